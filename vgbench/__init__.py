@@ -1,0 +1,59 @@
+"""vgbench: measure vanishing gradients in JAX.
+
+Does the gradient reach the first layers at this depth, does the network train, which mitigation fixes it, and what does
+that mitigation cost on this device?
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vgbench.case import Case
+    from vgbench.errors import InputError
+    from vgbench.harness.runner import run
+    from vgbench.measure.cost import Cost, measure_cost
+    from vgbench.measure.gradients import GradientProfile, measure_gradients
+    from vgbench.measure.training import TrainingCurves, measure_training
+    from vgbench.report import load, report
+    from vgbench.suite import Suite, read_suite
+
+_HOMES = {
+    "Case": "vgbench.case",
+    "Cost": "vgbench.measure.cost",
+    "GradientProfile": "vgbench.measure.gradients",
+    "InputError": "vgbench.errors",
+    "Suite": "vgbench.suite",
+    "TrainingCurves": "vgbench.measure.training",
+    "load": "vgbench.report",
+    "measure_cost": "vgbench.measure.cost",
+    "measure_gradients": "vgbench.measure.gradients",
+    "measure_training": "vgbench.measure.training",
+    "read_suite": "vgbench.suite",
+    "report": "vgbench.report",
+    "run": "vgbench.harness.runner",
+}
+
+__all__ = [
+    "Case",
+    "Cost",
+    "GradientProfile",
+    "InputError",
+    "Suite",
+    "TrainingCurves",
+    "load",
+    "measure_cost",
+    "measure_gradients",
+    "measure_training",
+    "read_suite",
+    "report",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Deferred, so that the command line answers before jax and pandas are imported.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vgbench' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

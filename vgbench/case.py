@@ -1,0 +1,117 @@
+"""The case: one frozen, validated description of what is measured."""
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+
+from vgbench.registry import (
+    ACTIVATIONS,
+    DATA,
+    INITIALIZERS,
+    MODELS,
+    NORMS,
+    OPTIMIZERS,
+    SKIPS,
+    TRANSFORMS,
+    Choice,
+    Strict,
+)
+
+_AnyChoice = SerializeAsAny[Choice]
+ModelChoice = Annotated[_AnyChoice, BeforeValidator(MODELS.choose)]
+ActivationChoice = Annotated[_AnyChoice, BeforeValidator(ACTIVATIONS.choose)]
+InitChoice = Annotated[_AnyChoice, BeforeValidator(INITIALIZERS.choose)]
+NormChoice = Annotated[_AnyChoice, BeforeValidator(NORMS.choose)]
+SkipChoice = Annotated[_AnyChoice, BeforeValidator(SKIPS.choose)]
+TransformChoice = Annotated[_AnyChoice, BeforeValidator(TRANSFORMS.choose)]
+OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
+DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose)]
+
+_as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[Seed, ...], _as_tuple]
+Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], _as_tuple]
+
+UNROLLED_UP_TO = 64
+"""Depth up to which people unroll their blocks; the plain step is timed unrolled so far and scanned beyond."""
+
+
+class Case(Strict):
+    """What one cell of a suite measures.
+
+    Slots (`model`, `activation`, `init`, `norm`, `skip`, `transform`, `optimizer`, `data`) take a name or a table
+    of a name and options; `vgbench list` shows them all.
+
+    Attributes:
+        model: the family of networks, with the options that belong to it alone.
+        depth: hidden layers, the input layer included.
+        width: units a hidden layer.
+        rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
+        batch_size: examples a step.
+        dtype: of parameters, activations and gradients; parameters are always drawn in float32 and cast.
+        matmul_precision: of training and timing; gradients at initialisation are always at the highest.
+        steps: training steps; 0 measures gradients at initialisation and cost only.
+        target: test accuracy after the last step from which a run counts as trained.
+        seeds: fresh seeds that are reported.
+        tuning_seeds: seeds that choose the rate, never reported.
+        layers: blocks scanned or unrolled; "auto" scans to probe and to train (compilation is constant in depth)
+            and times the form that people run: unrolled up to depth 64, scanned beyond.
+    """
+
+    model: ModelChoice = Field(default="mlp", validate_default=True)
+    depth: int = Field(default=16, ge=1)
+    width: int = Field(default=64, ge=1)
+    activation: ActivationChoice = Field(default="relu", validate_default=True)
+    init: InitChoice = Field(default="he_normal", validate_default=True)
+    norm: NormChoice = Field(default="none", validate_default=True)
+    skip: SkipChoice = Field(default="none", validate_default=True)
+    transform: TransformChoice = Field(default="none", validate_default=True)
+    optimizer: OptimizerChoice = Field(default="adam", validate_default=True)
+    rates: Rates = (3e-4, 1e-3, 3e-3)
+    data: DataChoice = Field(default="digits", validate_default=True)
+    batch_size: int = Field(default=128, ge=1)
+    dtype: Literal["float32", "float64"] = "float32"
+    matmul_precision: Literal["default", "high", "highest"] = "default"
+    steps: int = Field(default=500, ge=0)
+    target: float = Field(default=0.9, gt=0, le=1)
+    seeds: Seeds = Field(default=(0, 1, 2), min_length=1)
+    tuning_seeds: Seeds = (1000, 1001)
+    layers: Literal["auto", "scanned", "unrolled"] = "auto"
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> "Case":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: {list(self.seeds)} repeats a seed")
+        if self.steps and not self.rates:
+            raise ValueError("rates: a case that trains (steps > 0) needs at least one learning rate")
+        if len(self.rates) > 1 and not self.tuning_seeds and self.steps:
+            raise ValueError("tuning_seeds: choosing among several rates needs at least one tuning seed")
+        shared = sorted(set(self.seeds) & set(self.tuning_seeds))
+        if shared:
+            raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")
+        return self
+
+    @property
+    def cell_id(self) -> str:
+        """Hash of the case alone: 16 hexadecimal digits, whatever the order of fields, the file or the device."""
+        return content_id(self.model_dump(mode="json"))
+
+    @property
+    def scanned(self) -> bool:
+        """Whether blocks are scanned when probed and trained."""
+        return self.layers != "unrolled"
+
+    @property
+    def timed_form(self) -> Literal["scanned", "unrolled"]:
+        """The form in which the plain step is timed."""
+        if self.layers == "auto":
+            return "unrolled" if self.depth <= UNROLLED_UP_TO else "scanned"
+        return self.layers
+
+
+def content_id(content: object) -> str:
+    """Hash JSON-like `content`: 16 hexadecimal digits of SHA-256 over its canonical text."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,28 @@
+"""The errors that a user can cause, each one a sentence that names the place and the valid choices."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+
+class InputError(ValueError):
+    """Input that vgbench cannot use: the command line prints its message and exits with code 2."""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
+    """Say that `name` is no known `kind`, with the nearest name and all the valid ones."""
+    choices = sorted(known)
+    near = get_close_matches(str(name), choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}{hint} (choose from: {', '.join(choices)})"
+
+
+def explain(error: ValidationError, place: str) -> InputError:
+    """Turn pydantic's report into one `InputError` with a line for each fault."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{place}: {where}: {message}" if where else f"{place}: {message}")
+    return InputError("\n".join(lines))

@@ -1,0 +1,155 @@
+"""Registries: the named members of every slot, each a function whose keyword-only parameters are its options.
+
+A member is chosen by name (`norm = "batch"`) or with options (`norm = {name = "batch", momentum = 0.99}`).
+Either way the choice becomes a frozen, validated object that holds every option, defaults included.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
+
+from vgbench.errors import InputError, explain, unknown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Scope = Literal["element", "layer", "global"]
+"""What a gradient transform or an optimizer looks at: each number alone, one layer's array, or the whole tree."""
+
+
+class Strict(BaseModel):
+    """Frozen, strictly typed data: no coercion, and an unknown field is an error that names the known ones."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for name in data:
+                if name not in cls.model_fields:
+                    raise ValueError(unknown("field", name, cls.model_fields))
+        return data
+
+
+class Choice(Strict):
+    """A member of a slot together with all its options, which are fields of the subclass made for that member."""
+
+    name: str
+
+    def options(self) -> dict[str, Any]:
+        """The options alone, as keyword arguments of the member's function."""
+        return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
+
+    def __str__(self) -> str:
+        fields = type(self).model_fields
+        changed = [f"{k}={v}" for k, v in self.options().items() if v != fields[k].default]
+        return f"{self.name}({', '.join(changed)})" if changed else self.name
+
+
+@dataclass(frozen=True)
+class Member:
+    """One entry of a registry: the function, what it means, where it comes from."""
+
+    name: str
+    function: Callable[..., Any]
+    source: str
+    scope: Scope | None
+    choice: type[Choice]
+
+    @property
+    def meaning(self) -> str:
+        """The first line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+class Registry:
+    """The members of one slot, found by name.
+
+    Args:
+        slot: the slot's name in a case, as error messages print it.
+        home: the module (or package) whose import registers the built-in members.
+    """
+
+    def __init__(self, slot: str, home: str) -> None:
+        self.slot = slot
+        self._home = home
+        self._members: dict[str, Member] = {}
+
+    def register(self, source: str, scope: Scope | None = None) -> Callable[[F], F]:
+        """Add the decorated function under its own name.
+
+        Args:
+            source: the paper (author, year) or the library that the member comes from.
+            scope: for gradient transforms and optimizers, what one update looks at.
+        """
+
+        def add(function: F) -> F:
+            name = function.__name__.rstrip("_")
+            self._members[name] = Member(name, function, source, scope, _choice_type(name, function))
+            return function
+
+        return add
+
+    def _load(self) -> dict[str, Member]:
+        importlib.import_module(self._home)
+        return self._members
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._load().values())
+
+    def __getitem__(self, name: str) -> Member:
+        members = self._load()
+        if name not in members:
+            raise InputError(unknown(self.slot, name, members))
+        return members[name]
+
+    def choose(self, value: Any) -> Choice:
+        """Read a choice from a name, a table with a `name`, or a choice.
+
+        Raises:
+            InputError: the name or an option is unknown, or a value is of a wrong type.
+        """
+        if isinstance(value, Choice):
+            value = value.model_dump()
+        table = {"name": value} if isinstance(value, str) else value
+        if not (isinstance(table, dict) and isinstance(table.get("name"), str)):
+            raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {value!r}')
+        member = self[table["name"]]
+        try:
+            return member.choice.model_validate(table)
+        except ValidationError as error:
+            raise explain(error, f"{self.slot} {member.name!r}") from None
+
+    def build(self, choice: Choice, *args: Any) -> Any:
+        """Call the chosen member's function with `args` and the choice's options."""
+        return self[choice.name].function(*args, **choice.options())
+
+
+def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
+    hints = get_type_hints(function)
+    options = {
+        p.name: (hints[p.name], ... if p.default is p.empty else p.default)
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
+    fields: dict[str, Any] = {"name": (Literal[name], name), **options}
+    return create_model(name, __base__=Choice, **fields)
+
+
+ACTIVATIONS = Registry("activation", "vgbench.mitigations.activations")
+INITIALIZERS = Registry("init", "vgbench.mitigations.initializers")
+NORMS = Registry("norm", "vgbench.mitigations.norms")
+SKIPS = Registry("skip", "vgbench.mitigations.skips")
+TRANSFORMS = Registry("transform", "vgbench.mitigations.transforms")
+OPTIMIZERS = Registry("optimizer", "vgbench.mitigations.optimizers")
+MODELS = Registry("model", "vgbench.models")
+DATA = Registry("data", "vgbench.data")
+
+REGISTRIES = {
+    registry.slot: registry
+    for registry in (ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, TRANSFORMS, OPTIMIZERS, MODELS, DATA)
+}
