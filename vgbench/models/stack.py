@@ -1,0 +1,175 @@
+"""A network of an input layer, equal blocks and a readout, as pure functions over Flax NNX modules.
+
+The blocks' parameters are either stacked along a leading layer axis and scanned, so that compilation is constant in
+depth, or a tuple of separate trees and unrolled. Indexing a stacked array in an unrolled loop would add O(depth^2) work
+to the backward pass, so the two layouts are distinct from initialisation on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, PyTree
+
+from vgbench.case import Case
+from vgbench.probe import Probe, largest_magnitude
+from vgbench.registry import MODELS
+
+Tree: TypeAlias = PyTree[Array]
+
+
+class Variables(NamedTuple):
+    """What a network holds, each a dict with the keys `entry`, `blocks` and `readout`."""
+
+    params: dict[str, Any]
+    stats: dict[str, Any]
+
+
+class Output(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes:
+        logits: Float[batch, classes].
+        stats: the updated running statistics.
+        largest: Float[depth], largest magnitude of each tapped h_l; None without a probe.
+    """
+
+    logits: Array
+    stats: dict[str, Any]
+    largest: Array | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A module as two pure functions, split once."""
+
+    build: Callable[[nnx.Rngs], nnx.Module]
+
+    @cached_property
+    def _graphdef(self) -> Any:
+        return nnx.graphdef(nnx.eval_shape(lambda: self.build(nnx.Rngs(0))))
+
+    def init(self, key: Array) -> tuple[Tree, Tree]:
+        """Draw (parameters, running statistics)."""
+        _, params, stats = nnx.split(self.build(nnx.Rngs(key)), nnx.Param, ...)
+        return params, stats
+
+    def apply(self, params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tree]:
+        """Return (output, updated statistics)."""
+        # Without the copy, modules that keep statistics would write into the caller's tree.
+        module = nnx.merge(self._graphdef, params, stats, copy=True)
+        module.train() if train else module.eval()
+        y = module(x)  # pyright: ignore[reportCallIssue]
+        return y, nnx.state(module, nnx.Not(nnx.Param))
+
+
+@dataclass(frozen=True)
+class Network:
+    """An input layer, `depth - 1` equal blocks and a readout.
+
+    Attributes:
+        entry: module of the input layer, x -> h_1.
+        block: module of one block, h_{l-1} -> h_l.
+        readout: module from h_depth to logits.
+        depth: hidden layers, the input layer included.
+        scanned: whether the blocks' parameters are stacked and scanned.
+        dtype: to which parameters and inputs are cast; draws are always float32, so that a float64 network is the
+            float32 one with more digits.
+        forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
+        backward_flops: the same of the backward pass.
+    """
+
+    entry: Part
+    block: Part
+    readout: Part
+    depth: int
+    scanned: bool
+    dtype: str
+    forward_flops: int
+    backward_flops: int
+
+    def init(self, key: Array) -> Variables:
+        """Draw all variables; each layer from a key of its own, whatever the depth or the layout."""
+        entry_key, blocks_key, readout_key = jax.random.split(key, 3)
+        layers = jnp.arange(self.depth - 1, dtype=jnp.uint32)
+        # Not jitted as a whole: the random draws inside are, by shape, and so are shared between all cells. One fixed
+        # precision keeps that so whatever the measurement traces under.
+        with jax.default_matmul_precision("highest"):
+            block_keys = jax.vmap(partial(jax.random.fold_in, blocks_key))(layers)
+            drawn: dict[str, tuple[Tree, Tree]] = {
+                "entry": self.entry.init(entry_key),
+                "blocks": jax.vmap(self.block.init)(block_keys),
+                "readout": self.readout.init(readout_key),
+            }
+            if not self.scanned:
+                drawn["blocks"] = (self._unstack(drawn["blocks"][0]), self._unstack(drawn["blocks"][1]))
+        params, stats = ({name: part[i] for name, part in drawn.items()} for i in range(2))
+        return jax.tree.map(self._cast, Variables(params, stats))
+
+    def _unstack(self, stacked: Tree) -> tuple[Tree, ...]:
+        leaves = jax.tree.map(np.asarray, stacked)
+
+        def layer(i: int) -> Tree:
+            return jax.tree.map(lambda leaf: jnp.asarray(leaf[i]), leaves)
+
+        return tuple(map(layer, range(self.depth - 1)))
+
+    def _cast(self, leaf: Array) -> Array:
+        return leaf.astype(self.dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    def apply(
+        self,
+        variables: Variables,
+        x: Float[Array, "batch features"],
+        *,
+        train: bool,
+        probe: Probe | None = None,
+        taps: Float[Array, "depth 2"] | None = None,
+    ) -> Output:
+        """Run the network; with a probe, tap every h_l (l = 1..depth) with `taps[l - 1]`."""
+        params, stats = variables
+        x = x.astype(self.dtype)
+
+        def layer(part: Part, params: Tree, stats: Tree, h: Array, tap: Array | None) -> tuple[Array, tuple]:
+            h, stats = part.apply(params, stats, h, train)
+            if probe is None or tap is None:
+                return h, (stats, None)
+            return probe(h, tap), (stats, largest_magnitude(h))
+
+        first, others = (None, None) if taps is None else (taps[0], taps[1:])
+        h, (entry_stats, first_largest) = layer(self.entry, params["entry"], stats["entry"], x, first)
+        h, (block_stats, largest) = self._blocks(layer, params["blocks"], stats["blocks"], h, others)
+        logits, readout_stats = self.readout.apply(params["readout"], stats["readout"], h, train)
+        return Output(
+            logits,
+            {"entry": entry_stats, "blocks": block_stats, "readout": readout_stats},
+            None if probe is None else jnp.concatenate([first_largest[None], largest]),
+        )
+
+    def _blocks(self, layer: Callable, params: Tree, stats: Tree, h: Array, taps: Array | None) -> tuple[Array, tuple]:
+        if self.scanned:
+            return jax.lax.scan(lambda h, xs: layer(self.block, *xs[:2], h, xs[2]), h, (params, stats, taps))
+        outputs = []
+        for i in range(self.depth - 1):
+            h, output = layer(self.block, params[i], stats[i], h, None if taps is None else taps[i])
+            outputs.append(output)
+        stats = tuple(stats for stats, _ in outputs)
+        largest = None if taps is None else jnp.asarray([largest for _, largest in outputs])
+        return h, (stats, largest)
+
+
+def build_network(case: Case, features: int, classes: int, scanned: bool | None = None) -> Network:
+    """Build the network of `case` for inputs of `features` and outputs of `classes`.
+
+    Args:
+        case: what to build.
+        features: size of one input.
+        classes: number of logits.
+        scanned: layout of the blocks; the case's own for probing and training if None.
+    """
+    return MODELS.build(case.model, case, features, classes, case.scanned if scanned is None else scanned)

@@ -1,0 +1,113 @@
+"""Identities with custom gradients that read the back-propagated signal, and norms that do not underflow.
+
+The backward pass is linear in the cotangent, so it may be divided by any power of two on its way to the input: the
+division is exact, and the sum of the exponents restores the true norm at any depth, far below what float32 holds.
+Each tap is a dummy input of two zeros whose "gradient" carries out the `ScaledNorm` of the cotangent at its place.
+"""
+
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+Signal = PyTree[Float[Array, "..."]]
+
+
+class ScaledNorm(NamedTuple):
+    """A Euclidean norm `mantissa * 2**exponent` that neither underflows nor overflows.
+
+    The exponent is the integer e for which the largest magnitude lies in [2**(e-1), 2**e), kept within the range
+    of the dtype's normal numbers; it is 0 where everything is zero or something is not finite.
+    """
+
+    mantissa: Float[Array, "..."]
+    exponent: Float[Array, "..."]
+
+
+class Probe(Protocol):
+    """An identity on `h` that hands out the norm of dL/dh as the gradient of `tap`."""
+
+    def __call__(self, h: Signal, tap: Float[Array, "2"]) -> Signal:
+        """Return `h`."""
+        ...
+
+
+def largest_magnitude(tree: Signal) -> Float[Array, ""]:
+    """Largest magnitude over all leaves, at least in float32; NaN where any value is NaN."""
+    leaves = [_widen(leaf) for leaf in jax.tree.leaves(tree)]
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf), initial=0) for leaf in leaves]))
+
+
+def scaled_norm(tree: Signal) -> ScaledNorm:
+    """Euclidean norm over all leaves, exact to rounding wherever the values themselves are.
+
+    `optax.global_norm` and `jnp.linalg.norm` return 0 for float32 values near 1e-20, because their squares underflow.
+    """
+    exponent = _exponent(largest_magnitude(tree))
+    squares = [jnp.sum(jnp.square(_times_power_of_two(leaf, -exponent))) for leaf in jax.tree.leaves(tree)]
+    return ScaledNorm(jnp.sqrt(jnp.sum(jnp.stack(squares))), exponent)
+
+
+def zero_taps(count: int, dtype: str) -> Float[Array, "{count} 2"]:
+    """The dummy inputs of `count` probes in a network that computes in `dtype`."""
+    return jnp.zeros((count, 2), jnp.promote_types(dtype, jnp.float32))
+
+
+def _widen(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _exponent(largest: Float[Array, ""]) -> Float[Array, ""]:
+    limit = -int(jnp.finfo(largest.dtype).minexp)  # 2**limit and 2**-limit are both normal
+    _, exponent = jnp.frexp(largest)
+    usable = (largest > 0) & jnp.isfinite(largest)
+    return jnp.where(usable, jnp.clip(exponent, -limit, limit), 0).astype(largest.dtype)
+
+
+def _times_power_of_two(x: Float[Array, "..."], exponent: Float[Array, ""]) -> Float[Array, "..."]:
+    return _widen(x) * jnp.ldexp(jnp.ones_like(exponent), exponent.astype(jnp.int32))
+
+
+def _identity(h: Signal, tap: Float[Array, "2"]) -> Signal:
+    del tap
+    return h
+
+
+def _forward(h: Signal, tap: Float[Array, "2"]) -> tuple[Signal, None]:
+    del tap
+    return h, None
+
+
+def _hand_out(_: None, cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+    return cotangent, jnp.stack(scaled_norm(cotangent))
+
+
+def _divide_and_hand_out(_: None, cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+    norm = scaled_norm(cotangent)
+    divided = jax.tree.map(lambda x: _times_power_of_two(x, -norm.exponent).astype(x.dtype), cotangent)
+    return divided, jnp.stack(norm)
+
+
+observe: Probe = jax.custom_vjp(_identity)
+"""Hand out the norm of dL/dh and pass the cotangent on as it is: the true training gradient."""
+observe.defvjp(_forward, _hand_out)  # pyright: ignore[reportFunctionMemberAccess]
+
+renormalise: Probe = jax.custom_vjp(_identity)
+"""Hand out the norm of the cotangent and pass it on divided by 2**exponent, so that it can never vanish.
+
+Exact where every path from the loss to earlier layers passes through the tapped stream.
+"""
+renormalise.defvjp(_forward, _divide_and_hand_out)  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def cumulative_exponents(taps: np.ndarray) -> np.ndarray:
+    """Exponents of dL/dh_l after a renormalised pass: [..., layers, 2] -> [..., layers], float64."""
+    return np.cumsum(taps[..., ::-1, 1].astype(np.float64), axis=-1)[..., ::-1]
+
+
+def log10_norms(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """Log10 of scaled norms, in float64; zero gives -inf, NaN stays NaN and infinity infinity."""
+    with np.errstate(divide="ignore"):
+        return np.log10(mantissa.astype(np.float64)) + exponent.astype(np.float64) * np.log10(2.0)
