@@ -1,0 +1,148 @@
+"""Gradient decay at initialisation: the exact norm of dL/dh_l at every layer."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from vgbench.case import Case
+from vgbench.data import Dataset, batch_indices, load_dataset
+from vgbench.measure.numerics import numerics
+from vgbench.measure.step import cross_entropy
+from vgbench.models import Network, build_network
+from vgbench.models.stack import Variables
+from vgbench.probe import cumulative_exponents, log10_norms, renormalise, zero_taps
+from vgbench.statistics import Interval, t_interval
+
+ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
+
+
+@dataclass(frozen=True)
+class GradientProfile:
+    """Norms of the back-propagated gradient, layer by layer.
+
+    Attributes:
+        log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, depth], the layer nearest the input first; -inf for
+            zero. Exact in every layer as long as the forward pass is representable.
+        log10_largest_activation: log10 max|h_l|, float64[seeds, depth].
+        reads_zero: bool[seeds, depth], whether plain backpropagation in the case's dtype reads nothing but zeros, the
+            largest entry of dL/dh_l being below the dtype's smallest normal number (XLA flushes those on CPU).
+        smallest_normal: of the case's dtype.
+    """
+
+    log10_activation_norm: Float[np.ndarray, "seeds depth"]
+    log10_largest_activation: Float[np.ndarray, "seeds depth"]
+    reads_zero: Bool[np.ndarray, "seeds depth"]
+    smallest_normal: float
+
+    @cached_property
+    def _forward_holds(self) -> Bool[np.ndarray, "seeds depth"]:
+        largest = self.log10_largest_activation
+        holds = np.isfinite(largest) & (largest >= np.log10(self.smallest_normal))
+        return np.logical_and.accumulate(holds, axis=1)
+
+    @property
+    def forward_limit(self) -> int | None:
+        """First layer (counted from 1) where, for some seed, the activations flush to zero or overflow."""
+        broken = ~self._forward_holds.all(axis=0)
+        return int(np.argmax(broken)) + 1 if broken.any() else None
+
+    @property
+    def plain_zero_layer(self) -> int | None:
+        """Last layer (counted from 1) whose gradient plain backpropagation reads as zero for every seed."""
+        zero = self.reads_zero.all(axis=0)
+        return int(np.flatnonzero(zero)[-1]) + 1 if zero.any() else None
+
+    @property
+    def status(self) -> ProfileStatus:
+        """`forward_underflow` or `nonfinite` where the forward pass left the dtype's range; else `ok`."""
+        if not np.isfinite(self.log10_activation_norm).all(where=~np.isneginf(self.log10_activation_norm)):
+            return "nonfinite"
+        limit = self.forward_limit
+        if limit is None:
+            return "ok"
+        overflows = np.isposinf(self.log10_largest_activation) | np.isnan(self.log10_largest_activation)
+        return "nonfinite" if overflows.any() else "forward_underflow"
+
+    @cached_property
+    def decay_per_seed(self) -> Float[np.ndarray, "seeds"]:
+        """Slope of log10 ||dL/dh_l|| along the backward path, decades a layer; negative is vanishing.
+
+        Fitted by least squares over the layers where the forward and the backward pass both hold; NaN where fewer than
+        two do.
+        """
+        usable = self._forward_holds & np.isfinite(self.log10_activation_norm)
+        return np.asarray([_slope(norms[ok], ok) for norms, ok in zip(self.log10_activation_norm, usable, strict=True)])
+
+    @property
+    def decay(self) -> Interval:
+        """Mean decay with its t-interval over the seeds."""
+        return t_interval(self.decay_per_seed)
+
+    @property
+    def log10_first_over_last(self) -> Interval:
+        """log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean with its t-interval over the seeds."""
+        with np.errstate(invalid="ignore"):
+            return t_interval(self.log10_activation_norm[:, 0] - self.log10_activation_norm[:, -1])
+
+
+def _slope(log10_norm: Float[np.ndarray, "fitted"], usable: Bool[np.ndarray, "depth"]) -> float:
+    if len(log10_norm) < 2:
+        return float("nan")
+    return -float(np.polyfit(np.flatnonzero(usable), log10_norm, 1)[0])
+
+
+class _Tapped(NamedTuple):
+    taps: Float[Array, "depth 2"]
+    largest: Float[Array, "depth"]
+
+
+def measure_gradients(case: Case) -> GradientProfile:
+    """Profile the gradient of the training loss at initialisation, for each of the case's seeds.
+
+    The loss is the mean cross-entropy of the seed's first training batch, in training mode. Every tap divides the
+    cotangent by a power of two and hands the exponent out, so nothing underflows however deep the net. Matrix products
+    run at the highest precision whatever the case says.
+
+    Raises:
+        InputError: the data cannot serve the case.
+    """
+    dataset = load_dataset(case)
+    with numerics(case.dtype, "highest"):
+        network = build_network(case, dataset.features, dataset.classes)
+        profile = jax.jit(partial(_profile, network))
+        # One seed after another: deep profiles are bound by memory, and the executable is shared.
+        seeds = [jax.tree.map(np.asarray, profile(*_start(case, network, dataset, seed))) for seed in case.seeds]
+    taps = np.stack([seed.taps for seed in seeds])
+    info = np.finfo(case.dtype)
+    exponents = cumulative_exponents(taps)
+    mantissas = taps[..., 0]
+    with np.errstate(divide="ignore"):
+        largest = np.log10(np.stack([seed.largest for seed in seeds]).astype(np.float64))
+    return GradientProfile(
+        log10_activation_norm=log10_norms(mantissas, exponents),
+        log10_largest_activation=largest,
+        reads_zero=(mantissas == 0) | (exponents <= info.minexp),
+        smallest_normal=float(info.smallest_normal),
+    )
+
+
+def _start(
+    case: Case, network: Network, dataset: Dataset, seed: int
+) -> tuple[Variables, Float[np.ndarray, "batch features"], Int[np.ndarray, "batch"]]:
+    batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed)[0]
+    return network.init(jax.random.key(seed)), dataset.train.x[batch], dataset.train.y[batch]
+
+
+def _profile(
+    network: Network, variables: Variables, x: Float[Array, "batch features"], y: Int[Array, "batch"]
+) -> _Tapped:
+    def loss(taps: Float[Array, "depth 2"]) -> tuple[Array, Array | None]:
+        output = network.apply(variables, x, train=True, probe=renormalise, taps=taps)
+        return cross_entropy(output.logits, y), output.largest
+
+    taps, largest = jax.grad(loss, has_aux=True)(zero_taps(network.depth, network.dtype))
+    return _Tapped(taps, largest)
