@@ -1,0 +1,30 @@
+"""The command line, a file a verb. Verbs import what they need when they run, so that `--help` is instant."""
+
+import sys
+
+import typer
+
+from vgbench.cli.list import list_members
+from vgbench.cli.report import report
+from vgbench.cli.run import run
+from vgbench.errors import InputError
+
+app = typer.Typer(
+    name="vgbench",
+    help="Measure vanishing gradients: how they decay with depth, what trains, and what each mitigation costs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run)
+app.command("report")(report)
+app.command("list")(list_members)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with its message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        sys.stderr.write(f"vgbench: {error}\n")
+        sys.exit(2)

@@ -1,0 +1,55 @@
+"""`vgbench run`: measure a suite, write its report and show it."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vgbench.errors import InputError
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="Name of a built-in suite (see `vgbench list suite`) or a .toml file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for records and report.  [default: runs/SUITE]")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE[,VALUE...]",
+            help="Set a field of every case; several values sweep it.",
+        ),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Keep this mitigation (and the baseline); repeatable.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, gpu or tpu, with :i for the i-th.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells without measuring any.")] = False,
+) -> None:
+    """Measure gradients, training and cost for every cell of a suite; finished cells are not measured again."""
+    from vgbench.suite import read_suite
+
+    settings = dict(map(_setting, set_ or []))
+    names = [name for text in only or [] for name in text.split(",")]
+    selected = read_suite(suite).select(settings, names)
+    if dry_run:
+        for cell in selected.cells():
+            typer.echo(f"{cell.case.cell_id}  {cell.label}")
+        return
+
+    from vgbench.cli.progress import Progress
+    from vgbench.cli.report import show
+    from vgbench.harness.runner import run as run_suite
+    from vgbench.report import report
+
+    with Progress() as progress:
+        folder = run_suite(selected, out, device=device, observer=progress)
+    show(report(folder))
+
+
+def _setting(text: str) -> tuple[str, list[Any]]:
+    field, equals, values = text.partition("=")
+    if not (field and equals and values):
+        raise InputError(f"--set {text}: wants FIELD=VALUE, with further values after commas")
+    try:
+        return field, tomllib.loads(f"values = [{values}]")["values"]
+    except tomllib.TOMLDecodeError:
+        return field, [value.strip() for value in values.split(",")]

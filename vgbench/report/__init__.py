@@ -1,0 +1,6 @@
+"""From records to frames, tables, sentences and pictures; needs no runner."""
+
+from vgbench.report.frames import load
+from vgbench.report.write import report
+
+__all__ = ["load", "report"]

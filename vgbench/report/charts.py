@@ -1,0 +1,51 @@
+"""Pictures, as Vega-Lite definitions."""
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from vgbench.report.frames import Run
+
+PALETTE = ["#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]
+"""Okabe & Ito (2008): told apart by colour-blind readers; dashes tell lines apart in grey."""
+DASHES = [[1, 0], [8, 3], [3, 3], [8, 3, 2, 3], [2, 2], [12, 4], [5, 2, 1, 2, 1, 2], [1, 4]]
+
+
+def gradient_norms(runs: list[Run]) -> alt.Chart | alt.ConcatChart:
+    """The gradient's norm by layer at initialisation: a panel for each depth, a line for each mitigation."""
+    data = pd.concat([_profiles(run) for run in runs], ignore_index=True)
+    names = list(dict.fromkeys(data["mitigation"]))
+    scale = {"domain": names, "range": [PALETTE[i % len(PALETTE)] for i in range(len(names))]}
+    dashes = {"domain": names, "range": [DASHES[i % len(DASHES)] for i in range(len(names))]}
+    panels = [
+        alt.Chart(rows, title=f"depth {depth}")
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("layer:Q", title="layer (1 = nearest the input)", scale=alt.Scale(nice=False)),
+            y=alt.Y("log10_norm:Q", title="log10 of the norm of dL/dh", scale=alt.Scale(zero=False)),
+            color=alt.Color("mitigation:N", scale=alt.Scale(**scale), sort=names, title=None),
+            strokeDash=alt.StrokeDash("mitigation:N", scale=alt.Scale(**dashes), sort=names, title=None),
+        )
+        .properties(width=260, height=220)
+        for depth, rows in data.groupby("depth", sort=True)
+    ]
+    title = alt.TitleParams("Back-propagated gradient at initialisation, mean over seeds", anchor="start")
+    chart = alt.concat(*panels, columns=2, title=title).configure_axis(gridOpacity=0.4)
+    return chart.configure_legend(symbolStrokeWidth=2, symbolSize=400, labelLimit=300, orient="bottom")
+
+
+def _profiles(run: Run) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "mitigation": entry.row.mitigation,
+                "depth": entry.cell.case.depth,
+                "layer": np.arange(1, entry.cell.case.depth + 1),
+                "log10_norm": entry.cell.gradients.log10_activation_norm.mean(axis=0),
+            }
+        )
+        for entry in run.entries
+        if entry.cell and entry.cell.gradients
+    ]
+    data = pd.concat([pd.DataFrame(columns=["mitigation", "depth", "layer", "log10_norm"]), *frames])
+    return data.loc[np.isfinite(data["log10_norm"].astype(float))]

@@ -1,0 +1,52 @@
+"""Sentences: what a run found, in words, generated from its frame."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from vgbench.suite import BASELINE
+
+_Row = dict[str, Any]
+
+
+def headlines(frame: pd.DataFrame) -> list[str]:
+    """One sentence per device and depth: the cheapest mitigation that trains, and its cost."""
+    rows = frame.dropna(subset=["depth"]).to_dict("records")
+    several = len({row["device"] for row in rows}) > 1
+    sentences = []
+    for (device, depth), group in groupby(rows, key=lambda row: (row["device"], row["depth"])):
+        place = f"{device}, depth {depth:.0f}" if several else f"Depth {depth:.0f}"
+        sentences.append(f"{place}: {_finding(list(group))}")
+    return sentences
+
+
+def _finding(rows: Sequence[_Row]) -> str:
+    tried = [row for row in rows if not pd.isna(row["trained"])]
+    if not tried:
+        return _gradient_finding(rows)
+    trains = [row for row in tried if row["trained"] == row["seeds"]]
+    target = f"{tried[0]['target']:.0%} test accuracy with every seed"
+    baseline = "trains as well" if any(row["mitigation"] == BASELINE for row in trains) else "does not"
+    timed = [row for row in trains if row["mitigation"] != BASELINE and not pd.isna(row["step_ratio"])]
+    if not timed:
+        return f"no mitigation reaches {target}; the baseline {baseline}."
+    best = min(timed, key=lambda row: row["step_ratio"])
+    return (
+        f"the cheapest mitigation that trains ({target}) is {best['mitigation']}, at {best['step_ratio']:.2f}"
+        f" [{best['step_ratio_low']:.2f}, {best['step_ratio_high']:.2f}] times the baseline's step;"
+        f" the baseline {baseline}."
+    )
+
+
+def _gradient_finding(rows: Sequence[_Row]) -> str:
+    usable = [row for row in rows if not pd.isna(row["decay"])]
+    if not usable:
+        return "not trained, and no gradient could be followed through the layers."
+    flattest = min(usable, key=lambda row: abs(row["decay"]))
+    cost = "" if pd.isna(flattest["step_ratio"]) else f", at {flattest['step_ratio']:.2f} times the baseline's step"
+    return (
+        f"not trained; the gradient changes least with {flattest['mitigation']}"
+        f" ({flattest['decay']:+.4f} decades a layer{cost})."
+    )

@@ -1,0 +1,123 @@
+"""Tables for people: the frame's numbers with their intervals, as text."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+from tabulate import tabulate
+
+NOTHING = "-"
+
+_Row = dict[str, Any]
+_Formatter = Callable[[_Row], str]
+
+
+def _number(column: str, text: str, unit: float = 1) -> _Formatter:
+    return lambda row: NOTHING if pd.isna(row[column]) else format(row[column] / unit, text)
+
+
+def _plus_minus(column: str, text: str) -> _Formatter:
+    """Format a mean with half its (symmetric) interval."""
+
+    def formatter(row: _Row) -> str:
+        value, low, high = (row[name] for name in (column, f"{column}_low", f"{column}_high"))
+        if pd.isna(value):
+            return NOTHING
+        return format(value, text) if pd.isna(low) else f"{value:{text}} ± {(high - low) / 2:{text.lstrip('+')}}"
+
+    return formatter
+
+
+def _ratio(row: _Row) -> str:
+    if pd.isna(row["step_ratio"]):
+        return NOTHING
+    return f"{row['step_ratio']:.2f} [{row['step_ratio_low']:.2f}, {row['step_ratio_high']:.2f}]"
+
+
+def _trained(row: _Row) -> str:
+    if pd.isna(row["trained"]):
+        return NOTHING
+    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['rate']:.2g}{'*' if row['rate_at_edge'] else ''}"
+
+
+def _decay(row: _Row) -> str:
+    text = _plus_minus("decay", "+.4f")(row)
+    return text if row["status"] == "ok" else f"{text} ({row['status']})"
+
+
+def _form(row: _Row) -> str:
+    return row["form"] if isinstance(row["form"], str) else NOTHING
+
+
+DISPLAY: dict[str, _Formatter] = {
+    "depth": _number("depth", ".0f"),
+    "mitigation": lambda row: row["mitigation"],
+    "decay": _decay,
+    "first/last": _number("log10_first_over_last", "+.2f"),
+    "trained": _trained,
+    "test accuracy": _plus_minus("accuracy", ".3f"),
+    "gain": _plus_minus("accuracy_gain", "+.3f"),
+    "examples/s": _number("examples_per_second", ",.0f"),
+    "step ratio": _ratio,
+    "blocks": _form,
+    "compile s": _number("compile_seconds", ".2f"),
+    "parameters": _number("parameters", ",.0f"),
+    "MFLOP": _number("step_flops", ".3g", unit=1e6),
+}
+"""The columns of a table and how each is written."""
+
+ONLY_IN_FILES = ("gain", "MFLOP")
+"""Columns that the terminal has no room for."""
+
+LEFT = ("mitigation", "blocks")
+
+LEGEND = {
+    "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer; negative is"
+    " vanishing",
+    "first/last": "log10 of that norm at the first hidden layer over the last",
+    "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
+    " highest tried)",
+    "test accuracy": "after the last step, mean over seeds",
+    "gain": "its difference to the baseline, paired by seed",
+    "examples/s": "batch size over the median time of a plain training step",
+    "step ratio": "time of that step over the baseline's, in interleaved rounds, blocks in the same form;"
+    " 95 % bootstrap interval",
+    "compile s": "to trace, lower and compile that step",
+    "MFLOP": "floating-point operations of the matrix products in one step, in millions",
+    "±": "half a 95 % t-interval over seeds",
+}
+
+
+def display(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as text, with the columns of `DISPLAY`, and those swept axes that it does not show."""
+    rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
+    return pd.DataFrame({name: [write(row) for row in rows] for name, write in DISPLAY.items()})
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table in GitHub's Markdown; text from suite files cannot break out of its cell."""
+    safe = table.map(lambda text: text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;"))
+    return tabulate(
+        safe,  # pyright: ignore[reportArgumentType]
+        headers="keys",
+        tablefmt="github",
+        showindex=False,
+        disable_numparse=True,
+        colalign=["left" if name in LEFT else "right" for name in table.columns],
+    )
+
+
+def terminal(table: pd.DataFrame, title: str) -> Table:
+    """The table for rich, with a rule between depths."""
+    shown = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    names = [name for name in table.columns if name not in ONLY_IN_FILES]
+    for name in names:
+        shown.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
+    previous = None
+    for row in table.to_dict("records"):
+        if previous is not None and row["depth"] != previous:
+            shown.add_section()
+        previous = row["depth"]
+        shown.add_row(*(row[name] for name in names))
+    return shown

@@ -1,0 +1,80 @@
+"""The report of a run: its table, sentences and picture as files."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vgbench.errors import InputError
+from vgbench.report.charts import gradient_norms
+from vgbench.report.frames import Run, frame, read_runs
+from vgbench.report.headlines import headlines
+from vgbench.report.tables import LEGEND, display, markdown
+from vgbench.store import write_bytes
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, for whoever wants to show it.
+
+    Attributes:
+        title: of the suite.
+        sentences: the findings.
+        table: as text.
+        footer: one line a device: device, versions, commit.
+        files: the paths written.
+    """
+
+    title: str
+    sentences: list[str]
+    table: pd.DataFrame
+    footer: list[str]
+    files: list[Path]
+
+
+def report(directory: str | Path) -> Report:
+    """Write `table.md`, `table.csv` and `gradients.png` into `directory` from the records there alone.
+
+    The text is the same, byte for byte, whenever the records are.
+
+    Raises:
+        InputError: no records are there, one is damaged, or the folder cannot be written.
+    """
+    root = Path(directory)
+    runs = read_runs(root)
+    data = frame(runs)
+    table, sentences = display(data), headlines(data)
+    footer = [_footer(run) for run in runs]
+    title = runs[0].manifest.title
+    text = _page(title, runs[0].manifest.question, sentences, markdown(table), footer)
+    files = {"table.md": text.encode(), "table.csv": _csv(data).encode()}
+    if any(entry.cell and entry.cell.gradients for run in runs for entry in run.entries):
+        files["gradients.png"] = _png(runs)
+    try:
+        for name, content in files.items():
+            write_bytes(root / name, content)
+    except OSError as error:
+        raise InputError(f"{error.filename or root}: cannot write the report: {error.strerror}") from None
+    return Report(title, sentences, table, footer, [root / name for name in files])
+
+
+def _page(title: str, question: str, sentences: list[str], table: str, footer: list[str]) -> str:
+    findings = "\n".join(f"- {sentence}" for sentence in sentences)
+    provenance = "\n\n".join(footer)
+    legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
+    return f"# {title}\n\n{question}\n\n{findings}\n\n{table}\n\n{legend}\n\n{provenance}\n"
+
+
+def _footer(run: Run) -> str:
+    return f"{run.manifest.provenance}"
+
+
+def _csv(data: pd.DataFrame) -> str:
+    return data.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+
+
+def _png(runs: list[Run]) -> bytes:
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(gradient_norms(runs).to_json(), scale=2)

@@ -1,0 +1,155 @@
+"""Records on disk: strict JSON beside .npz arrays, written atomically, never pickled."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
+from pydantic import BaseModel
+
+from vgbench.errors import InputError
+
+T = TypeVar("T")
+
+
+class Folder:
+    """The records of a run on one device: `ROOT/DEVICE/{manifest.json, cells/ID.json, costs/ID.json}`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = path / "manifest.json"
+
+    def cell(self, cell_id: str) -> Path:
+        """Where the record of a cell lies."""
+        return self.path / "cells" / f"{cell_id}.json"
+
+    def cost(self, cost_id: str) -> Path:
+        """Where the record of a pair's cost lies."""
+        return self.path / "costs" / f"{cost_id}.json"
+
+
+def device_folders(root: Path) -> list[Folder]:
+    """The folders of all devices under `root`, by name.
+
+    Raises:
+        InputError: there is none.
+    """
+    folders = [Folder(manifest.parent) for manifest in sorted(root.glob("*/manifest.json"))]
+    if not folders:
+        raise InputError(f"{root}: no records here (a run writes DEVICE/manifest.json into its folder)")
+    return folders
+
+
+def write_record(path: Path, record: Any) -> None:
+    """Write a dataclass as `path` (JSON), with its arrays in an .npz of the same stem if it has any.
+
+    The JSON is renamed into place last and holds the arrays' digest, so a record that exists is complete.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    body = _encode(record, "", arrays)
+    packed = b""
+    if arrays:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        packed = buffer.getvalue()
+        write_bytes(path.with_suffix(".npz"), packed)
+    content = {"digest": _digest(body, packed), "record": body}
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_record(path: Path, kind: type[T]) -> T:
+    """Read back what `write_record` wrote.
+
+    Raises:
+        InputError: the record is missing, truncated or altered; names the file.
+    """
+    packed_path = path.with_suffix(".npz")
+    try:
+        content = json.loads(path.read_text())
+        packed = packed_path.read_bytes() if packed_path.exists() else b""
+        _check(content, packed)
+        arrays: dict[str, np.ndarray] = {}
+        if packed:
+            with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+                arrays = dict(archive)
+        return _decode(kind, content["record"], arrays)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such record") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: damaged record ({error})") from None
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically and durably: it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check(content: dict[str, Any], packed: bytes) -> None:
+    if content["digest"] != _digest(content["record"], packed):
+        raise ValueError("its content does not match its digest")
+
+
+def _digest(body: Any, packed: bytes) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode() + packed).hexdigest()
+
+
+def _encode(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Turn `value` into strict JSON: arrays go to `arrays` under their place, non-finite numbers become tagged text."""
+    if isinstance(value, np.ndarray):
+        arrays[place] = value
+        return {"$array": place}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(float(value))}
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value):
+        return dict(_encode_fields(value, place, arrays))
+    if isinstance(value, dict):
+        return {name: _encode(item, f"{place}.{name}", arrays) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_encode(item, f"{place}.{i}", arrays) for i, item in enumerate(value)]
+    return value
+
+
+def _encode_fields(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(value):
+        inner = f"{place}.{field.name}" if place else field.name
+        yield field.name, _encode(getattr(value, field.name), inner, arrays)
+
+
+def _decode(kind: Any, value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dict) and "$array" in value:
+        return arrays[value["$array"]]
+    if isinstance(value, dict) and "$float" in value:
+        return float(value["$float"])
+    options = [option for option in get_args(kind) if option is not NoneType]
+    if NoneType in get_args(kind) and len(options) == 1:
+        kind = options[0]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind.model_validate(value)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{name: _decode(hints[name], item, arrays) for name, item in value.items()})
+    if isinstance(value, list):
+        return tuple(_decode(options[0] if options else Any, item, arrays) for item in value)
+    return value

@@ -1,0 +1,188 @@
+"""The suite: a baseline, named mitigations as patches over it, swept axes and a protocol, read from one TOML file."""
+
+import itertools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+
+from vgbench.case import Case
+from vgbench.errors import InputError, explain, unknown
+from vgbench.registry import Strict
+
+BASELINE = "baseline"
+_LIST_FIELDS = ("rates", "seeds", "tuning_seeds")
+_RATE_STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of a suite's table.
+
+    Attributes:
+        mitigation: its name; `baseline` for the baseline itself.
+        axes: the values of the swept axes.
+        case: what is measured.
+        reference: the baseline at the same values of the axes.
+    """
+
+    mitigation: str
+    axes: Mapping[str, Any]
+    case: Case
+    reference: Case
+
+    @property
+    def label(self) -> str:
+        """The cell in words, as progress bars and messages name it."""
+        return ", ".join([self.mitigation, *(f"{axis} {value}" for axis, value in self.axes.items())])
+
+
+class Protocol(Strict):
+    """What is the same for all cells of a suite.
+
+    Attributes:
+        train_to_depth: deeper cells measure gradients and cost only.
+        rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's goes
+            before its optimizer's. Five rates are tried, half a decade apart, over two decades around it.
+    """
+
+    train_to_depth: int | None = Field(default=None, ge=0)
+    rate_centers: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+    def rates(self, transform: str, optimizer: str) -> tuple[float, ...]:
+        """The learning rates to try, to three significant digits."""
+        center = self.rate_centers.get(transform, self.rate_centers.get(optimizer))
+        if center is None:
+            raise InputError(f"protocol.rate_centers: no centre for optimizer {optimizer!r}")
+        return tuple(float(f"{center * 10**step:.3g}") for step in _RATE_STEPS)
+
+
+class Suite(Strict):
+    """A set of cases that answer one question.
+
+    Attributes:
+        name: the file's stem.
+        title: one line.
+        question: what the suite answers.
+        baseline: fields of the case that every mitigation patches.
+        mitigations: for each name the fields that it changes.
+        sweep: for each field the values that it takes; every combination is measured.
+        protocol: how cells are trained.
+    """
+
+    name: str
+    title: str
+    question: str
+    baseline: dict[str, Any]
+    mitigations: dict[str, dict[str, Any]] = {}
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    protocol: Protocol = Protocol()
+
+    @field_validator("mitigations")
+    @classmethod
+    def _no_second_baseline(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if BASELINE in value:
+            raise ValueError(f"{BASELINE!r} is the name of the baseline itself; call the mitigation something else")
+        return value
+
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells, the baseline of each combination of axes first; cases that are equal appear once.
+
+        Raises:
+            InputError: a field is unknown, or a value or combination is impossible; names the place.
+        """
+        cells: dict[str, Cell] = {}
+        for values in itertools.product(*self.sweep.values()):
+            axes = dict(zip(self.sweep, values, strict=True))
+            reference = self._case(BASELINE, axes)
+            for mitigation in (BASELINE, *self.mitigations):
+                case = self._case(mitigation, axes)
+                cells.setdefault(case.cell_id, Cell(mitigation, axes, case, reference))
+        return tuple(cells.values())
+
+    def _case(self, mitigation: str, axes: dict[str, Any]) -> Case:
+        patch = self.mitigations.get(mitigation, {})
+        place = f"suite {self.name!r}, mitigation {mitigation!r}" if patch else f"suite {self.name!r}, {BASELINE}"
+        fields = {**self.baseline, **axes, **patch}
+        try:
+            case = Case(**fields)
+            limit = self.protocol.train_to_depth
+            if case.steps == 0 or (limit is not None and case.depth > limit):
+                return Case(**{**fields, "steps": 0, "rates": (), "tuning_seeds": ()})
+            if "rates" in fields:
+                return case
+            return Case(**{**fields, "rates": self.protocol.rates(case.transform.name, case.optimizer.name)})
+        except ValidationError as error:
+            raise explain(error, place) from None
+
+    def select(self, settings: Mapping[str, Sequence[Any]] | None = None, only: Sequence[str] = ()) -> "Suite":
+        """Narrow the suite: set fields to other values, keep some mitigations (and the baseline).
+
+        Args:
+            settings: values for each field; several values make (or replace) a swept axis.
+            only: names of mitigations to keep; all if empty.
+
+        Raises:
+            InputError: an unknown field or mitigation.
+        """
+        baseline, sweep = dict(self.baseline), dict(self.sweep)
+        for field, values in (settings or {}).items():
+            if field not in Case.model_fields:
+                raise InputError(unknown("field", field, Case.model_fields))
+            if field in _LIST_FIELDS:
+                baseline[field] = list(values)
+            elif field in sweep or len(values) > 1:
+                sweep[field] = list(values)
+            else:
+                baseline[field] = values[0]
+        for name in only:
+            if name not in self.mitigations and name != BASELINE:
+                raise InputError(unknown("mitigation", name, [BASELINE, *self.mitigations]))
+        kept = {name: patch for name, patch in self.mitigations.items() if not only or name in only}
+        return self.model_copy(update={"baseline": baseline, "sweep": sweep, "mitigations": kept})
+
+
+def _built_in() -> dict[str, Traversable]:
+    folder = resources.files("vgbench") / "suites"
+    return {file.name.removesuffix(".toml"): file for file in folder.iterdir() if file.name.endswith(".toml")}
+
+
+def built_in_suites() -> tuple[Suite, ...]:
+    """The suites that come with vgbench, by name."""
+    return tuple(_parse(name, file.read_bytes(), f"suite {name!r}") for name, file in sorted(_built_in().items()))
+
+
+def read_suite(name_or_path: str | Path) -> Suite:
+    """Read a suite by its name, or from a TOML file.
+
+    Raises:
+        InputError: no such suite, or a file that is no suite; names the file and the field.
+    """
+    path, known = Path(name_or_path), _built_in()
+    if str(name_or_path) in known:
+        return _parse(str(name_or_path), known[str(name_or_path)].read_bytes(), f"suite {str(name_or_path)!r}")
+    if path.suffix != ".toml":
+        raise InputError(f"{unknown('suite', name_or_path, known)}, or give the path of a .toml file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read this suite: {error.strerror}") from None
+    return _parse(path.stem, content, str(path))
+
+
+def _parse(name: str, content: bytes, place: str) -> Suite:
+    try:
+        table = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{place}: not valid TOML: {error}") from None
+    try:
+        return Suite(name=name, **table)
+    except ValidationError as error:
+        raise explain(error, place) from None
+    except TypeError:
+        raise InputError(f"{place}: the name of a suite is that of its file; remove the field 'name'") from None
