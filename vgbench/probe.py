@@ -5,7 +5,8 @@ division is exact, and the sum of the exponents restores the true norm at any de
 Each tap is a dummy input of two zeros whose "gradient" carries out the `ScaledNorm` of the cotangent at its place.
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -26,12 +27,8 @@ class ScaledNorm(NamedTuple):
     exponent: Float[Array, "..."]
 
 
-class Probe(Protocol):
-    """An identity on `h` that hands out the norm of dL/dh as the gradient of `tap`."""
-
-    def __call__(self, h: Signal, tap: Float[Array, "2"]) -> Signal:
-        """Return `h`."""
-        ...
+Probe: TypeAlias = Callable[[Signal, Float[Array, "2"]], Signal]
+"""An identity on `h` that hands out the norm of dL/dh as the gradient of its second argument, the tap."""
 
 
 def largest_magnitude(tree: Signal) -> Float[Array, ""]:
@@ -43,7 +40,7 @@ def largest_magnitude(tree: Signal) -> Float[Array, ""]:
 def scaled_norm(tree: Signal) -> ScaledNorm:
     """Euclidean norm over all leaves, exact to rounding wherever the values themselves are.
 
-    `optax.global_norm` and `jnp.linalg.norm` return 0 for float32 values near 1e-20, because their squares underflow.
+    `optax.tree.norm` and `jnp.linalg.norm` return 0 for float32 values near 1e-20, because their squares underflow.
     """
     exponent = _exponent(largest_magnitude(tree))
     squares = [jnp.sum(jnp.square(_times_power_of_two(leaf, -exponent))) for leaf in jax.tree.leaves(tree)]
@@ -110,4 +107,4 @@ def cumulative_exponents(taps: np.ndarray) -> np.ndarray:
 def log10_norms(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """Log10 of scaled norms, in float64; zero gives -inf, NaN stays NaN and infinity infinity."""
     with np.errstate(divide="ignore"):
-        return np.log10(mantissa.astype(np.float64)) + exponent.astype(np.float64) * np.log10(2.0)
+        return np.asarray(np.log10(mantissa.astype(np.float64)) + exponent.astype(np.float64) * np.log10(2.0))

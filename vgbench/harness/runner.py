@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 
@@ -15,6 +15,7 @@ from vgbench.store import Folder, read_record, write_record
 from vgbench.suite import Cell, Suite, read_suite
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Whoever wants to know how a run stands."""
 

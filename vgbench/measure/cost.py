@@ -107,7 +107,7 @@ def measure_cost(case: Case, reference: Case, *, rounds: int = ROUNDS) -> Cost:
             f"cost: {case.timed_form} and {reference.timed_form} blocks cannot be compared; scanning alone changes"
             f" a step's time (set layers of both to one form)"
         )
-    timed, other = _timed(case), _timed(reference)
+    timed, other = (_timed(each) for each in (case, reference))  # pyright: ignore[reportArgumentType]
     for step in (timed, other):
         step.warm_up()
     samples: tuple[list[float], list[float]] = ([], [])

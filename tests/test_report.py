@@ -1,0 +1,483 @@
+"""Reports: the numbers of the records, in words, tables and pictures."""
+
+import dataclasses
+import re
+import shutil
+import struct
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+import vgbench
+from vgbench.case import Case
+from vgbench.errors import InputError
+from vgbench.measure.cost import Compilation, Cost, cost_id
+from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.training import TrainingCurves
+from vgbench.records import CellRecord, CostRecord, Device, Manifest, Provenance, Row
+from vgbench.report.frames import COLUMNS, load
+from vgbench.report.headlines import headlines
+from vgbench.report.tables import DISPLAY, LEGEND, display, markdown, terminal
+from vgbench.report.write import report
+from vgbench.statistics import t_interval
+from vgbench.store import Folder, device_folders, read_record, write_record
+
+DEVICE = Device("cpu", "Chip", 2)
+ORIGIN = Provenance("0.1", "abc", "f" * 16, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "")
+BASE = Case(depth=2, width=4, activation="tanh", rates=(0.1, 0.2), seeds=(0, 1))
+HE = Case(depth=2, width=4, activation="tanh", rates=(0.1, 0.2), seeds=(0, 1), init={"name": "he_normal", "gain": 2})
+OUTPUTS = ("table.md", "table.csv", "gradients.png")
+HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
+
+
+def gradients(*norms: list[float]) -> GradientProfile:
+    """A profile of these log10 norms, a list for each seed."""
+    values = np.asarray(norms)
+    tiny = float(np.finfo(np.float32).smallest_normal)
+    return GradientProfile(values, np.zeros_like(values), np.zeros(values.shape, bool), tiny)
+
+
+def training(*test_accuracy: float) -> TrainingCurves:
+    """Curves that end at these accuracies, one a seed; the higher of two rates was chosen."""
+    seeds = len(test_accuracy)
+    return TrainingCurves(
+        rates=(0.1, 0.2),
+        tuning_accuracy=np.asarray([[0.5, 0.5], [0.75, 0.75]], np.float32),
+        tuning_diverged=np.zeros((2, 2), bool),
+        rate=0.2,
+        target=0.9,
+        loss=np.ones((seeds, 4), np.float32),
+        step=np.asarray([4]),
+        validation_accuracy=np.ones((seeds, 1), np.float32),
+        log10_activation_norm=np.zeros((seeds, 1, 2)),
+        log10_parameter_norm=np.zeros((seeds, 1, 3)),
+        update_to_weight=np.ones((seeds, 1, 3), np.float32),
+        test_accuracy=np.asarray(test_accuracy, np.float32),
+    )
+
+
+def cost(ratio: float) -> Cost:
+    """A step of a hundredth of a second, `ratio` times the reference's."""
+    steps = np.full(30, 0.01)
+    compilation = Compilation(trace=0.25, lower=0.125, compile=0.5, first_run=9.0, argument_bytes=1, temporary_bytes=77)
+    return Cost("unrolled", steps, steps / ratio, compilation, parameters=90, step_flops=3200, batch_size=128)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of a baseline that fails for one seed, and a mitigation that trains at one and a half times the cost."""
+    out = tmp_path / "run"
+    folder, rows = Folder(out / DEVICE.slug), []
+    measured = (
+        ("baseline", BASE, gradients([-1.0, -0.5], [-2.0, -1.0]), training(0.5, 0.95), 1.0),
+        ("he", HE, gradients([-1.0, -1.0], [-1.0, -1.0]), training(0.9, 1.0), 1.5),
+    )
+    for name, case, profile, curves, ratio in measured:
+        cell = CellRecord(case, "ok", "", profile, curves, ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
+        pair = CostRecord(case, BASE, "ok", "", cost(ratio), ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
+        axes = {"depth": 2, "activation": "tanh"}
+        rows.append(Row(name, axes, case.cell_id, BASE.cell_id, cost_id(case, BASE)))
+        write_record(folder.cell(case.cell_id), cell)
+        write_record(folder.cost(rows[-1].cost_id), pair)
+    write_record(folder.manifest, Manifest("tiny", "Tiny", "Does it run?", tuple(rows), ORIGIN))
+    return out
+
+
+def folder_of(out: Path) -> Folder:
+    return device_folders(out)[0]
+
+
+def manifest_of(out: Path) -> Manifest:
+    return read_record(folder_of(out).manifest, Manifest)
+
+
+def outputs(out: Path) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in OUTPUTS}
+
+
+def row(**values: Any) -> dict[str, Any]:
+    """A row of a frame: a trained cell, but for `values`."""
+    base = {
+        **dict.fromkeys(COLUMNS, float("nan")),
+        **{"suite": "tiny", "device": "Chip", "mitigation": "baseline", "depth": 4, "width": 8, "cell_id": "0"},
+        **{"status": "ok", "reason": "", "decay": -0.25, "decay_low": -0.5, "decay_high": 0.0},
+        **{"log10_first_over_last": -0.75, "seeds": 3, "trained": 0, "target": 0.9, "rate": 0.01},
+        **{"rate_at_edge": False, "accuracy": 0.5, "form": "unrolled"},
+        **{"step_ratio": 1.0, "step_ratio_low": 0.9, "step_ratio_high": 1.1},
+    }
+    assert base.keys() == COLUMNS.keys()
+    return {**base, **values}
+
+
+def frame(*rows: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows))
+
+
+def rename(out: Path, **fields: Any) -> None:
+    """Change what the manifest of a run says."""
+    write_record(folder_of(out).manifest, dataclasses.replace(manifest_of(out), **fields))
+
+
+def call_the_mitigation(out: Path, name: str) -> None:
+    rows = manifest_of(out).rows
+    rename(out, rows=(rows[0], dataclasses.replace(rows[1], mitigation=name)))
+
+
+def table_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("|")]
+
+
+def borders(line: str) -> int:
+    """How many bars of a line of Markdown are no text."""
+    return len(re.findall(r"(?<!\\)(?:\\\\)*\|", line))
+
+
+def printed(table: pd.DataFrame, title: str = "Title") -> str:
+    console = Console(file=StringIO(), width=250)
+    console.print(terminal(table, title))
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# Frames.
+
+
+def test_load_gives_the_documented_columns_after_the_other_axes(run: Path) -> None:
+    assert list(load(run).columns) == ["activation", *COLUMNS]
+
+
+def test_load_gives_a_row_for_each_cell_in_the_order_of_the_suite(run: Path) -> None:
+    data = load(run)
+    assert list(data["mitigation"]) == ["baseline", "he"]
+    assert list(data["activation"]) == ["tanh", "tanh"]
+    assert list(data["cell_id"]) == [BASE.cell_id, HE.cell_id]
+    assert set(data["suite"]) == {"tiny"}
+    assert set(data["status"]) == {"ok"}
+
+
+def test_load_gives_the_numbers_of_the_records(run: Path) -> None:
+    baseline, he = load(run).to_dict("records")
+    expected = {
+        **{"depth": 2, "width": 4, "seeds": 2, "target": 0.9, "rate": 0.2, "rate_at_edge": True, "reason": ""},
+        **{"decay": -0.75, "log10_first_over_last": -0.75, "trained": 1, "accuracy": pytest.approx(0.725)},
+        **{"form": "unrolled", "step_ratio": 1.0, "examples_per_second": 12800.0, "compile_seconds": 0.875},
+        **{"parameters": 90, "step_flops": 3200, "temporary_bytes": 77, "device": "Chip (2 CPU cores)"},
+    }
+    assert {name: baseline[name] for name in expected} == expected
+    assert pd.isna([baseline["plain_zero_layer"], baseline["forward_limit"]]).all()
+    assert (he["decay"], he["trained"], he["step_ratio"]) == (pytest.approx(0), 2, pytest.approx(1.5))
+
+
+def test_load_gives_t_intervals_over_seeds(run: Path) -> None:
+    baseline, _ = load(run).to_dict("records")
+    expected = t_interval(np.asarray([-0.5, -1.0]))
+    assert (baseline["decay"], baseline["decay_low"], baseline["decay_high"]) == pytest.approx(tuple(expected))
+    assert baseline["decay_low"] < -1 < baseline["decay"] < -0.5 < baseline["decay_high"]
+
+
+def test_accuracy_gain_is_paired_by_seed_and_empty_for_the_baseline(run: Path) -> None:
+    names = ["accuracy_gain", "accuracy_gain_low", "accuracy_gain_high"]
+    data = load(run)
+    assert tuple(data.loc[1, names]) == pytest.approx(tuple(t_interval(np.asarray([0.4, 0.05]))), rel=1e-5)
+    assert data.loc[0, names].isna().all()
+
+
+def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
+    _, row = manifest_of(run).rows
+    folder_of(run).cell(row.cell_id).unlink()
+    folder_of(run).cost(row.cost_id).unlink()
+    data = load(run)
+    assert list(data["status"]) == ["ok", "missing"]
+    assert data.loc[1, ["decay", "trained", "accuracy", "step_ratio", "parameters"]].isna().all()
+    assert data.loc[1, "depth"] == 2
+    report(run)
+    *_, ok, missing = table_lines((run / "table.md").read_text())
+    assert "- (missing)" in missing
+    assert "missing" not in ok
+
+
+def test_missing_baseline_leaves_the_gain_empty(run: Path) -> None:
+    baseline, _ = manifest_of(run).rows
+    folder_of(run).cell(baseline.cell_id).unlink()
+    data = load(run)
+    assert list(data["status"]) == ["missing", "ok"]
+    assert data["accuracy_gain"].isna().all()
+    assert data.loc[1, "accuracy"] >= 0
+
+
+def test_run_of_which_nothing_is_measured_has_a_table_and_no_picture(run: Path) -> None:
+    for name in ("cells", "costs"):
+        shutil.rmtree(folder_of(run).path / name)
+    written = report(run)
+    assert [path.name for path in written.files] == ["table.md", "table.csv"]
+    assert not (run / "gradients.png").exists()
+    assert list(load(run)["status"]) == ["missing", "missing"]
+    assert written.sentences == ["Depth 2: not trained, and no gradient could be followed through the layers."]
+
+
+@pytest.mark.parametrize("kind", ["manifest", "cell", "cost"])
+def test_damaged_record_is_named(run: Path, kind: str) -> None:
+    folder, row = folder_of(run), manifest_of(run).rows[1]
+    path = {"manifest": folder.manifest, "cell": folder.cell(row.cell_id), "cost": folder.cost(row.cost_id)}[kind]
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged record "):
+        load(run)
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged record "):
+        report(run)
+    assert not (run / "table.md").exists()
+
+
+def test_folder_without_records_is_named(tmp_path: Path) -> None:
+    for read in (load, report):
+        with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}: no records here "):
+            read(tmp_path)
+
+
+def test_report_that_cannot_be_written_is_bad_input(run: Path) -> None:
+    (run / "table.csv").mkdir()
+    with pytest.raises(InputError, match=r"table\.csv.*: cannot write the report: "):
+        report(run)
+
+
+# Files.
+
+
+def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
+    report(run)
+    before = outputs(run)
+    report(run)
+    assert outputs(run) == before
+
+
+def test_report_depends_on_the_records_alone(run: Path) -> None:
+    report(run)
+    elsewhere = shutil.copytree(run, run.parent / "elsewhere", ignore=shutil.ignore_patterns(*OUTPUTS))
+    report(elsewhere)
+    assert outputs(elsewhere) == outputs(run)
+
+
+def test_picture_is_a_png_of_some_size(run: Path) -> None:
+    report(run)
+    content = (run / "gradients.png").read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", content[16:24])
+    assert width > 300
+    assert height > 200
+
+
+def test_csv_holds_the_whole_frame_at_full_precision(run: Path) -> None:
+    report(run)
+    data = load(run)
+    read = pd.read_csv(run / "table.csv", dtype={"cell_id": str}, keep_default_na=True, na_values=[""])
+    assert list(read.columns) == list(data.columns)
+    for name in ("decay", "step_ratio", "compile_seconds", "accuracy", "temporary_bytes"):
+        assert list(read[name]) == list(data[name])
+
+
+def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
+    written = report(run)
+    text = (run / "table.md").read_text()
+    assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2: ")
+    assert f"\n- {written.sentences[0]}\n" in text
+    assert len(table_lines(text)) == 4
+    assert all(f"- **{name}**: " in text for name in LEGEND)
+    assert text.endswith("\n\nChip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4\n")
+
+
+def test_report_says_what_it_wrote(run: Path) -> None:
+    written = report(run)
+    assert written.title == "Tiny"
+    assert written.files == [run / name for name in OUTPUTS]
+    assert all(path.is_file() for path in written.files)
+    assert list(written.table["mitigation"]) == ["baseline", "he"]
+
+
+def test_two_devices_share_a_report(run: Path) -> None:
+    one = folder_of(run)
+    shutil.copytree(one.path, run / "gpu")
+    other = dataclasses.replace(ORIGIN, device=Device("gpu", "Fast", 1))
+    write_record(run / "gpu" / "manifest.json", dataclasses.replace(manifest_of(run), provenance=other))
+    written = report(run)
+    assert len(written.table) == 4
+    assert written.footer == [str(ORIGIN), str(other)]
+    assert [sentence.partition(":")[0] for sentence in written.sentences] == [
+        "Chip (2 CPU cores), depth 2",
+        "Fast (1 gpu device(s)), depth 2",
+    ]
+    assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2
+
+
+# Sentences.
+
+
+def test_cheapest_mitigation_that_trains_is_named_with_its_cost() -> None:
+    rows = (
+        row(),
+        row(mitigation="dear", trained=3, step_ratio=2.0),
+        row(mitigation="cheap", trained=3, step_ratio=1.234, step_ratio_low=1.2, step_ratio_high=1.3),
+        row(mitigation="cheaper but fails", trained=2, step_ratio=0.5),
+    )
+    assert headlines(frame(*rows)) == [
+        "Depth 4: the cheapest mitigation that trains (90% test accuracy with every seed) is cheap,"
+        " at 1.23 [1.20, 1.30] times the baseline's step; the baseline does not."
+    ]
+
+
+def test_training_baseline_is_said_and_is_no_mitigation() -> None:
+    rows = (row(trained=3, step_ratio=0.1), row(mitigation="adam", trained=3))
+    (sentence,) = headlines(frame(*rows))
+    assert "is adam, at 1.00" in sentence
+    assert sentence.endswith("; the baseline trains as well.")
+
+
+def test_nothing_that_trains_is_said() -> None:
+    rows = (row(trained=2), row(mitigation="adam", trained=1))
+    assert headlines(frame(*rows)) == [
+        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline does not."
+    ]
+
+
+def test_baseline_that_alone_trains_is_said() -> None:
+    rows = (row(trained=3), row(mitigation="adam", trained=1))
+    assert headlines(frame(*rows)) == [
+        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline trains as well."
+    ]
+
+
+def test_mitigation_that_trains_but_is_not_timed_is_not_called_cheapest() -> None:
+    nan = float("nan")
+    rows = (
+        row(),
+        row(mitigation="untimed", trained=3, step_ratio=nan),
+        row(mitigation="timed", trained=3, step_ratio=7.0),
+    )
+    assert "is timed, at 7.00" in headlines(frame(*rows))[0]
+
+
+def test_untrained_depth_names_the_flattest_gradient() -> None:
+    nan = float("nan")
+    rows = (
+        row(trained=nan, decay=-0.7),
+        row(mitigation="relu", trained=nan, decay=0.01234, step_ratio=1.5),
+        row(mitigation="norm", trained=nan, decay=-0.3),
+    )
+    assert headlines(frame(*rows)) == [
+        "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer, at 1.50 times the"
+        " baseline's step)."
+    ]
+
+
+def test_untrained_depth_without_gradients_says_so() -> None:
+    nan = float("nan")
+    assert headlines(frame(row(trained=nan, decay=nan))) == [
+        "Depth 4: not trained, and no gradient could be followed through the layers."
+    ]
+
+
+def test_every_depth_has_a_sentence() -> None:
+    nan = float("nan")
+    rows = (row(), row(mitigation="adam", trained=3), row(depth=16, trained=nan), row(depth=16, trained=nan, decay=0.1))
+    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Depth 4", "Depth 16"]
+
+
+def test_every_device_has_a_sentence_of_its_own() -> None:
+    rows = (row(), row(device="Other"))
+    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Chip, depth 4", "Other, depth 4"]
+
+
+# Tables.
+
+
+@pytest.mark.parametrize("status", ["diverged", "forward_underflow", "nonfinite", "crashed", "missing"])
+def test_status_other_than_ok_shows_in_the_table(status: str) -> None:
+    table = display(frame(row(), row(status=status), row(status=status, decay=float("nan"))))
+    assert list(table["decay"]) == ["-0.2500 ± 0.2500", f"-0.2500 ± 0.2500 ({status})", f"- ({status})"]
+    assert status in printed(table)
+    assert status in markdown(table)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"trained": 2}, "2/3 at 0.01"),
+        ({"trained": 3, "rate_at_edge": True, "rate": 0.000949}, "3/3 at 0.00095*"),
+        ({"trained": float("nan")}, "-"),
+    ],
+)
+def test_training_is_shown_as_seeds_and_rate(values: dict[str, Any], expected: str) -> None:
+    assert list(display(frame(row(**values)))["trained"]) == [expected]
+
+
+def test_numbers_are_shown_with_their_intervals() -> None:
+    values = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0, "accuracy_gain": 0.25, "step_flops": 1.5e6}
+    (shown,) = display(frame(row(**values, examples_per_second=12345.6, parameters=6789))).to_dict("records")
+    assert shown["test accuracy"] == "0.900 ± 0.100"
+    assert shown["gain"] == "+0.250"
+    assert shown["step ratio"] == "1.00 [0.90, 1.10]"
+    assert (shown["examples/s"], shown["parameters"], shown["MFLOP"]) == ("12,346", "6,789", "1.5")
+
+
+def test_nothing_known_is_shown_as_a_dash() -> None:
+    nothing = dict.fromkeys(set(COLUMNS) - {"mitigation", "status"}, float("nan"))
+    (shown,) = display(frame(row(**nothing))).to_dict("records")
+    assert {name for name, text in shown.items() if text == "-"} == set(DISPLAY) - {"mitigation"}
+
+
+@pytest.mark.parametrize("axis", ["batch_size", "width"])
+def test_swept_axis_tells_the_rows_of_the_table_apart(axis: str) -> None:
+    *_, one, other = markdown(display(frame(row(**{axis: 8}), row(**{axis: 16})))).splitlines()
+    assert one != other
+
+
+def test_depths_are_set_apart_in_the_terminal() -> None:
+    lines = printed(display(frame(row(), row(depth=16)))).splitlines()
+    assert [line[:1] for line in lines[1:]] == ["┏", "┃", "┡", "│", "├", "│", "└"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("<script>", "&lt;script>"), ("a|b", "a\\|b"), ("a\\b", "a\\\\b"), ("a\\|b", "a\\\\\\|b")],
+)
+def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> None:
+    header, _, line = markdown(display(frame(row(mitigation=name)))).splitlines()
+    assert f"| {written} " in line
+    assert borders(line) == borders(header) == len(DISPLAY) + 1
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "a\nb", "a\r\nb"])
+def test_name_of_a_mitigation_stays_within_its_row_of_the_page(run: Path, name: str) -> None:
+    call_the_mitigation(run, name)
+    report(run)
+    lines = table_lines((run / "table.md").read_text())
+    assert len(lines) == 4
+    assert len(set(map(borders, lines))) == 1
+    assert list(load(run)["mitigation"]) == ["baseline", name]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_name_of_a_mitigation_is_shown_as_it_is_in_the_terminal(name: str) -> None:
+    text = printed(display(frame(row(), row(mitigation=name))))
+    assert f" {name} " in text
+
+
+def test_title_of_a_suite_is_shown_as_it_is_in_the_terminal() -> None:
+    assert "[/red] [bold]x" in printed(display(frame(row())), "[/red] [bold]x")
+
+
+def test_findings_of_the_page_do_not_hold_markup(run: Path) -> None:
+    call_the_mitigation(run, "<script>name")
+    assert "is <script>name, at" in report(run).sentences[0]
+    assert "<script" not in (run / "table.md").read_text()
+
+
+# The package's front.
+
+
+def test_load_and_report_stay_functions_of_the_package_once_used(run: Path) -> None:
+    assert list(vgbench.load(run)["mitigation"]) == ["baseline", "he"]
+    for _ in range(2):
+        assert vgbench.report(run).title == "Tiny"
