@@ -23,7 +23,7 @@ from vgbench.records import CellRecord, CostRecord, Device, Manifest, Provenance
 from vgbench.report.frames import COLUMNS, load
 from vgbench.report.headlines import headlines
 from vgbench.report.tables import DISPLAY, LEGEND, display, markdown, terminal
-from vgbench.report.write import report
+from vgbench.report.write import write_report
 from vgbench.statistics import t_interval
 from vgbench.store import Folder, device_folders, read_record, write_record
 
@@ -194,7 +194,7 @@ def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
     assert list(data["status"]) == ["ok", "missing"]
     assert data.loc[1, ["decay", "trained", "accuracy", "step_ratio", "parameters"]].isna().all()
     assert data.loc[1, "depth"] == 2
-    report(run)
+    write_report(run)
     *_, ok, missing = table_lines((run / "table.md").read_text())
     assert "- (missing)" in missing
     assert "missing" not in ok
@@ -212,7 +212,7 @@ def test_missing_baseline_leaves_the_gain_empty(run: Path) -> None:
 def test_run_of_which_nothing_is_measured_has_a_table_and_no_picture(run: Path) -> None:
     for name in ("cells", "costs"):
         shutil.rmtree(folder_of(run).path / name)
-    written = report(run)
+    written = write_report(run)
     assert [path.name for path in written.files] == ["table.md", "table.csv"]
     assert not (run / "gradients.png").exists()
     assert list(load(run)["status"]) == ["missing", "missing"]
@@ -227,7 +227,7 @@ def test_damaged_record_is_named(run: Path, kind: str) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged record "):
         load(run)
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged record "):
-        report(run)
+        write_report(run)
     assert not (run / "table.md").exists()
 
 
@@ -240,28 +240,28 @@ def test_folder_without_records_is_named(tmp_path: Path) -> None:
 def test_report_that_cannot_be_written_is_bad_input(run: Path) -> None:
     (run / "table.csv").mkdir()
     with pytest.raises(InputError, match=r"table\.csv.*: cannot write the report: "):
-        report(run)
+        write_report(run)
 
 
 # Files.
 
 
 def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
-    report(run)
+    write_report(run)
     before = outputs(run)
-    report(run)
+    write_report(run)
     assert outputs(run) == before
 
 
 def test_report_depends_on_the_records_alone(run: Path) -> None:
-    report(run)
+    write_report(run)
     elsewhere = shutil.copytree(run, run.parent / "elsewhere", ignore=shutil.ignore_patterns(*OUTPUTS))
-    report(elsewhere)
+    write_report(elsewhere)
     assert outputs(elsewhere) == outputs(run)
 
 
 def test_picture_is_a_png_of_some_size(run: Path) -> None:
-    report(run)
+    write_report(run)
     content = (run / "gradients.png").read_bytes()
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     width, height = struct.unpack(">II", content[16:24])
@@ -270,7 +270,7 @@ def test_picture_is_a_png_of_some_size(run: Path) -> None:
 
 
 def test_csv_holds_the_whole_frame_at_full_precision(run: Path) -> None:
-    report(run)
+    write_report(run)
     data = load(run)
     read = pd.read_csv(run / "table.csv", dtype={"cell_id": str}, keep_default_na=True, na_values=[""])
     assert list(read.columns) == list(data.columns)
@@ -279,7 +279,7 @@ def test_csv_holds_the_whole_frame_at_full_precision(run: Path) -> None:
 
 
 def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
-    written = report(run)
+    written = write_report(run)
     text = (run / "table.md").read_text()
     assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2: ")
     assert f"\n- {written.sentences[0]}\n" in text
@@ -289,7 +289,7 @@ def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -
 
 
 def test_report_says_what_it_wrote(run: Path) -> None:
-    written = report(run)
+    written = write_report(run)
     assert written.title == "Tiny"
     assert written.files == [run / name for name in OUTPUTS]
     assert all(path.is_file() for path in written.files)
@@ -301,7 +301,7 @@ def test_two_devices_share_a_report(run: Path) -> None:
     shutil.copytree(one.path, run / "gpu")
     other = dataclasses.replace(ORIGIN, device=Device("gpu", "Fast", 1))
     write_record(run / "gpu" / "manifest.json", dataclasses.replace(manifest_of(run), provenance=other))
-    written = report(run)
+    written = write_report(run)
     assert len(written.table) == 4
     assert written.footer == [str(ORIGIN), str(other)]
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
@@ -451,7 +451,7 @@ def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> No
 @pytest.mark.parametrize("name", [*HOSTILE, "a\nb", "a\r\nb"])
 def test_name_of_a_mitigation_stays_within_its_row_of_the_page(run: Path, name: str) -> None:
     call_the_mitigation(run, name)
-    report(run)
+    write_report(run)
     lines = table_lines((run / "table.md").read_text())
     assert len(lines) == 4
     assert len(set(map(borders, lines))) == 1
@@ -470,14 +470,14 @@ def test_title_of_a_suite_is_shown_as_it_is_in_the_terminal() -> None:
 
 def test_findings_of_the_page_do_not_hold_markup(run: Path) -> None:
     call_the_mitigation(run, "<script>name")
-    assert "is <script>name, at" in report(run).sentences[0]
+    assert "is <script>name, at" in write_report(run).sentences[0]
     assert "<script" not in (run / "table.md").read_text()
 
 
 # The package's front.
 
 
-def test_load_and_report_stay_functions_of_the_package_once_used(run: Path) -> None:
+def test_load_and_write_report_stay_functions_of_the_package_once_used(run: Path) -> None:
     assert list(vgbench.load(run)["mitigation"]) == ["baseline", "he"]
     for _ in range(2):
-        assert vgbench.report(run).title == "Tiny"
+        assert vgbench.write_report(run).title == "Tiny"

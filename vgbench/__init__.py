@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vgbench.measure.cost import Cost, measure_cost
     from vgbench.measure.gradients import GradientProfile, measure_gradients
     from vgbench.measure.training import TrainingCurves, measure_training
-    from vgbench.report import load, report
+    from vgbench.report import load, write_report
     from vgbench.suite import Suite, read_suite
 
 _HOMES = {
@@ -31,8 +31,8 @@ _HOMES = {
     "measure_gradients": "vgbench.measure.gradients",
     "measure_training": "vgbench.measure.training",
     "read_suite": "vgbench.suite",
-    "report": "vgbench.report",
     "run": "vgbench.harness.runner",
+    "write_report": "vgbench.report",
 }
 
 __all__ = [
@@ -47,8 +47,8 @@ __all__ = [
     "measure_gradients",
     "measure_training",
     "read_suite",
-    "report",
     "run",
+    "write_report",
 ]
 
 

@@ -89,6 +89,8 @@ class Registry:
 
         def add(function: F) -> F:
             name = function.__name__.rstrip("_")
+            if name in self._members:
+                raise ValueError(f"{self.slot} {name!r} is registered already")
             self._members[name] = Member(name, function, source, scope, _choice_type(name, function))
             return function
 
@@ -130,7 +132,7 @@ class Registry:
 
 
 def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
-    hints = get_type_hints(function)
+    hints = get_type_hints(function, include_extras=True)
     options = {
         p.name: (hints[p.name], ... if p.default is p.empty else p.default)
         for p in inspect.signature(function).parameters.values()

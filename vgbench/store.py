@@ -64,6 +64,8 @@ def write_record(path: Path, record: Any) -> None:
     content = {"digest": _digest(body, packed), "record": body}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
     write_bytes(path, f"{text}\n".encode())
+    if not arrays:
+        path.with_suffix(".npz").unlink(missing_ok=True)
 
 
 def read_record(path: Path, kind: type[T]) -> T:

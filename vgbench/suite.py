@@ -58,7 +58,8 @@ class Protocol(Strict):
         """The learning rates to try, to three significant digits."""
         center = self.rate_centers.get(transform, self.rate_centers.get(optimizer))
         if center is None:
-            raise InputError(f"protocol.rate_centers: no centre for optimizer {optimizer!r}")
+            known = ", ".join(self.rate_centers) or "none"
+            raise InputError(f"protocol.rate_centers: no centre for optimizer {optimizer!r} (there are: {known})")
         return tuple(float(f"{center * 10**step:.3g}") for step in _RATE_STEPS)
 
 
@@ -134,6 +135,8 @@ class Suite(Strict):
         for field, values in (settings or {}).items():
             if field not in Case.model_fields:
                 raise InputError(unknown("field", field, Case.model_fields))
+            if not values and field not in _LIST_FIELDS:
+                raise InputError(f"{field}: wants at least one value")
             if field in _LIST_FIELDS:
                 baseline[field] = list(values)
             elif field in sweep or len(values) > 1:
@@ -170,15 +173,15 @@ def read_suite(name_or_path: str | Path) -> Suite:
         raise InputError(f"{unknown('suite', name_or_path, known)}, or give the path of a .toml file")
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read this suite: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot read this suite: {getattr(error, 'strerror', None) or error}") from None
     return _parse(path.stem, content, str(path))
 
 
 def _parse(name: str, content: bytes, place: str) -> Suite:
     try:
         table = tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not valid TOML: {error}") from None
     try:
         return Suite(name=name, **table)

@@ -13,7 +13,7 @@ def report(
     directory: Annotated[Path, typer.Argument(help="Folder that a run has written.", metavar="DIR")],
 ) -> None:
     """Rebuild table.md, table.csv and gradients.png of a run from its records, and show the table."""
-    from vgbench.report import report as write_report
+    from vgbench.report import write_report
 
     show(write_report(directory))
 

@@ -38,11 +38,11 @@ def run(
     from vgbench.cli.progress import Progress
     from vgbench.cli.report import show
     from vgbench.harness.runner import run as run_suite
-    from vgbench.report import report
+    from vgbench.report import write_report
 
     with Progress() as progress:
         folder = run_suite(selected, out, device=device, observer=progress)
-    show(report(folder))
+    show(write_report(folder))
 
 
 def _setting(text: str) -> tuple[str, list[Any]]:
@@ -51,5 +51,5 @@ def _setting(text: str) -> tuple[str, list[Any]]:
         raise InputError(f"--set {text}: wants FIELD=VALUE, with further values after commas")
     try:
         return field, tomllib.loads(f"values = [{values}]")["values"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return field, [value.strip() for value in values.split(",")]

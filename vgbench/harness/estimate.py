@@ -28,7 +28,7 @@ class Estimate:
         """Seconds until all tasks are done; None before the first has ended."""
         if not self._seconds:
             return None
-        return sum(map(self._predict, self._waiting))
+        return sum(map(self._predict, self._waiting), 0.0)
 
     def _predict(self, task: Task) -> float:
         known, size = self._seconds.get(_kind(task)), _size(task)

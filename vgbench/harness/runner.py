@@ -49,7 +49,7 @@ def run(
         observer: is told how the run stands.
 
     Returns:
-        The folder, to be read with `vgbench.load` and `vgbench.report`.
+        The folder, to be read with `vgbench.load` and `vgbench.write_report`.
 
     Raises:
         InputError: the suite, a setting, the device or the folder cannot be used.

@@ -62,7 +62,7 @@ def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransforma
     factors of 1 (AGC) to several hundred (Adafactor).
     """
 
-    def split(tree: Params) -> tuple[Params, Params]:
+    def split(tree: Params) -> tuple[Params, Any]:
         return {k: v for k, v in tree.items() if k != "blocks"}, tree["blocks"]
 
     def init(params: Params) -> tuple[optax.OptState, optax.OptState]:

@@ -1,5 +1,6 @@
 """The multilayer perceptron: h_1 = act(norm(W x + b)); h_l = skip(h_{l-1}, act(norm(W h_{l-1} + b))); W h_L + b."""
 
+from functools import partial
 from typing import Annotated
 
 import jax
@@ -29,7 +30,7 @@ class Dense(nnx.Module):
     def __init__(self, case: Case, inputs: int, bias_std: float, rngs: nnx.Rngs) -> None:
         self.linear = _linear(case, inputs, case.width, bias_std, rngs)
         self.norm = NORMS.build(case.norm, Site(case.width, case.depth, rngs))
-        self.activation = ACTIVATIONS[case.activation.name].function
+        self.activation = partial(ACTIVATIONS.build, case.activation)
 
     def __call__(self, h: Float[Array, "batch inputs"]) -> Float[Array, "batch width"]:
         """Map the layer's input to its activations."""

@@ -5,7 +5,10 @@ from typing import Any
 
 import pandas as pd
 from rich.table import Table
+from rich.text import Text
 from tabulate import tabulate
+
+from vgbench.report.frames import COLUMNS
 
 NOTHING = "-"
 
@@ -90,16 +93,24 @@ LEGEND = {
 
 
 def display(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as text, with the columns of `DISPLAY`, and those swept axes that it does not show."""
+    """The frame as text, with the columns of `DISPLAY`, after those swept axes that it does not show."""
     rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
-    return pd.DataFrame({name: [write(row) for row in rows] for name, write in DISPLAY.items()})
+    axes = [
+        name for name in frame if (name not in COLUMNS or name == "width") and frame[name].astype(str).nunique() > 1
+    ]
+    columns = {name: [str(row[name]) for row in rows] for name in axes}
+    return pd.DataFrame(columns | {name: [write(row) for row in rows] for name, write in DISPLAY.items()})
+
+
+def escape(text: str) -> str:
+    """Text from a suite's file as plain text on one line of a Markdown page."""
+    return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in GitHub's Markdown; text from suite files cannot break out of its cell."""
-    safe = table.map(lambda text: text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;"))
     return tabulate(
-        safe,  # pyright: ignore[reportArgumentType]
+        table.map(escape),  # pyright: ignore[reportArgumentType]
         headers="keys",
         tablefmt="github",
         showindex=False,
@@ -110,7 +121,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def terminal(table: pd.DataFrame, title: str) -> Table:
     """The table for rich, with a rule between depths."""
-    shown = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False)
     names = [name for name in table.columns if name not in ONLY_IN_FILES]
     for name in names:
         shown.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
@@ -119,5 +130,5 @@ def terminal(table: pd.DataFrame, title: str) -> Table:
         if previous is not None and row["depth"] != previous:
             shown.add_section()
         previous = row["depth"]
-        shown.add_row(*(row[name] for name in names))
+        shown.add_row(*(Text(row[name]) for name in names))
     return shown

@@ -10,7 +10,7 @@ from vgbench.errors import InputError
 from vgbench.report.charts import gradient_norms
 from vgbench.report.frames import Run, frame, read_runs
 from vgbench.report.headlines import headlines
-from vgbench.report.tables import LEGEND, display, markdown
+from vgbench.report.tables import LEGEND, display, escape, markdown
 from vgbench.store import write_bytes
 
 
@@ -33,7 +33,7 @@ class Report:
     files: list[Path]
 
 
-def report(directory: str | Path) -> Report:
+def write_report(directory: str | Path) -> Report:
     """Write `table.md`, `table.csv` and `gradients.png` into `directory` from the records there alone.
 
     The text is the same, byte for byte, whenever the records are.
@@ -60,10 +60,10 @@ def report(directory: str | Path) -> Report:
 
 
 def _page(title: str, question: str, sentences: list[str], table: str, footer: list[str]) -> str:
-    findings = "\n".join(f"- {sentence}" for sentence in sentences)
+    findings = "\n".join(f"- {escape(sentence)}" for sentence in sentences)
     provenance = "\n\n".join(footer)
     legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
-    return f"# {title}\n\n{question}\n\n{findings}\n\n{table}\n\n{legend}\n\n{provenance}\n"
+    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{table}\n\n{legend}\n\n{provenance}\n"
 
 
 def _footer(run: Run) -> str:
