@@ -95,10 +95,9 @@ LEGEND = {
 def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text, with the columns of `DISPLAY`, after those swept axes that it does not show."""
     rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
-    axes = [
-        name for name in frame if (name not in COLUMNS or name == "width") and frame[name].astype(str).nunique() > 1
-    ]
-    columns = {name: [str(row[name]) for row in rows] for name in axes}
+    names = [str(name) for name in frame.columns if name == "width" or name not in COLUMNS]
+    axes = {name: [str(row[name]) for row in rows] for name in names}
+    columns = {name: values for name, values in axes.items() if len(set(values)) > 1}
     return pd.DataFrame(columns | {name: [write(row) for row in rows] for name, write in DISPLAY.items()})
 
 

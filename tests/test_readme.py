@@ -1,0 +1,39 @@
+"""The README's promises that can be checked: its commands, its table, its picture, and what CI runs."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_ci_calls_the_readmes_test_command() -> None:
+    commands = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert commands[1].strip().endswith(".venv/bin/pytest")
+    assert "<!-- test command -->" in README
+    assert "README.md" in (ROOT / ".ci/run").read_text()
+
+
+def test_published_table_is_in_the_readme_to_the_letter() -> None:
+    page = (ROOT / "results/quickstart/table.md").read_text()
+    table = re.search(r"^\|.*\|$(\n^\|.*\|$)+", page, re.MULTILINE)
+    assert table is not None
+    assert table.group() in README
+
+
+def test_linked_files_exist() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_published_report_is_rebuilt_from_its_records(tmp_path: Path) -> None:
+    import shutil
+
+    import vgbench as vg
+
+    shutil.copytree(ROOT / "results/quickstart", tmp_path / "copy")
+    for name in ("table.md", "table.csv", "gradients.png"):
+        (tmp_path / "copy" / name).unlink()
+    vg.write_report(tmp_path / "copy")
+    for name in ("table.md", "table.csv"):
+        assert (tmp_path / "copy" / name).read_bytes() == (ROOT / "results/quickstart" / name).read_bytes()
