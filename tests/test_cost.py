@@ -40,7 +40,7 @@ def test_compilation_is_told_apart(cost: Cost) -> None:
 
 def test_ratio_and_throughput_follow_from_the_samples() -> None:
     reference = np.linspace(1, 2, 30)
-    cost = Cost("scanned", 1.5 * reference, reference, Compilation(1, 1, 1, 1, 1, 1), 1, 1, batch_size=12)
+    cost = Cost("scanned", 1.5 * reference, reference, Compilation(1.0, 1.0, 1.0, 1.0, 1, 1), 1, 1, batch_size=12)
     assert cost.ratio == pytest.approx((1.5, 1.5, 1.5))
     assert cost.examples_per_second == pytest.approx(12 / 2.25)
 

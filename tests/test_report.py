@@ -232,7 +232,7 @@ def test_damaged_record_is_named(run: Path, kind: str) -> None:
 
 
 def test_folder_without_records_is_named(tmp_path: Path) -> None:
-    for read in (load, report):
+    for read in (load, write_report):
         with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}: no records here "):
             read(tmp_path)
 

@@ -70,7 +70,8 @@ LAYER_SCOPED = {
 def test_mapping_over_layers_undoes_what_stacking_would_mix(name: str) -> None:
     inner, draw = LAYER_SCOPED[name](), np.random.default_rng(0)
     blocks = draw.standard_normal((4, 6, 6)).astype(np.float32) * SCALES[:, None, None]
-    params = {"entry": {"w": jnp.ones((3, 6))}, "blocks": {"w": jnp.asarray(blocks)}, "readout": {"w": jnp.ones((6, 2))}}
+    ends = {"entry": {"w": jnp.ones((3, 6))}, "readout": {"w": jnp.ones((6, 2))}}
+    params = ends | {"blocks": {"w": jnp.asarray(blocks)}}
     gradients = jax.tree.map(lambda leaf: leaf[::-1] ** 2 + 0.1, params)
     apart = [{"w": params["blocks"]["w"][i]} for i in range(4)], [{"w": gradients["blocks"]["w"][i]} for i in range(4)]
     expected, _ = inner.update(apart[1], inner.init(apart[0]), apart[0])
@@ -102,13 +103,12 @@ def test_observing_a_step_leaves_its_update_alone_and_reads_the_true_norms() -> 
     dataset = load_dataset(case)
     network = build_network(case, dataset.features, dataset.classes)
     state = start(network, case, network.init(jax.random.key(0)))
-    batch = dataset.train.x[:32], dataset.train.y[:32]
+    batch = jnp.asarray(dataset.train.x[:32]), jnp.asarray(dataset.train.y[:32])
     plain, _, nothing = make_step(network, case)(state, batch, 0.01)
     seen, _, observation = make_step(network, case, observed=True)(state, batch, 0.01)
     assert nothing is None
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), plain.variables.params, seen.variables.params
-    )
+    before, after = plain.variables.params, seen.variables.params
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), before, after)
     assert observation is not None
     update = jax.tree.map(lambda a, b: a - b, seen.variables.params, state.variables.params)
     change, weight = (layer_norms(tree, scanned=True) for tree in (update, state.variables.params))
@@ -124,6 +124,7 @@ PROTOCOL: dict[str, Any] = {
     "tuning_seeds": (7,),
     "target": 0.5,
     "norm": "batch",
+    "activation": "relu",
     "optimizer": "sgd",
 }
 
