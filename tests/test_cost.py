@@ -93,3 +93,14 @@ def test_bootstrap_is_deterministic_and_holds_the_median() -> None:
     interval = bootstrap_median(samples)
     assert interval == bootstrap_median(samples)
     assert interval.low < interval.value == np.median(samples) < interval.high
+
+
+def test_a_scanned_step_is_one_program_whatever_the_depth() -> None:
+    def lines(depth: int) -> int:
+        case = vg.Case(**SMALL | {"depth": depth})
+        network = build_network(case, 64, 10, scanned=True)
+        state = start(network, case, network.init(jax.random.key(0)))
+        batch = np.zeros((16, 64), np.float32), np.zeros(16, np.int32)
+        return len(jax.jit(make_step(network, case)).lower(state, jax.device_put(batch), 0.1).as_text().splitlines())
+
+    assert lines(10) == lines(1000)
