@@ -1,6 +1,5 @@
 """The report of a run: its table, sentences and picture as files."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +70,8 @@ def _footer(run: Run) -> str:
 
 
 def _csv(data: pd.DataFrame) -> str:
-    return data.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    # Ten digits: the last few of sixteen differ between versions of numpy, and the text must not.
+    return data.to_csv(index=False, lineterminator="\n", float_format="%.10g")
 
 
 def _png(runs: list[Run]) -> bytes:
