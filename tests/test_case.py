@@ -246,7 +246,9 @@ def test_cell_id_changes_with_every_field(field: str) -> None:
 def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) -> None:
     default = Case(**{slot: name})
     value = getattr(getattr(default, slot), option)
-    changed: Any = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else value / 2 + 0.1
+    changed: Any = (
+        not value if isinstance(value, bool) else value * 2 or 1 if isinstance(value, int) else value / 2 + 0.1
+    )
     assert Case(**{slot: {"name": name, option: changed}}).cell_id != default.cell_id
 
 

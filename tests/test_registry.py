@@ -79,7 +79,7 @@ def test_choice_in_words_shows_only_what_was_changed(toys: Registry) -> None:
 
 
 def test_choice_of_another_slot_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^unknown norm 'relu' \(choose from: batch, .*none\)$"):
+    with pytest.raises(InputError, match=r"^unknown norm 'relu' \(choose from: batch, .*none, .*\)$"):
         NORMS.choose(ACTIVATIONS.choose("relu"))
 
 
@@ -112,7 +112,7 @@ def test_bound_of_an_option_is_kept(toys: Registry) -> None:
 @pytest.mark.parametrize(
     ("slot", "value", "expected"),
     [
-        ("init", {"name": "he_normal", "gain": -1.0}, "init 'he_normal': gain: Input should be greater than 0"),
+        ("init", {"name": "he_normal", "gain": -1.0}, "init 'he_normal': gain: wants a number greater than 0"),
         ("norm", {"name": "batch", "momentum": 1.0}, "norm 'batch': momentum: Input should be less than 1"),
         ("norm", {"name": "batch", "epsilon": 0.0}, "norm 'batch': epsilon: Input should be greater than 0"),
         ("transform", {"name": "clip_by_global_norm", "max_norm": 0.0}, "max_norm: Input should be greater than 0"),

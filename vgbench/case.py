@@ -13,6 +13,7 @@ from vgbench.registry import (
     MODELS,
     NORMS,
     OPTIMIZERS,
+    REGISTRIES,
     SKIPS,
     TRANSFORMS,
     Choice,
@@ -91,6 +92,15 @@ class Case(Strict):
         shared = sorted(set(self.seeds) & set(self.tuning_seeds))
         if shared:
             raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")
+        return self
+
+    @model_validator(mode="after")
+    def _check_combination(self) -> "Case":
+        for slot, registry in REGISTRIES.items():
+            member = registry[getattr(self, slot).name]
+            reason = member.refuses(self) if member.refuses else None
+            if reason:
+                raise ValueError(f"{slot} {member.name!r}: {reason}")
         return self
 
     @property

@@ -58,6 +58,7 @@ class Member:
     function: Callable[..., Any]
     source: str
     scope: Scope | None
+    refuses: Callable[[Any], str | None] | None
     choice: type[Choice]
 
     @property
@@ -79,19 +80,22 @@ class Registry:
         self._home = home
         self._members: dict[str, Member] = {}
 
-    def register(self, source: str, scope: Scope | None = None) -> Callable[[F], F]:
+    def register(
+        self, source: str, scope: Scope | None = None, refuses: Callable[[Any], str | None] | None = None
+    ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
 
         Args:
             source: the paper (author, year) or the library that the member comes from.
             scope: for gradient transforms and optimizers, what one update looks at.
+            refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
         """
 
         def add(function: F) -> F:
             name = function.__name__.rstrip("_")
             if name in self._members:
                 raise ValueError(f"{self.slot} {name!r} is registered already")
-            self._members[name] = Member(name, function, source, scope, _choice_type(name, function))
+            self._members[name] = Member(name, function, source, scope, refuses, _choice_type(name, function))
             return function
 
         return add

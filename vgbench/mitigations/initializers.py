@@ -1,29 +1,128 @@
-"""Initialisers of weight matrices; `gain` multiplies the standard deviation."""
+"""Initialisers of weight matrices; `gain` multiplies the standard deviation.
 
-from typing import Annotated
+`gain = "auto"` is the one that keeps the variance of the pre-activations from layer to layer, `gain = "critical"` the
+one that puts the network on the edge of chaos, both for the case's activation in a wide square layer. For GELU, SiLU
+and mish the variance that "auto" keeps is an unstable fixed point, which a finite network leaves after some ten layers.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Annotated, Any, Literal
 
 import jax
-from jax.nn.initializers import Initializer
-from pydantic import Field
+import jax.numpy as jnp
+from jax import Array
+from jax.nn.initializers import Initializer, variance_scaling
+from pydantic import Field, PlainValidator
 
-from vgbench.registry import INITIALIZERS
+from vgbench.mean_field import critical_variance, preserving_variance
+from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice
 
-Gain = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
 
 
-@INITIALIZERS.register(source="Glorot & Bengio 2010")
-def glorot_normal(*, gain: Gain = 1.0) -> Initializer:
-    """Normal with variance gain^2 * 2 / (fan_in + fan_out), truncated at two standard deviations."""
-    return jax.nn.initializers.variance_scaling(gain**2, "fan_avg", "truncated_normal")
+def _check_gain(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    if value in ("auto", "critical"):
+        return value
+    raise ValueError(f'wants a number greater than 0, "auto" or "critical", not {value!r}')
+
+
+Gain = Annotated[float | Literal["auto", "critical"], PlainValidator(_check_gain)]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What the layers that are initialised carry.
+
+    Attributes:
+        activation: of every layer.
+        bias_std: initial standard deviation of the biases.
+        raw: whether the weights read the network's input (taken to be of unit variance) rather than activations.
+    """
+
+    activation: Choice
+    bias_std: float
+    raw: bool
+
+
+@lru_cache
+def _weight_variance(gain: Literal["auto", "critical"], activation: Choice, bias_std: float) -> float:
+    function = partial(ACTIVATIONS.build, activation)
+    return preserving_variance(function) if gain == "auto" else critical_variance(function, bias_std)
+
+
+def _variance(signal: Signal, gain: Gain, own: float) -> float:
+    """The variance of the weights times fan-in in a square layer, where the initialiser's own with gain 1 is `own`."""
+    if gain == "auto" and signal.raw:
+        return 1.0
+    if isinstance(gain, str):
+        return _weight_variance(gain, signal.activation, signal.bias_std)  # pyright: ignore[reportArgumentType]
+    return own * gain**2
+
+
+def _scaling(
+    variance: float, fan: Literal["fan_in", "fan_avg"], draw: Literal["truncated_normal", "uniform"]
+) -> Initializer:
+    return jax.nn.initializers.variance_scaling(variance, fan, draw)
 
 
 @INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default")
-def lecun_normal(*, gain: Gain = 1.0) -> Initializer:
+def lecun_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 / fan_in, truncated at two standard deviations."""
-    return jax.nn.initializers.variance_scaling(gain**2, "fan_in", "truncated_normal")
+    return variance_scaling(_variance(signal, gain, own=1.0), "fan_in", "truncated_normal")
+
+
+@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998")
+def lecun_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Uniform with variance gain^2 / fan_in."""
+    return variance_scaling(_variance(signal, gain, own=1.0), "fan_in", "uniform")
+
+
+@INITIALIZERS.register(source="Glorot & Bengio 2010")
+def glorot_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Normal with variance gain^2 * 2 / (fan_in + fan_out), truncated at two standard deviations."""
+    return variance_scaling(_variance(signal, gain, own=1.0), "fan_avg", "truncated_normal")
+
+
+@INITIALIZERS.register(source="Glorot & Bengio 2010")
+def glorot_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Uniform with variance gain^2 * 2 / (fan_in + fan_out)."""
+    return variance_scaling(_variance(signal, gain, own=1.0), "fan_avg", "uniform")
 
 
 @INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015")
-def he_normal(*, gain: Gain = 1.0) -> Initializer:
+def he_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / fan_in, truncated at two standard deviations; keeps ReLU's second moment."""
-    return jax.nn.initializers.variance_scaling(2 * gain**2, "fan_in", "truncated_normal")
+    return variance_scaling(_variance(signal, gain, own=2.0), "fan_in", "truncated_normal")
+
+
+@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015")
+def he_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Uniform with variance gain^2 * 2 / fan_in."""
+    return variance_scaling(_variance(signal, gain, own=2.0), "fan_in", "uniform")
+
+
+@INITIALIZERS.register(source="Krizhevsky, Sutskever & Hinton 2012")
+def small_normal(signal: Signal, *, std: Positive = 0.01) -> Initializer:
+    """Normal with the same small standard deviation at any width."""
+    return jax.nn.initializers.normal(std)
+
+
+@INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014")
+def orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Orthogonal rows or columns times gain: a square layer is an exact isometry at gain 1."""
+    return jax.nn.initializers.orthogonal(_variance(signal, gain, own=1.0) ** 0.5)
+
+
+@INITIALIZERS.register(source="Le, Jaitly & Hinton 2015")
+def identity(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """The identity matrix times gain, with zeros beyond the square part."""
+    scale = _variance(signal, gain, own=1.0) ** 0.5
+
+    def initialise(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
+        return scale * jnp.eye(*shape, dtype=dtype)
+
+    return initialise

@@ -1,16 +1,19 @@
 """Norms: applied to the pre-activation, before the activation."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
+import jax.numpy as jnp
 from flax import nnx
-from jax import Array
+from jaxtyping import Array, Float
 from pydantic import Field
 
 from vgbench.mitigations.site import Site
 from vgbench.registry import NORMS
 
-Norm = Callable[[Array], Array]
+Signal = Float[Array, "*batch width"]
+Norm = Callable[[Signal], Signal]
+Positive = Annotated[float, Field(gt=0)]
 
 
 @NORMS.register(source="the unnormalised network")
@@ -20,11 +23,48 @@ def none(site: Site) -> Norm:
 
 
 @NORMS.register(source="Ioffe & Szegedy 2015")
-def batch(
-    site: Site,
-    *,
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
-    epsilon: Annotated[float, Field(gt=0)] = 1e-5,
-) -> Norm:
+def batch(site: Site, *, momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9, epsilon: Positive = 1e-5) -> Norm:
     """Batch normalization: batch statistics in training, running averages (kept by `momentum`) in evaluation."""
     return nnx.BatchNorm(site.width, momentum=momentum, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
+
+
+@NORMS.register(source="Ba, Kiros & Hinton 2016")
+def layer(site: Site, *, epsilon: Positive = 1e-6) -> Norm:
+    """Layer normalization: mean 0 and variance 1 over the features of each example."""
+    return nnx.LayerNorm(site.width, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
+
+
+@NORMS.register(source="Zhang & Sennrich 2019")
+def rms(site: Site, *, epsilon: Positive = 1e-6) -> Norm:
+    """RMS normalization: second moment 1 over the features of each example, the mean left alone."""
+    return nnx.RMSNorm(site.width, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
+
+
+def _uneven_groups(case: Any) -> str | None:
+    groups = case.norm.groups
+    return f"{groups} groups do not divide a width of {case.width}" if case.width % groups else None
+
+
+@NORMS.register(source="Wu & He 2018", refuses=_uneven_groups)
+def group(site: Site, *, groups: Annotated[int, Field(ge=1)] = 8, epsilon: Positive = 1e-6) -> Norm:
+    """Group normalization: layer normalization within each of `groups` groups of features."""
+    return nnx.GroupNorm(site.width, num_groups=groups, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
+
+
+class DynamicTanh(nnx.Module):
+    """scale * tanh(alpha * z) + bias, with one learned alpha and a learned scale and bias a feature."""
+
+    def __init__(self, width: int, alpha: float) -> None:
+        self.alpha = nnx.Param(jnp.full((), alpha, jnp.float32))
+        self.scale = nnx.Param(jnp.ones(width, jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(width, jnp.float32))
+
+    def __call__(self, z: Signal) -> Signal:
+        """Squash `z`."""
+        return self.scale[...] * jnp.tanh(self.alpha[...] * z) + self.bias[...]
+
+
+@NORMS.register(source="Zhu, Chen, He, LeCun & Liu 2025")
+def dynamic_tanh(site: Site, *, alpha: Positive = 0.5) -> Norm:
+    """Dynamic tanh: a learned squashing in place of normalisation, without any statistics."""
+    return DynamicTanh(site.width, alpha)

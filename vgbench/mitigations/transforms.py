@@ -7,6 +7,8 @@ from pydantic import Field
 
 from vgbench.registry import TRANSFORMS
 
+Positive = Annotated[float, Field(gt=0)]
+
 
 @TRANSFORMS.register(source="the raw gradient", scope="element")
 def none() -> optax.GradientTransformation:
@@ -15,6 +17,30 @@ def none() -> optax.GradientTransformation:
 
 
 @TRANSFORMS.register(source="Pascanu, Mikolov & Bengio 2013", scope="global")
-def clip_by_global_norm(*, max_norm: Annotated[float, Field(gt=0)] = 1.0) -> optax.GradientTransformation:
+def clip_by_global_norm(*, max_norm: Positive = 1.0) -> optax.GradientTransformation:
     """Clip by global norm: shrink the whole gradient to `max_norm` where it is longer; never lengthen it."""
     return optax.clip_by_global_norm(max_norm)
+
+
+@TRANSFORMS.register(source="Mikolov 2012", scope="element")
+def clip_by_value(*, max_value: Positive = 0.1) -> optax.GradientTransformation:
+    """Clip by value: bring every number of the gradient into [-max_value, max_value]."""
+    return optax.clip(max_value)
+
+
+@TRANSFORMS.register(source="optax's clip_by_block_rms", scope="layer")
+def clip_by_block_rms(*, max_rms: Positive = 0.01) -> optax.GradientTransformation:
+    """Clip per layer: shrink each array's gradient to a root mean square of `max_rms` where it is larger."""
+    return optax.clip_by_block_rms(max_rms)
+
+
+@TRANSFORMS.register(source="Brock, De, Smith & Simonyan 2021", scope="layer")
+def adaptive_clip(*, clipping: Positive = 0.01, eps: Positive = 1e-3) -> optax.GradientTransformation:
+    """Adaptive gradient clipping (AGC): shrink each unit's gradient to a share of its weights' norm."""
+    return optax.adaptive_grad_clip(clipping, eps)
+
+
+@TRANSFORMS.register(source="Hazan, Levy & Shalev-Shwartz 2015", scope="global")
+def normalize(*, eps: Positive = 1e-6) -> optax.GradientTransformation:
+    """Normalised gradient: divide the whole gradient by its norm plus `eps`, below which it stays small."""
+    return optax.normalize_by_update_norm(eps=eps)

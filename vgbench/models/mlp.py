@@ -9,16 +9,17 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from vgbench.case import Case
+from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.site import Site
 from vgbench.models.stack import Network, Part
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, MODELS, NORMS, SKIPS
 
 
-def _linear(case: Case, inputs: int, outputs: int, bias_std: float, rngs: nnx.Rngs) -> nnx.Linear:
+def _linear(case: Case, inputs: int, outputs: int, bias_std: float, rngs: nnx.Rngs, *, raw: bool = False) -> nnx.Linear:
     return nnx.Linear(
         inputs,
         outputs,
-        kernel_init=INITIALIZERS.build(case.init),
+        kernel_init=INITIALIZERS.build(case.init, Signal(case.activation, bias_std, raw)),
         bias_init=jax.nn.initializers.normal(bias_std) if bias_std else jax.nn.initializers.zeros,
         rngs=rngs,
     )
@@ -27,8 +28,8 @@ def _linear(case: Case, inputs: int, outputs: int, bias_std: float, rngs: nnx.Rn
 class Dense(nnx.Module):
     """A linear map, a norm and an activation: the input layer and every block's branch."""
 
-    def __init__(self, case: Case, inputs: int, bias_std: float, rngs: nnx.Rngs) -> None:
-        self.linear = _linear(case, inputs, case.width, bias_std, rngs)
+    def __init__(self, case: Case, inputs: int, bias_std: float, rngs: nnx.Rngs, *, raw: bool = False) -> None:
+        self.linear = _linear(case, inputs, case.width, bias_std, rngs, raw=raw)
         self.norm = NORMS.build(case.norm, Site(case.width, case.depth, rngs))
         self.activation = partial(ACTIVATIONS.build, case.activation)
 
@@ -57,7 +58,7 @@ def mlp(
     width = case.width
     first, others = features * width, (case.depth - 1) * width**2 + width * classes
     return Network(
-        entry=Part(lambda rngs: Dense(case, features, bias_std, rngs)),
+        entry=Part(lambda rngs: Dense(case, features, bias_std, rngs, raw=True)),
         block=Part(lambda rngs: Block(case, bias_std, rngs)),
         readout=Part(lambda rngs: _linear(case, width, classes, 0.0, rngs)),
         depth=case.depth,
