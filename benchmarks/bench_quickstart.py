@@ -111,7 +111,7 @@ def test_gradient_profile(benchmark: BenchmarkFixture, case: vg.Case) -> None:
     # The executable inside measure_gradients, which also loads data, draws variables and compiles.
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.features, dataset.classes)
-        inputs = jax.device_put(gradients._start(case, network, dataset, case.seeds[0]))
+        inputs = (network.init(jax.random.key(case.seeds[0])), *gradients.first_batch(case, dataset, case.seeds[0]))
         profile = jax.jit(partial(gradients._profile, network)).lower(*inputs).compile()
 
     def run() -> Any:

@@ -9,7 +9,13 @@ from vgbench.data import batch_indices, load_dataset
 from vgbench.measure.numerics import numerics
 from vgbench.models import build_network
 
-ACTIVATIONS = {"sigmoid": lambda z: 1 / (1 + jnp.exp(-z)), "tanh": jnp.tanh, "relu": lambda z: z * (z > 0)}
+ACTIVATIONS = {
+    "linear": lambda z: z,
+    "sigmoid": lambda z: 1 / (1 + jnp.exp(-z)),
+    "tanh": jnp.tanh,
+    "relu": lambda z: z * (z > 0),
+    "leaky_relu": lambda z: jnp.where(z > 0, z, 0.2 * z),
+}
 
 
 def _normalise(z: jax.Array, norm: dict) -> jax.Array:

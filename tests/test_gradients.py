@@ -130,7 +130,13 @@ def test_activations_that_overflow_are_named() -> None:
 
 def profile_of(norms: np.ndarray, largest: np.ndarray | None = None) -> GradientProfile:
     largest = np.zeros_like(norms) if largest is None else largest
-    return GradientProfile(norms, largest, np.isneginf(norms), float(jnp.finfo("float32").smallest_normal))
+    return GradientProfile(
+        norms,
+        norms[:, [*range(norms.shape[1]), -1]],
+        largest,
+        np.isneginf(norms),
+        float(jnp.finfo("float32").smallest_normal),
+    )
 
 
 def test_decay_is_negative_when_norms_fall_towards_the_input() -> None:

@@ -39,7 +39,9 @@ def gradients(*norms: list[float]) -> GradientProfile:
     """A profile of these log10 norms, a list for each seed."""
     values = np.asarray(norms)
     tiny = float(np.finfo(np.float32).smallest_normal)
-    return GradientProfile(values, np.zeros_like(values), np.zeros(values.shape, bool), tiny)
+    return GradientProfile(
+        values, np.pad(values, ((0, 0), (0, 1))), np.zeros_like(values), np.zeros(values.shape, bool), tiny
+    )
 
 
 def training(*test_accuracy: float) -> TrainingCurves:
@@ -78,7 +80,7 @@ def run(tmp_path: Path) -> Path:
         ("he", HE, gradients([-1.0, -1.0], [-1.0, -1.0]), training(0.9, 1.0), 1.5),
     )
     for name, case, profile, curves, ratio in measured:
-        cell = CellRecord(case, "ok", "", profile, curves, ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
+        cell = CellRecord(case, "ok", "", profile, None, curves, ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
         pair = CostRecord(case, BASE, "ok", "", cost(ratio), ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
         axes = {"depth": 2, "activation": "tanh"}
         rows.append(Row(name, axes, case.cell_id, BASE.cell_id, cost_id(case, BASE)))

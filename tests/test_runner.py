@@ -436,7 +436,9 @@ def test_suite_is_read_from_a_file_and_written_to_runs(
 
 def profile(norms: list[float], largest: list[float]) -> GradientProfile:
     tiny = float(np.finfo(np.float32).smallest_normal)
-    return GradientProfile(np.asarray([norms]), np.asarray([largest]), np.zeros((1, len(norms)), bool), tiny)
+    return GradientProfile(
+        np.asarray([norms]), np.asarray([[*norms, 0.0]]), np.asarray([largest]), np.zeros((1, len(norms)), bool), tiny
+    )
 
 
 @pytest.mark.parametrize(

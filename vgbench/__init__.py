@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vgbench.errors import InputError
     from vgbench.harness.runner import run
     from vgbench.measure.cost import Cost, measure_cost
+    from vgbench.measure.forward import ForwardProfile, measure_forward
     from vgbench.measure.gradients import GradientProfile, measure_gradients
     from vgbench.measure.training import TrainingCurves, measure_training
     from vgbench.report import load, write_report
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Case": "vgbench.case",
     "Cost": "vgbench.measure.cost",
+    "ForwardProfile": "vgbench.measure.forward",
     "GradientProfile": "vgbench.measure.gradients",
     "InputError": "vgbench.errors",
     "Suite": "vgbench.suite",
     "TrainingCurves": "vgbench.measure.training",
     "load": "vgbench.report",
     "measure_cost": "vgbench.measure.cost",
+    "measure_forward": "vgbench.measure.forward",
     "measure_gradients": "vgbench.measure.gradients",
     "measure_training": "vgbench.measure.training",
     "read_suite": "vgbench.suite",
@@ -38,12 +41,14 @@ _HOMES = {
 __all__ = [
     "Case",
     "Cost",
+    "ForwardProfile",
     "GradientProfile",
     "InputError",
     "Suite",
     "TrainingCurves",
     "load",
     "measure_cost",
+    "measure_forward",
     "measure_gradients",
     "measure_training",
     "read_suite",

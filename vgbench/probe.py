@@ -99,6 +99,23 @@ Exact where every path from the loss to earlier layers passes through the tapped
 renormalise.defvjp(_forward, _divide_and_hand_out)  # pyright: ignore[reportFunctionMemberAccess]
 
 
+def weight_matrices(params: Signal) -> list[Float[Array, "..."]]:
+    """The arrays of two axes or more, whose gradients are meant by dL/dW_l."""
+    return [leaf for leaf in jax.tree.leaves(params) if leaf.ndim >= 2]
+
+
+def _hand_out_weights(_: None, cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+    return cotangent, jnp.stack(scaled_norm(weight_matrices(cotangent)))
+
+
+observe_weights: Probe = jax.custom_vjp(_identity)
+"""On a layer's parameters: hand out the norm of dL/dW_l, reduced inside the backward pass, layer by layer.
+
+Differentiated with respect to the tap alone, no second copy of the gradients is ever held.
+"""
+observe_weights.defvjp(_forward, _hand_out_weights)  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def cumulative_exponents(taps: np.ndarray) -> np.ndarray:
     """Exponents of dL/dh_l after a renormalised pass: [..., layers, 2] -> [..., layers], float64."""
     return np.cumsum(taps[..., ::-1, 1].astype(np.float64), axis=-1)[..., ::-1]

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from vgbench.case import Case
 from vgbench.measure.cost import Cost
+from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
 
@@ -72,6 +73,7 @@ class CellRecord:
         status: how it ended; anything but `ok` has a `reason`.
         reason: in words; empty if ok.
         gradients: the profile at initialisation; None if it crashed.
+        forward: the forward signal at initialisation; None if it crashed, or a batch holds no pair.
         training: the curves; None if the case does not train, or crashed.
         provenance: what produced the record.
         started: when, ISO 8601, UTC.
@@ -82,6 +84,7 @@ class CellRecord:
     status: Status
     reason: str
     gradients: GradientProfile | None
+    forward: ForwardProfile | None
     training: TrainingCurves | None
     provenance: Provenance
     started: str

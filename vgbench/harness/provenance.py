@@ -20,6 +20,7 @@ from vgbench.records import Device, Provenance
 _PACKAGE = Path(vgbench.__file__).parent
 _MEASURING_SOURCE = (
     "case.py",
+    "mean_field.py",
     "registry.py",
     "probe.py",
     "statistics.py",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from vgbench.case import Case
 from vgbench.errors import InputError
 from vgbench.measure.cost import cost_id, measure_cost
+from vgbench.measure.forward import measure_forward
 from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.records import CellRecord, CostRecord, Provenance, Status
@@ -42,12 +43,15 @@ def execute(task: Task, provenance: Provenance) -> CellRecord | CostRecord:
         InputError: the case cannot be measured as it is described.
     """
     started, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    measured: dict[str, Any] = {"gradients": None, "training": None} if task.kind == "cell" else {"cost": None}
+    measured: dict[str, Any] = (
+        {"gradients": None, "forward": None, "training": None} if task.kind == "cell" else {"cost": None}
+    )
     try:
         if task.kind == "cell":
             measured["gradients"] = measure_gradients(task.case)
+            measured["forward"] = measure_forward(task.case) if task.case.batch_size > 1 else None
             measured["training"] = measure_training(task.case) if task.case.steps else None
-            status, reason = _outcome(**measured)
+            status, reason = _outcome(measured["gradients"], measured["training"])
         else:
             measured["cost"] = measure_cost(task.case, task.reference)
             status, reason = "ok", ""

@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from typing import Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
@@ -13,7 +14,7 @@ from vgbench.data import Dataset, batch_indices, load_dataset
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import cross_entropy
 from vgbench.models import Network, build_network
-from vgbench.models.stack import Variables
+from vgbench.models.stack import Taps, Variables
 from vgbench.probe import cumulative_exponents, log10_norms, renormalise, zero_taps
 from vgbench.statistics import Interval, t_interval
 
@@ -27,6 +28,9 @@ class GradientProfile:
     Attributes:
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, depth], the layer nearest the input first; -inf for
             zero. Exact in every layer as long as the forward pass is representable.
+        log10_parameter_norm: log10 ||dL/dW_l|| of the weight matrices, float64[seeds, depth + 1], the readout last;
+            equally exact. In a bias-free ReLU or linear net it tells nothing of vanishing: <W_l, dL/dW_l> is the same
+            in every layer (Euler's identity).
         log10_largest_activation: log10 max|h_l|, float64[seeds, depth].
         reads_zero: bool[seeds, depth], whether plain backpropagation in the case's dtype reads nothing but zeros, the
             largest entry of dL/dh_l being below the dtype's smallest normal number (XLA flushes those on CPU).
@@ -34,6 +38,7 @@ class GradientProfile:
     """
 
     log10_activation_norm: Float[np.ndarray, "seeds depth"]
+    log10_parameter_norm: Float[np.ndarray, "seeds layers"]
     log10_largest_activation: Float[np.ndarray, "seeds depth"]
     reads_zero: Bool[np.ndarray, "seeds depth"]
     smallest_normal: float
@@ -96,7 +101,7 @@ def _slope(log10_norm: Float[np.ndarray, "fitted"], usable: Bool[np.ndarray, "de
 
 
 class _Tapped(NamedTuple):
-    taps: Float[Array, "depth 2"]
+    taps: Taps
     largest: Float[Array, "depth"]
 
 
@@ -115,34 +120,39 @@ def measure_gradients(case: Case) -> GradientProfile:
         network = build_network(case, dataset.features, dataset.classes)
         profile = jax.jit(partial(_profile, network))
         # One seed after another: deep profiles are bound by memory, and the executable is shared.
-        seeds = [jax.tree.map(np.asarray, profile(*_start(case, network, dataset, seed))) for seed in case.seeds]
-    taps = np.stack([seed.taps for seed in seeds])
+        seeds = [
+            jax.tree.map(np.asarray, profile(network.init(jax.random.key(seed)), *first_batch(case, dataset, seed)))
+            for seed in case.seeds
+        ]
+    taps, weights = (np.stack([seed.taps[i] for seed in seeds]) for i in range(2))
     info = np.finfo(case.dtype)
-    exponents = cumulative_exponents(taps)
-    mantissas = taps[..., 0]
+    mantissas, exponents = taps[..., 0], cumulative_exponents(taps)
+    # Layer l's weights see a cotangent that was divided at the taps from l on; the readout's, one that never was.
+    weight_exponents = weights[..., 1] + np.pad(exponents, ((0, 0), (0, 1)))
     with np.errstate(divide="ignore"):
         largest = np.log10(np.stack([seed.largest for seed in seeds]).astype(np.float64))
     return GradientProfile(
         log10_activation_norm=log10_norms(mantissas, exponents),
+        log10_parameter_norm=log10_norms(weights[..., 0], weight_exponents),
         log10_largest_activation=largest,
         reads_zero=(mantissas == 0) | (exponents <= info.minexp),
         smallest_normal=float(info.smallest_normal),
     )
 
 
-def _start(
-    case: Case, network: Network, dataset: Dataset, seed: int
-) -> tuple[Variables, Float[np.ndarray, "batch features"], Int[np.ndarray, "batch"]]:
+def first_batch(case: Case, dataset: Dataset, seed: int) -> tuple[Float[Array, "batch features"], Int[Array, "batch"]]:
+    """The batch that a seed's training starts with."""
     batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed)[0]
-    return network.init(jax.random.key(seed)), dataset.train.x[batch], dataset.train.y[batch]
+    return jnp.asarray(dataset.train.x[batch]), jnp.asarray(dataset.train.y[batch])
 
 
 def _profile(
     network: Network, variables: Variables, x: Float[Array, "batch features"], y: Int[Array, "batch"]
 ) -> _Tapped:
-    def loss(taps: Float[Array, "depth 2"]) -> tuple[Array, Array | None]:
+    def loss(taps: Taps) -> tuple[Array, Array | None]:
         output = network.apply(variables, x, train=True, probe=renormalise, taps=taps)
         return cross_entropy(output.logits, y), output.largest
 
-    taps, largest = jax.grad(loss, has_aux=True)(zero_taps(network.depth, network.dtype))
+    zeros = Taps(zero_taps(network.depth, network.dtype), zero_taps(network.depth + 1, network.dtype))
+    taps, largest = jax.grad(loss, has_aux=True)(zeros)
     return _Tapped(taps, largest)

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from vgbench.case import Case
 from vgbench.models import Network
-from vgbench.models.stack import Variables
-from vgbench.probe import ScaledNorm, observe, scaled_norm, zero_taps
+from vgbench.models.stack import Taps, Variables
+from vgbench.probe import ScaledNorm, observe, scaled_norm, weight_matrices, zero_taps
 from vgbench.registry import OPTIMIZERS, TRANSFORMS, Choice, Registry
 
 Rate: TypeAlias = float | Array
@@ -109,19 +109,21 @@ def make_step(network: Network, case: Case, *, observed: bool = False) -> Step:
         x, y = batch
         params = state.variables.params
 
-        def loss_of(params: Params, taps: Array | None) -> tuple[Array, Params]:
+        def loss_of(params: Params, taps: Taps | None) -> tuple[Array, Params]:
             probe = observe if observed else None
             variables = state.variables._replace(params=params)
             output = network.apply(variables, x, train=True, probe=probe, taps=taps)
             return cross_entropy(output.logits, y), output.stats
 
-        taps = zero_taps(network.depth, network.dtype) if observed else None
+        taps = Taps(zero_taps(network.depth, network.dtype), None) if observed else None
         graded = jax.value_and_grad(loss_of, argnums=(0, 1), has_aux=True)(params, taps)
         (loss, stats), (gradients, tap_gradients) = graded
         optimizer = make_optimizer(case, rate, network.scanned)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, params)
         variables = Variables(optax.apply_updates(params, updates), stats)  # pyright: ignore[reportArgumentType]
-        observation = _observe(tap_gradients, gradients, updates, params, network.scanned) if observed else None
+        observation = (
+            _observe(tap_gradients.activation, gradients, updates, params, network.scanned) if observed else None
+        )
         return TrainState(variables, optimizer_state), loss, observation
 
     return step
@@ -137,7 +139,7 @@ def layer_norms(tree: Params, scanned: bool) -> ScaledNorm:
     """Norms over the weight matrices (two axes or more) of input layer, blocks and readout; Float[depth + 1]."""
 
     def norm(layer: PyTree) -> ScaledNorm:
-        return scaled_norm([leaf for leaf in jax.tree.leaves(layer) if leaf.ndim >= 2])
+        return scaled_norm(weight_matrices(layer))
 
     blocks = jax.vmap(norm)(tree["blocks"]) if scanned else _stack([norm(block) for block in tree["blocks"]])
     ends = (jax.tree.map(lambda leaf: leaf[None], norm(tree[name])) for name in ("entry", "readout"))

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Annotated
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 from pydantic import Field
@@ -37,6 +38,11 @@ class Dense(nnx.Module):
         """Map the layer's input to its activations."""
         return self.activation(self.norm(self.linear(h)))
 
+    def slopes(self, h: Float[Array, "batch inputs"]) -> Float[Array, "batch width"]:
+        """The activation's derivative at every unit."""
+        z = self.norm(self.linear(h))
+        return jax.jvp(self.activation, (z,), (jnp.ones_like(z),))[1]
+
 
 class Block(nnx.Module):
     """A dense branch joined to its input by the skip."""
@@ -48,6 +54,10 @@ class Block(nnx.Module):
     def __call__(self, h: Float[Array, "batch width"]) -> Float[Array, "batch width"]:
         """Map h_{l-1} to h_l."""
         return self.skip(h, self.branch(h))
+
+    def slopes(self, h: Float[Array, "batch width"]) -> Float[Array, "batch width"]:
+        """The activation's derivative at every unit of the branch."""
+        return self.branch.slopes(h)
 
 
 @MODELS.register(source="Rumelhart, Hinton & Williams 1986")

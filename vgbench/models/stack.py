@@ -17,7 +17,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
 from vgbench.case import Case
-from vgbench.probe import Probe, largest_magnitude
+from vgbench.probe import Probe, largest_magnitude, observe_weights
 from vgbench.registry import MODELS
 
 Tree: TypeAlias = PyTree[Array]
@@ -28,6 +28,18 @@ class Variables(NamedTuple):
 
     params: dict[str, Any]
     stats: dict[str, Any]
+
+
+class Taps(NamedTuple):
+    """Dummy inputs whose gradients carry norms out of a backward pass.
+
+    Attributes:
+        activation: Float[depth, 2], for dL/dh_l.
+        parameter: Float[depth + 1, 2], for dL/dW_l, the readout last; None if not asked for.
+    """
+
+    activation: Array
+    parameter: Array | None
 
 
 class Output(NamedTuple):
@@ -61,11 +73,23 @@ class Part:
 
     def apply(self, params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tree]:
         """Return (output, updated statistics)."""
+        module = self._module(params, stats, train)
+        y = module(x)
+        return y, nnx.state(module, nnx.Not(nnx.Param))
+
+    def slopes(self, params: Tree, stats: Tree, x: Array) -> Array:
+        """Return phi' at every unit in training mode; a single NaN where the module has no method `slopes`."""
+        module = self._module(params, stats, train=True)
+        return module.slopes(x) if hasattr(module, "slopes") else jnp.full((), jnp.nan, x.dtype)
+
+    def _module(self, params: Tree, stats: Tree, train: bool) -> Any:
         # Without the copy, modules that keep statistics would write into the caller's tree.
         module = nnx.merge(self._graphdef, params, stats, copy=True)
         module.train() if train else module.eval()
-        y = module(x)  # pyright: ignore[reportCallIssue]
-        return y, nnx.state(module, nnx.Not(nnx.Param))
+        return module
+
+
+Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree, Any]]]
 
 
 @dataclass(frozen=True)
@@ -129,38 +153,61 @@ class Network:
         *,
         train: bool,
         probe: Probe | None = None,
-        taps: Float[Array, "depth 2"] | None = None,
+        taps: Taps | None = None,
     ) -> Output:
-        """Run the network; with a probe, tap every h_l (l = 1..depth) with `taps[l - 1]`."""
-        params, stats = variables
-        x = x.astype(self.dtype)
+        """Run the network; with a probe, tap every h_l and, where `taps` asks for it, the weights of every layer."""
 
-        def layer(part: Part, params: Tree, stats: Tree, h: Array, tap: Array | None) -> tuple[Array, tuple]:
+        def visit(part: Part, params: Tree, stats: Tree, h: Array, tap: Taps | None) -> tuple[Array, tuple[Tree, Any]]:
+            if tap is not None and tap.parameter is not None:
+                params = observe_weights(params, tap.parameter)
             h, stats = part.apply(params, stats, h, train)
             if probe is None or tap is None:
                 return h, (stats, None)
-            return probe(h, tap), (stats, largest_magnitude(h))
+            return probe(h, tap.activation), (stats, largest_magnitude(h))
 
-        first, others = (None, None) if taps is None else (taps[0], taps[1:])
-        h, (entry_stats, first_largest) = layer(self.entry, params["entry"], stats["entry"], x, first)
-        h, (block_stats, largest) = self._blocks(layer, params["blocks"], stats["blocks"], h, others)
-        logits, readout_stats = self.readout.apply(params["readout"], stats["readout"], h, train)
-        return Output(
-            logits,
-            {"entry": entry_stats, "blocks": block_stats, "readout": readout_stats},
-            None if probe is None else jnp.concatenate([first_largest[None], largest]),
-        )
+        layers = None
+        readout_params = variables.params["readout"]
+        if taps is not None:
+            layers = taps._replace(parameter=None if taps.parameter is None else taps.parameter[:-1])
+            if taps.parameter is not None:
+                readout_params = observe_weights(readout_params, taps.parameter[-1])
+        h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), layers)
+        logits, readout_stats = self.readout.apply(readout_params, variables.stats["readout"], h, train)
+        return Output(logits, {**stats, "readout": readout_stats}, largest)
 
-    def _blocks(self, layer: Callable, params: Tree, stats: Tree, h: Array, taps: Array | None) -> tuple[Array, tuple]:
+    def walk(self, variables: Variables, visit: Visit, carry: Any, inputs: Any) -> tuple[Any, dict[str, Any], Any]:
+        """Carry something through the input layer and the blocks.
+
+        Args:
+            variables: of the whole network.
+            visit: one layer's work, (part, params, stats, carry, input) -> (carry, (new stats, record)).
+            carry: what reaches the input layer; its shape may change there and not after.
+            inputs: a tree of arrays [depth, ...], one slice for each layer.
+
+        Returns:
+            The last carry, the new statistics, and the records stacked to [depth, ...].
+        """
+        params, stats = variables
+        first, others = jax.tree.map(lambda a: a[0], inputs), jax.tree.map(lambda a: a[1:], inputs)
+        carry, (entry_stats, record) = visit(self.entry, params["entry"], stats["entry"], carry, first)
+        records = jax.tree.map(lambda a: a[None], record)
+
+        def block(carry: Any, layer: tuple[Tree, Tree, Any]) -> tuple[Any, tuple[Tree, Any]]:
+            return visit(self.block, layer[0], layer[1], carry, layer[2])
+
+        def join(first: Array, rest: Array) -> Array:
+            return jnp.concatenate([first, rest])
+
         if self.scanned:
-            return jax.lax.scan(lambda h, xs: layer(self.block, *xs[:2], h, xs[2]), h, (params, stats, taps))
-        outputs = []
+            carry, (block_stats, rest) = jax.lax.scan(block, carry, (params["blocks"], stats["blocks"], others))
+            return carry, {"entry": entry_stats, "blocks": block_stats}, jax.tree.map(join, records, rest)
+        block_stats = []
         for i in range(self.depth - 1):
-            h, output = layer(self.block, params[i], stats[i], h, None if taps is None else taps[i])
-            outputs.append(output)
-        stats = tuple(stats for stats, _ in outputs)
-        largest = None if taps is None else jnp.asarray([largest for _, largest in outputs])
-        return h, (stats, largest)
+            layer = params["blocks"][i], stats["blocks"][i], jax.tree.map(lambda a, i=i: a[i], others)
+            carry, (new_stats, record) = block(carry, layer)
+            block_stats.append(new_stats)
+            records = jax.tree.map(lambda all_, one: join(all_, one[None]), records, record)
+        return carry, {"entry": entry_stats, "blocks": tuple(block_stats)}, records
 
 
 def build_network(case: Case, features: int, classes: int, scanned: bool | None = None) -> Network:

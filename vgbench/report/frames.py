@@ -27,6 +27,8 @@ COLUMNS = {
     "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
     "plain_zero_layer": "last layer at which plain backpropagation in the case's dtype reads zero, if any",
     "forward_limit": "first layer whose activations leave the dtype's range, if any",
+    "log10_activation_scale": "log10 of the last hidden layer's root mean square at initialisation, mean over seeds",
+    "log10_pair_distance": "log10(1 - cosine) of different inputs' signals there, mean over pairs and seeds",
     "seeds": "number of fresh seeds",
     "trained": "how many of them reach the target; empty where the case is not trained",
     "target": "test accuracy that counts as trained",
@@ -139,6 +141,9 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "log10_first_over_last", cell.gradients.log10_first_over_last.value
         yield "plain_zero_layer", cell.gradients.plain_zero_layer
         yield "forward_limit", cell.gradients.forward_limit
+    if cell.forward:
+        yield "log10_activation_scale", float(cell.forward.log10_activation_scale[:, -1].mean())
+        yield "log10_pair_distance", float(cell.forward.log10_pair_distance[:, -1].mean())
     if cell.training:
         yield "trained", cell.training.trained
         yield "target", cell.training.target

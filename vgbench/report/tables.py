@@ -58,6 +58,7 @@ DISPLAY: dict[str, _Formatter] = {
     "mitigation": lambda row: row["mitigation"],
     "decay": _decay,
     "first/last": _number("log10_first_over_last", "+.2f"),
+    "distance": _number("log10_pair_distance", "+.2f"),
     "trained": _trained,
     "test accuracy": _plus_minus("accuracy", ".3f"),
     "gain": _plus_minus("accuracy_gain", "+.3f"),
@@ -70,7 +71,7 @@ DISPLAY: dict[str, _Formatter] = {
 }
 """The columns of a table and how each is written."""
 
-ONLY_IN_FILES = ("gain", "MFLOP")
+ONLY_IN_FILES = ("distance", "gain", "MFLOP")
 """Columns that the terminal has no room for."""
 
 LEFT = ("mitigation", "blocks")
@@ -79,6 +80,8 @@ LEGEND = {
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer; negative is"
     " vanishing",
     "first/last": "log10 of that norm at the first hidden layer over the last",
+    "distance": "log10(1 - cosine) of different inputs' signals in the last hidden layer; where it is very negative the"
+    " network has lost what tells inputs apart",
     "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
     " highest tried)",
     "test accuracy": "after the last step, mean over seeds",

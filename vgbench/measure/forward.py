@@ -1,0 +1,139 @@
+"""The forward side of the signal: its scale, its slopes, and whether it still tells inputs apart."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from vgbench.case import Case
+from vgbench.data import load_dataset
+from vgbench.errors import InputError
+from vgbench.measure.gradients import first_batch
+from vgbench.measure.numerics import numerics
+from vgbench.models import Network, build_network
+from vgbench.models.stack import Part, Tree, Variables
+from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
+
+DIRECT_ABOVE = 1e-6
+"""The distance 1 - cosine down to which it is taken from the two signals themselves; float32 floors at 1e-15."""
+
+
+@dataclass(frozen=True)
+class ForwardProfile:
+    """The signal at initialisation, layer by layer, on the seed's first training batch in training mode.
+
+    A scale that decays and a distance that collapses are different failures: an optimizer that is invariant to scale
+    cures only the first.
+
+    Attributes:
+        log10_activation_scale: log10 of the root mean square of h_l, float64[seeds, depth].
+        mean_slope: mean |phi'| over units and examples, float64[seeds, depth].
+        log10_pair_distance: mean over pairs of different inputs of log10(1 - cosine) of their h_l, float64[seeds,
+            depth]; below 1e-6 through a renormalised tangent, so that it never floors.
+    """
+
+    log10_activation_scale: Float[np.ndarray, "seeds depth"]
+    mean_slope: Float[np.ndarray, "seeds depth"]
+    log10_pair_distance: Float[np.ndarray, "seeds depth"]
+
+
+class _Layer(NamedTuple):
+    """What is recorded of one layer; `distance` is that of |tangent| to |h|, a pair each."""
+
+    scale: ScaledNorm
+    slope: Float[Array, "*depth"]
+    distance: ScaledNorm
+
+
+class _Pairs(NamedTuple):
+    """The signals of a batch, its first half to be compared with its second.
+
+    Attributes:
+        h: of all examples.
+        difference: second minus first half, divided by 2**exponent.
+        exponent: one for each pair.
+    """
+
+    h: Float[Array, "batch features"]
+    difference: Float[Array, "pairs features"]
+    exponent: Float[Array, "pairs"]
+
+
+def measure_forward(case: Case) -> ForwardProfile:
+    """Profile the forward signal at initialisation, for each of the case's seeds.
+
+    Raises:
+        InputError: the data cannot serve the case, or a batch holds no pair.
+    """
+    dataset = load_dataset(case)
+    if case.batch_size < 2:
+        raise InputError("batch_size: a single example has no other to be compared with")
+    with numerics(case.dtype, "highest"):
+        network = build_network(case, dataset.features, dataset.classes)
+        profile = jax.jit(partial(_profile, network))
+        seeds = [
+            jax.tree.map(np.asarray, profile(network.init(jax.random.key(seed)), first_batch(case, dataset, seed)[0]))
+            for seed in case.seeds
+        ]
+    scale, slope, distance = jax.tree.map(lambda *layers: np.stack(layers), *seeds)
+    size = case.batch_size // 2 * 2 * case.width
+    return ForwardProfile(
+        log10_activation_scale=log10_norms(*scale) - np.log10(size) / 2,
+        mean_slope=slope.astype(np.float64),
+        log10_pair_distance=log10_norms(*distance).mean(axis=-1),
+    )
+
+
+def _profile(network: Network, variables: Variables, x: Float[Array, "batch features"]) -> _Layer:
+    pairs = len(x) // 2
+    x = x[: 2 * pairs].astype(network.dtype)
+    start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, x.dtype))
+    return network.walk(variables, _visit, start, None)[2]
+
+
+def _visit(part: Part, params: Tree, stats: Tree, at: _Pairs, _: None) -> tuple[_Pairs, tuple[Tree, _Layer]]:
+    slope = jnp.mean(jnp.abs(part.slopes(params, stats, at.h)))
+    # Equal steps apart leave the statistics of a batch alone, and are exact to second order.
+    apart = jnp.concatenate([-at.difference / 2, at.difference / 2])
+    (h, new_stats), (moved, _) = jax.jvp(lambda h: part.apply(params, stats, h, True), (at.h,), (apart,))
+    first, second = jnp.split(h, 2)
+    first_moved, second_moved = jnp.split(moved, 2)
+    carried, exponent = _renormalised(second_moved - first_moved, at.exponent)
+    distance, direct = jax.vmap(_distance)(first, second, carried, exponent)
+    fresh, fresh_exponent = _renormalised(second - first, jnp.zeros_like(exponent))
+    after = _Pairs(h, jnp.where(direct[:, None], fresh, carried), jnp.where(direct, fresh_exponent, exponent))
+    return after, (new_stats, _Layer(scaled_norm(h), slope, distance))
+
+
+def _renormalised(
+    difference: Float[Array, "pairs features"], exponent: Float[Array, "pairs"]
+) -> tuple[Float[Array, "pairs features"], Float[Array, "pairs"]]:
+    norm = jax.vmap(scaled_norm)(difference)
+    return difference * jnp.exp2(-norm.exponent)[:, None], exponent + norm.exponent
+
+
+def _distance(
+    first: Float[Array, "features"],
+    second: Float[Array, "features"],
+    difference: Float[Array, "features"],
+    exponent: Float[Array, ""],
+) -> tuple[ScaledNorm, Array]:
+    """1 - cosine of one pair, and whether it was large enough to be taken from the signals directly."""
+    a, b = _direction(first), _direction(second)
+    distance = jnp.sum((a - b) ** 2) / 2
+    middle = _direction(a + b)
+    across = difference - jnp.dot(difference, middle) * middle
+    across_norm, size = scaled_norm(across), scaled_norm(first)
+    mantissa = (across_norm.mantissa / size.mantissa) ** 2 / 2
+    tangent = ScaledNorm(mantissa, 2 * (exponent + across_norm.exponent - size.exponent))
+    direct = ~(distance < DIRECT_ABOVE)
+    return jax.tree.map(partial(jnp.where, direct), ScaledNorm(distance, jnp.zeros_like(exponent)), tangent), direct
+
+
+def _direction(h: Float[Array, "features"]) -> Float[Array, "features"]:
+    norm = scaled_norm(h)
+    return h * jnp.exp2(-norm.exponent) / norm.mantissa
