@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 
 from vgbench import store
 from vgbench.case import Case
-from vgbench.errors import InputError
+from vgbench.errors import InputError, OtherVersionError
 from vgbench.store import Folder, device_folders, read_record, write_bytes, write_record
 
 
@@ -334,3 +334,18 @@ def test_archive_is_a_plain_zip_of_arrays(written: Path) -> None:
     with zipfile.ZipFile(written.with_suffix(".npz")) as archive:
         assert all(name.endswith(".npy") for name in archive.namelist())
         assert archive.testzip() is None
+
+
+def test_a_whole_record_with_other_fields_is_another_versions_not_damaged(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Before:
+        old: int
+
+    @dataclass(frozen=True)
+    class Now:
+        old: int
+        new: int
+
+    write_record(tmp_path / "a.json", Before(1))
+    with pytest.raises(OtherVersionError, match="written by another version of vgbench"):
+        read_record(tmp_path / "a.json", Now)

@@ -10,6 +10,10 @@ class InputError(ValueError):
     """Input that vgbench cannot use: the command line prints its message and exits with code 2."""
 
 
+class OtherVersionError(InputError):
+    """A record that another version of vgbench wrote, with other fields."""
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """Say that `name` is no known `kind`, with the nearest name and all the valid ones."""
     choices = sorted(known)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import numpy as np
 from pydantic import BaseModel
 
-from vgbench.errors import InputError
+from vgbench.errors import InputError, OtherVersionError
 
 T = TypeVar("T")
 
@@ -83,11 +83,15 @@ def read_record(path: Path, kind: type[T]) -> T:
         if packed:
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
                 arrays = dict(archive)
-        return _decode(kind, content["record"], arrays)
     except FileNotFoundError:
         raise InputError(f"{path}: no such record") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: damaged record ({error})") from None
+    try:
+        return _decode(kind, content["record"], arrays)
+    except (ValueError, TypeError, KeyError):
+        # Its digest holds, so nothing is damaged: it is whole, and its fields are not those of today.
+        raise OtherVersionError(f"{path}: written by another version of vgbench, with other fields") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

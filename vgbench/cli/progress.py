@@ -41,7 +41,7 @@ class Progress:
     def planned(self, missing: Sequence[Task], finished: int, notes: Sequence[str]) -> None:
         """Show how much is to be done."""
         for note in notes:
-            self._console.print(note, markup=False, highlight=False)
+            self._console.print(note, markup=False, highlight=False, soft_wrap=True)
         if finished:
             self._console.print(f"{finished} of {finished + len(missing)} measurements are there already")
         self._estimate = Estimate(missing)
@@ -51,14 +51,16 @@ class Progress:
         """Name the task that runs now."""
         verb = "measuring" if task.kind == "cell" else "timing"
         if self._bar.disable:
-            self._console.print(f"{verb} {task.label} {self._left()}", markup=False, highlight=False)
+            self._console.print(f"{verb} {task.label} {self._left()}", markup=False, highlight=False, soft_wrap=True)
         self._bar.update(self._id, description=f"{verb} {task.label}", left=self._left())
 
     def ended(self, task: Task, record: CellRecord | CostRecord) -> None:
         """Count the task, and say so if something went wrong."""
         self._estimate.ended(task, record.seconds)
         if record.status != "ok":
-            self._console.print(f"{task.label}: {record.status}: {record.reason}", markup=False, highlight=False)
+            self._console.print(
+                f"{task.label}: {record.status}: {record.reason}", markup=False, highlight=False, soft_wrap=True
+            )
         self._bar.update(self._id, advance=1, left=self._left())
 
     def _left(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 
-from vgbench.errors import InputError
+from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.provenance import find_device, provenance
 from vgbench.harness.worker import Task, execute
 from vgbench.measure.cost import cost_id
@@ -101,6 +101,8 @@ def _missing(tasks: Sequence[Task], folder: Folder, source: str) -> tuple[list[T
         if path.exists():
             try:
                 record = read_record(path, CellRecord if task.kind == "cell" else CostRecord)
+            except OtherVersionError:
+                stale += 1
             except InputError as error:
                 notes.append(f"{error}; measured again")
             else:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
@@ -123,7 +124,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def terminal(table: pd.DataFrame, title: str) -> Table:
     """The table for rich, with a rule between depths."""
-    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False)
+    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE)
     names = [name for name in table.columns if name not in ONLY_IN_FILES]
     for name in names:
         shown.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
