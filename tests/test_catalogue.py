@@ -11,6 +11,7 @@ import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
+from vgbench.models.stack import Taps
 from vgbench.probe import log10_norms, observe, zero_taps
 from vgbench.registry import REGISTRIES
 
@@ -22,7 +23,6 @@ SMALL: dict[str, Any] = {
     "data": "gaussian",
     "activation": "tanh",
 }
-FORMS = [("scanned", "float64", 1e-9), ("scanned", "float32", 1e-4), ("unrolled", "float32", 1e-4)]
 BUILDING = ("activation", "init", "norm", "skip")
 MEMBERS = [(slot, member.name) for slot in BUILDING for member in REGISTRIES[slot]]
 ALL = MEMBERS + [(slot, member.name) for slot in ("transform", "optimizer") for member in REGISTRIES[slot]]
@@ -38,7 +38,7 @@ def plain_profile(case: vg.Case) -> np.ndarray:
         x, y = jnp.asarray(data.train.x[indices]), data.train.y[indices]
 
         def loss(taps: jax.Array) -> jax.Array:
-            logits = network.apply(variables, x, train=True, probe=observe, taps=taps).logits
+            logits = network.apply(variables, x, train=True, probe=observe, taps=Taps(taps, None)).logits
             return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
 
         taps = np.asarray(jax.jit(jax.grad(loss))(zero_taps(case.depth, "float64")))

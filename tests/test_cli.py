@@ -265,7 +265,7 @@ def test_run_prints_findings_table_and_origin_and_writes_them(finished: tuple[Pa
     out, result = finished
     assert result.code == 0
     assert re.search(r"^Depth 2: ", result.out, re.MULTILINE)
-    assert [line.split()[3] for line in result.out.splitlines() if line.startswith("│")] == ["baseline", "relu"]
+    assert re.findall(r"^ +2 +(\w+)", result.out, re.MULTILINE) == ["baseline", "relu"]
     assert "; vgbench " in result.out
     for name in ("table.md", "table.csv", "gradients.png"):
         assert f"{out / name}" in result.out.replace("\n", "")

@@ -437,7 +437,8 @@ def test_swept_axis_tells_the_rows_of_the_table_apart(axis: str) -> None:
 
 def test_depths_are_set_apart_in_the_terminal() -> None:
     lines = printed(display(frame(row(), row(depth=16)))).splitlines()
-    assert [line[:1] for line in lines[1:]] == ["┏", "┃", "┡", "│", "├", "│", "└"]
+    depths = [line.split()[0] if line.strip() else "" for line in lines]
+    assert depths[4:7] == ["4", "", "16"]
 
 
 @pytest.mark.parametrize(

@@ -207,13 +207,13 @@ def test_text_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
 def test_record_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cell.json"
     write_record(path, Inner(1.0, None))
-    refuses(path, r"damaged record \(")
+    refuses(path, "written by another version of vgbench, with other fields")
 
 
 def test_record_whose_case_is_impossible_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cell.json"
     write_record(path, outer(case=Case.model_construct(depth=0)))
-    refuses(path, r"damaged record \((.|\n)*depth(.|\n)*greater than or equal to 1")
+    refuses(path, "written by another version of vgbench, with other fields")
 
 
 class Bomb:
