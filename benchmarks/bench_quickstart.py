@@ -20,8 +20,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.harness.provenance import describe_device
-from vgbench.measure import gradients
+from vgbench.measure.draw import first_batch
 from vgbench.measure.numerics import numerics
+from vgbench.measure.profile import profile
 from vgbench.measure.step import TrainState, make_step, start
 from vgbench.models import Network, build_network
 from vgbench.models.stack import Variables
@@ -111,16 +112,16 @@ def test_gradient_profile(benchmark: BenchmarkFixture, case: vg.Case) -> None:
     # The executable inside measure_gradients, which also loads data, draws variables and compiles.
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.features, dataset.classes)
-        inputs = (network.init(jax.random.key(case.seeds[0])), *gradients.first_batch(case, dataset, case.seeds[0]))
-        profile = jax.jit(partial(gradients._profile, network)).lower(*inputs).compile()
+        inputs = (network.init(jax.random.key(case.seeds[0])), *first_batch(case, dataset, case.seeds[0]))
+        compiled = jax.jit(partial(profile, network)).lower(*inputs).compile()
 
     def run() -> Any:
-        return jax.block_until_ready(profile(*inputs))
+        return jax.block_until_ready(compiled(*inputs))
 
     warm = warm_up(run)
-    taps, _ = benchmark(run)
-    assert taps.shape == (case.depth, 2)
-    assert (np.asarray(taps[:, 0]) > 0).all()  # renormalised norms, so none may underflow
+    norms = benchmark(run).taps.activation
+    assert norms.shape == (case.depth, 2)
+    assert (np.asarray(norms[:, 0]) > 0).all()  # renormalised norms, so none may underflow
     describe(benchmark, case, "scanned" if case.scanned else "unrolled", median_seconds(benchmark, warm))
 
 

@@ -34,9 +34,9 @@ def forward(case: Case, params: dict, x: jax.Array, offsets: list[jax.Array]) ->
 
     h = dense(params["entry"], x) + offsets[0]
     for block, offset in zip(params["blocks"], offsets[1:], strict=True):
-        branch = dense(block["branch"], h)
+        branch = dense(block["branch"][0], h)
         h = (h + branch if case.skip.name == "residual" else branch) + offset
-    return h @ params["readout"]["kernel"] + params["readout"]["bias"]
+    return h @ params["readout"]["linear"]["kernel"] + params["readout"]["linear"]["bias"]
 
 
 def loss(case: Case, params: dict, x: jax.Array, y: jax.Array, offsets: list[jax.Array]) -> jax.Array:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from needs import NEEDS
 from vgbench.case import Case, content_id
 from vgbench.errors import explain
 from vgbench.registry import REGISTRIES
@@ -28,6 +29,7 @@ OTHER = {
     "optimizer": "sgd",
     "rates": (0.1,),
     "data": "gaussian",
+    "warmup_steps": 10,
     "batch_size": 127,
     "dtype": "float64",
     "matmul_precision": "highest",
@@ -68,6 +70,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "optimizer": _tables("sgd", momentum=fraction, nesterov=st.booleans()) | _tables("adam", b1=fraction),
     "rates": st.lists(positive, min_size=1, max_size=4),
     "data": _tables("digits", split_seed=st.integers(0, 9)) | _tables("gaussian", features=st.integers(1, 9)),
+    "warmup_steps": st.just(0),
     "batch_size": st.integers(1, 512),
     "dtype": st.sampled_from(["float32", "float64"]),
     "matmul_precision": st.sampled_from(["default", "high", "highest"]),
@@ -231,8 +234,9 @@ def test_content_with_a_non_finite_number_has_no_id() -> None:
 
 @pytest.mark.parametrize(("slot", "name"), MEMBERS)
 def test_cell_id_is_equal_for_shorthand_table_and_spelled_out_defaults(slot: str, name: str) -> None:
-    short, table = Case(**{slot: name}), Case(**{slot: {"name": name}})
-    spelled_out = Case(**{slot: getattr(short, slot).model_dump()})
+    others = NEEDS.get((slot, name), {})
+    short, table = Case(**others, **{slot: name}), Case(**others, **{slot: {"name": name}})
+    spelled_out = Case(**others, **{slot: getattr(short, slot).model_dump()})
     assert short == table == spelled_out
     assert short.cell_id == table.cell_id == spelled_out.cell_id
 
@@ -244,12 +248,19 @@ def test_cell_id_changes_with_every_field(field: str) -> None:
 
 @pytest.mark.parametrize(("slot", "name", "option"), OPTIONS)
 def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) -> None:
-    default = Case(**{slot: name})
+    beside = {"learned": True} if option == "per_channel" else {}
+    default = Case(**{slot: {"name": name} | beside})
     value = getattr(getattr(default, slot), option)
     changed: Any = (
-        not value if isinstance(value, bool) else value * 2 or 1 if isinstance(value, int) else value / 2 + 0.1
+        "pre_activation"
+        if option == "order"
+        else not value
+        if isinstance(value, bool)
+        else value * 2 or 1
+        if isinstance(value, int)
+        else value / 2 + 0.1
     )
-    assert Case(**{slot: {"name": name, option: changed}}).cell_id != default.cell_id
+    assert Case(**{slot: {"name": name, option: changed} | beside}).cell_id != default.cell_id
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import vgbench as vg
-from vgbench.data import batch_indices, load_dataset
+from needs import NEEDS
+from vgbench.data import Dataset, load_dataset
+from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
-from vgbench.models.stack import Taps
+from vgbench.models.stack import Network, Taps, Variables
 from vgbench.probe import log10_norms, observe, zero_taps
 from vgbench.registry import REGISTRIES
 
@@ -23,63 +25,119 @@ SMALL: dict[str, Any] = {
     "data": "gaussian",
     "activation": "tanh",
 }
-BUILDING = ("activation", "init", "norm", "skip")
-MEMBERS = [(slot, member.name) for slot in BUILDING for member in REGISTRIES[slot]]
-ALL = MEMBERS + [(slot, member.name) for slot in ("transform", "optimizer") for member in REGISTRIES[slot]]
+MEMBERS: dict[str, dict[str, Any]] = {
+    f"{slot}-{member.name}": {slot: member.name} | NEEDS.get((slot, member.name), {})
+    for slot in ("activation", "init", "norm", "skip", "transform", "optimizer")
+    for member in REGISTRIES[slot]
+}
+ORDERS: dict[str, dict[str, Any]] = {
+    f"{order}-{layers}": {
+        "model": {"name": "mlp", "order": order, "layers_per_block": layers},
+        "norm": "layer",
+        "skip": "residual",
+    }
+    for order in ("before_addition", "post_activation", "pre_activation", "post_norm")
+    for layers in (1, 2)
+}
+ALL = MEMBERS | ORDERS
+BUILT = {name: slots for name, slots in ALL.items() if not name.startswith(("transform", "optimizer"))}
+FORMS = [(layers, dtype) for layers in ("scanned", "unrolled") for dtype in ("float32", "float64")]
+each = pytest.mark.parametrize
+
+
+def drawn(case: vg.Case) -> tuple[Network, Dataset, Variables]:
+    data = load_dataset(case)
+    network = build_network(case, data.features, data.classes)
+    return network, data, draw(case, network, data, case.seeds[0])
 
 
 def plain_profile(case: vg.Case) -> np.ndarray:
     """log10 ||dL/dh_l|| of the first seed without renormalisation, [depth]."""
-    data = load_dataset(case)
-    with jax.enable_x64(True):
-        network = build_network(case, data.features, data.classes)
-        variables = network.init(jax.random.key(case.seeds[0]))
-        indices = batch_indices(len(data.train.y), case.batch_size, 1, case.seeds[0])[0]
-        x, y = jnp.asarray(data.train.x[indices]), data.train.y[indices]
+    with jax.enable_x64(case.dtype == "float64"), jax.default_matmul_precision("highest"):
+        network, data, variables = drawn(case)
+        x, y = first_batch(case, data, case.seeds[0])
 
         def loss(taps: jax.Array) -> jax.Array:
             logits = network.apply(variables, x, train=True, probe=observe, taps=Taps(taps, None)).logits
             return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
 
-        taps = np.asarray(jax.jit(jax.grad(loss))(zero_taps(case.depth, "float64")))
+        taps = np.asarray(jax.jit(jax.grad(loss))(zero_taps(case.depth, case.dtype)))
     return log10_norms(taps[:, 0], taps[:, 1])
 
 
-@pytest.mark.parametrize(("slot", "name"), MEMBERS)
-def test_scanned_profile_is_plain_backpropagations_through_unrolled_blocks(slot: str, name: str) -> None:
-    slots = SMALL | {slot: name}
-    expected = plain_profile(vg.Case(**slots, dtype="float64", layers="unrolled"))
-    for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-4)):
-        profile = vg.measure_gradients(vg.Case(**slots, dtype=dtype))
-        np.testing.assert_allclose(profile.log10_activation_norm[0], expected, atol=tolerance)
-        assert np.isfinite(profile.log10_largest_activation).all()
+def profile_is_exact(slots: dict[str, Any], expected: np.ndarray, layers: str, dtype: str) -> None:
+    if slots.get("skip") == "dense" and layers == "scanned":
+        layers = "unrolled"  # its blocks differ
+    profile = vg.measure_gradients(vg.Case(**SMALL | slots, layers=layers, dtype=dtype))
+    assert np.isfinite(profile.log10_largest_activation).all()
+    tolerance = 1e-9 if dtype == "float64" else 1e-4
+    np.testing.assert_allclose(profile.log10_activation_norm[0], expected, atol=tolerance)
 
 
-@pytest.mark.parametrize(("slot", "name"), ALL)
-def test_one_training_step_changes_every_layers_weights(slot: str, name: str) -> None:
-    case = vg.Case(**SMALL | {slot: name})
-    data = load_dataset(case)
-    network = build_network(case, data.features, data.classes)
-    state = start(network, case, network.init(jax.random.key(0)))
-    after, loss, _ = jax.jit(make_step(network, case))(
-        state, jax.device_put((data.train.x[:16], data.train.y[:16])), 0.01
-    )
+@each("name", BUILT)
+def test_scanned_profile_is_plain_backpropagations_through_unrolled_blocks(name: str) -> None:
+    expected = plain_profile(vg.Case(**SMALL | BUILT[name], dtype="float64", layers="unrolled"))
+    profile_is_exact(BUILT[name], expected, "scanned", "float32")
+
+
+@pytest.mark.slow
+@each("name", BUILT)
+def test_profile_is_exact_in_every_form(name: str) -> None:
+    expected = plain_profile(vg.Case(**SMALL | BUILT[name], dtype="float64", layers="unrolled"))
+    for layers, dtype in FORMS:
+        profile_is_exact(BUILT[name], expected, layers, dtype)
+
+
+def gradients(network: Network, variables: Variables, x: jax.Array, y: jax.Array) -> Any:
+    def loss(params: Any) -> jax.Array:
+        logits = network.apply(variables._replace(params=params), x, train=True).logits
+        return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
+
+    return jax.grad(loss)(variables.params)
+
+
+def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
+    """A training step changes the weights of every layer, unless their gradient is exactly zero."""
+    case = vg.Case(**SMALL | slots, layers=layers)
+    network, data, variables = drawn(case)
+    batch = first_batch(case, data, 0)
+
+    @jax.jit
+    def step(variables: Variables) -> tuple[Any, ...]:
+        after, loss, *_ = make_step(network, case)(start(network, case, variables), batch, 0.01)
+        return after.variables.params, loss, gradients(network, variables, *batch)
+
+    after, loss, slopes = step(variables)
     assert np.isfinite(loss)
-    for before, now in zip(*(jax.tree.leaves(each.variables.params) for each in (state, after)), strict=True):
+    seen = 0
+    for leaves in zip(*map(jax.tree.leaves, (variables.params, after, slopes)), strict=True):
+        if leaves[0].ndim < 2:
+            continue
+        before, now, slope = (np.asarray(leaf).reshape(-1, *leaf.shape[-2:]) for leaf in leaves)
         assert np.isfinite(now).all()
-        if before.ndim == 2:
-            assert not np.array_equal(before, now)
-        if before.ndim == 3:  # stacked blocks: every one of them
-            assert (np.abs(np.asarray(now) - np.asarray(before)).max(axis=(1, 2)) > 0).all()
+        changed, moves = (before != now).any(axis=(1, 2)), slope.any(axis=(1, 2))
+        assert (changed | ~moves).all()
+        seen += moves.sum()
+    assert seen >= 2  # the input layer and the readout at least
 
 
-@pytest.mark.parametrize(("slot", "name"), ALL)
-def test_every_member_has_a_meaning_and_a_source(slot: str, name: str) -> None:
-    member = REGISTRIES[slot][name]
-    assert member.meaning.endswith((".", ")"))
-    assert len(member.source) > 3
+STATEFUL = [name for name in ALL if name.startswith(("norm", "skip", "transform", "optimizer"))]
 
 
-def test_groups_that_do_not_divide_the_width_are_refused_with_the_reason() -> None:
-    with pytest.raises(ValueError, match="norm 'group': 8 groups do not divide a width of 20"):
-        vg.Case(width=20, norm="group")
+@each("name", STATEFUL)
+def test_one_training_step_changes_every_layers_weights(name: str) -> None:
+    step_changes_all_weights(ALL[name], "auto")
+
+
+@pytest.mark.slow
+@each("layers", ["scanned", "unrolled"])
+@each("name", ALL)
+def test_one_training_step_changes_every_layers_weights_in_every_form(name: str, layers: str) -> None:
+    step_changes_all_weights(ALL[name], "unrolled" if ALL[name].get("skip") == "dense" else layers)
+
+
+@each("slot", ["activation", "init", "norm", "skip", "transform", "optimizer"])
+def test_every_member_has_a_meaning_and_a_source(slot: str) -> None:
+    for member in REGISTRIES[slot]:
+        assert member.meaning.endswith((".", ")")), member.name
+        assert len(member.source) > 3, member.name

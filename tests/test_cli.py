@@ -15,6 +15,7 @@ import pytest
 
 from vgbench.cli import main
 from vgbench.harness import worker
+from vgbench.members import members_page
 from vgbench.registry import REGISTRIES
 from vgbench.report.frames import COLUMNS, load
 from vgbench.suite import read_suite
@@ -142,12 +143,14 @@ def test_installed_command_is_main() -> None:
         (["run", "tiny.toml", "--set", "norm=bach"], r".* unknown norm 'bach'; did you mean 'batch'\? \(choose from"),
         (["run", "tiny.toml", "--only", "rleu"], r"unknown mitigation 'rleu'; did you mean 'relu'\? \(choose from: ba"),
         (["run", "tiny.toml", "--only", "relu,"], r"unknown mitigation ''"),
+        (["run", "tiny.toml", "--quick"], r"suite 'tiny' has no quick version: add a table \[quick\] of settings"),
         (["run", "tiny.toml", "--device", "abacus"], r"device: 'abacus' is not one of cpu, gpu, tpu, or one of them"),
         (["run", "tiny.toml", "--device", "cpu:99"], r"device: 'cpu:99' is out of range \(there are \d+, counted fro"),
         (["run", "tiny.toml", "--device", "gpu"], r"device: this machine has no gpu \(there is: cpu\)$"),
         (["run", "tiny.toml", "--out", "tiny.toml/x"], r"tiny\.toml/x.*: cannot write records here: Not a directory$"),
         (["report", "none"], r"none: no records here \(a run writes DEVICE/manifest\.json into its folder\)$"),
         (["report", "tiny.toml"], r"tiny\.toml: no records here "),
+        (["list", "norm", "--markdown"], r"--markdown prints the page of all kinds; leave 'norm' out$"),
         (["list", "nrom"], r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, data, init, model"),
     ],
 )
@@ -201,8 +204,19 @@ def test_list_shows_the_asked_kind_alone_or_all(arguments: list[str]) -> None:
 
 def test_list_says_what_a_member_means_and_where_it_comes_from() -> None:
     out = vgbench("list", "skip").out
-    assert "Identity skip: the block's input is added to its branch." in out
+    assert "Identity skip: the block's input " in out
     assert "He, Zhang, Ren & Sun 2016" in out
+
+
+def test_list_shows_what_a_suite_asks_how_long_it_takes_and_what_it_draws_on() -> None:
+    out = " ".join(re.sub(r"[│\s]+", " ", line) for line in vgbench("list", "suite").out.splitlines())
+    suite = read_suite("quickstart")
+    words = f"{suite.question} (about 4 minutes on two CPU cores) {'; '.join(suite.references)}".split()
+    assert set(words) <= set(out.split())
+
+
+def test_list_prints_the_page_of_members() -> None:
+    assert vgbench("list", "--markdown") == (0, members_page(), "")
 
 
 def dry_run(*arguments: str) -> list[str]:
@@ -251,6 +265,25 @@ def test_set_reads_numbers_names_and_tables(texts: list[str], settings: dict[str
 )
 def test_only_keeps_the_named_mitigations(options: list[str], names: list[str]) -> None:
     assert [line.split()[1].rstrip(",") for line in dry_run(*options)] == names
+
+
+def test_quick_takes_the_suites_own_settings_and_set_goes_on_top() -> None:
+    Path("tiny.toml").write_text(f"{TINY}[quick]\ndepth = [3, 4]\nwidth = 5\n")
+    quick = read_suite("tiny.toml").quick_version()
+    assert [line.partition("  ")[0] for line in dry_run("--quick")] == [cell.case.cell_id for cell in quick.cells()]
+    assert dry_run("--quick", "--set", "depth=6", "--only", "res") == [
+        f"{cell.case.cell_id}  {cell.label}" for cell in quick.select({"depth": [6]}, ["res"]).cells()
+    ]
+    assert {(cell.case.depth, cell.case.width) for cell in quick.cells()} == {(3, 5), (4, 5)}
+
+
+def test_quick_run_lies_in_a_folder_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "measure_gradients", boom)
+    monkeypatch.setattr(worker, "measure_cost", boom)
+    Path("tiny.toml").write_text(f"{TINY}[quick]\ndepth = 3\n")
+    assert vgbench("run", "tiny.toml", "--quick", "--only", "relu").code == 0
+    assert [path.name for path in (folder / "runs").iterdir()] == ["tiny-quick"]
+    assert set(load(folder / "runs" / "tiny-quick")["suite"]) == {"tiny-quick"}
 
 
 def test_run_names_each_task_once(finished: tuple[Path, Result]) -> None:

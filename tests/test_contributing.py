@@ -16,16 +16,16 @@ import pytest
 from jax import Array
 
 import vgbench as vg
+from contributing import MEMBERS, SUITES, TEXT, defined, snippet
 from vgbench.data import load_dataset
-from vgbench.measure.step import Observation, layer_norms, make_step, start
+from vgbench.measure.snapshot import by_layer
+from vgbench.measure.step import propose, start
 from vgbench.models import build_network
 from vgbench.models.stack import Variables
-from vgbench.probe import ScaledNorm
+from vgbench.probe import ScaledNorm, scaled_norm, weight_matrices
 from vgbench.registry import REGISTRIES, Member
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "CONTRIBUTING.md").read_text()
-SNIPPETS = {language: re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL) for language in ("python", "toml")}
 # One shape for all, since what draws a shape of weights is compiled once.
 TINY = {"depth": 6, "width": 32, "batch_size": 16, "seeds": (0,)}
 
@@ -58,17 +58,7 @@ def add() -> Iterator[Callable[[str], Added]]:
         registry._members.update(before[slot])
 
 
-def defined(code: str) -> str:
-    """The name of a snippet's last public function, which is the member."""
-    return re.findall(r"^def ([a-z]\w+)", code, re.MULTILINE)[-1]
-
-
-def snippet(name: str) -> str:
-    (code,) = [code for code in SNIPPETS["python"] if defined(code) == name]
-    return code
-
-
-@pytest.mark.parametrize("code", SNIPPETS["python"], ids=defined)
+@pytest.mark.parametrize("code", MEMBERS, ids=defined)
 def test_snippet_adds_a_member_that_a_case_can_be_measured_with(code: str, add: Callable[[str], Added]) -> None:
     slot, member = add(code)
     assert member.source
@@ -80,7 +70,7 @@ def test_snippet_adds_a_member_that_a_case_can_be_measured_with(code: str, add: 
     assert np.isfinite(profile.decay_per_seed).all()
 
 
-@pytest.mark.parametrize("code", SNIPPETS["python"], ids=defined)
+@pytest.mark.parametrize("code", MEMBERS, ids=defined)
 def test_snippet_keeps_to_the_rules_of_ruff(code: str) -> None:
     # As lines of a file that has its own docstring already.
     for command in (["check", "--ignore", "D100"], ["format", "--check"]):
@@ -114,14 +104,17 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
     rate = 0.125
 
     @jax.jit
-    def update(variables: Variables, x: Array, y: Array) -> tuple[Observation | None, ScaledNorm]:
-        _, _, seen = make_step(network, case, observed=True)(start(network, case, variables), (x, y), rate)
-        return seen, layer_norms(variables.params, network.scanned)
+    def norms(variables: Variables, x: Array, y: Array) -> tuple[ScaledNorm, ScaledNorm]:
+        move = propose(network, case, start(network, case, variables), (x, y), rate)
 
-    seen, weights = update(variables, train.x[:16], train.y[:16])
-    assert float(seen.activation.exponent.min()) < -64  # so that the square is zero in float32
-    updates = np.asarray(seen.update_to_weight * weights.mantissa * 2.0**weights.exponent)
-    np.testing.assert_allclose(updates, rate, rtol=1e-5)
+        def by_layer_norm(tree: dict) -> ScaledNorm:
+            return by_layer(lambda layer: scaled_norm(weight_matrices(layer)), network.scanned, tree)
+
+        return by_layer_norm(move.gradients), by_layer_norm(move.updates)
+
+    gradient, update = norms(variables, train.x[:16], train.y[:16])
+    assert float(gradient.exponent.min()) < -64  # so that the square is zero in float32
+    np.testing.assert_allclose(np.asarray(update.mantissa * 2.0**update.exponent), rate, rtol=1e-5)
 
 
 def test_data_source_is_standardised_and_split_without_overlap(add: Callable[[str], Added]) -> None:
@@ -165,7 +158,7 @@ def test_model_family_ends_blocks_in_their_linear_map(add: Callable[[str], Added
     assert (vg.measure_gradients(case).log10_largest_activation > 0).all()
 
 
-@pytest.mark.parametrize("text", SNIPPETS["toml"], ids=lambda text: tomllib.loads(text)["title"])
+@pytest.mark.parametrize("text", SUITES, ids=lambda text: tomllib.loads(text)["title"])
 def test_suite_is_read_with_a_cell_for_every_mitigation_at_every_depth(text: str, tmp_path: Path) -> None:
     path, table = tmp_path / "example.toml", tomllib.loads(text)
     path.write_text(text)
@@ -184,7 +177,7 @@ def test_suite_is_read_with_a_cell_for_every_mitigation_at_every_depth(text: str
 
 
 def test_suite_answers_its_question(tmp_path: Path) -> None:
-    (text,) = SNIPPETS["toml"]
+    (text,) = SUITES
     path = tmp_path / "example.toml"
     path.write_text(text)
     small = vg.read_suite(path).select({field: [TINY[field]] for field in ("depth", "width", "batch_size")}, ["halved"])

@@ -1,6 +1,8 @@
 """Cost: pairs in one form, the plain step alone, and figures that follow from the raw samples."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.cost import Compilation, Cost, _orders, cost_id
+from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
 from vgbench.statistics import bootstrap_median, t_interval
@@ -62,18 +65,18 @@ def test_a_pairs_id_knows_which_is_the_reference() -> None:
     assert cost_id(a, b) == cost_id(vg.Case(depth=3), b)
 
 
-def compiled_text(observed: bool) -> str:
+def test_the_timed_step_holds_no_probe() -> None:
     case = vg.Case(**SMALL)
     data = load_dataset(case)
     network = build_network(case, data.features, data.classes)
     state = start(network, case, network.init(jax.random.key(0)))
-    step = jax.jit(make_step(network, case, observed=observed))
-    return step.lower(state, (data.train.x[:16], data.train.y[:16]), 0.1).as_text(debug_info=True)
+    batch = data.train.x[:16], data.train.y[:16]
 
+    def text(function: Callable[..., Any]) -> str:
+        return jax.jit(function).lower(state, batch, 0.1).as_text(debug_info=True)
 
-def test_the_timed_step_holds_no_probe() -> None:
-    assert "scaled_norm" in compiled_text(observed=True)
-    assert "scaled_norm" not in compiled_text(observed=False)
+    assert "scaled_norm" in text(lambda state, *rest: snapshot(network, case, state, state.variables.params, *rest))
+    assert "scaled_norm" not in text(make_step(network, case))
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])

@@ -10,7 +10,7 @@ import pytest
 import by_hand
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.measure.gradients import first_batch
+from vgbench.measure.draw import first_batch
 from vgbench.models import build_network
 
 SIGMOID: dict[str, Any] = {"depth": 40, "width": 128, "activation": "sigmoid", "init": "lecun_normal", "seeds": (0,)}
@@ -43,7 +43,7 @@ def signals(case: vg.Case) -> list[np.ndarray]:
     h = np.asarray(first_batch(case, data, case.seeds[0])[0], np.float64)
     act = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "relu": lambda z: np.maximum(z, 0)}[case.activation.name]
     layers = []
-    for layer in [params["entry"], *(block["branch"] for block in params["blocks"])]:
+    for layer in [params["entry"], *(block["branch"][0] for block in params["blocks"])]:
         h = act(h @ np.asarray(layer["linear"]["kernel"], np.float64))
         layers.append(h)
     return layers
@@ -98,8 +98,8 @@ def weights_and_gradients(case: vg.Case) -> list[tuple[np.ndarray, np.ndarray]]:
         gradients: Any = jax.grad(lambda p: by_hand.loss(case, p, x.astype("float64"), y, offsets))(params)
 
     def kernels(tree: Any) -> list[np.ndarray]:
-        dense = [tree["entry"], *(block["branch"] for block in tree["blocks"])]
-        return [np.asarray(layer["linear"]["kernel"]) for layer in dense] + [np.asarray(tree["readout"]["kernel"])]
+        dense = [tree["entry"], *(block["branch"][0] for block in tree["blocks"])]
+        return [np.asarray(layer["linear"]["kernel"]) for layer in [*dense, tree["readout"]]]
 
     return list(zip(kernels(params), kernels(gradients), strict=True))
 

@@ -58,7 +58,10 @@ def training(*test_accuracy: float) -> TrainingCurves:
         validation_accuracy=np.ones((seeds, 1), np.float32),
         log10_activation_norm=np.zeros((seeds, 1, 2)),
         log10_parameter_norm=np.zeros((seeds, 1, 3)),
-        update_to_weight=np.ones((seeds, 1, 3), np.float32),
+        gradient_histogram=np.zeros((seeds, 1, 3, 2), np.int32),
+        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
+        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),
+        **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, 2))),
         test_accuracy=np.asarray(test_accuracy, np.float32),
     )
 
@@ -186,6 +189,47 @@ def test_accuracy_gain_is_paired_by_seed_and_empty_for_the_baseline(run: Path) -
     data = load(run)
     assert tuple(data.loc[1, names]) == pytest.approx(tuple(t_interval(np.asarray([0.4, 0.05]))), rel=1e-5)
     assert data.loc[0, names].isna().all()
+
+
+def measured_again(out: Path, index: int, curves: TrainingCurves | None) -> None:
+    """Replace the training of a row's cell."""
+    path = folder_of(out).cell(manifest_of(out).rows[index].cell_id)
+    write_record(path, dataclasses.replace(read_record(path, CellRecord), training=curves))
+
+
+def test_frame_says_which_rows_are_not_worse_than_the_best(run: Path) -> None:
+    assert list(load(run)["among_best"]) == [True, True]
+    measured_again(run, 0, training(0.75, 0.875))  # an eighth lower with both seeds
+    measured_again(run, 1, training(0.875, 1.0))
+    assert list(load(run)["among_best"]) == [False, True]
+
+
+def test_frame_compares_within_axes_and_devices_only(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    one, other = manifest_of(run).rows
+    rename(run, rows=(one, dataclasses.replace(other, axes={"depth": 2, "activation": "relu"})))
+    assert list(load(run)["among_best"]) == [True, True]
+    rename(run, rows=(one,))
+    shutil.copytree(folder_of(run).path, run / "gpu")
+    rename(run, rows=(other,))
+    assert list(load(run)["among_best"]) == [True, True]
+
+
+def test_frame_says_nothing_of_a_row_without_training(run: Path) -> None:
+    measured_again(run, 0, None)
+    data = load(run)
+    assert pd.isna(data.loc[0, "among_best"])
+    assert data.loc[1, "among_best"]
+
+
+def test_page_sets_the_accuracy_of_the_best_in_bold(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    write_report(run)
+    *_, baseline, he = table_lines((run / "table.md").read_text())
+    assert "**" not in baseline
+    assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.938 ± 0.794"]
 
 
 def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
@@ -421,6 +465,17 @@ def test_numbers_are_shown_with_their_intervals() -> None:
     assert shown["gain"] == "+0.250"
     assert shown["step ratio"] == "1.00 [0.90, 1.10]"
     assert (shown["examples/s"], shown["parameters"], shown["MFLOP"]) == ("12,346", "6,789", "1.5")
+
+
+@pytest.mark.parametrize(("best", "bold"), [(True, True), (False, False), (float("nan"), False), (None, False)])
+def test_accuracy_is_bold_where_it_is_among_the_best(best: Any, bold: bool) -> None:
+    table = display(frame(row(among_best=best), row(among_best=False)))
+    assert list(table["test accuracy"]) == ["0.500", "0.500"]
+    assert markdown(table).count("**0.500**") == bold
+    console = Console(file=StringIO(), width=250, force_terminal=True, color_system="standard")
+    console.print(terminal(table, "Title"))
+    written = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(re.findall(r"\x1b\[1m *0\.500", written)) == bold
 
 
 def test_nothing_known_is_shown_as_a_dash() -> None:

@@ -38,6 +38,10 @@ def test_quickstart_reads_as_it_is_written() -> None:
     assert (quickstart.name, quickstart.title) == ("quickstart", "Quickstart")
     assert list(quickstart.mitigations) == ["adam", "clipping", "relu_he", "batch_norm", "residual"]
     assert quickstart.sweep == {"depth": [4, 16, 64, 256]}
+    assert (quickstart.references[0], quickstart.minutes) == (
+        "Hochreiter 1991, Untersuchungen zu dynamischen neuronalen Netzen",
+        4,
+    )
     assert quickstart in built_in_suites()
 
 
@@ -213,6 +217,45 @@ class TestSelect:
             self.mine.select({field: []})
 
 
+class TestQuickVersion:
+    mine = suite(
+        minutes=9.0,
+        baseline={"steps": 50, "rates": [0.1]},
+        mitigations={"res": {"skip": "residual"}},
+        sweep={"depth": [2, 3, 4]},
+        quick={"depth": [2, 3], "steps": 5, "width": [6, 7], "seeds": 0},
+    )
+
+    def test_its_cells_are_those_of_the_settings(self) -> None:
+        settings = {"depth": [2, 3], "steps": [5], "width": [6, 7], "seeds": [0]}
+        assert self.mine.quick_version().cells() == self.mine.select(settings).cells()
+        assert {cell.case.steps for cell in self.mine.quick_version().cells()} == {5}
+
+    def test_it_is_a_suite_of_its_own_name_without_an_estimate_or_a_quicker_one(self) -> None:
+        quick = self.mine.quick_version()
+        assert (quick.name, quick.title, quick.minutes) == ("mine-quick", "Title", None)
+        with pytest.raises(InputError, match=r"^suite 'mine-quick' has no quick version"):
+            quick.quick_version()
+
+    def test_the_suite_itself_stays_as_it_is(self) -> None:
+        before = self.mine.model_dump()
+        self.mine.quick_version()
+        assert self.mine.model_dump() == before
+
+    def test_further_settings_go_on_top(self) -> None:
+        depths = {cell.case.depth for cell in self.mine.quick_version().select({"depth": [9]}).cells()}
+        assert depths == {9}
+
+    def test_suite_without_the_table_says_what_to_add(self) -> None:
+        expected = r"^suite 'mine' has no quick version: add a table \[quick\] of settings, e\.g\. depth = "
+        with pytest.raises(InputError, match=expected):
+            suite().quick_version()
+
+    def test_empty_list_is_a_value_of_a_list_only(self) -> None:
+        mine = suite(baseline={"rates": [0.1]}, quick={"tuning_seeds": []})
+        assert mine.quick_version().cells()[0].case.tuning_seeds == ()
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -249,6 +292,16 @@ class TestSelect:
             HEAD + "[baseline]\n[protocol]\nrate_centers = {sgd = 0}",
             "protocol.rate_centers.sgd: Input should be greater",
         ),
+        (HEAD + "references = 'He 2015'\n[baseline]", "mine.toml: references: Input should be a valid tuple"),
+        (HEAD + "references = [2015]\n[baseline]", "mine.toml: references.0: Input should be a valid string"),
+        (HEAD + "minutes = 0\n[baseline]", "mine.toml: minutes: Input should be greater than 0"),
+        (HEAD + "minutes = '4'\n[baseline]", "mine.toml: minutes: Input should be a valid number"),
+        (HEAD + "quick = 3\n[baseline]", "mine.toml: quick: Input should be a valid dictionary"),
+        (
+            HEAD + "[baseline]\n[quick]\ndpth = [4]",
+            "mine.toml: quick: unknown field 'dpth'; did you mean 'depth'? (choose from: act",
+        ),
+        (HEAD + "[baseline]\n[quick]\ndepth = []", "mine.toml: quick: depth: wants at least one value"),
         (HEAD + "[baseline]\n[protocol]\nrate_centers = {sgd = nan}", "rate_centers.sgd: Input should be a finite num"),
     ],
 )
@@ -337,7 +390,8 @@ FRAGMENTS = [
     *("title", "question", "baseline", "sweep", "mitigations", "protocol", "name", "depth", "optimizer", "seeds"),
     *("=", " = ", ".", ",", "\n", "\n", "[", "]", "[[", "]]", "{", "}", '"', "'", '"""', "#", "\\", "\t", "\r", " "),
     *("1", "-1", "0x1F", "1e999", "nan", "-inf", "true", '"x"', "'sgd'", "1979-05-27", "07:32:00", "\0", "é", "\u2028"),
-    *("[baseline]\n", "[sweep]\n", "[protocol]\n", HEAD, RATES, "depth = [2, 3]\n", 'a = {norm = "batch"}\n'),
+    *("[baseline]\n", "[sweep]\n", "[protocol]\n", "[quick]\n", HEAD, RATES),
+    *("depth = [2, 3]\n", 'a = {norm = "batch"}\n'),
 ]
 
 
@@ -346,6 +400,8 @@ def outcome(folder: Path, text: str) -> Suite | str:
     try:
         mine = read(folder, text)
         mine.cells()
+        if mine.quick:
+            mine.quick_version().cells()
     except InputError as error:
         return str(error)
     return mine
@@ -387,6 +443,9 @@ suites = st.fixed_dictionaries(
         "protocol": st.just({"train_to_depth": 0})
         | st.just({"rate_centers": {"adam": 0.1}})
         | st.fixed_dictionaries({}, optional={"train_to_depth": values, "rate_centers": values}),
+        "references": st.just(["A 2000"]) | values,
+        "minutes": st.just(4) | values,
+        "quick": some_fields | values,
         "other": values,
     },
 )

@@ -1,5 +1,6 @@
-"""Training: one step against the same net as separate leaves, the protocol, and what becomes of a lost run."""
+"""Training: one step against the same net as separate leaves, warm-up, the protocol, and what becomes of a lost run."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -11,7 +12,9 @@ import pytest
 import by_hand
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.measure.step import layer_norms, make_step, over_layers, start
+from vgbench.measure.numerics import numerics
+from vgbench.measure.step import make_step, over_layers, propose, start
+from vgbench.measure.trainer import Run, Trainer
 from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
 from vgbench.models.stack import Variables
@@ -41,7 +44,7 @@ def one_step(case: vg.Case, scanned: bool) -> Any:
     step = jax.jit(make_step(network, case))
     batch = batch_indices(len(dataset.train.y), case.batch_size, 2, 0)
     for indices in batch:
-        state, _, _ = step(state, (dataset.train.x[indices], dataset.train.y[indices]), 0.01)
+        state, _ = step(state, (dataset.train.x[indices], dataset.train.y[indices]), 0.01)
     params = by_hand.plain(state.variables.params)
     if not scanned:
         params["blocks"] = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params["blocks"])
@@ -85,7 +88,7 @@ def test_mapping_over_layers_undoes_what_stacking_would_mix(name: str) -> None:
 
 def test_every_layer_has_the_initialisers_spread_not_the_stacks() -> None:
     network = build_network(vg.Case(depth=51, width=128, init="lecun_normal"), 64, 10)
-    kernels = by_hand.plain(network.init(jax.random.key(0)).params)["blocks"]["branch"]["linear"]["kernel"]
+    kernels = by_hand.plain(network.init(jax.random.key(0)).params)["blocks"]["branch"][0]["linear"]["kernel"]
     assert kernels.shape == (50, 128, 128)
     np.testing.assert_allclose(np.std(kernels, axis=(1, 2)), 1 / np.sqrt(128), rtol=0.03)
     assert not np.array_equal(kernels[0], kernels[1])
@@ -98,22 +101,19 @@ def test_drawing_in_float64_gives_the_float32_numbers() -> None:
     jax.tree.map(np.testing.assert_array_equal, drawn, by_hand.plain(single.init(jax.random.key(3)).params))
 
 
-def test_observing_a_step_leaves_its_update_alone_and_reads_the_true_norms() -> None:
-    case = vg.Case(**SMALL)
+def test_warm_up_raises_the_updates_linearly_to_the_full_rate() -> None:
+    sgd = {"name": "sgd", "momentum": 0.0}
+    case = vg.Case(**SMALL, optimizer=sgd, warmup_steps=4)
     dataset = load_dataset(case)
     network = build_network(case, dataset.features, dataset.classes)
     state = start(network, case, network.init(jax.random.key(0)))
     batch = jnp.asarray(dataset.train.x[:32]), jnp.asarray(dataset.train.y[:32])
-    plain, _, nothing = make_step(network, case)(state, batch, 0.01)
-    seen, _, observation = make_step(network, case, observed=True)(state, batch, 0.01)
-    assert nothing is None
-    before, after = plain.variables.params, seen.variables.params
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), before, after)
-    assert observation is not None
-    update = jax.tree.map(lambda a, b: a - b, seen.variables.params, state.variables.params)
-    change, weight = (layer_norms(tree, scanned=True) for tree in (update, state.variables.params))
-    ratio = change.mantissa * 2**change.exponent / (weight.mantissa * 2**weight.exponent)
-    np.testing.assert_allclose(observation.update_to_weight, ratio, rtol=1e-3)
+    ask = jax.jit(lambda state: propose(network, case, state, batch, 0.5))
+    for share in (0.25, 0.5, 0.75, 1.0, 1.0, 1.0):
+        move = ask(state)
+        expected = jax.tree.map(lambda gradient, share=share: -0.5 * share * gradient, move.gradients)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), move.updates, expected)
+        state = state._replace(optimizer=move.optimizer)
 
 
 PROTOCOL: dict[str, Any] = {
@@ -142,12 +142,43 @@ def test_the_rate_is_the_best_on_validation_and_a_lost_rate_counts_as_wrong(curv
     assert curves.status == "ok"
 
 
-def test_curves_have_a_record_every_25_steps_and_at_the_last(curves: TrainingCurves) -> None:
-    assert curves.step.tolist() == [25, 50, 60]
+def test_curves_have_a_record_at_the_start_every_25_steps_and_at_the_last(curves: TrainingCurves) -> None:
+    assert curves.step.tolist() == [0, 25, 50, 60]
     assert curves.loss.shape == (2, 60)
-    assert curves.log10_activation_norm.shape == (2, 3, 5)
-    assert curves.log10_parameter_norm.shape == curves.update_to_weight.shape == (2, 3, 6)
+    assert curves.validation_accuracy.shape == (2, 4)
+    assert curves.log10_activation_norm.shape == curves.preactivation_mean.shape == (2, 4, 5)
+    assert curves.log10_parameter_norm.shape == curves.update_to_weight.shape == curves.displacement.shape == (2, 4, 6)
     assert np.isfinite(curves.log10_parameter_norm).all()
+
+
+@pytest.mark.parametrize("steps", [25, 26])
+def test_the_last_record_is_of_the_last_step(steps: int) -> None:
+    curves = vg.measure_training(vg.Case(**SMALL, steps=steps, rates=(1e-3,), seeds=(0,), tuning_seeds=()))
+    assert curves.step.tolist() == sorted({0, 25, steps})
+    assert curves.validation_accuracy.shape == (1, len(curves.step))
+
+
+def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
+    case = vg.Case(**PROTOCOL)
+    with numerics(case.dtype, case.matmul_precision):
+        unseen = Trainer(case, load_dataset(case)).train(
+            [Run(curves.rate, seed) for seed in case.seeds], recorded=False
+        )
+    np.testing.assert_array_equal(unseen.loss, curves.loss)
+    np.testing.assert_array_equal(unseen.records.validation_accuracy[:, -1], curves.validation_accuracy[:, -1])
+    np.testing.assert_array_equal(unseen.records.test_accuracy[:, -1], curves.test_accuracy)
+
+
+def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves) -> None:
+    case = vg.Case(**PROTOCOL)
+    (x, y), *_ = dataset = load_dataset(case)
+    network = build_network(case, dataset.features, dataset.classes)
+    state, losses = start(network, case, network.init(jax.random.key(1))), []
+    step = jax.jit(make_step(network, case))
+    for batch in batch_indices(len(y), case.batch_size, case.steps, 1):
+        state, loss = step(state, (x[batch], y[batch]), curves.rate)
+        losses.append(float(loss))
+    np.testing.assert_allclose(curves.loss[1], losses, rtol=1e-3)
 
 
 def test_it_learns_and_reports_the_running_statistics_accuracy(curves: TrainingCurves) -> None:
@@ -163,8 +194,8 @@ def test_seeds_are_trained_alike_whoever_is_beside_them(curves: TrainingCurves) 
 
 def test_training_is_the_same_bit_for_bit_when_measured_again(curves: TrainingCurves) -> None:
     again = vg.measure_training(vg.Case(**PROTOCOL))
-    np.testing.assert_array_equal(again.loss, curves.loss)
-    np.testing.assert_array_equal(again.log10_activation_norm, curves.log10_activation_norm)
+    for field in dataclasses.fields(TrainingCurves):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(curves, field.name))
 
 
 def test_a_run_that_diverges_everywhere_is_an_outcome() -> None:
@@ -172,6 +203,11 @@ def test_a_run_that_diverges_everywhere_is_an_outcome() -> None:
     assert lost.status == "diverged"
     assert lost.trained == 0
     assert lost.test_accuracy.tolist() == [0, 0]
+    assert np.isfinite(lost.log10_activation_norm[:, 0]).all()
+    for broken in (lost.log10_activation_norm, lost.log10_weight_norm, lost.preactivation_mean):
+        assert not np.isfinite(broken[:, -1]).any()
+    assert (lost.gradient_histogram[:, 0, :, -1] == 0).all()
+    assert (lost.gradient_histogram[:, -1, :, -1] > 0).all()
 
 
 def test_a_case_without_steps_cannot_be_trained() -> None:

@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vgbench.case import Case
-    from vgbench.errors import InputError
+    from vgbench.errors import InputError, PluginError
     from vgbench.harness.runner import run
     from vgbench.measure.cost import Cost, measure_cost
     from vgbench.measure.forward import ForwardProfile, measure_forward
@@ -26,6 +26,7 @@ _HOMES = {
     "ForwardProfile": "vgbench.measure.forward",
     "GradientProfile": "vgbench.measure.gradients",
     "InputError": "vgbench.errors",
+    "PluginError": "vgbench.errors",
     "Suite": "vgbench.suite",
     "TrainingCurves": "vgbench.measure.training",
     "load": "vgbench.report",
@@ -44,6 +45,7 @@ __all__ = [
     "ForwardProfile",
     "GradientProfile",
     "InputError",
+    "PluginError",
     "Suite",
     "TrainingCurves",
     "load",

@@ -50,6 +50,7 @@ class Case(Strict):
         depth: hidden layers, the input layer included.
         width: units a hidden layer.
         rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
+        warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
         batch_size: examples a step.
         dtype: of parameters, activations and gradients; parameters are always drawn in float32 and cast.
         matmul_precision: of training and timing; gradients at initialisation are always at the highest.
@@ -71,6 +72,7 @@ class Case(Strict):
     transform: TransformChoice = Field(default="none", validate_default=True)
     optimizer: OptimizerChoice = Field(default="adam", validate_default=True)
     rates: Rates = (3e-4, 1e-3, 3e-3)
+    warmup_steps: int = Field(default=0, ge=0)
     data: DataChoice = Field(default="digits", validate_default=True)
     batch_size: int = Field(default=128, ge=1)
     dtype: Literal["float32", "float64"] = "float32"
@@ -89,6 +91,8 @@ class Case(Strict):
             raise ValueError("rates: a case that trains (steps > 0) needs at least one learning rate")
         if len(self.rates) > 1 and not self.tuning_seeds and self.steps:
             raise ValueError("tuning_seeds: choosing among several rates needs at least one tuning seed")
+        if self.steps and self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full rate")
         shared = sorted(set(self.seeds) & set(self.tuning_seeds))
         if shared:
             raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")

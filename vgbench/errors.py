@@ -11,7 +11,14 @@ class InputError(ValueError):
 
 
 class OtherVersionError(InputError):
-    """A record that another version of vgbench wrote, with other fields."""
+    """A record that another version of vgbench wrote, with other fields, or one with other plug-ins."""
+
+
+class PluginError(ImportError):
+    """An installed plug-in that cannot be loaded.
+
+    No `ValueError`, which validation would take for a fault of the field that happened to be read first.
+    """
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

@@ -40,7 +40,7 @@ def moments(
     activation: Activation, q: float | Float[np.ndarray, "*q"]
 ) -> tuple[Float[np.ndarray, "*q"], Float[np.ndarray, "*q"]]:
     """(E[phi(sqrt(q) g)^2], E[phi'(sqrt(q) g)^2]) for g ~ N(0, 1), in float64, for each variance q."""
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
         z = jnp.asarray(np.sqrt(q)[..., None] * _G)
         values, slopes = jax.jvp(activation, (z,), (jnp.ones_like(z),))
     square, slope = (np.asarray(np.asarray(at) ** 2 @ _WEIGHTS) for at in (values, slopes))

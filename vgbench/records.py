@@ -45,7 +45,7 @@ class Provenance:
         commit: of the checkout, with `-dirty` where files differ from it; None outside a checkout.
         source: digest of the source that measures; a record with another one is stale.
         python: version of Python.
-        packages: versions of jax, jaxlib, flax, optax and numpy.
+        packages: versions of jax, jaxlib, flax, optax and numpy, and of the packages of plug-ins.
         device: where it ran.
         xla_flags: the environment's XLA_FLAGS.
     """

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
 from vgbench.errors import InputError, explain, unknown
+from vgbench.plugins import Package, Plugins
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +60,7 @@ class Member:
     source: str
     scope: Scope | None
     refuses: Callable[[Any], str | None] | None
+    data_dependent: bool
     choice: type[Choice]
 
     @property
@@ -77,11 +79,15 @@ class Registry:
 
     def __init__(self, slot: str, home: str) -> None:
         self.slot = slot
-        self._home = home
+        self.home = home
         self._members: dict[str, Member] = {}
 
     def register(
-        self, source: str, scope: Scope | None = None, refuses: Callable[[Any], str | None] | None = None
+        self,
+        source: str,
+        scope: Scope | None = None,
+        refuses: Callable[[Any], str | None] | None = None,
+        data_dependent: bool = False,
     ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
 
@@ -89,19 +95,25 @@ class Registry:
             source: the paper (author, year) or the library that the member comes from.
             scope: for gradient transforms and optimizers, what one update looks at.
             refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
+            data_dependent: for initialisers, whether what they draw is then scaled on the first batch, so that every
+                linear map's output has variance 1.
         """
 
         def add(function: F) -> F:
             name = function.__name__.rstrip("_")
             if name in self._members:
                 raise ValueError(f"{self.slot} {name!r} is registered already")
-            self._members[name] = Member(name, function, source, scope, refuses, _choice_type(name, function))
+            cited = f"{source} ({PLUGINS.loading})" if PLUGINS.loading else source
+            self._members[name] = Member(
+                name, function, cited, scope, refuses, data_dependent, _choice_type(name, function)
+            )
             return function
 
         return add
 
     def _load(self) -> dict[str, Member]:
-        importlib.import_module(self._home)
+        importlib.import_module(self.home)
+        load_plugins()
         return self._members
 
     def __iter__(self) -> Iterator[Member]:
@@ -146,6 +158,7 @@ def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
     return create_model(name, __base__=Choice, **fields)
 
 
+PLUGINS = Plugins()
 ACTIVATIONS = Registry("activation", "vgbench.mitigations.activations")
 INITIALIZERS = Registry("init", "vgbench.mitigations.initializers")
 NORMS = Registry("norm", "vgbench.mitigations.norms")
@@ -159,3 +172,12 @@ REGISTRIES = {
     registry.slot: registry
     for registry in (ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, TRANSFORMS, OPTIMIZERS, MODELS, DATA)
 }
+
+
+def load_plugins() -> tuple[Package, ...]:
+    """The packages whose plug-ins add to the registries; the first time, imports them.
+
+    Raises:
+        PluginError: a plug-in fails; names its package.
+    """
+    return PLUGINS.load(registry.home for registry in REGISTRIES.values())

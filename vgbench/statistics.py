@@ -1,9 +1,10 @@
-"""Intervals: Student's t over few seeds, the bootstrap over many timings."""
+"""Intervals (Student's t over few seeds, the bootstrap over many timings) and tests of many rows at once."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -43,3 +44,26 @@ def bootstrap_median(samples: Float[np.ndarray, "n"], resamples: int = 2000) -> 
     )
     low, high = result.confidence_interval
     return Interval(float(np.median(samples)), float(low), float(high))
+
+
+def p_lower(samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "n"]) -> float:
+    """The p of a paired one-sided t-test that the mean of `samples` is lower than the reference's; 1 where equal."""
+    differences = np.asarray(samples, np.float64) - reference
+    if not differences.any():
+        return 1.0
+    with np.errstate(divide="ignore"):  # equal differences: their mean is certain
+        t = np.mean(differences) / (np.std(differences, ddof=1) / np.sqrt(len(differences)))
+    return float(stats.t.cdf(t, len(differences) - 1))
+
+
+def holm(p: Sequence[float], level: float = 0.05) -> Bool[np.ndarray, "n"]:
+    """Which of the hypotheses with these p are rejected, with a chance of `level` at most that any is wrongly.
+
+    The smallest p is held against level / n, the next against level / (n - 1), and so on until one is larger (Holm
+    1979, A Simple Sequentially Rejective Multiple Test Procedure); the tests may depend on each other in any way.
+    """
+    values = np.asarray(p, np.float64)
+    order = np.argsort(values)
+    rejected = np.zeros(len(values), bool)
+    rejected[order] = np.logical_and.accumulate(values[order] <= level / np.arange(len(values), 0, -1))
+    return rejected

@@ -90,8 +90,9 @@ def read_record(path: Path, kind: type[T]) -> T:
     try:
         return _decode(kind, content["record"], arrays)
     except (ValueError, TypeError, KeyError):
-        # Its digest holds, so nothing is damaged: it is whole, and its fields are not those of today.
-        raise OtherVersionError(f"{path}: written by another version of vgbench, with other fields") from None
+        # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.
+        told = "written by another version of vgbench, with other fields, or with a plug-in that is not installed"
+        raise OtherVersionError(f"{path}: {told}") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

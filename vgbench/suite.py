@@ -9,15 +9,26 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from vgbench.case import Case
 from vgbench.errors import InputError, explain, unknown
-from vgbench.registry import Strict
+from vgbench.registry import Choice, Strict
 
 BASELINE = "baseline"
 _LIST_FIELDS = ("rates", "seeds", "tuning_seeds")
 _RATE_STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _check_setting(field: str, values: Sequence[Any]) -> None:
+    if field not in Case.model_fields:
+        raise InputError(unknown("field", field, Case.model_fields))
+    if not values and field not in _LIST_FIELDS:
+        raise InputError(f"{field}: wants at least one value")
 
 
 @dataclass(frozen=True)
@@ -26,15 +37,17 @@ class Cell:
 
     Attributes:
         mitigation: its name; `baseline` for the baseline itself.
-        axes: the values of the swept axes.
+        axes: the values of the swept axes, members of slots in words.
         case: what is measured.
         reference: the baseline at the same values of the axes.
+        timed: whether its cost is measured beside the reference's.
     """
 
     mitigation: str
     axes: Mapping[str, Any]
     case: Case
     reference: Case
+    timed: bool = True
 
     @property
     def label(self) -> str:
@@ -46,12 +59,14 @@ class Protocol(Strict):
     """What is the same for all cells of a suite.
 
     Attributes:
-        train_to_depth: deeper cells measure gradients and cost only.
+        train_to_depth: deeper cells are not trained.
+        time_to_depth: deeper cells are not timed.
         rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's goes
             before its optimizer's. Five rates are tried, half a decade apart, over two decades around it.
     """
 
     train_to_depth: int | None = Field(default=None, ge=0)
+    time_to_depth: int | None = Field(default=None, ge=0)
     rate_centers: dict[str, Annotated[float, Field(gt=0)]] = {}
 
     def rates(self, transform: str, optimizer: str) -> tuple[float, ...]:
@@ -70,25 +85,38 @@ class Suite(Strict):
         name: the file's stem.
         title: one line.
         question: what the suite answers.
+        references: the papers that it draws on.
+        minutes: how long it takes on two CPU cores, as its author estimates.
         baseline: fields of the case that every mitigation patches.
         mitigations: for each name the fields that it changes.
         sweep: for each field the values that it takes; every combination is measured.
         protocol: how cells are trained.
+        quick: the settings that narrow the suite to its quick version; a value alone stands for a list of one.
     """
 
     name: str
     title: str
     question: str
+    references: Annotated[tuple[str, ...], Field(strict=False)] = ()  # TOML knows lists only
+    minutes: float | None = Field(default=None, gt=0)
     baseline: dict[str, Any]
     mitigations: dict[str, dict[str, Any]] = {}
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     protocol: Protocol = Protocol()
+    quick: dict[str, Annotated[list[Any], BeforeValidator(_as_list)]] = {}
 
     @field_validator("mitigations")
     @classmethod
     def _no_second_baseline(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         if BASELINE in value:
             raise ValueError(f"{BASELINE!r} is the name of the baseline itself; call the mitigation something else")
+        return value
+
+    @field_validator("quick")
+    @classmethod
+    def _known_settings(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for field, values in value.items():
+            _check_setting(field, values)
         return value
 
     def cells(self) -> tuple[Cell, ...]:
@@ -98,12 +126,15 @@ class Suite(Strict):
             InputError: a field is unknown, or a value or combination is impossible; names the place.
         """
         cells: dict[str, Cell] = {}
+        limit = self.protocol.time_to_depth
         for values in itertools.product(*self.sweep.values()):
             axes = dict(zip(self.sweep, values, strict=True))
             reference = self._case(BASELINE, axes)
+            shown = {axis: _in_words(getattr(reference, axis)) for axis in axes}
             for mitigation in (BASELINE, *self.mitigations):
                 case = self._case(mitigation, axes)
-                cells.setdefault(case.cell_id, Cell(mitigation, axes, case, reference))
+                timed = limit is None or case.depth <= limit
+                cells.setdefault(case.cell_id, Cell(mitigation, shown, case, reference, timed))
         return tuple(cells.values())
 
     def _case(self, mitigation: str, axes: dict[str, Any]) -> Case:
@@ -133,10 +164,7 @@ class Suite(Strict):
         """
         baseline, sweep = dict(self.baseline), dict(self.sweep)
         for field, values in (settings or {}).items():
-            if field not in Case.model_fields:
-                raise InputError(unknown("field", field, Case.model_fields))
-            if not values and field not in _LIST_FIELDS:
-                raise InputError(f"{field}: wants at least one value")
+            _check_setting(field, values)
             if field in _LIST_FIELDS:
                 baseline[field] = list(values)
             elif field in sweep or len(values) > 1:
@@ -148,6 +176,23 @@ class Suite(Strict):
                 raise InputError(unknown("mitigation", name, [BASELINE, *self.mitigations]))
         kept = {name: patch for name, patch in self.mitigations.items() if not only or name in only}
         return self.model_copy(update={"baseline": baseline, "sweep": sweep, "mitigations": kept})
+
+    def quick_version(self) -> "Suite":
+        """The suite narrowed by its table `[quick]`, named `NAME-quick`.
+
+        Raises:
+            InputError: it has no such table.
+        """
+        if not self.quick:
+            example = "depth = [4, 16] and steps = 100"
+            raise InputError(
+                f"suite {self.name!r} has no quick version: add a table [quick] of settings, e.g. {example}"
+            )
+        return self.select(self.quick).model_copy(update={"name": f"{self.name}-quick", "minutes": None, "quick": {}})
+
+
+def _in_words(value: Any) -> Any:
+    return str(value) if isinstance(value, Choice) else value
 
 
 def _built_in() -> dict[str, Traversable]:

@@ -7,7 +7,7 @@ import typer
 from vgbench.cli.list import list_members
 from vgbench.cli.report import report
 from vgbench.cli.run import run
-from vgbench.errors import InputError
+from vgbench.errors import InputError, PluginError
 
 app = typer.Typer(
     name="vgbench",
@@ -22,9 +22,9 @@ app.command("list")(list_members)
 
 
 def main() -> None:
-    """Run the command line; bad input ends with its message and exit code 2."""
+    """Run the command line; bad input, or a plug-in that fails, ends with its message and exit code 2."""
     try:
         app()
-    except InputError as error:
+    except (InputError, PluginError) as error:
         sys.stderr.write(f"vgbench: {error}\n")
         sys.exit(2)

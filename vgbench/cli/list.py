@@ -1,23 +1,38 @@
 """`vgbench list`: names, one line of meaning, and the source."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vgbench.errors import InputError, unknown
 
+if TYPE_CHECKING:
+    from vgbench.suite import Suite
+
 
 def list_members(
     kind: Annotated[str | None, typer.Argument(help="One kind only, e.g. suite, norm or optimizer.")] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the page of members with their options instead.")
+    ] = False,
 ) -> None:
     """List what a suite can name: suites, models, mitigations of every slot, data."""
+    if markdown:
+        from vgbench.members import members_page
+
+        if kind is not None:
+            raise InputError(f"--markdown prints the page of all kinds; leave {kind!r} out")
+        typer.echo(members_page(), nl=False)
+        return
+
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from vgbench.registry import REGISTRIES
     from vgbench.suite import built_in_suites
 
-    listings = {"suite": [(suite.name, suite.question, "") for suite in built_in_suites()]}
+    listings = {"suite": list(map(_suite, built_in_suites()))}
     for slot, registry in REGISTRIES.items():
         listings[slot] = [(member.name, member.meaning, member.source) for member in registry]
     if kind is not None and kind not in listings:
@@ -25,7 +40,12 @@ def list_members(
     table = Table("kind", "name", "meaning", "source")
     for name in [kind] if kind else listings:
         for row in listings[name]:
-            table.add_row(name, *row)
+            table.add_row(name, *map(Text, row))
         table.add_section()
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(table)
+
+
+def _suite(suite: "Suite") -> tuple[str, str, str]:
+    minutes = f" (about {suite.minutes:g} minutes on two CPU cores)" if suite.minutes else ""
+    return suite.name, f"{suite.question}{minutes}", "; ".join(suite.references)

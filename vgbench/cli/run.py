@@ -21,6 +21,9 @@ def run(
         ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Keep this mitigation (and the baseline); repeatable.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Measure the suite's quick version, named SUITE-quick.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="cpu, gpu or tpu, with :i for the i-th.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells without measuring any.")] = False,
 ) -> None:
@@ -29,7 +32,8 @@ def run(
 
     settings = dict(map(_setting, set_ or []))
     names = [name for text in only or [] for name in text.split(",")]
-    selected = read_suite(suite).select(settings, names)
+    whole = read_suite(suite)
+    selected = (whole.quick_version() if quick else whole).select(settings, names)
     if dry_run:
         for cell in selected.cells():
             typer.echo(f"{cell.case.cell_id}  {cell.label}")

@@ -16,6 +16,7 @@ import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
 from vgbench.records import Device, Provenance
+from vgbench.registry import load_plugins
 
 _PACKAGE = Path(vgbench.__file__).parent
 _MEASURING_SOURCE = (
@@ -67,7 +68,7 @@ def provenance(device: Any) -> Provenance:
         commit=_commit(),
         source=source_digest(),
         python=platform.python_version(),
-        packages={name: version(name) for name in _PACKAGES},
+        packages={name: version(name) for name in _PACKAGES} | {each.name: each.version for each in load_plugins()},
         device=describe_device(device),
         xla_flags=os.environ.get("XLA_FLAGS", ""),
     )

@@ -80,8 +80,13 @@ def run(
 
 
 def plan(cells: Iterable[Cell]) -> tuple[Task, ...]:
-    """The tasks of a suite's cells: each is measured, then timed beside its baseline."""
-    return tuple(Task(kind, cell.label, cell.case, cell.reference) for cell in cells for kind in ("cell", "cost"))
+    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed beside its baseline."""
+    return tuple(
+        Task(kind, cell.label, cell.case, cell.reference)
+        for cell in cells
+        for kind in ("cell", "cost")
+        if kind == "cell" or cell.timed
+    )
 
 
 def _row(cell: Cell) -> Row:

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from vgbench.case import Case, content_id
-from vgbench.data import batch_indices, load_dataset
+from vgbench.data import load_dataset
 from vgbench.errors import InputError
+from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import TrainState, make_step, start
 from vgbench.models import build_network
@@ -137,11 +138,10 @@ class _Timed:
     def __init__(self, case: Case) -> None:
         dataset = load_dataset(case)
         network = build_network(case, dataset.features, dataset.classes, scanned=case.timed_form == "scanned")
-        batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed=0)[0]
         with numerics(case.dtype, case.matmul_precision):
-            state = start(network, case, network.init(jax.random.key(case.seeds[0])))
+            state = start(network, case, draw(case, network, dataset, case.seeds[0]))
             self._inputs = (
-                jax.device_put((dataset.train.x[batch], dataset.train.y[batch])),
+                first_batch(case, dataset, case.seeds[0]),
                 jax.device_put(np.float32(case.rates[0] if case.rates else 0.0)),
             )
             self._step, self.compilation, self._state = _compile(make_step(network, case), state, self._inputs)

@@ -12,8 +12,9 @@ from jaxtyping import Array, Float
 from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
-from vgbench.measure.gradients import first_batch
+from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.numerics import numerics
+from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.models import Network, build_network
 from vgbench.models.stack import Part, Tree, Variables
 from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
@@ -31,7 +32,7 @@ class ForwardProfile:
 
     Attributes:
         log10_activation_scale: log10 of the root mean square of h_l, float64[seeds, depth].
-        mean_slope: mean |phi'| over units and examples, float64[seeds, depth].
+        mean_slope: mean |phi'| over units and examples, float64[seeds, depth]; NaN where a layer has no activation.
         log10_pair_distance: mean over pairs of different inputs of log10(1 - cosine) of their h_l, float64[seeds,
             depth]; below 1e-6 through a renormalised tangent, so that it never floors.
     """
@@ -74,29 +75,32 @@ def measure_forward(case: Case) -> ForwardProfile:
         raise InputError("batch_size: a single example has no other to be compared with")
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.features, dataset.classes)
-        profile = jax.jit(partial(_profile, network))
+        profile = jax.jit(partial(_profile, network, activation_of(case)))
         seeds = [
-            jax.tree.map(np.asarray, profile(network.init(jax.random.key(seed)), first_batch(case, dataset, seed)[0]))
+            jax.tree.map(np.asarray, profile(draw(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
             for seed in case.seeds
         ]
     scale, slope, distance = jax.tree.map(lambda *layers: np.stack(layers), *seeds)
-    size = case.batch_size // 2 * 2 * case.width
     return ForwardProfile(
-        log10_activation_scale=log10_norms(*scale) - np.log10(size) / 2,
+        log10_activation_scale=log10_norms(*scale),
         mean_slope=slope.astype(np.float64),
         log10_pair_distance=log10_norms(*distance).mean(axis=-1),
     )
 
 
-def _profile(network: Network, variables: Variables, x: Float[Array, "batch features"]) -> _Layer:
+def _profile(
+    network: Network, activation: Activation, variables: Variables, x: Float[Array, "batch features"]
+) -> _Layer:
     pairs = len(x) // 2
     x = x[: 2 * pairs].astype(network.dtype)
     start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, x.dtype))
-    return network.walk(variables, _visit, start, None)[2]
+    return network.walk(variables, partial(_visit, activation), start, None)[2]
 
 
-def _visit(part: Part, params: Tree, stats: Tree, at: _Pairs, _: None) -> tuple[_Pairs, tuple[Tree, _Layer]]:
-    slope = jnp.mean(jnp.abs(part.slopes(params, stats, at.h)))
+def _visit(
+    activation: Activation, part: Part, params: Tree, stats: Tree, at: _Pairs, _: None
+) -> tuple[_Pairs, tuple[Tree, _Layer]]:
+    slope = describe(part, params, stats, at.h, activation).slope
     # Equal steps apart leave the statistics of a batch alone, and are exact to second order.
     apart = jnp.concatenate([-at.difference / 2, at.difference / 2])
     (h, new_stats), (moved, _) = jax.jvp(lambda h: part.apply(params, stats, h, True), (at.h,), (apart,))
@@ -106,7 +110,9 @@ def _visit(part: Part, params: Tree, stats: Tree, at: _Pairs, _: None) -> tuple[
     distance, direct = jax.vmap(_distance)(first, second, carried, exponent)
     fresh, fresh_exponent = _renormalised(second - first, jnp.zeros_like(exponent))
     after = _Pairs(h, jnp.where(direct[:, None], fresh, carried), jnp.where(direct, fresh_exponent, exponent))
-    return after, (new_stats, _Layer(scaled_norm(h), slope, distance))
+    norm = scaled_norm(h)
+    scale = norm._replace(mantissa=norm.mantissa / h.size**0.5)
+    return after, (new_stats, _Layer(scale, slope, distance))
 
 
 def _renormalised(

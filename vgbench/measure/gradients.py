@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from vgbench.case import Case
-from vgbench.data import Dataset, batch_indices, load_dataset
+from vgbench.data import load_dataset
+from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.numerics import numerics
-from vgbench.measure.step import cross_entropy
-from vgbench.models import Network, build_network
-from vgbench.models.stack import Taps, Variables
-from vgbench.probe import cumulative_exponents, log10_norms, renormalise, zero_taps
+from vgbench.measure.profile import profile, true_norms
+from vgbench.models import build_network
+from vgbench.probe import log10_norms
 from vgbench.statistics import Interval, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
@@ -42,6 +41,15 @@ class GradientProfile:
     log10_largest_activation: Float[np.ndarray, "seeds depth"]
     reads_zero: Bool[np.ndarray, "seeds depth"]
     smallest_normal: float
+
+    @property
+    def branches_closed(self) -> bool:
+        """Whether the weights of every block have a gradient of exactly zero while the signal itself arrives.
+
+        So do ReZero and its like begin, by design; their first steps open the branches.
+        """
+        blocks = self.log10_parameter_norm[:, 1:-1]
+        return blocks.size > 0 and bool(np.isneginf(blocks).all() and np.isfinite(self.log10_activation_norm).all())
 
     @cached_property
     def _forward_holds(self) -> Bool[np.ndarray, "seeds depth"]:
@@ -100,11 +108,6 @@ def _slope(log10_norm: Float[np.ndarray, "fitted"], usable: Bool[np.ndarray, "de
     return -float(np.polyfit(np.flatnonzero(usable), log10_norm, 1)[0])
 
 
-class _Tapped(NamedTuple):
-    taps: Taps
-    largest: Float[Array, "depth"]
-
-
 def measure_gradients(case: Case) -> GradientProfile:
     """Profile the gradient of the training loss at initialisation, for each of the case's seeds.
 
@@ -118,41 +121,21 @@ def measure_gradients(case: Case) -> GradientProfile:
     dataset = load_dataset(case)
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.features, dataset.classes)
-        profile = jax.jit(partial(_profile, network))
+        run = jax.jit(partial(profile, network))
         # One seed after another: deep profiles are bound by memory, and the executable is shared.
         seeds = [
-            jax.tree.map(np.asarray, profile(network.init(jax.random.key(seed)), *first_batch(case, dataset, seed)))
+            jax.tree.map(np.asarray, run(draw(case, network, dataset, seed), *first_batch(case, dataset, seed)))
             for seed in case.seeds
         ]
-    taps, weights = (np.stack([seed.taps[i] for seed in seeds]) for i in range(2))
+    taps, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
+    activation, parameter = true_norms(taps)
     info = np.finfo(case.dtype)
-    mantissas, exponents = taps[..., 0], cumulative_exponents(taps)
-    # Layer l's weights see a cotangent that was divided at the taps from l on; the readout's, one that never was.
-    weight_exponents = weights[..., 1] + np.pad(exponents, ((0, 0), (0, 1)))
     with np.errstate(divide="ignore"):
-        largest = np.log10(np.stack([seed.largest for seed in seeds]).astype(np.float64))
+        log10_largest = np.log10(largest.astype(np.float64))
     return GradientProfile(
-        log10_activation_norm=log10_norms(mantissas, exponents),
-        log10_parameter_norm=log10_norms(weights[..., 0], weight_exponents),
-        log10_largest_activation=largest,
-        reads_zero=(mantissas == 0) | (exponents <= info.minexp),
+        log10_activation_norm=log10_norms(*activation),
+        log10_parameter_norm=log10_norms(*parameter),
+        log10_largest_activation=log10_largest,
+        reads_zero=np.asarray((activation.mantissa == 0) | (activation.exponent <= info.minexp)),
         smallest_normal=float(info.smallest_normal),
     )
-
-
-def first_batch(case: Case, dataset: Dataset, seed: int) -> tuple[Float[Array, "batch features"], Int[Array, "batch"]]:
-    """The batch that a seed's training starts with."""
-    batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed)[0]
-    return jnp.asarray(dataset.train.x[batch]), jnp.asarray(dataset.train.y[batch])
-
-
-def _profile(
-    network: Network, variables: Variables, x: Float[Array, "batch features"], y: Int[Array, "batch"]
-) -> _Tapped:
-    def loss(taps: Taps) -> tuple[Array, Array | None]:
-        output = network.apply(variables, x, train=True, probe=renormalise, taps=taps)
-        return cross_entropy(output.logits, y), output.largest
-
-    zeros = Taps(zero_taps(network.depth, network.dtype), zero_taps(network.depth + 1, network.dtype))
-    taps, largest = jax.grad(loss, has_aux=True)(zeros)
-    return _Tapped(taps, largest)

@@ -1,4 +1,4 @@
-"""One training step as a pure function: plain (what is timed) or observed (what is recorded)."""
+"""One training step as a pure function, without any probe."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -6,12 +6,11 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int
 
 from vgbench.case import Case
 from vgbench.models import Network
-from vgbench.models.stack import Taps, Variables
-from vgbench.probe import ScaledNorm, observe, scaled_norm, weight_matrices, zero_taps
+from vgbench.models.stack import Variables
 from vgbench.registry import OPTIMIZERS, TRANSFORMS, Choice, Registry
 
 Rate: TypeAlias = float | Array
@@ -26,33 +25,43 @@ class TrainState(NamedTuple):
     optimizer: optax.OptState
 
 
-class Observation(NamedTuple):
-    """What an observed step saw.
+class Move(NamedTuple):
+    """What a step computes before it is taken.
 
     Attributes:
-        activation: norms of dL/dh_l, Float[depth] each.
-        parameter: norms of dL/dW_l over the weight matrices of the input layer, each block and the readout,
-            Float[depth + 1] each.
-        update_to_weight: ||update|| / ||W_l|| of the same matrices, Float[depth + 1].
+        loss: of the batch, Float[].
+        stats: the network's updated state.
+        gradients: of the loss, a tree like the parameters.
+        updates: what is to be added to the parameters.
+        optimizer: the optimizer's updated state.
     """
 
-    activation: ScaledNorm
-    parameter: ScaledNorm
-    update_to_weight: Array
+    loss: Array
+    stats: Params
+    gradients: Params
+    updates: Params
+    optimizer: optax.OptState
 
 
-Step: TypeAlias = Callable[[TrainState, Batch, Rate], tuple[TrainState, Array, Observation | None]]
+Step: TypeAlias = Callable[[TrainState, Batch, Rate], tuple[TrainState, Array]]
 
 
 def make_optimizer(case: Case, rate: Rate, scanned: bool) -> optax.GradientTransformation:
-    """Chain the case's gradient transform and optimizer at a learning rate, for parameters in this layout."""
+    """Chain the case's gradient transform and optimizer at a learning rate, for parameters in this layout.
+
+    A warm-up comes last: it multiplies the updates of step t (counted from 1) by min(1, t / warmup_steps).
+    """
 
     def member(registry: Registry, choice: Choice, *args: Any) -> optax.GradientTransformation:
         transformation = registry.build(choice, *args)
         stacked = scanned and registry[choice.name].scope == "layer"
         return over_layers(transformation) if stacked else transformation
 
-    return optax.chain(member(TRANSFORMS, case.transform), member(OPTIMIZERS, case.optimizer, rate))
+    chained = member(TRANSFORMS, case.transform), member(OPTIMIZERS, case.optimizer, rate)
+    if not case.warmup_steps:
+        return optax.chain(*chained)
+    warm_up = optax.scale_by_schedule(lambda taken: jnp.minimum(1, (taken + 1) / case.warmup_steps))
+    return optax.chain(*chained, warm_up)
 
 
 def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -99,53 +108,27 @@ def start(network: Network, case: Case, variables: Variables) -> TrainState:
     return TrainState(variables, make_optimizer(case, 0.0, network.scanned).init(variables.params))
 
 
-def make_step(network: Network, case: Case, *, observed: bool = False) -> Step:
-    """Make the step (state, batch, rate) -> (state, loss, observation).
+def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate: Rate) -> Move:
+    """Compute the step that the optimizer would take from a state on a batch."""
+    x, y = batch
+    params = state.variables.params
 
-    A plain step holds no probe and observes None; an observed one makes the same update.
-    """
+    def loss_of(params: Params) -> tuple[Array, Params]:
+        output = network.apply(state.variables._replace(params=params), x, train=True)
+        return cross_entropy(output.logits, y), output.stats
 
-    def step(state: TrainState, batch: Batch, rate: Rate) -> tuple[TrainState, Array, Observation | None]:
-        x, y = batch
-        params = state.variables.params
+    (loss, stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    updates: Any
+    updates, optimizer = make_optimizer(case, rate, network.scanned).update(gradients, state.optimizer, params)
+    return Move(loss, stats, gradients, updates, optimizer)
 
-        def loss_of(params: Params, taps: Taps | None) -> tuple[Array, Params]:
-            probe = observe if observed else None
-            variables = state.variables._replace(params=params)
-            output = network.apply(variables, x, train=True, probe=probe, taps=taps)
-            return cross_entropy(output.logits, y), output.stats
 
-        taps = Taps(zero_taps(network.depth, network.dtype), None) if observed else None
-        graded = jax.value_and_grad(loss_of, argnums=(0, 1), has_aux=True)(params, taps)
-        (loss, stats), (gradients, tap_gradients) = graded
-        optimizer = make_optimizer(case, rate, network.scanned)
-        updates, optimizer_state = optimizer.update(gradients, state.optimizer, params)
-        variables = Variables(optax.apply_updates(params, updates), stats)  # pyright: ignore[reportArgumentType]
-        observation = (
-            _observe(tap_gradients.activation, gradients, updates, params, network.scanned) if observed else None
-        )
-        return TrainState(variables, optimizer_state), loss, observation
+def make_step(network: Network, case: Case) -> Step:
+    """Make the step (state, batch, rate) -> (state, loss)."""
+
+    def step(state: TrainState, batch: Batch, rate: Rate) -> tuple[TrainState, Array]:
+        move = propose(network, case, state, batch, rate)
+        params: Any = optax.apply_updates(state.variables.params, move.updates)
+        return TrainState(Variables(params, move.stats), move.optimizer), move.loss
 
     return step
-
-
-def _observe(taps: Array, gradients: Params, updates: Any, params: Params, scanned: bool) -> Observation:
-    update, weight = layer_norms(updates, scanned), layer_norms(params, scanned)
-    ratio = update.mantissa / weight.mantissa * jnp.exp2(update.exponent - weight.exponent)
-    return Observation(ScaledNorm(taps[:, 0], taps[:, 1]), layer_norms(gradients, scanned), ratio)
-
-
-def layer_norms(tree: Params, scanned: bool) -> ScaledNorm:
-    """Norms over the weight matrices (two axes or more) of input layer, blocks and readout; Float[depth + 1]."""
-
-    def norm(layer: PyTree) -> ScaledNorm:
-        return scaled_norm(weight_matrices(layer))
-
-    blocks = jax.vmap(norm)(tree["blocks"]) if scanned else _stack([norm(block) for block in tree["blocks"]])
-    ends = (jax.tree.map(lambda leaf: leaf[None], norm(tree[name])) for name in ("entry", "readout"))
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts), next(ends), blocks, next(ends))
-
-
-def _stack(norms: list[ScaledNorm]) -> ScaledNorm:
-    mantissas = jnp.asarray([norm.mantissa for norm in norms])
-    return ScaledNorm(mantissas, jnp.asarray([norm.exponent for norm in norms]))

@@ -39,7 +39,7 @@ def hard_tanh(z: Values) -> Values:
 
 @ACTIVATIONS.register(source="Bergstra, Desjardins, Lamblin & Bengio 2009")
 def softsign(z: Values) -> Values:
-    """Z / (1 + |z|): saturates more slowly than tanh."""
+    """The ratio z / (1 + |z|): saturates more slowly than tanh."""
     return jax.nn.soft_sign(z)
 
 
@@ -93,5 +93,5 @@ def silu(z: Values) -> Values:
 
 @ACTIVATIONS.register(source="Misra 2019")
 def mish(z: Values) -> Values:
-    """Z tanh(softplus(z))."""
+    """The product z tanh(softplus(z)): smooth, and not monotone below zero."""
     return jax.nn.mish(z)

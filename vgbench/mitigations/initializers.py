@@ -16,6 +16,7 @@ from jax import Array
 from jax.nn.initializers import Initializer, variance_scaling
 from pydantic import Field, PlainValidator
 
+from vgbench.errors import InputError
 from vgbench.mean_field import critical_variance, preserving_variance
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice
 
@@ -54,6 +55,17 @@ def _weight_variance(gain: Literal["auto", "critical"], activation: Choice, bias
     return preserving_variance(function) if gain == "auto" else critical_variance(function, bias_std)
 
 
+def _no_critical_gain(case: Any) -> str | None:
+    """Why the activation has no edge of chaos, where the gain asks for it."""
+    if case.init.gain != "critical":
+        return None
+    try:
+        _weight_variance("critical", case.activation, getattr(case.model, "bias_std", 0.0))
+    except InputError as error:
+        return str(error)
+    return None
+
+
 def _variance(signal: Signal, gain: Gain, own: float) -> float:
     """The variance of the weights times fan-in in a square layer, where the initialiser's own with gain 1 is `own`."""
     if gain == "auto" and signal.raw:
@@ -69,37 +81,37 @@ def _scaling(
     return jax.nn.initializers.variance_scaling(variance, fan, draw)
 
 
-@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default")
+@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default", refuses=_no_critical_gain)
 def lecun_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 / fan_in, truncated at two standard deviations."""
     return variance_scaling(_variance(signal, gain, own=1.0), "fan_in", "truncated_normal")
 
 
-@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998")
+@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998", refuses=_no_critical_gain)
 def lecun_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 / fan_in."""
     return variance_scaling(_variance(signal, gain, own=1.0), "fan_in", "uniform")
 
 
-@INITIALIZERS.register(source="Glorot & Bengio 2010")
+@INITIALIZERS.register(source="Glorot & Bengio 2010", refuses=_no_critical_gain)
 def glorot_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / (fan_in + fan_out), truncated at two standard deviations."""
     return variance_scaling(_variance(signal, gain, own=1.0), "fan_avg", "truncated_normal")
 
 
-@INITIALIZERS.register(source="Glorot & Bengio 2010")
+@INITIALIZERS.register(source="Glorot & Bengio 2010", refuses=_no_critical_gain)
 def glorot_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 * 2 / (fan_in + fan_out)."""
     return variance_scaling(_variance(signal, gain, own=1.0), "fan_avg", "uniform")
 
 
-@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015")
+@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", refuses=_no_critical_gain)
 def he_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / fan_in, truncated at two standard deviations; keeps ReLU's second moment."""
     return variance_scaling(_variance(signal, gain, own=2.0), "fan_in", "truncated_normal")
 
 
-@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015")
+@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", refuses=_no_critical_gain)
 def he_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 * 2 / fan_in."""
     return variance_scaling(_variance(signal, gain, own=2.0), "fan_in", "uniform")
@@ -111,13 +123,13 @@ def small_normal(signal: Signal, *, std: Positive = 0.01) -> Initializer:
     return jax.nn.initializers.normal(std)
 
 
-@INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014")
+@INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014", refuses=_no_critical_gain)
 def orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Orthogonal rows or columns times gain: a square layer is an exact isometry at gain 1."""
     return jax.nn.initializers.orthogonal(_variance(signal, gain, own=1.0) ** 0.5)
 
 
-@INITIALIZERS.register(source="Le, Jaitly & Hinton 2015")
+@INITIALIZERS.register(source="Le, Jaitly & Hinton 2015", refuses=_no_critical_gain)
 def identity(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """The identity matrix times gain, with zeros beyond the square part."""
     scale = _variance(signal, gain, own=1.0) ** 0.5
@@ -126,3 +138,13 @@ def identity(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
         return scale * jnp.eye(*shape, dtype=dtype)
 
     return initialise
+
+
+def _weights_without_scale(case: Any) -> str | None:
+    return "norm 'weight' gives the weights a scale of its own" if case.norm.name == "weight" else None
+
+
+@INITIALIZERS.register(source="Mishkin & Matas 2016", refuses=_weights_without_scale, data_dependent=True)
+def lsuv(signal: Signal) -> Initializer:
+    """Layer-sequential unit variance: orthogonal, then scaled on the first batch to outputs of variance 1."""
+    return jax.nn.initializers.orthogonal()

@@ -1,4 +1,4 @@
-"""Norms: applied to the pre-activation, before the activation."""
+"""Norms: of a layer's signal, or of its weights."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -41,8 +41,9 @@ def rms(site: Site, *, epsilon: Positive = 1e-6) -> Norm:
 
 
 def _uneven_groups(case: Any) -> str | None:
-    groups = case.norm.groups
-    return f"{groups} groups do not divide a width of {case.width}" if case.width % groups else None
+    groups, growth = case.norm.groups, getattr(case.skip, "growth", case.norm.groups)
+    uneven = [width for width in (case.width, growth) if width % groups]
+    return f"{groups} groups do not divide a width of {uneven[0]}" if uneven else None
 
 
 @NORMS.register(source="Wu & He 2018", refuses=_uneven_groups)
@@ -68,3 +69,39 @@ class DynamicTanh(nnx.Module):
 def dynamic_tanh(site: Site, *, alpha: Positive = 0.5) -> Norm:
     """Dynamic tanh: a learned squashing in place of normalisation, without any statistics."""
     return DynamicTanh(site.width, alpha)
+
+
+class WeightNorm(nnx.Module):
+    """A linear map whose weights are a learned length times a learned direction for each output.
+
+    Lengths start as the initialiser drew them, so that the network is at first the unnormalised one. (Flax's own starts
+    them at 1 and does not learn them.)
+    """
+
+    def __init__(self, linear: nnx.Linear) -> None:
+        self.linear = linear
+        self.length = nnx.Param(jnp.linalg.norm(linear.kernel[...], axis=0))
+
+    def __call__(self, h: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+        """Apply the map: W = length * V / ||V||, and the bias."""
+        kernel, bias = self.linear.kernel[...], self.linear.bias
+        scale = self.length[...] / jnp.linalg.norm(kernel, axis=0)
+        return h @ kernel * scale + (0 if bias is None else bias[...])
+
+
+class _OfWeights:
+    """Leaves the signal alone: what is normalised are the weights."""
+
+    def __call__(self, z: Signal) -> Signal:
+        return z
+
+
+@NORMS.register(source="Salimans & Kingma 2016")
+def weight(site: Site) -> Norm:
+    """Weight normalization: length and direction of each output's weights are learned apart."""
+    return _OfWeights()
+
+
+def reparametrised(norm: Norm, linear: nnx.Linear) -> nnx.Linear | WeightNorm:
+    """The linear map under its norm: itself, unless the norm is one of weights."""
+    return WeightNorm(linear) if isinstance(norm, _OfWeights) else linear

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flax import nnx
+from jax import Array
 
 
 @dataclass(frozen=True)
@@ -11,10 +12,17 @@ class Site:
 
     Attributes:
         width: features of the layer (last axis).
-        depth: hidden layers of the whole network.
+        depth: hidden layers of the whole network, the input layer included.
+        layer: which of them this is, counted from 1; traced where blocks are drawn side by side.
         rngs: for the module's own parameters.
     """
 
     width: int
     depth: int
+    layer: int | Array
     rngs: nnx.Rngs
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the whole network; a network of the input layer alone counts as one."""
+        return max(self.depth - 1, 1)

@@ -1,12 +1,12 @@
-"""A network of an input layer, equal blocks and a readout, as pure functions over Flax NNX modules.
+"""A network of an input layer, blocks and a readout, as pure functions over Flax NNX modules.
 
-The blocks' parameters are either stacked along a leading layer axis and scanned, so that compilation is constant in
-depth, or a tuple of separate trees and unrolled. Indexing a stacked array in an unrolled loop would add O(depth^2) work
-to the backward pass, so the two layouts are distinct from initialisation on.
+The parameters of equal blocks are either stacked along a leading layer axis and scanned, so that compilation is
+constant in depth, or a tuple of separate trees and unrolled. Indexing a stacked array in an unrolled loop would add
+O(depth^2) work to the backward pass, so the two layouts are distinct from initialisation on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -47,7 +47,7 @@ class Output(NamedTuple):
 
     Attributes:
         logits: Float[batch, classes].
-        stats: the updated running statistics.
+        stats: the updated state.
         largest: Float[depth], largest magnitude of each tapped h_l; None without a probe.
     """
 
@@ -58,35 +58,60 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """A module as two pure functions, split once."""
+    """A module as pure functions, split once.
 
-    build: Callable[[nnx.Rngs], nnx.Module]
+    Attributes:
+        build: makes the module from its random numbers and the number of its layer (counted from 1; traced where blocks
+            are drawn side by side, so that no shape may depend on it).
+    """
+
+    build: Callable[[nnx.Rngs, int | Array], nnx.Module]
 
     @cached_property
-    def _graphdef(self) -> Any:
-        return nnx.graphdef(nnx.eval_shape(lambda: self.build(nnx.Rngs(0))))
+    def _split(self) -> tuple[Any, Any, Any]:
+        graphdef, params, stats = nnx.split(nnx.eval_shape(lambda: self.build(nnx.Rngs(0), 1)), nnx.Param, ...)
+        return graphdef, params, stats
 
-    def init(self, key: Array) -> tuple[Tree, Tree]:
-        """Draw (parameters, running statistics)."""
-        _, params, stats = nnx.split(self.build(nnx.Rngs(key)), nnx.Param, ...)
+    @property
+    def weights(self) -> int:
+        """Numbers in the weight matrices: the multiplications of one example where each is used once."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self._split[1]) if leaf.ndim >= 2)
+
+    def init(self, key: Array, layer: int | Array) -> tuple[Tree, Tree]:
+        """Draw (parameters, other state)."""
+        _, params, stats = nnx.split(self.build(nnx.Rngs(key), layer), nnx.Param, ...)
         return params, stats
 
     def apply(self, params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tree]:
-        """Return (output, updated statistics)."""
-        module = self._module(params, stats, train)
+        """Return (output, updated state)."""
+        module = self.module(params, stats, train)
         y = module(x)
         return y, nnx.state(module, nnx.Not(nnx.Param))
 
-    def slopes(self, params: Tree, stats: Tree, x: Array) -> Array:
-        """Return phi' at every unit in training mode; a single NaN where the module has no method `slopes`."""
-        module = self._module(params, stats, train=True)
-        return module.slopes(x) if hasattr(module, "slopes") else jnp.full((), jnp.nan, x.dtype)
+    def preactivations(self, params: Tree, stats: Tree, x: Array) -> list[Array]:
+        """What each activation in the module is given in training mode: of every attribute named `activation`."""
+        module, seen = self.module(params, stats, train=True), []
+        for _, inner in nnx.iter_modules(module):
+            activation = getattr(inner, "activation", None)
+            if activation is not None:
+                setattr(inner, "activation", _recorded(activation, seen))  # noqa: B010
+        module(x)
+        return seen
 
-    def _module(self, params: Tree, stats: Tree, train: bool) -> Any:
+    def module(self, params: Tree, stats: Tree, train: bool) -> Any:
+        """A module of its own that holds these variables."""
         # Without the copy, modules that keep statistics would write into the caller's tree.
-        module = nnx.merge(self._graphdef, params, stats, copy=True)
+        module = nnx.merge(self._split[0], params, stats, copy=True)
         module.train() if train else module.eval()
         return module
+
+
+def _recorded(function: Callable[[Array], Array], seen: list[Array]) -> Callable[[Array], Array]:
+    def recorded(z: Array) -> Array:
+        seen.append(z)
+        return function(z)
+
+    return recorded
 
 
 Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree, Any]]]
@@ -94,14 +119,13 @@ Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree,
 
 @dataclass(frozen=True)
 class Network:
-    """An input layer, `depth - 1` equal blocks and a readout.
+    """An input layer, `depth - 1` blocks and a readout.
 
     Attributes:
         entry: module of the input layer, x -> h_1.
-        block: module of one block, h_{l-1} -> h_l.
+        blocks: the modules h_{l-1} -> h_l; the same one again and again in most families.
         readout: module from h_depth to logits.
-        depth: hidden layers, the input layer included.
-        scanned: whether the blocks' parameters are stacked and scanned.
+        scanned: whether the blocks' parameters are stacked and scanned, which only equal blocks can be.
         dtype: to which parameters and inputs are cast; draws are always float32, so that a float64 network is the
             float32 one with more digits.
         forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
@@ -109,31 +133,39 @@ class Network:
     """
 
     entry: Part
-    block: Part
+    blocks: tuple[Part, ...]
     readout: Part
-    depth: int
     scanned: bool
     dtype: str
     forward_flops: int
     backward_flops: int
 
+    @property
+    def depth(self) -> int:
+        """Hidden layers, the input layer included."""
+        return len(self.blocks) + 1
+
     def init(self, key: Array) -> Variables:
         """Draw all variables; each layer from a key of its own, whatever the depth or the layout."""
         entry_key, blocks_key, readout_key = jax.random.split(key, 3)
-        layers = jnp.arange(self.depth - 1, dtype=jnp.uint32)
         # Not jitted as a whole: the random draws inside are, by shape, and so are shared between all cells. One fixed
         # precision keeps that so whatever the measurement traces under.
         with jax.default_matmul_precision("highest"):
-            block_keys = jax.vmap(partial(jax.random.fold_in, blocks_key))(layers)
             drawn: dict[str, tuple[Tree, Tree]] = {
-                "entry": self.entry.init(entry_key),
-                "blocks": jax.vmap(self.block.init)(block_keys),
-                "readout": self.readout.init(readout_key),
+                "entry": self.entry.init(entry_key, 1),
+                "blocks": self._init_blocks(blocks_key),
+                "readout": self.readout.init(readout_key, self.depth + 1),
             }
-            if not self.scanned:
-                drawn["blocks"] = (self._unstack(drawn["blocks"][0]), self._unstack(drawn["blocks"][1]))
         params, stats = ({name: part[i] for name, part in drawn.items()} for i in range(2))
         return jax.tree.map(self._cast, Variables(params, stats))
+
+    def _init_blocks(self, key: Array) -> tuple[Tree, Tree]:
+        keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(self.depth - 1, dtype=jnp.uint32))
+        if not equal(self.blocks):
+            drawn = [part.init(keys[i], i + 2) for i, part in enumerate(self.blocks)]
+            return tuple(params for params, _ in drawn), tuple(stats for _, stats in drawn)
+        stacked = jax.vmap(self.blocks[0].init)(keys, jnp.arange(2, self.depth + 1))
+        return stacked if self.scanned else (self._unstack(stacked[0]), self._unstack(stacked[1]))
 
     def _unstack(self, stacked: Tree) -> tuple[Tree, ...]:
         leaves = jax.tree.map(np.asarray, stacked)
@@ -193,7 +225,7 @@ class Network:
         records = jax.tree.map(lambda a: a[None], record)
 
         def block(carry: Any, layer: tuple[Tree, Tree, Any]) -> tuple[Any, tuple[Tree, Any]]:
-            return visit(self.block, layer[0], layer[1], carry, layer[2])
+            return visit(self.blocks[0], layer[0], layer[1], carry, layer[2])
 
         def join(first: Array, rest: Array) -> Array:
             return jnp.concatenate([first, rest])
@@ -202,12 +234,17 @@ class Network:
             carry, (block_stats, rest) = jax.lax.scan(block, carry, (params["blocks"], stats["blocks"], others))
             return carry, {"entry": entry_stats, "blocks": block_stats}, jax.tree.map(join, records, rest)
         block_stats = []
-        for i in range(self.depth - 1):
-            layer = params["blocks"][i], stats["blocks"][i], jax.tree.map(lambda a, i=i: a[i], others)
-            carry, (new_stats, record) = block(carry, layer)
+        for i, part in enumerate(self.blocks):
+            tapped = jax.tree.map(lambda a, i=i: a[i], others)
+            carry, (new_stats, record) = visit(part, params["blocks"][i], stats["blocks"][i], carry, tapped)
             block_stats.append(new_stats)
             records = jax.tree.map(lambda all_, one: join(all_, one[None]), records, record)
         return carry, {"entry": entry_stats, "blocks": tuple(block_stats)}, records
+
+
+def equal(blocks: tuple[Part, ...]) -> bool:
+    """Whether there are blocks and all are the same."""
+    return len(set(blocks)) == 1
 
 
 def build_network(case: Case, features: int, classes: int, scanned: bool | None = None) -> Network:
@@ -219,4 +256,5 @@ def build_network(case: Case, features: int, classes: int, scanned: bool | None 
         classes: number of logits.
         scanned: layout of the blocks; the case's own for probing and training if None.
     """
-    return MODELS.build(case.model, case, features, classes, case.scanned if scanned is None else scanned)
+    network: Network = MODELS.build(case.model, case, features, classes, case.scanned if scanned is None else scanned)
+    return replace(network, scanned=network.scanned and equal(network.blocks))

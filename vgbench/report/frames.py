@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vgbench.records import CellRecord, CostRecord, Manifest, Row
+from vgbench.report.best import Outcome, among_best
 from vgbench.statistics import Interval, t_interval
 from vgbench.store import device_folders, read_record
 
@@ -26,6 +27,7 @@ COLUMNS = {
     "decay_high": "upper end",
     "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
     "plain_zero_layer": "last layer at which plain backpropagation in the case's dtype reads zero, if any",
+    "branches_closed": "whether the weights of every block start with a gradient of exactly zero, as ReZero's do",
     "forward_limit": "first layer whose activations leave the dtype's range, if any",
     "log10_activation_scale": "log10 of the last hidden layer's root mean square at initialisation, mean over seeds",
     "log10_pair_distance": "log10(1 - cosine) of different inputs' signals there, mean over pairs and seeds",
@@ -37,6 +39,8 @@ COLUMNS = {
     "accuracy": "test accuracy after the last step, mean over the fresh seeds",
     "accuracy_low": "lower end of its 95 % t-interval",
     "accuracy_high": "upper end",
+    "among_best": "whether it is the highest of this device and these axes, or not worse by one-sided t-tests paired by"
+    " seed with Holm's correction over all rows of the device at level 0.05; empty without training or a second seed",
     "accuracy_gain": "its difference to the baseline, paired by seed",
     "accuracy_gain_low": "lower end of its 95 % t-interval",
     "accuracy_gain_high": "upper end",
@@ -106,12 +110,25 @@ def load(directory: str | Path) -> pd.DataFrame:
 
 def frame(runs: list[Run]) -> pd.DataFrame:
     """One row for each entry of `runs`."""
-    rows = [dict(_values(run, entry)) for run in runs for entry in run.entries]
+    rows = [
+        dict(_values(run, entry, best)) for run in runs for entry, best in zip(run.entries, _best(run), strict=True)
+    ]
     axes = [name for name in dict.fromkeys(k for row in rows for k in row) if name not in COLUMNS]
     return pd.DataFrame(rows, columns=[*axes, *COLUMNS])
 
 
-def _values(run: Run, entry: Entry) -> Iterator[tuple[str, Any]]:
+def _best(run: Run) -> list[bool | None]:
+    return among_best([_outcome(entry) for entry in run.entries])
+
+
+def _outcome(entry: Entry) -> Outcome | None:
+    if entry.cell is None or entry.cell.training is None:
+        return None
+    accuracy = np.asarray(entry.cell.training.test_accuracy, np.float64)
+    return Outcome(repr(entry.row.axes), entry.cell.case.seeds, accuracy)
+
+
+def _values(run: Run, entry: Entry, best: bool | None) -> Iterator[tuple[str, Any]]:
     yield "suite", run.manifest.suite
     yield "device", str(run.manifest.provenance.device)
     yield "mitigation", entry.row.mitigation
@@ -121,6 +138,8 @@ def _values(run: Run, entry: Entry) -> Iterator[tuple[str, Any]]:
     yield "reason", entry.cell.reason if entry.cell else ""
     if entry.cell:
         yield from _cell_values(entry.cell, entry.reference)
+    if best is not None:
+        yield "among_best", best
     if entry.cost and entry.cost.cost:
         cost = entry.cost.cost
         yield "form", cost.form
@@ -140,6 +159,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield from _interval("decay", cell.gradients.decay)
         yield "log10_first_over_last", cell.gradients.log10_first_over_last.value
         yield "plain_zero_layer", cell.gradients.plain_zero_layer
+        yield "branches_closed", cell.gradients.branches_closed
         yield "forward_limit", cell.gradients.forward_limit
     if cell.forward:
         yield "log10_activation_scale", float(cell.forward.log10_activation_scale[:, -1].mean())

@@ -17,6 +17,10 @@ _Row = dict[str, Any]
 _Formatter = Callable[[_Row], str]
 
 
+class Bold(str):
+    """Text of a cell that is set in bold."""
+
+
 def _number(column: str, text: str, unit: float = 1) -> _Formatter:
     return lambda row: NOTHING if pd.isna(row[column]) else format(row[column] / unit, text)
 
@@ -33,6 +37,12 @@ def _plus_minus(column: str, text: str) -> _Formatter:
     return formatter
 
 
+def _accuracy(row: _Row) -> str:
+    text = _plus_minus("accuracy", ".3f")(row)
+    best = row["among_best"]
+    return Bold(text) if pd.notna(best) and best else text
+
+
 def _ratio(row: _Row) -> str:
     if pd.isna(row["step_ratio"]):
         return NOTHING
@@ -47,7 +57,9 @@ def _trained(row: _Row) -> str:
 
 def _decay(row: _Row) -> str:
     text = _plus_minus("decay", "+.4f")(row)
-    return text if row["status"] == "ok" else f"{text} ({row['status']})"
+    if row["status"] != "ok":
+        return f"{text} ({row['status']})"
+    return f"{text} (branches closed)" if row["branches_closed"] is True else text
 
 
 def _form(row: _Row) -> str:
@@ -61,7 +73,7 @@ DISPLAY: dict[str, _Formatter] = {
     "first/last": _number("log10_first_over_last", "+.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
     "trained": _trained,
-    "test accuracy": _plus_minus("accuracy", ".3f"),
+    "test accuracy": _accuracy,
     "gain": _plus_minus("accuracy_gain", "+.3f"),
     "examples/s": _number("examples_per_second", ",.0f"),
     "step ratio": _ratio,
@@ -80,12 +92,15 @@ LEFT = ("mitigation", "blocks")
 LEGEND = {
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer; negative is"
     " vanishing",
+    "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
+    " the skip; the first steps open the branches",
     "first/last": "log10 of that norm at the first hidden layer over the last",
     "distance": "log10(1 - cosine) of different inputs' signals in the last hidden layer; where it is very negative the"
     " network has lost what tells inputs apart",
     "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
     " highest tried)",
-    "test accuracy": "after the last step, mean over seeds",
+    "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
+    " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
     "gain": "its difference to the baseline, paired by seed",
     "examples/s": "batch size over the median time of a plain training step",
     "step ratio": "time of that step over the baseline's, in interleaved rounds, blocks in the same form;"
@@ -97,12 +112,13 @@ LEGEND = {
 
 
 def display(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as text, with the columns of `DISPLAY`, after those swept axes that it does not show."""
+    """The frame as text (some `Bold`), with the columns of `DISPLAY`, after those swept axes that it does not show."""
     rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
     names = [str(name) for name in frame.columns if name == "width" or name not in COLUMNS]
     axes = {name: [str(row[name]) for row in rows] for name in names}
     columns = {name: values for name, values in axes.items() if len(set(values)) > 1}
-    return pd.DataFrame(columns | {name: [write(row) for row in rows] for name, write in DISPLAY.items()})
+    columns |= {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
+    return pd.DataFrame(columns, dtype=object)  # as text in pyarrow it would forget what is bold
 
 
 def escape(text: str) -> str:
@@ -110,10 +126,14 @@ def escape(text: str) -> str:
     return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
+def _markdown_cell(text: str) -> str:
+    return f"**{escape(text)}**" if isinstance(text, Bold) else escape(text)
+
+
 def markdown(table: pd.DataFrame) -> str:
     """The table in GitHub's Markdown; text from suite files cannot break out of its cell."""
     return tabulate(
-        table.map(escape),  # pyright: ignore[reportArgumentType]
+        table.map(_markdown_cell),  # pyright: ignore[reportArgumentType]
         headers="keys",
         tablefmt="github",
         showindex=False,
@@ -133,5 +153,5 @@ def terminal(table: pd.DataFrame, title: str) -> Table:
         if previous is not None and row["depth"] != previous:
             shown.add_section()
         previous = row["depth"]
-        shown.add_row(*(Text(row[name]) for name in names))
+        shown.add_row(*(Text(row[name], style="bold" if isinstance(row[name], Bold) else "") for name in names))
     return shown

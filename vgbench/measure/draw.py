@@ -1,0 +1,27 @@
+"""What a seed starts with: its variables and its first batch."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from vgbench.case import Case
+from vgbench.data import Dataset, batch_indices
+from vgbench.models import Network
+from vgbench.models.lsuv import unit_variance
+from vgbench.models.stack import Variables
+from vgbench.registry import INITIALIZERS
+
+
+def first_batch(case: Case, dataset: Dataset, seed: int) -> tuple[Float[Array, "batch features"], Int[Array, "batch"]]:
+    """The batch that a seed's training starts with."""
+    batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed)[0]
+    return jnp.asarray(dataset.train.x[batch]), jnp.asarray(dataset.train.y[batch])
+
+
+def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
+    """Draw a seed's variables; a data-dependent initialiser sees its first batch."""
+    variables = network.init(jax.random.key(seed))
+    if INITIALIZERS[case.init.name].data_dependent:
+        x, _ = first_batch(case, dataset, seed)
+        return jax.jit(lambda v: unit_variance(network, v, x))(variables)
+    return variables

@@ -1,0 +1,58 @@
+"""Layer-sequential unit variance (Mishkin & Matas 2016): initial weights scaled layer by layer on a batch."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from vgbench.models.stack import Network, Part, Tree, Variables
+
+
+def unit_variance(network: Network, variables: Variables, x: Float[Array, "batch features"]) -> Variables:
+    """Scale every linear map's weights so that its output on `x`, biases aside, has variance 1, the first layer first.
+
+    The map is linear, so that one division is exact where the paper repeats it.
+    """
+    (params, stats), blocks = variables, variables.params["blocks"]
+
+    def visit(part: Part, h: Array, layer: tuple[Tree, Tree]) -> tuple[Array, Tree]:
+        scaled = _scaled(part, *layer, h)
+        return part.apply(scaled, layer[1], h, True)[0], scaled
+
+    h, entry = visit(network.entry, x.astype(network.dtype), (params["entry"], stats["entry"]))
+    if network.scanned:
+        h, blocks = jax.lax.scan(lambda h, layer: visit(network.blocks[0], h, layer), h, (blocks, stats["blocks"]))
+    else:
+        layers = []
+        for part, *layer in zip(network.blocks, blocks, stats["blocks"], strict=True):
+            h, scaled = visit(part, h, tuple(layer))
+            layers.append(scaled)
+        blocks = tuple(layers)
+    readout = _scaled(network.readout, params["readout"], stats["readout"], h)
+    return variables._replace(params={"entry": entry, "blocks": blocks, "readout": readout})
+
+
+def _scaled(part: Part, params: Tree, stats: Tree, x: Array) -> Tree:
+    """A part's parameters with each linear map scaled, in the order of their attributes."""
+    module = part.module(params, stats, train=True)
+    for _, owner in list(nnx.iter_modules(module)):
+        for name, linear in list(vars(owner).items()):
+            if isinstance(linear, nnx.Linear):
+                std = _output_std(module, owner, name, linear, x)
+                linear.kernel[...] = linear.kernel[...] / jnp.where(std > 0, std, 1)
+    return nnx.state(module, nnx.Param)
+
+
+def _output_std(module: Any, owner: Any, name: str, linear: nnx.Linear, x: Array) -> Array:
+    seen = []
+
+    def watched(h: Array) -> Array:
+        seen.append(h @ linear.kernel[...])
+        return linear(h)
+
+    setattr(owner, name, watched)
+    module(x)
+    setattr(owner, name, linear)
+    return jnp.std(seen[0])
