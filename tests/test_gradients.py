@@ -1,6 +1,7 @@
 """Gradient profiles: against plain backpropagation, against theory, and at the edge of what a dtype holds."""
 
 import itertools
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 import by_hand
 import vgbench as vg
-from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.draw import function_of
+from vgbench.measure.gradients import GradientProfile, _program
 
 TINY = {"depth": 6, "width": 8, "batch_size": 16, "seeds": (0, 1)}
 SHAPES = [
@@ -170,3 +172,15 @@ def test_zero_gradient_is_minus_infinity_not_an_error() -> None:
 def test_more_examples_than_there_are_is_refused() -> None:
     with pytest.raises(vg.InputError, match="batch_size: 2000 is more than the 1078 training examples of digits"):
         vg.measure_gradients(vg.Case(batch_size=2000))
+
+
+def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profile() -> None:
+    slots: dict = {"depth": 3, "width": 24, "batch_size": 16, "seeds": (0,)}
+    _program.cache_clear()
+    for others in ({}, {"init": "lsuv"}, {"optimizer": "lion", "transform": "normalize", "rates": (1.0,)}):
+        vg.measure_gradients(vg.Case(**slots, **others))
+    assert _program.cache_info().misses == 1
+    program: Any = _program(function_of(vg.Case(**slots)), 64, 10)
+    assert program._cache_size() == 1
+    vg.measure_gradients(vg.Case(**slots, norm="rms"))
+    assert _program.cache_info().misses == 2

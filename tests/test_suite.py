@@ -472,3 +472,12 @@ def test_every_written_mitigation_is_read_back_whatever_its_name(
     mine = outcome(tmp_path_factory.getbasetemp(), text)
     assert isinstance(mine, Suite)
     assert shown(mine) == [(name, {"depth": depth}) for depth in depths for name in ["baseline", *names]]
+
+
+def test_without_tuning_seeds_the_centre_is_the_only_rate(tmp_path: Path) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(
+        'title = "t"\nquestion = "q?"\n[baseline]\ntuning_seeds = []\noptimizer = "sgd"\n'
+        '[mitigations]\nadam = { optimizer = "adam" }\n[protocol]\nrate_centers = { sgd = 0.1, adam = 0.003 }\n'
+    )
+    assert [cell.case.rates for cell in read_suite(path).cells()] == [(0.1,), (0.003,)]

@@ -62,20 +62,21 @@ class Protocol(Strict):
         train_to_depth: deeper cells are not trained.
         time_to_depth: deeper cells are not timed.
         rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's goes
-            before its optimizer's. Five rates are tried, half a decade apart, over two decades around it.
+            before its optimizer's. Five rates are tried, half a decade apart, over two decades around it; where there
+            are no tuning seeds to choose by, the centre alone.
     """
 
     train_to_depth: int | None = Field(default=None, ge=0)
     time_to_depth: int | None = Field(default=None, ge=0)
     rate_centers: dict[str, Annotated[float, Field(gt=0)]] = {}
 
-    def rates(self, transform: str, optimizer: str) -> tuple[float, ...]:
+    def rates(self, transform: str, optimizer: str, *, tuned: bool) -> tuple[float, ...]:
         """The learning rates to try, to three significant digits."""
         center = self.rate_centers.get(transform, self.rate_centers.get(optimizer))
         if center is None:
             known = ", ".join(self.rate_centers) or "none"
             raise InputError(f"protocol.rate_centers: no centre for optimizer {optimizer!r} (there are: {known})")
-        return tuple(float(f"{center * 10**step:.3g}") for step in _RATE_STEPS)
+        return tuple(float(f"{center * 10**step:.3g}") for step in _RATE_STEPS) if tuned else (center,)
 
 
 class Suite(Strict):
@@ -142,13 +143,15 @@ class Suite(Strict):
         place = f"suite {self.name!r}, mitigation {mitigation!r}" if patch else f"suite {self.name!r}, {BASELINE}"
         fields = {**self.baseline, **axes, **patch}
         try:
-            case = Case(**fields)
+            case = Case(**{"rates": (1.0,), **fields})
             limit = self.protocol.train_to_depth
             if case.steps == 0 or (limit is not None and case.depth > limit):
                 return Case(**{**fields, "steps": 0, "rates": (), "tuning_seeds": ()})
             if "rates" in fields:
                 return case
-            return Case(**{**fields, "rates": self.protocol.rates(case.transform.name, case.optimizer.name)})
+            tuned = bool(case.tuning_seeds)
+            rates = self.protocol.rates(case.transform.name, case.optimizer.name, tuned=tuned)
+            return Case(**{**fields, "rates": rates})
         except ValidationError as error:
             raise explain(error, place) from None
 

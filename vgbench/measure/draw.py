@@ -1,4 +1,4 @@
-"""What a seed starts with: its variables and its first batch."""
+"""What a seed starts with, its variables and first batch; and what cells share, the function of their network."""
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,15 @@ from vgbench.models import Network
 from vgbench.models.lsuv import unit_variance
 from vgbench.models.stack import Variables
 from vgbench.registry import INITIALIZERS
+
+
+def function_of(case: Case) -> Case:
+    """The case reduced to what its network computes, however it is initialised and trained.
+
+    Cells that agree in it share their compiled profiles.
+    """
+    kept = ("model", "depth", "width", "activation", "norm", "skip", "dtype", "layers")
+    return Case(**{field: getattr(case, field) for field in kept})
 
 
 def first_batch(case: Case, dataset: Dataset, seed: int) -> tuple[Float[Array, "batch features"], Int[Array, "batch"]]:

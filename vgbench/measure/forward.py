@@ -1,7 +1,8 @@
 """The forward side of the signal: its scale, its slopes, and whether it still tells inputs apart."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float
 from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
-from vgbench.measure.draw import draw, first_batch
+from vgbench.measure.draw import draw, first_batch, function_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.models import Network, build_network
@@ -75,7 +76,7 @@ def measure_forward(case: Case) -> ForwardProfile:
         raise InputError("batch_size: a single example has no other to be compared with")
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.features, dataset.classes)
-        profile = jax.jit(partial(_profile, network, activation_of(case)))
+        profile = _program(function_of(case), dataset.features, dataset.classes)  # pyright: ignore[reportArgumentType]
         seeds = [
             jax.tree.map(np.asarray, profile(draw(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
             for seed in case.seeds
@@ -86,6 +87,11 @@ def measure_forward(case: Case) -> ForwardProfile:
         mean_slope=slope.astype(np.float64),
         log10_pair_distance=log10_norms(*distance).mean(axis=-1),
     )
+
+
+@lru_cache(maxsize=4)
+def _program(function: Case, features: int, classes: int) -> Callable[..., _Layer]:
+    return jax.jit(partial(_profile, build_network(function, features, classes), activation_of(function)))
 
 
 def _profile(

@@ -1,7 +1,8 @@
 """Gradient decay at initialisation: the exact norm of dL/dh_l at every layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Literal
 
 import jax
@@ -10,9 +11,9 @@ from jaxtyping import Bool, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
-from vgbench.measure.draw import draw, first_batch
+from vgbench.measure.draw import draw, first_batch, function_of
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import profile, true_norms
+from vgbench.measure.profile import Profile, profile, true_norms
 from vgbench.models import build_network
 from vgbench.probe import log10_norms
 from vgbench.statistics import Interval, t_interval
@@ -121,7 +122,7 @@ def measure_gradients(case: Case) -> GradientProfile:
     dataset = load_dataset(case)
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.features, dataset.classes)
-        run = jax.jit(partial(profile, network))
+        run = _program(function_of(case), dataset.features, dataset.classes)  # pyright: ignore[reportArgumentType]
         # One seed after another: deep profiles are bound by memory, and the executable is shared.
         seeds = [
             jax.tree.map(np.asarray, run(draw(case, network, dataset, seed), *first_batch(case, dataset, seed)))
@@ -139,3 +140,8 @@ def measure_gradients(case: Case) -> GradientProfile:
         reads_zero=np.asarray((activation.mantissa == 0) | (activation.exponent <= info.minexp)),
         smallest_normal=float(info.smallest_normal),
     )
+
+
+@lru_cache(maxsize=4)
+def _program(function: Case, features: int, classes: int) -> Callable[..., Profile]:
+    return jax.jit(partial(profile, build_network(function, features, classes)))
