@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 
 os.environ["JAX_PLATFORMS"] = "cpu"
-# These tests are bound by compilation: without LLVM's optimisations they take two thirds of the time.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 
 from jaxtyping import install_import_hook
 
@@ -15,6 +13,13 @@ import pytest
 from hypothesis import settings
 
 from vgbench.registry import REGISTRIES
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The fast tier is bound by compilation: without LLVM's optimisations it takes two thirds of the time.
+    if config.option.markexpr != "slow":
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+
 
 settings.register_profile("vgbench", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("vgbench")

@@ -56,7 +56,7 @@ def _trained(row: _Row) -> str:
 
 
 def _decay(row: _Row) -> str:
-    text = _plus_minus("decay", "+.4f")(row)
+    text = _plus_minus("decay", "+z.4f")(row)
     if row["status"] != "ok":
         return f"{text} ({row['status']})"
     return f"{text} (branches closed)" if row["branches_closed"] is True else text
@@ -70,11 +70,11 @@ DISPLAY: dict[str, _Formatter] = {
     "depth": _number("depth", ".0f"),
     "mitigation": lambda row: row["mitigation"],
     "decay": _decay,
-    "first/last": _number("log10_first_over_last", "+.2f"),
+    "first/last": _number("log10_first_over_last", "+z.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
     "trained": _trained,
     "test accuracy": _accuracy,
-    "gain": _plus_minus("accuracy_gain", "+.3f"),
+    "gain": _plus_minus("accuracy_gain", "+z.3f"),
     "examples/s": _number("examples_per_second", ",.0f"),
     "step ratio": _ratio,
     "blocks": _form,
