@@ -8,14 +8,17 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from vgbench.errors import InputError, explain, unknown
 from vgbench.plugins import Package, Plugins
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Positive = Annotated[float, Field(gt=0)]
+"""The type of an option that is a number greater than 0."""
 
 Scope = Literal["element", "layer", "global"]
 """What a gradient transform or an optimizer looks at: each number alone, one layer's array, or the whole tree."""

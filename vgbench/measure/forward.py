@@ -106,10 +106,11 @@ def _profile(
 def _visit(
     activation: Activation, part: Part, params: Tree, stats: Tree, at: _Pairs, _: None
 ) -> tuple[_Pairs, tuple[Tree, _Layer]]:
-    slope = describe(part, params, stats, at.h, activation).slope
     # Equal steps apart leave the statistics of a batch alone, and are exact to second order.
     apart = jnp.concatenate([-at.difference / 2, at.difference / 2])
-    (h, new_stats), (moved, _) = jax.jvp(lambda h: part.apply(params, stats, h, True), (at.h,), (apart,))
+    run = partial(part.watch, params, stats)
+    h, moved, (new_stats, given) = jax.jvp(run, (at.h,), (apart,), has_aux=True)
+    slope = describe(given, h.dtype, activation).slope
     first, second = jnp.split(h, 2)
     first_moved, second_moved = jnp.split(moved, 2)
     carried, exponent = _renormalised(second_moved - first_moved, at.exponent)

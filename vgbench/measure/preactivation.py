@@ -1,8 +1,8 @@
 """What reaches a layer's activations: its moments, and how much of it lies where they are flat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vgbench.case import Case
-from vgbench.models.stack import Part, Tree
 from vgbench.registry import ACTIVATIONS
 
 Activation = Callable[[Array], Array]
@@ -42,11 +41,10 @@ def activation_of(case: Case) -> Activation:
     return partial(ACTIVATIONS.build, case.activation)
 
 
-def describe(part: Part, params: Tree, stats: Tree, h: Array, activation: Activation) -> Preactivation:
-    """Describe what the activations of one layer are given for its input `h`, in training mode."""
-    given = part.preactivations(params, stats, h)
+def describe(given: Sequence[Array], dtype: Any, activation: Activation) -> Preactivation:
+    """Describe what the activations of one layer were given, in a network of `dtype`."""
     if not given:
-        return Preactivation(*jnp.full(len(Preactivation._fields), jnp.nan, h.dtype))
+        return Preactivation(*jnp.full(len(Preactivation._fields), jnp.nan, dtype))
     z = jnp.concatenate([each.reshape(len(each), -1) for each in given], axis=1)
     slope = jnp.abs(jax.jvp(activation, (z,), (jnp.ones_like(z),))[1])
     saturated = slope < SATURATED_BELOW * _steepest(activation)

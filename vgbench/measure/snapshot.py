@@ -94,8 +94,7 @@ def _preactivation(
     activation = activation_of(case)
 
     def visit(part: Part, params: Tree, stats: Tree, h: Array, _: None) -> tuple[Array, tuple[Tree, Preactivation]]:
-        given = describe(part, params, stats, h, activation)
-        h, stats = part.apply(params, stats, h, True)
-        return h, (stats, given)
+        h, (stats, given) = part.watch(params, stats, h)
+        return h, (stats, describe(given, h.dtype, activation))
 
     return network.walk(variables, visit, x.astype(network.dtype), None)[2]

@@ -7,10 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from vgbench.registry import ACTIVATIONS
+from vgbench.registry import ACTIVATIONS, Positive
 
 Values = Float[Array, "..."]
-Positive = Annotated[float, Field(gt=0)]
 
 
 @ACTIVATIONS.register(source="Saxe, McClelland & Ganguli 2014")

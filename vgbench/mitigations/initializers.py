@@ -14,13 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.nn.initializers import Initializer, variance_scaling
-from pydantic import Field, PlainValidator
+from pydantic import PlainValidator
 
 from vgbench.errors import InputError
 from vgbench.mean_field import critical_variance, preserving_variance
-from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice
-
-Positive = Annotated[float, Field(gt=0)]
+from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice, Positive
 
 
 def _check_gain(value: object) -> object:
@@ -73,12 +71,6 @@ def _variance(signal: Signal, gain: Gain, own: float) -> float:
     if isinstance(gain, str):
         return _weight_variance(gain, signal.activation, signal.bias_std)  # pyright: ignore[reportArgumentType]
     return own * gain**2
-
-
-def _scaling(
-    variance: float, fan: Literal["fan_in", "fan_avg"], draw: Literal["truncated_normal", "uniform"]
-) -> Initializer:
-    return jax.nn.initializers.variance_scaling(variance, fan, draw)
 
 
 @INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default", refuses=_no_critical_gain)

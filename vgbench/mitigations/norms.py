@@ -9,11 +9,10 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from vgbench.mitigations.site import Site
-from vgbench.registry import NORMS
+from vgbench.registry import NORMS, Positive
 
 Signal = Float[Array, "*batch width"]
 Norm = Callable[[Signal], Signal]
-Positive = Annotated[float, Field(gt=0)]
 
 
 @NORMS.register(source="the unnormalised network")

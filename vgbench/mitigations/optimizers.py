@@ -7,11 +7,10 @@ import optax.contrib
 from jax import Array
 from pydantic import Field
 
-from vgbench.registry import OPTIMIZERS
+from vgbench.registry import OPTIMIZERS, Positive
 
 Rate = float | Array
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
 WeightDecay = Annotated[float, Field(ge=0)]
 
 

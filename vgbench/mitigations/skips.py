@@ -10,11 +10,10 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from vgbench.mitigations.site import Site
-from vgbench.registry import SKIPS
+from vgbench.registry import SKIPS, Positive
 
 Stream = Float[Array, "*batch width"]
 Skip = Callable[[Stream, Stream], Stream]
-Positive = Annotated[float, Field(gt=0)]
 
 
 @SKIPS.register(source="the plain trunk")

@@ -1,13 +1,8 @@
 """Gradient transforms: applied to the gradients before the optimizer sees them."""
 
-from typing import Annotated
-
 import optax
-from pydantic import Field
 
-from vgbench.registry import TRANSFORMS
-
-Positive = Annotated[float, Field(gt=0)]
+from vgbench.registry import TRANSFORMS, Positive
 
 
 @TRANSFORMS.register(source="the raw gradient", scope="element")

@@ -72,7 +72,7 @@ class Part:
         graphdef, params, stats = nnx.split(nnx.eval_shape(lambda: self.build(nnx.Rngs(0), 1)), nnx.Param, ...)
         return graphdef, params, stats
 
-    @property
+    @cached_property
     def weights(self) -> int:
         """Numbers in the weight matrices: the multiplications of one example where each is used once."""
         return sum(leaf.size for leaf in jax.tree.leaves(self._split[1]) if leaf.ndim >= 2)
@@ -88,15 +88,19 @@ class Part:
         y = module(x)
         return y, nnx.state(module, nnx.Not(nnx.Param))
 
-    def preactivations(self, params: Tree, stats: Tree, x: Array) -> list[Array]:
-        """What each activation in the module is given in training mode: of every attribute named `activation`."""
+    def watch(self, params: Tree, stats: Tree, x: Array) -> tuple[Array, tuple[Tree, list[Array]]]:
+        """Apply in training mode, watching every attribute named `activation`.
+
+        Returns:
+            The output, and (the updated state, what each activation was given).
+        """
         module, seen = self.module(params, stats, train=True), []
         for _, inner in nnx.iter_modules(module):
             activation = getattr(inner, "activation", None)
             if activation is not None:
                 setattr(inner, "activation", _recorded(activation, seen))  # noqa: B010
-        module(x)
-        return seen
+        y = module(x)
+        return y, (nnx.state(module, nnx.Not(nnx.Param)), seen)
 
     def module(self, params: Tree, stats: Tree, train: bool) -> Any:
         """A module of its own that holds these variables."""
