@@ -1,4 +1,4 @@
-"""What a seed starts with, its variables and first batch; and what cells share, the function of their network."""
+"""What a seed starts with, its variables and first batch; and what cells may share."""
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,24 @@ from vgbench.models.lsuv import unit_variance
 from vgbench.models.stack import Variables
 from vgbench.registry import INITIALIZERS
 
+_FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "dtype", "layers")
+_TRAINING = (*_FUNCTION, "transform", "optimizer", "warmup_steps", "data", "batch_size", "matmul_precision", "steps")
+
 
 def function_of(case: Case) -> Case:
     """The case reduced to what its network computes, however it is initialised and trained.
 
     Cells that agree in it share their compiled profiles.
     """
-    kept = ("model", "depth", "width", "activation", "norm", "skip", "dtype", "layers")
-    return Case(**{field: getattr(case, field) for field in kept})
+    return Case(**{field: getattr(case, field) for field in _FUNCTION})
+
+
+def training_of(case: Case) -> Case:
+    """The case reduced to what a training step computes, wherever it starts and at whatever rate.
+
+    Cells that agree in it share their compiled training.
+    """
+    return Case(**{field: getattr(case, field) for field in _TRAINING})
 
 
 def first_batch(case: Case, dataset: Dataset, seed: int) -> tuple[Float[Array, "batch features"], Int[Array, "batch"]]:

@@ -1,25 +1,22 @@
 """Runs of one case side by side: many steps in one program, and in between a look at the state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.snapshot import Snapshot, snapshot
-from vgbench.measure.step import Params, TrainState, accuracy, make_step, start
+from vgbench.measure.programs import RECORD_EVERY, Programs, Record, programs_of
+from vgbench.measure.step import Params, TrainState, start
 from vgbench.models import Network, build_network
-
-RECORD_EVERY = 25
-"""Steps between two records; also the steps of one call to the device."""
 
 
 class Run(NamedTuple):
@@ -27,20 +24,6 @@ class Run(NamedTuple):
 
     rate: float
     seed: int
-
-
-class Record(NamedTuple):
-    """What a state shows; each array has a leading axis of runs.
-
-    Attributes:
-        validation_accuracy: with running statistics, Float[runs].
-        test_accuracy: the same.
-        snapshot: on the run's first batch; None where it was not asked for.
-    """
-
-    validation_accuracy: Array
-    test_accuracy: Array
-    snapshot: Snapshot | None
 
 
 class Trained(NamedTuple):
@@ -62,7 +45,6 @@ class Trainer:
         self._case = case
         self._dataset = dataset
         self._network: Network = build_network(case, dataset.features, dataset.classes)
-        self._advances: dict[int, Callable[..., Any]] = {}
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
         """Train all runs with the plain step; look at the last state only, or at the first and after every chunk too.
@@ -71,12 +53,12 @@ class Trainer:
         """
         case = self._case
         lanes = [self._start(lane) for lane in _deal(runs, len(case.seeds))]
-        train = self._compiled(lanes[0], recorded)
+        programs = programs_of(case, runs=len(lanes[0].rates))
 
         def alone(lane: _Lane) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return train(lane)
+                return _train(lane, programs, recorded)
 
         with ThreadPoolExecutor(usable_cores()) as pool:
             results = list(pool.map(alone, lanes))
@@ -95,54 +77,6 @@ class Trainer:
             batches=[batches[:, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
         )
 
-    def _compiled(self, like: "_Lane", recorded: bool) -> Callable[["_Lane"], Trained]:
-        """Compile, once for all lanes, what trains a lane shaped like this one."""
-        advance = jax.jit(jax.vmap(self._advance), donate_argnums=0)
-        look = jax.jit(jax.vmap(partial(self._look, recorded)))
-        look = look.lower(like.state, like.initial, like.rates, like.batches[0][:, 0]).compile()
-        for length in {batches.shape[1] for batches in like.batches} - set(self._advances):
-            lowered = advance.lower(like.state, like.rates, like.batches[0][:, :length])
-            self._advances[length] = lowered.compile()
-
-        def see(lane: _Lane, state: TrainState) -> Record:
-            return jax.tree.map(np.asarray, look(state, lane.initial, lane.rates, lane.batches[0][:, 0]))
-
-        def train(lane: _Lane) -> Trained:
-            state, losses, records = lane.state, [], []
-            for batches in lane.batches:
-                if recorded:
-                    records.append(see(lane, state))
-                state, loss = self._advances[batches.shape[1]](state, lane.rates, batches)
-                losses.append(np.asarray(loss))
-            records.append(see(lane, state))
-            together = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
-            return Trained(np.concatenate(losses, axis=1), together)
-
-        return train
-
-    def _advance(
-        self, state: TrainState, rate: Array, batches: Int[Array, "steps batch"]
-    ) -> tuple[TrainState, Float[Array, "steps"]]:
-        step, train = make_step(self._network, self._case), jax.tree.map(jnp.asarray, self._dataset.train)
-
-        def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
-            return step(state, (train.x[batch], train.y[batch]), rate)
-
-        return jax.lax.scan(body, state, batches)
-
-    def _look(
-        self, recorded: bool, state: TrainState, initial: Params, rate: Array, batch: Int[Array, "batch"]
-    ) -> Record:
-        train, validation, test = jax.tree.map(jnp.asarray, self._dataset[:3])
-        held_out = jnp.concatenate([validation.x, test.x])
-        logits = self._network.apply(state.variables, held_out, train=False).logits
-        border = len(validation.y)
-        validated, tested = accuracy(logits[:border], validation.y), accuracy(logits[border:], test.y)
-        if not recorded:
-            return Record(validated, tested, None)
-        first = train.x[batch], train.y[batch]
-        return Record(validated, tested, snapshot(self._network, self._case, state, initial, first, rate))
-
 
 class _Lane(NamedTuple):
     """Runs that advance together: their state, where it started, rates and the batches of every chunk."""
@@ -151,6 +85,20 @@ class _Lane(NamedTuple):
     initial: Params
     rates: Float[np.ndarray, "runs"]
     batches: list[Int[np.ndarray, "runs steps batch"]]
+
+
+def _train(lane: _Lane, programs: Programs, recorded: bool) -> Trained:
+    def look(state: TrainState) -> Record:
+        return jax.tree.map(np.asarray, programs.look(state, lane.initial, lane.rates, lane.batches[0][:, 0]))
+
+    state, losses, records = lane.state, [], []
+    for batches in lane.batches:
+        if recorded:
+            records.append(look(state))
+        state, loss = programs.advance[batches.shape[1]](state, lane.rates, batches)
+        losses.append(np.asarray(loss))
+    records.append(look(state))
+    return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *records))
 
 
 def _deal(runs: Sequence[Run], seeds: int) -> list[Sequence[Run]]:

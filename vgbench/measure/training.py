@@ -11,8 +11,9 @@ from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, on_host, ratio, true_norms
+from vgbench.measure.programs import RECORD_EVERY
 from vgbench.measure.snapshot import Snapshot
-from vgbench.measure.trainer import RECORD_EVERY, Run, Trainer
+from vgbench.measure.trainer import Run, Trainer
 from vgbench.probe import log10_norms
 from vgbench.statistics import Interval, t_interval
 
@@ -114,7 +115,6 @@ def measure_training(case: Case) -> TrainingCurves:
         best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.rates) > 1 else 0
         rate: float = tuple(case.rates)[best]
         loss, records = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
-    assert records.snapshot is not None
     return TrainingCurves(
         rates=case.rates,
         tuning_accuracy=tuning_accuracy,

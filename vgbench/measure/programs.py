@@ -1,0 +1,115 @@
+"""The compiled programs that train: a chunk of steps in one scan, and a look at the state that it leads to."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from vgbench.case import Case
+from vgbench.data import Dataset, load_dataset
+from vgbench.measure.draw import training_of
+from vgbench.measure.numerics import numerics
+from vgbench.measure.snapshot import Snapshot, snapshot
+from vgbench.measure.step import Params, TrainState, accuracy, make_step, start
+from vgbench.models import Network, build_network
+
+RECORD_EVERY = 25
+"""Steps between two records; also the steps of one call to the device."""
+
+
+class Record(NamedTuple):
+    """What a state shows; each array has a leading axis of runs.
+
+    Attributes:
+        validation_accuracy: with running statistics, Float[runs].
+        test_accuracy: the same.
+        snapshot: on the run's first batch.
+    """
+
+    validation_accuracy: Array
+    test_accuracy: Array
+    snapshot: Snapshot
+
+
+class Programs(NamedTuple):
+    """Executables for so many runs side by side.
+
+    Attributes:
+        advance: by the number of steps of a chunk, (state, rates, batches) to (state, losses); consumes the state.
+        look: (state, initial parameters, rates, first batches) to a `Record`.
+    """
+
+    advance: dict[int, Callable[..., tuple[TrainState, Array]]]
+    look: Callable[..., Record]
+
+
+def programs_of(case: Case, runs: int) -> Programs:
+    """The programs of `runs` runs of a case, compiled anew only where no recent case trained alike."""
+    return _compiled(training_of(case), runs)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=4)
+def _compiled(case: Case, runs: int) -> Programs:
+    dataset = load_dataset(case)
+    network = build_network(case, dataset.features, dataset.classes)
+    advance = jax.jit(jax.vmap(partial(_advance, network, case, dataset)), donate_argnums=0)
+    look = jax.jit(jax.vmap(partial(_look, network, case, dataset)))
+
+    state = start(network, case, network.init(jax.random.key(0)))
+    initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
+
+    def batches(*steps: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
+
+    def side_by_side(*one: Any) -> Any:
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
+
+    lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
+    jobs = {steps: (advance, side_by_side(state, rate, batches(steps))) for steps in lengths}
+    jobs[0] = look, side_by_side(state, initial, rate, batches())
+
+    def compiled(steps: int) -> Any:
+        function, arguments = jobs[steps]
+        with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
+            return function.lower(*arguments).compile()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        executables = dict(zip(jobs, pool.map(compiled, jobs), strict=True))
+    return Programs(look=executables.pop(0), advance=executables)
+
+
+def _advance(
+    network: Network, case: Case, dataset: Dataset, state: TrainState, rate: Array, batches: Int[Array, "steps batch"]
+) -> tuple[TrainState, Float[Array, "steps"]]:
+    step, train = make_step(network, case), jax.tree.map(jnp.asarray, dataset.train)
+
+    def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
+        return step(state, (train.x[batch], train.y[batch]), rate)
+
+    return jax.lax.scan(body, state, batches)
+
+
+def _look(
+    network: Network,
+    case: Case,
+    dataset: Dataset,
+    state: TrainState,
+    initial: Params,
+    rate: Array,
+    batch: Int[Array, "batch"],
+) -> Record:
+    train, validation, test = jax.tree.map(jnp.asarray, dataset[:3])
+    held_out = jnp.concatenate([validation.x, test.x])
+    logits = network.apply(state.variables, held_out, train=False).logits
+    border = len(validation.y)
+    first = train.x[batch], train.y[batch]
+    return Record(
+        validation_accuracy=accuracy(logits[:border], validation.y),
+        test_accuracy=accuracy(logits[border:], test.y),
+        snapshot=snapshot(network, case, state, initial, first, rate),
+    )
