@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from inline import Inline
 
 from vgbench.cli import main
-from vgbench.harness import worker
+from vgbench.harness import runner, worker
 from vgbench.members import members_page
 from vgbench.registry import REGISTRIES
 from vgbench.report.frames import COLUMNS, load
@@ -83,14 +84,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     return place / "out", vgbench("run", place / "tiny.toml", "--only", "relu", "--out", place / "out")
 
 
-def boom(*_: object) -> NoReturn:
-    raise RuntimeError("boom")
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements in this process that all fail."""
+
+    def boom(*_: object) -> NoReturn:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(runner, "Supervisor", Inline)
+    monkeypatch.setattr(worker, "measure_gradients", boom)
+    monkeypatch.setattr(worker, "measure_cost", boom)
 
 
 def test_help_names_the_verbs() -> None:
     result = vgbench("--help")
     assert (result.code, result.err) == (0, "")
-    assert all(verb in result.out for verb in ("run", "report", "list"))
+    assert all(verb in result.out for verb in ("run", "status", "report", "merge", "list"))
 
 
 def test_no_arguments_show_the_help() -> None:
@@ -101,7 +110,7 @@ def test_help_and_bad_usage_import_nothing_heavy() -> None:
     source = f"""
 import sys
 from vgbench.cli import main
-for arguments in (["--help"], ["run", "--help"], ["report", "--help"], ["list", "--help"], ["run"]):
+for arguments in (["--help"], ["run"], *([verb, "--help"] for verb in ("run", "status", "report", "merge", "list"))):
     sys.argv = ["vgbench", *arguments]
     try:
         main()
@@ -144,22 +153,27 @@ def test_installed_command_is_main() -> None:
         (["run", "tiny.toml", "--only", "rleu"], r"unknown mitigation 'rleu'; did you mean 'relu'\? \(choose from: ba"),
         (["run", "tiny.toml", "--only", "relu,"], r"unknown mitigation ''"),
         (["run", "tiny.toml", "--quick"], r"suite 'tiny' has no quick version: add a table \[quick\] of settings"),
+        (["run", "tiny.toml", "--log-file", "none/log"], r"--log-file none/log: cannot be written: No such file or di"),
+        (["status", "none"], r"none: no records here \(a run writes DEVICE/manifest\.json into its folder\)$"),
+        (["merge", "all", "none"], r"none: no records here \(a run writes DEVICE/manifest\.json into its folder\)$"),
         (["run", "tiny.toml", "--device", "abacus"], r"device: 'abacus' is not one of cpu, gpu, tpu, or one of them"),
         (["run", "tiny.toml", "--device", "cpu:99"], r"device: 'cpu:99' is out of range \(there are \d+, counted fro"),
         (["run", "tiny.toml", "--device", "gpu"], r"device: this machine has no gpu \(there is: cpu\)$"),
-        (["run", "tiny.toml", "--out", "tiny.toml/x"], r"tiny\.toml/x.*: cannot write records here: Not a directory$"),
+        (["run", "tiny.toml", "--out", "tiny.toml/x"], r"tiny\.toml/x.*: cannot write records here: Not a directory"),
         (["report", "none"], r"none: no records here \(a run writes DEVICE/manifest\.json into its folder\)$"),
         (["report", "tiny.toml"], r"tiny\.toml: no records here "),
         (["list", "norm", "--markdown"], r"--markdown prints the page of all kinds; leave 'norm' out$"),
         (["list", "nrom"], r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, data, init, model"),
     ],
 )
-def test_bad_input_ends_in_one_line_and_code_2(arguments: list[str], expected: str, folder: Path) -> None:
+def test_bad_input_ends_in_one_line_and_code_2(
+    arguments: list[str], expected: str, folder: Path, failing: None
+) -> None:
     result = vgbench(*arguments)
     assert (result.code, result.out) == (2, "")
     assert re.match(f"vgbench: {expected}", result.err), result.err
     assert result.err.count("\n") == 1
-    assert [path.name for path in folder.iterdir()] == ["tiny.toml"]
+    assert not list(folder.rglob("*.json"))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +194,9 @@ def test_broken_suite_ends_in_one_line_and_code_2(text: bytes, expected: str) ->
     [
         (["rnu"], "No such command 'rnu'"),
         (["run"], "Missing argument"),
+        (["merge", "all"], "Missing argument"),
+        (["run", "tiny.toml", "--timeout", "0"], "Invalid value for '--timeout'"),
+        (["run", "tiny.toml", "--memory-limit", "lots"], "Invalid value for '--memory-limit'"),
         (["run", "tiny.toml", "--frobnicate"], "No such option"),
     ],
 )
@@ -277,9 +294,7 @@ def test_quick_takes_the_suites_own_settings_and_set_goes_on_top() -> None:
     assert {(cell.case.depth, cell.case.width) for cell in quick.cells()} == {(3, 5), (4, 5)}
 
 
-def test_quick_run_lies_in_a_folder_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "measure_gradients", boom)
-    monkeypatch.setattr(worker, "measure_cost", boom)
+def test_quick_run_lies_in_a_folder_of_its_own(folder: Path, failing: None) -> None:
     Path("tiny.toml").write_text(f"{TINY}[quick]\ndepth = 3\n")
     assert vgbench("run", "tiny.toml", "--quick", "--only", "relu").code == 0
     assert [path.name for path in (folder / "runs").iterdir()] == ["tiny-quick"]
@@ -287,11 +302,52 @@ def test_quick_run_lies_in_a_folder_of_its_own(folder: Path, monkeypatch: pytest
 
 
 def test_run_names_each_task_once(finished: tuple[Path, Result]) -> None:
-    lines = [re.sub(r" (about .* left)?$", "", line) for line in finished[1].err.splitlines()]
-    assert [line for line in lines if "depth" in line] == [
-        f"{verb} {name}, depth 2" for name in ("baseline", "relu") for verb in ("measuring", "timing")
-    ]
-    assert "left" in finished[1].err
+    lines = [re.sub(r", about \d+ (s|min) left\)$", ")", line) for line in finished[1].err.splitlines()]
+    tasks = [f"{verb} {name}, depth 2" for name in ("baseline", "relu") for verb in ("measuring", "timing")]
+    assert lines == [f"{task} ({done} of 4 done)" for done, task in enumerate(tasks)]
+    assert finished[1].err.count(" left)") == 3
+
+
+def test_log_file_has_a_line_with_its_time_for_every_event(folder: Path, failing: None) -> None:
+    for _ in range(2):
+        assert vgbench("run", "tiny.toml", "--only", "relu", "--log-file", "log").code == 0
+    lines = (folder / "log").read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 \S", line) for line in lines)
+    said = [line.partition(" ")[2] for line in lines]
+    assert said[:2] == ["begin: 0 of 4 done", "measuring baseline, depth 2"]
+    assert re.fullmatch(r"crashed: RuntimeError: boom after 0\.\d s \(0 of 4 done, 1 failed, .* left\)", said[2])
+    assert said[-1] == "begin: 0 of 4 done, 4 failed"
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
+def test_strict_ends_with_one_where_a_cell_is_not_ok(options: list[str], code: int, failing: None) -> None:
+    assert vgbench("run", "tiny.toml", *options).code == code
+
+
+def test_strict_ends_with_zero_where_all_cells_are_ok(finished: tuple[Path, Result]) -> None:
+    out = finished[0]
+    assert vgbench("run", out.parent / "tiny.toml", "--only", "relu", "--out", out, "--strict").code == 0
+
+
+def test_failures_are_counted_and_repeated_where_that_is_asked_for(failing: None) -> None:
+    vgbench("run", "tiny.toml", "--only", "relu")
+    again = vgbench("run", "tiny.toml", "--only", "relu")
+    assert again.err == "4 of 4 measurements are there already\n4 of them failed (--retry-failed repeats those)\n"
+    assert vgbench("run", "tiny.toml", "--only", "relu", "--retry-failed").err.count("measuring ") == 2
+
+
+def test_status_of_a_finished_run(finished: tuple[Path, Result]) -> None:
+    result = vgbench("status", finished[0])
+    assert (result.code, result.err) == (0, "")
+    first, second = result.out.splitlines()
+    assert re.fullmatch(r"tiny on .* \(\d+ CPU cores\): 4 measurements: 4 ok", first)
+    assert second == "nobody is at work; the last run came to its end"
+
+
+def test_merge_shows_the_table_of_the_union(finished: tuple[Path, Result], folder: Path) -> None:
+    result = vgbench("merge", folder / "all", finished[0], finished[0])
+    assert result.code == 0
+    assert (folder / "all" / "table.md").read_bytes() == (finished[0] / "table.md").read_bytes()
 
 
 def test_run_prints_findings_table_and_origin_and_writes_them(finished: tuple[Path, Result]) -> None:
@@ -307,12 +363,12 @@ def test_run_prints_findings_table_and_origin_and_writes_them(finished: tuple[Pa
 
 def test_report_rebuilds_the_same_files_and_prints_the_same(finished: tuple[Path, Result]) -> None:
     out, result = finished
-    before = {path: path.read_bytes() for path in out.glob("*.*")}
+    before = {path: path.read_bytes() for path in out.glob("[!.]*.*")}
     assert len(before) == 3
     for path in before:
         path.unlink()
     assert vgbench("report", out) == (0, result.out, "")
-    assert {path: path.read_bytes() for path in out.glob("*.*")} == before
+    assert {path: path.read_bytes() for path in out.glob("[!.]*.*")} == before
 
 
 def test_run_from_the_command_line_is_loaded_as_documented(finished: tuple[Path, Result]) -> None:
@@ -331,21 +387,19 @@ def test_second_run_measures_nothing_and_prints_the_same(finished: tuple[Path, R
     assert again == (0, result.out, "4 of 4 measurements are there already\n")
 
 
-def test_crashing_cells_are_told_and_shown_and_the_run_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "measure_gradients", boom)
-    monkeypatch.setattr(worker, "measure_cost", boom)
+def test_crashing_cells_are_told_and_shown_and_the_run_succeeds(folder: Path, failing: None) -> None:
     result = vgbench("run", "tiny.toml", "--only", "relu")
     assert result.code == 0
-    assert result.err.count("baseline, depth 2: crashed: RuntimeError: boom\n") == 2
+    assert result.err.count("baseline, depth 2: crashed: RuntimeError: boom\n") == 1
+    assert "baseline, depth 2: skipped: it could not be measured (crashed)\n" in result.err
     assert result.out.count("- (crashed)") == 2
+    assert "not ok: relu, depth 2: crashed: RuntimeError: boom\n" in result.out
     assert f"{Path('runs/tiny/table.md')}" in result.out
     assert (folder / "runs" / "tiny" / "table.csv").is_file()
 
 
 @pytest.mark.parametrize("name", ["[/red]", "[bold]x"])
-def test_name_of_a_mitigation_is_never_markup(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(worker, "measure_gradients", boom)
-    monkeypatch.setattr(worker, "measure_cost", boom)
+def test_name_of_a_mitigation_is_never_markup(name: str, failing: None) -> None:
     Path("tiny.toml").write_text(TINY.replace("relu =", f'"{name}" ='))
     result = vgbench("run", "tiny.toml", "--only", name)
     assert f" {name} " in result.out

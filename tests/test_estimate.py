@@ -1,12 +1,17 @@
-"""The time left: from finished tasks of the same kind, nearest in size."""
+"""The time left: from finished tasks of the same kind, by their size and slots; and how a run stands."""
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from vgbench.case import Case
-from vgbench.harness.estimate import Estimate
-from vgbench.harness.worker import Task
+from vgbench.harness.estimate import GROWTH, Estimate
+from vgbench.harness.standing import Standing, Tally, in_words
+from vgbench.harness.tasks import Task, tasks_of
+from vgbench.suite import read_suite
 
 
 def task(kind: Any, **fields: Any) -> Task:
@@ -39,19 +44,35 @@ def test_like_task_takes_as_long_as_its_likes_on_average() -> None:
     assert estimate.seconds_left() == pytest.approx(3.0)
 
 
-def test_deeper_task_takes_longer_by_the_root_of_its_size() -> None:
+def test_deeper_task_takes_longer_by_a_power_of_its_size() -> None:
     shallow, deep = task("cost", depth=4), task("cost", depth=64)
     estimate = Estimate([shallow, deep])
     estimate.ended(shallow, 1.5)
-    assert estimate.seconds_left() == pytest.approx(1.5 * 4)
+    assert estimate.seconds_left() == pytest.approx(1.5 * 16**GROWTH)
 
 
-def test_prediction_comes_from_the_nearest_size() -> None:
-    tiny, near, asked = (task("cost", depth=depth) for depth in (1, 90, 100))
-    estimate = Estimate([tiny, near, asked])
-    estimate.ended(tiny, 50.0)
-    estimate.ended(near, 9.0)
-    assert estimate.seconds_left() == pytest.approx(9.0 * (100 / 90) ** 0.5)
+def test_growth_is_learned_where_it_is_seen() -> None:
+    tasks = [task("cost", depth=depth) for depth in (1, 10, 100, 1000, 10_000)]
+    estimate, left = Estimate(tasks), []
+    for each in tasks[:4]:
+        estimate.ended(each, float(each.case.depth))
+        left.append(estimate.seconds_left())
+    assert left[-1] == pytest.approx(10_000, rel=0.2)
+
+
+def test_slow_mitigation_at_one_depth_is_expected_to_be_slow_at_another() -> None:
+    names = ("none", "layer", "batch")
+    shallow, deep = ([task("cost", norm=name, depth=depth) for name in names] for depth in (8, 9))
+    estimate = Estimate([*shallow, *deep])
+    for each, seconds in zip(shallow, (1.0, 1.0, 10.0), strict=True):
+        estimate.ended(each, seconds)
+    estimate.ended(deep[0], 1.0)
+    together = estimate.seconds_left()
+    assert together is not None
+    estimate.ended(deep[1], 1.0)
+    alone = estimate.seconds_left()
+    assert alone is not None
+    assert 5 < alone < 15 < 5 * (together - alone) + 15
 
 
 def test_kinds_are_predicted_apart() -> None:
@@ -69,7 +90,7 @@ def test_training_is_a_kind_of_its_own_that_grows_with_steps_and_runs() -> None:
     estimate = Estimate([plain, short, long])
     estimate.ended(plain, 1000.0)
     estimate.ended(short, 3.0)
-    assert estimate.seconds_left() == pytest.approx(3.0 * (2 * 4) ** 0.5)
+    assert estimate.seconds_left() == pytest.approx(3.0 * (2 * 4) ** GROWTH)
 
 
 def test_kind_that_is_not_known_yet_is_given_the_shortest_known() -> None:
@@ -86,4 +107,37 @@ def test_every_further_task_that_ends_lowers_a_steady_estimate() -> None:
     for each in tasks:
         estimate.ended(each, 2.0)
         left.append(estimate.seconds_left())
-    assert left == [8.0, 6.0, 4.0, 2.0, 0]
+    assert left == pytest.approx([8.0, 6.0, 4.0, 2.0, 0])
+
+
+def test_time_left_of_the_flagship_suite_is_within_30_percent_after_its_first_fifth() -> None:
+    """Durations of `vgbench run mitigations` on two cores of an Intel Xeon, as its records had them."""
+    seconds = json.loads((Path(__file__).parent / "mitigations_seconds.json").read_text())
+    tasks = [task for task in tasks_of(read_suite("mitigations").cells()) if f"{task.kind} {task.label}" in seconds]
+    assert len(tasks) >= 60
+    took = [seconds[f"{task.kind} {task.label}"] for task in tasks]
+    estimate = Estimate(tasks)
+    for i, (each, duration) in enumerate(zip(tasks, took, strict=True)):
+        estimate.ended(each, duration)
+        left = sum(took[i + 1 :])
+        if sum(took) * 0.2 < sum(took) - left < sum(took) * 0.95:
+            assert estimate.seconds_left() == pytest.approx(left, rel=0.3), each.label
+
+
+def test_standing_counts_results_and_failures_apart() -> None:
+    tasks = [task("cost", width=width) for width in (1, 2)]
+    present = [SimpleNamespace(status=status) for status in ("ok", "diverged", "timeout")]
+    tally = Tally(present, tasks)  # pyright: ignore[reportArgumentType]
+    assert tally.standing == Standing(done=2, failed=1, left=2, seconds_left=None)
+    tally.ended(tasks[0], SimpleNamespace(status="crashed", seconds=40.0))  # pyright: ignore[reportArgumentType]
+    assert str(tally.standing) == "2 of 5 done, 2 failed, about 40 s left"
+    tally.ended(tasks[1], SimpleNamespace(status="ok", seconds=1.0))  # pyright: ignore[reportArgumentType]
+    assert str(tally.standing) == "3 of 5 done, 2 failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "about 0 s"), (59.4, "about 59 s"), (59.6, "about 1 min"), (3500, "about 58 min"), (3590, "about 1 h 00 min")],
+)
+def test_time_is_told_as_people_say_it(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words

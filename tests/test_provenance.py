@@ -3,9 +3,13 @@
 import platform
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -38,7 +42,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def fresh_digest() -> str:
     source_digest.cache_clear()
-    return source_digest()
+    return source_digest("cell")
 
 
 @pytest.mark.parametrize(
@@ -108,26 +112,98 @@ def test_provenance_holds_versions_and_flags(monkeypatch: pytest.MonkeyPatch) ->
     assert (origin.vgbench, origin.python) == (vgbench.__version__, platform.python_version())
     assert origin.packages == {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
     assert origin.xla_flags == "--xla_something=1"
-    assert origin.source == source_digest()
+    assert origin.source == {kind: source_digest(kind) for kind in ("cell", "cost")}
+    assert origin.cpu.endswith(f" ({usable_cores()} cores)")
+    assert origin.memory_bytes is None or origin.memory_bytes > 2**30
+    assert origin.driver is None
     assert origin.device == describe_device(jax.devices()[0])
 
 
-def test_provenance_in_words_names_device_versions_and_commit() -> None:
-    origin = Provenance("0.1", "abc-dirty", "f" * 16, "3.11", {"jax": "1", "numpy": "2"}, Device("cpu", "Xeon", 2), "")
-    assert str(origin) == "Xeon (2 CPU cores); vgbench 0.1 (commit abc-dirty); Python 3.11, jax 1, numpy 2"
+ORIGIN = Provenance(
+    "0.1",
+    "abc-dirty",
+    {"cell": "f" * 16, "cost": "e" * 16},
+    "3.11",
+    {"jax": "1", "numpy": "2"},
+    Device("cpu", "Xeon", 2),
+    "Xeon (2 cores)",
+    3 * 2**30,
+    None,
+    "",
+)
+
+
+def test_provenance_in_words_names_device_versions_commit_and_flags() -> None:
+    assert str(ORIGIN) == "Xeon (2 CPU cores), 3 GiB; vgbench 0.1 (commit abc-dirty); Python 3.11, jax 1, numpy 2"
+    there = {"device": Device("gpu", "H100", 1), "driver": "cuda 13", "memory_bytes": None, "xla_flags": "--x"}
+    assert str(replace(ORIGIN, **there)) == (
+        "H100 (1 gpu device(s)) on Xeon (2 cores); cuda 13; vgbench 0.1 (commit abc-dirty);"
+        " Python 3.11, jax 1, numpy 2; XLA_FLAGS --x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, []),
+        ({"commit": "def", "memory_bytes": 1, "vgbench": "9"}, []),
+        ({"source": {"cell": "0", "cost": "e" * 16}}, ["vgbench's own source"]),
+        ({"source": {"cell": "f" * 16, "cost": "0"}}, []),
+        ({"packages": {"jax": "1", "flax": "3"}}, ["flax none -> 3", "numpy 2 -> none"]),
+        ({"xla_flags": "--x"}, ["XLA_FLAGS '' -> '--x'"]),
+    ],
+)
+def test_what_may_change_a_measurement_is_told_and_nothing_else(fields: dict[str, Any], told: list[str]) -> None:
+    assert replace(ORIGIN, **fields).differences(ORIGIN, "cell") == told
+
+
+def modules_behind(*names: str) -> set[str]:
+    """The files of vgbench that importing these modules, and registering all members, loads."""
+    source = (
+        f"import sys, {', '.join(names)}\n"
+        "import vgbench.case as case; case.Case()\n"
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('vgbench.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    return {Path(file).relative_to(module._PACKAGE).as_posix() for file in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("cell", ("vgbench.measure.gradients", "vgbench.measure.forward", "vgbench.measure.training")),
+        ("cost", ("vgbench.measure.cost",)),
+    ],
+)
+def test_digest_covers_all_that_a_measurement_loads_and_of_measure_nothing_else(
+    package: Path, kind: Any, names: tuple[str, ...]
+) -> None:
+    module._PACKAGE = Path(vgbench.__file__).parent
+    loaded = modules_behind(*names) - {"errors.py", "plugins.py"}  # these only speak and load
+    module._PACKAGE = package
+    for file in sorted(path.relative_to(package).as_posix() for path in package.rglob("*.py")):
+        source_digest.cache_clear()
+        before = source_digest(kind)
+        with (package / file).open("a") as opened:
+            opened.write("# changed\n")
+        source_digest.cache_clear()
+        covered = source_digest(kind) != before
+        assert covered or file not in loaded, file
+        if file.startswith("measure/"):
+            assert covered == (file in loaded), file
 
 
 def test_commit_is_none_outside_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PACKAGE", tmp_path / "vgbench")
     module._commit.cache_clear()
-    assert provenance(jax.devices()[0]).commit is None
+    assert module._commit() is None
     module._commit.cache_clear()
 
 
 def test_digest_is_sixteen_hexadecimal_digits_and_stable() -> None:
     assert fresh_digest() == fresh_digest()
-    assert len(source_digest()) == 16
-    assert int(source_digest(), 16) >= 0
+    assert len(source_digest("cell")) == 16
+    assert int(source_digest("cell"), 16) >= 0
 
 
 def test_digest_does_not_depend_on_where_the_package_lies(package: Path) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 import struct
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from vgbench.statistics import t_interval
 from vgbench.store import Folder, device_folders, read_record, write_record
 
 DEVICE = Device("cpu", "Chip", 2)
-ORIGIN = Provenance("0.1", "abc", "f" * 16, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "")
+SOURCE = {"cell": "f" * 16, "cost": "f" * 16}
+ORIGIN = Provenance("0.1", "abc", SOURCE, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "Xeon", None, None, "")
 BASE = Case(depth=2, width=4, activation="tanh", rates=(0.1, 0.2), seeds=(0, 1))
 HE = Case(depth=2, width=4, activation="tanh", rates=(0.1, 0.2), seeds=(0, 1), init={"name": "he_normal", "gain": 2})
 OUTPUTS = ("table.md", "table.csv", "gradients.png")
@@ -83,10 +85,10 @@ def run(tmp_path: Path) -> Path:
         ("he", HE, gradients([-1.0, -1.0], [-1.0, -1.0]), training(0.9, 1.0), 1.5),
     )
     for name, case, profile, curves, ratio in measured:
-        cell = CellRecord(case, "ok", "", profile, None, curves, ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
-        pair = CostRecord(case, BASE, "ok", "", cost(ratio), ORIGIN, "2026-01-01T00:00:00+00:00", 1.0)
+        cell = CellRecord(case, "ok", "", profile, None, curves, ORIGIN, "2026-01-01T00:00:00+00:00", 1.0, 1)
+        pair = CostRecord(case, BASE, "ok", "", cost(ratio), ORIGIN, "2026-01-01T00:00:00+00:00", 1.0, 1)
         axes = {"depth": 2, "activation": "tanh"}
-        rows.append(Row(name, axes, case.cell_id, BASE.cell_id, cost_id(case, BASE)))
+        rows.append(Row(len(rows), name, axes, case.cell_id, BASE.cell_id, cost_id(case, BASE)))
         write_record(folder.cell(case.cell_id), cell)
         write_record(folder.cost(rows[-1].cost_id), pair)
     write_record(folder.manifest, Manifest("tiny", "Tiny", "Does it run?", tuple(rows), ORIGIN))
@@ -342,19 +344,56 @@ def test_report_says_what_it_wrote(run: Path) -> None:
     assert list(written.table["mitigation"]) == ["baseline", "he"]
 
 
+def rewrite(folder: Folder, change: Callable[[Any], Any], kind: str = "*") -> None:
+    """Change the manifest and the records of a run."""
+    forms = {"manifest.json": Manifest, "cells": CellRecord, "costs": CostRecord}
+    for path in [folder.manifest, *folder.path.glob("*/*.json")]:
+        name = path.name if path == folder.manifest else path.parent.name
+        if kind in ("*", name.removesuffix("s")):
+            write_record(path, change(read_record(path, forms[name])))
+
+
 def test_two_devices_share_a_report(run: Path) -> None:
     one = folder_of(run)
     shutil.copytree(one.path, run / "gpu")
     other = dataclasses.replace(ORIGIN, device=Device("gpu", "Fast", 1))
-    write_record(run / "gpu" / "manifest.json", dataclasses.replace(manifest_of(run), provenance=other))
+    rewrite(Folder(run / "gpu"), lambda record: dataclasses.replace(record, provenance=other))
     written = write_report(run)
-    assert len(written.table) == 4
-    assert written.footer == [str(ORIGIN), str(other)]
+    assert list(written.table["origin"]) == ["1", "1", "2", "2"]
+    assert written.footer == [f"(1) {ORIGIN}", f"(2) {other}"]
+    assert not load(run)["mixed"].any()
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
         "Chip (2 CPU cores), depth 2",
         "Fast (1 gpu device(s)), depth 2",
     ]
     assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2
+
+
+@pytest.mark.parametrize("kind", ["cell", "cost"])
+def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: str) -> None:
+    older = dataclasses.replace(ORIGIN, packages={"jax": "1.1", "numpy": "3.4"})
+    folder = folder_of(run)
+    path = sorted((folder.path / f"{kind}s").glob("*.json"))[0]
+    record = read_record(path, CellRecord if kind == "cell" else CostRecord)
+    write_record(path, dataclasses.replace(record, provenance=older))
+    written, marked = write_report(run), load(run)["mixed"]
+    assert marked.sum() == 1
+    assert [name.endswith(" (mixed)") for name in written.table["mitigation"]] == list(marked)
+    assert {line.partition(" ")[2] for line in written.footer} == {str(older), str(ORIGIN)}
+    told = written.table["origin"][int(marked.to_numpy().argmax())].split(", ")
+    assert any(f"({number}) {older}" in written.footer for number in told)
+
+
+def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) -> None:
+    folder = folder_of(run)
+    rewrite(folder, lambda record: dataclasses.replace(record, status="timeout", reason="too | slow"), kind="cost")
+    written = write_report(run)
+    assert [line.partition(":")[2] for line in written.failures] == [" timeout: too | slow"] * len(written.table)
+    assert all(line.startswith("timing ") for line in written.failures)
+    assert not written.all_ok
+    page = (run / "table.md").read_text()
+    assert page.count(": timeout: too \\| slow\n") == len(written.table)
+    assert set(load(run)["cost_status"]) == {"timeout"}
 
 
 # Sentences.

@@ -1,29 +1,38 @@
 """The runner: every cell and pair gets its record, once, whatever happens to the others."""
 
 import dataclasses
-import json
 import os
+import pickle
 import re
 import shutil
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
 import numpy as np
 import pytest
+from inline import Inline
+from jax.extend.core import Primitive
 
 from vgbench.case import Case
+from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.harness import runner, worker
-from vgbench.harness.provenance import provenance, source_digest
-from vgbench.harness.runner import plan, run
-from vgbench.harness.worker import Task, execute
+from vgbench.harness.interrupt import Interrupted
+from vgbench.harness.occupied import occupy, read_note
+from vgbench.harness.provenance import provenance
+from vgbench.harness.runner import run
+from vgbench.harness.standing import Standing
+from vgbench.harness.tasks import Plan, Task, tasks_of
 from vgbench.measure.cost import cost_id
 from vgbench.measure.gradients import GradientProfile
 from vgbench.records import CellRecord, CostRecord, Device, Manifest
-from vgbench.store import Folder, device_folders, read_record
+from vgbench.report import load, write_report
+from vgbench.store import device_folders, read_record
 from vgbench.suite import Suite
 
 HOST = "host-name-that-nothing-else-holds"
@@ -45,7 +54,7 @@ TINY = Suite(
     mitigations={"relu": {"activation": "relu", "steps": 0}},
     sweep={"depth": [2]},
 )
-TASKS = plan(TINY.cells())
+TASKS = tasks_of(TINY.cells())
 
 
 class Log:
@@ -57,15 +66,22 @@ class Log:
         self.notes: list[str] = []
         self.begun: list[Task] = []
         self.done: list[tuple[Task, CellRecord | CostRecord]] = []
+        self.standings: list[Standing] = []
+        self.stops = 0
 
-    def planned(self, missing: Sequence[Task], finished: int, notes: Sequence[str]) -> None:
-        self.missing, self.finished, self.notes = list(missing), finished, list(notes)
+    def planned(self, plan: Plan, standing: Standing) -> None:
+        self.missing, self.finished, self.notes = list(plan.missing), len(plan.present), list(plan.notes)
+        self.standings.append(standing)
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Task, standing: Standing) -> None:
         self.begun.append(task)
 
-    def ended(self, task: Task, record: CellRecord | CostRecord) -> None:
+    def ended(self, task: Task, record: CellRecord | CostRecord, standing: Standing) -> None:
         self.done.append((task, record))
+        self.standings.append(standing)
+
+    def stopping(self) -> None:
+        self.stops += 1
 
     @property
     def records(self) -> list[CellRecord | CostRecord]:
@@ -78,7 +94,7 @@ class Log:
 
 def rerun(out: Path, suite: Suite = TINY, **options: Any) -> Log:
     log = Log()
-    assert run(suite, out, observer=log, **options) == out
+    assert run(suite, out, observers=[log], **options) == out
     return log
 
 
@@ -119,7 +135,8 @@ def copy(first: tuple[Path, Log], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Case]:
-    """Measurements that hand out what the real run measured; returns the cases that were measured."""
+    """Measurements in this process that hand out what the real run measured; returns the cases that were measured."""
+    monkeypatch.setattr(runner, "Supervisor", Inline)
     cell, cost = (read_task(first[0], task) for task in TASKS[:2])
     assert isinstance(cell, CellRecord)
     assert isinstance(cost, CostRecord)
@@ -146,8 +163,13 @@ def crash_on(activation: str) -> Callable[[Case], Any]:
     return gradients
 
 
+def changed(**fields: Any) -> Callable[[Any], Any]:
+    """What produces records, with some fields changed."""
+    return lambda device: dataclasses.replace(provenance(device), **fields)
+
+
 def other_source(device: Any) -> Any:
-    return dataclasses.replace(provenance(device), source="0" * 16)
+    return dataclasses.replace(provenance(device), source={"cell": "0" * 16, "cost": "0" * 16})
 
 
 def test_plan_measures_each_cell_and_then_times_it_beside_its_baseline() -> None:
@@ -178,6 +200,7 @@ def test_every_cell_has_a_record_of_what_was_measured(first: tuple[Path, Log]) -
         assert np.isfinite(record.gradients.log10_activation_norm).all()
         assert record.provenance == provenance(jax.devices()[0])
         assert record.seconds > 0
+        assert record.attempts == 1
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record.started)
 
 
@@ -219,7 +242,7 @@ def test_manifest_says_what_the_run_set_out_to_measure(first: tuple[Path, Log]) 
 
 
 def test_no_file_names_the_host(first: tuple[Path, Log]) -> None:
-    files = contents(first[0])
+    files = {name: content for name, content in contents(first[0]).items() if name != ".lock"}
     assert len(files) == 9
     for name, content in files.items():
         assert HOST.encode() not in content, name
@@ -268,17 +291,63 @@ def test_missing_record_alone_is_measured_again(copy: Path, instant: list[Case])
 def test_stale_records_are_measured_again_and_said_so(
     copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "provenance", other_source)
+    monkeypatch.setattr(worker, "provenance", other_source)
     log = rerun(copy)
     assert log.begun == list(TASKS)
-    assert log.notes == ["4 records are stale (made by another version of the source) and measured again"]
-    assert {read_task(copy, task).provenance.source for task in TASKS} == {"0" * 16}
+    assert log.notes == ["stale: 4 records are older than a change of vgbench's own source; measured again"]
+    assert {read_task(copy, task).provenance.source["cell"] for task in TASKS} == {"0" * 16}
     assert rerun(copy).begun == []
+
+
+@pytest.mark.parametrize(("kind", "places"), [("cell", (0, 2)), ("cost", (1, 3))])
+def test_changed_source_of_one_kind_makes_exactly_its_records_stale(
+    copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch, kind: str, places: tuple[int, int]
+) -> None:
+    now = provenance(jax.devices()[0]).source
+    monkeypatch.setattr(worker, "provenance", changed(source={**now, kind: "0" * 16}))
+    assert rerun(copy).begun == [TASKS[place] for place in places]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"packages": {"jax": "99"}}, "jax .* -> 99"),
+        ({"xla_flags": "--x"}, "XLA_FLAGS '.*' -> '--x'"),
+    ],
+)
+def test_other_versions_and_flags_make_records_stale(
+    copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr(worker, "provenance", changed(**fields))
+    log = rerun(copy)
+    assert log.begun == list(TASKS)
+    assert any(
+        re.fullmatch(f"stale: 4 records are older than a change of {told}; measured again", n) for n in log.notes
+    )
+
+
+def test_stale_records_are_kept_where_that_is_asked_for(
+    copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "provenance", other_source)
+    log = rerun(copy, keep_stale=True)
+    assert (log.begun, log.finished) == ([], 4)
+    assert log.notes == ["stale: 4 records are older than a change of vgbench's own source; kept"]
+    page = write_report(copy).table
+    assert list(page["mitigation"]) == ["baseline (mixed)", "relu (mixed)"]
+
+
+def test_reordered_and_renamed_suite_measures_nothing(copy: Path, instant: list[Case]) -> None:
+    more = TINY.model_copy(update={"mitigations": {"res": {"skip": "residual"}, **TINY.mitigations}})
+    assert len(rerun(copy, more).begun) == 2
+    reordered = dict(reversed(more.mitigations.items()))
+    log = rerun(copy, more.model_copy(update={"name": "other", "mitigations": reordered}))
+    assert (log.begun, log.finished) == ([], 6)
 
 
 def test_other_device_has_a_folder_of_its_own(copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
     fast = Device("gpu", "Fast One (2)", 8)
-    monkeypatch.setattr(runner, "provenance", lambda device: dataclasses.replace(provenance(device), device=fast))
+    monkeypatch.setattr(worker, "provenance", changed(device=fast))
     before = contents(copy)
     assert len(rerun(copy).begun) == 4
     after = contents(copy)
@@ -295,7 +364,8 @@ def test_damaged_record_is_named_and_measured_again(copy: Path, instant: list[Ca
     assert log.begun == [TASKS[2]]
     (note,) = log.notes
     assert note.startswith(f"{path}: damaged record (")
-    assert note.endswith("; measured again")
+    assert note.endswith(f"; set aside as {path.name}.damaged and measured again")
+    assert Path(f"{damaged}.damaged").exists()
     assert read_cell(copy, TASKS[2]).status == "ok"
     assert rerun(copy).begun == []
 
@@ -305,29 +375,43 @@ def test_crashing_cell_is_an_outcome_and_the_others_go_on(
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", crash_on("tanh"))
     log = rerun(tmp_path)
-    assert [record.status for record in log.records] == ["crashed", "ok", "ok", "ok"]
+    assert [record.status for record in log.records] == ["crashed", "skipped", "ok", "skipped"]
+    assert log.records[3].reason == "its baseline could not be measured (crashed)"
     record = read_cell(tmp_path, TASKS[0])
     assert (record.status, record.reason) == ("crashed", "RuntimeError: out of memory")
     assert (record.gradients, record.training) == (None, None)
 
 
-def test_crashed_cell_is_tried_again_in_the_next_run(
+def test_failed_cell_and_the_cost_skipped_for_it_are_repeated_only_where_that_is_asked_for(
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(worker, "measure_gradients", crash_on("relu"))
-        rerun(tmp_path)
-        assert rerun(tmp_path).begun == [TASKS[2]]
-    log = rerun(tmp_path)
-    assert (log.begun, [record.status for record in log.records]) == ([TASKS[2]], ["ok"])
-    assert read_cell(tmp_path, TASKS[2]).gradients is not None
-    assert rerun(tmp_path).begun == []
+        log = rerun(tmp_path)
+        assert [record.status for record in log.records] == ["ok", "ok", "crashed", "skipped"]
+        assert log.records[3].reason == "it could not be measured (crashed)"
+        again = rerun(tmp_path)
+        assert (again.begun, again.finished, again.standings[0].failed) == ([], 4, 2)
+        assert rerun(tmp_path, retry_failed=True).begun == list(TASKS[2:])
+    log = rerun(tmp_path, retry_failed=True)
+    assert (log.begun, [record.status for record in log.records]) == (list(TASKS[2:]), ["ok", "ok"])
+    assert [record.attempts for record in log.records] == [3, 1]
+    assert rerun(tmp_path, retry_failed=True).begun == []
+
+
+def test_results_that_are_not_ok_are_never_repeated(
+    tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = profile([np.nan, np.nan], [0.0, 0.0])
+    monkeypatch.setattr(worker, "measure_gradients", lambda case: broken)
+    assert {record.status for record in rerun(tmp_path).records} == {"nonfinite", "ok"}
+    assert rerun(tmp_path, retry_failed=True).begun == []
 
 
 def test_cell_that_crashes_after_it_once_succeeded_is_on_record_as_crashed(
     copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "provenance", other_source)
+    monkeypatch.setattr(worker, "provenance", other_source)
     monkeypatch.setattr(worker, "measure_gradients", crash_on("relu"))
     rerun(copy)
     assert read_cell(copy, TASKS[2]).status == "crashed"
@@ -355,33 +439,103 @@ def test_crashing_cost_is_an_outcome(tmp_path: Path, instant: list[Case], monkey
     assert [record.status for record in log.records] == ["ok", "crashed"] * 2
     record = read_task(tmp_path, TASKS[1])
     assert isinstance(record, CostRecord)
-    assert (record.cost, record.reason) == (None, "ZeroDivisionError: ")
+    assert (record.cost, record.reason) == (None, "ZeroDivisionError")
 
 
-def test_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, instant: list[Case]) -> None:
-    class Impatient(Log):
-        def started(self, task: Task) -> None:
-            super().started(task)
-            if len(self.done) == 3:
-                raise KeyboardInterrupt
+class Signals(Log):
+    """Sends signals to its own process when a task begins."""
 
-    with pytest.raises(KeyboardInterrupt):
-        run(TINY, tmp_path, observer=Impatient())
-    log = rerun(tmp_path)
-    assert (log.begun, log.finished) == ([TASKS[3]], 3)
+    def __init__(self, at: int, *signals: signal.Signals) -> None:
+        super().__init__()
+        self.at, self.signals = at, signals
+
+    def started(self, task: Task, standing: Standing) -> None:
+        super().started(task, standing)
+        if len(self.done) == self.at:
+            for each in self.signals:
+                signal.raise_signal(each)
 
 
-def test_manifest_is_written_before_anything_is_measured(tmp_path: Path) -> None:
+def test_first_ctrl_c_lets_what_runs_finish_and_the_same_command_goes_on(tmp_path: Path, instant: list[Case]) -> None:
+    impatient = Signals(1, signal.SIGINT)
+    with pytest.raises(Interrupted, match=r"^stopped with 2 of 4 done, .* left; the same command goes on from here$"):
+        run(TINY, tmp_path, observers=[impatient])
+    assert (len(impatient.done), impatient.stops) == (2, 1)
+    assert (log := rerun(tmp_path)).begun == list(TASKS[2:])
+    assert log.finished == 2
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_second_ctrl_c_and_sigterm_end_at_once(
+    tmp_path: Path, instant: list[Case], signals: tuple[signal.Signals, ...]
+) -> None:
+    with pytest.raises(Interrupted, match=r"^stopped with 1 of 4 done") as caught:
+        run(TINY, tmp_path, observers=[Signals(1, *signals)])
+    assert caught.value.signal == signals[-1]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert rerun(tmp_path).finished == 1
+
+
+def test_resumed_tables_are_those_of_the_uninterrupted_run_but_for_timings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "Supervisor", Inline)
+    rerun(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(TINY, tmp_path / "parts", observers=[Signals(2, signal.SIGINT)])
+    rerun(tmp_path / "parts")
+    timings = ["examples/s", "step ratio", "compile s"]
+    whole, parts = (write_report(tmp_path / name) for name in ("whole", "parts"))
+    assert whole.table.drop(columns=timings).to_csv() == parts.table.drop(columns=timings).to_csv()
+    assert (whole.footer, whole.failures) == (parts.footer, parts.failures)
+    timed = ["examples_per_second", "compile_seconds", "step_ratio", "step_ratio_low", "step_ratio_high"]
+    frames = [load(tmp_path / name).drop(columns=timed).to_csv() for name in ("whole", "parts")]
+    assert frames[0] == frames[1]
+
+
+def test_manifest_is_written_before_anything_is_measured(tmp_path: Path, instant: list[Case]) -> None:
     class Curious(Log):
         def planned(self, *_: object) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(TINY, tmp_path, observer=Curious())
+        run(TINY, tmp_path, observers=[Curious()])
     assert [path.name for path in tmp_path.rglob("*.json")] == ["manifest.json"]
 
 
-def test_data_that_cannot_serve_a_case_is_bad_input(tmp_path: Path) -> None:
+def test_run_leaves_word_of_what_it_does_until_it_ends(tmp_path: Path, instant: list[Case]) -> None:
+    notes = []
+
+    class Reader(Log):
+        def started(self, task: Task, standing: Standing) -> None:
+            note = read_note(tmp_path)
+            assert note is not None
+            notes.append((note.pid, note.now, note.standing.left))
+
+    run(TINY, tmp_path, observers=[Reader()])
+    assert notes == [(os.getpid(), task.action, 4 - i) for i, task in enumerate(TASKS)]
+    assert not (tmp_path / "running.json").exists()
+
+
+def test_second_run_in_one_folder_is_refused(tmp_path: Path, instant: list[Case]) -> None:
+    with occupy(tmp_path) as occupied:
+        occupied.note("measuring it", Standing(1, 0, 3, None))
+        with pytest.raises(InputError, match=rf": another run is at work here \(process {os.getpid()}, since "):
+            run(TINY, tmp_path)
+    assert len(rerun(tmp_path).begun) == 4
+
+
+def test_half_written_files_of_a_killed_run_are_swept_away(copy: Path, instant: list[Case]) -> None:
+    (folder,) = device_folders(copy)
+    left = folder.path / "cells" / ".0123456789abcdef.npz.4711.part"
+    left.write_bytes(b"half")
+    rerun(copy)
+    assert not left.exists()
+
+
+def test_data_that_cannot_serve_a_case_is_bad_input_before_anything_is_measured(
+    tmp_path: Path, instant: list[Case]
+) -> None:
     expected = r"^batch_size: 17 is more than the 16 training examples of gaussian\(features=4, examples=16\)$"
     with pytest.raises(InputError, match=expected):
         run(TINY, tmp_path, settings={"batch_size": [17]})
@@ -389,17 +543,19 @@ def test_data_that_cannot_serve_a_case_is_bad_input(tmp_path: Path) -> None:
 
 def test_out_below_a_file_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"/file/.*: cannot write records here: Not a directory$"):
+    with pytest.raises(InputError, match=r"/file/.*: cannot write records here: Not a directory; every finished "):
         run(TINY, tmp_path / "file" / "out")
 
 
 def test_out_that_is_a_file_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"/file/.*: cannot write records here: Not a directory$"):
+    with pytest.raises(InputError, match=r"/file: cannot write records here: File exists; every finished "):
         run(TINY, tmp_path / "file")
 
 
-def test_full_disk_is_bad_input_that_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_bad_input_that_names_the_folder(
+    tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_: int) -> NoReturn:
         raise OSError(28, "No space left on device")
 
@@ -417,10 +573,12 @@ def test_full_disk_is_bad_input_that_names_the_folder(tmp_path: Path, monkeypatc
         ({"settings": {"depth": [0]}}, r"^suite 'tiny', baseline: depth: Input should be greater than or equal to 1$"),
     ],
 )
-def test_bad_input_leaves_no_trace(tmp_path: Path, options: dict[str, Any], expected: str) -> None:
+def test_bad_input_leaves_no_record(
+    tmp_path: Path, instant: list[Case], options: dict[str, Any], expected: str
+) -> None:
     with pytest.raises(InputError, match=expected):
         run(TINY, tmp_path / "out", **options)
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_suite_is_read_from_a_file_and_written_to_runs(
@@ -446,15 +604,15 @@ def profile(norms: list[float], largest: list[float]) -> GradientProfile:
     [
         (profile([-2.0, -1.0], [0.0, 0.0]), "ok", ""),
         (profile([-2.0, -1.0], [0.0, -50.0]), "forward_underflow", "activations flush to zero from layer 2"),
-        (profile([-2.0, -1.0], [np.inf, 0.0]), "nonfinite", "activations overflow from layer 1"),
-        (profile([np.nan, np.nan], [0.0, 0.0]), "nonfinite", "the gradient overflows"),
+        (profile([-2.0, -1.0], [np.inf, 0.0]), "nonfinite", "activations are not finite from layer 1"),
+        (profile([np.nan, np.nan], [0.0, 0.0]), "nonfinite", "the gradient is not finite"),
     ],
 )
 def test_status_of_a_cell_says_how_its_gradients_ended(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, gradients: GradientProfile, status: str, reason: str
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", lambda case: gradients)
-    record = execute(TASKS[0], provenance(jax.devices()[0]))
+    record = worker.execute("cell", None, TASKS[0].case, TASKS[0].case)
     assert (record.status, record.reason) == (status, reason)
 
 
@@ -465,12 +623,42 @@ def test_cell_whose_every_loss_is_not_finite_has_diverged(
     assert curves is not None
     diverged = dataclasses.replace(curves, loss=np.full_like(curves.loss, np.nan))
     monkeypatch.setattr(worker, "measure_training", lambda case: diverged)
-    record = execute(TASKS[0], provenance(jax.devices()[0]))
+    record = worker.execute("cell", None, TASKS[0].case, TASKS[0].case)
     assert (record.status, record.reason) == ("diverged", "the loss became non-finite at every rate, for every seed")
 
 
-def test_records_are_of_the_source_that_measures_now(first: tuple[Path, Log]) -> None:
-    (folder,) = device_folders(first[0])
-    assert isinstance(folder, Folder)
-    content = json.loads(folder.manifest.read_text())["record"]
-    assert content["provenance"]["source"] == source_digest()
+primitive = Primitive("nowhere")
+primitive.def_abstract_eval(lambda x: x)
+
+
+@pytest.mark.parametrize(
+    ("fail", "status", "reason"),
+    [
+        (lambda: jax.jit(primitive.bind)(1.0), "compile_error", "NotImplementedError: .*nowhere.*"),
+        (lambda: np.ones(10**15), "out_of_memory", ".*MemoryError: .*"),
+        (lambda: jax.numpy.ones(10**13).block_until_ready(), "out_of_memory", "JaxRuntimeError: .*"),
+        (lambda: sys.exit("good bye"), "crashed", "SystemExit: good bye"),
+        (lambda: jax.jit(lambda x: x @ x)(np.ones((2, 3))), "crashed", "TypeError: dot_general.*"),
+        (lambda: int("seven\nlines"), "crashed", r"ValueError: .*seven\\nlines.*"),
+        (lambda: load_dataset(Case(batch_size=5000)), "skipped", "batch_size: 5000 is more than .*"),
+    ],
+)
+def test_exception_while_measuring_is_an_outcome_with_one_line_of_reason(
+    instant: list[Case], monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], status: str, reason: str
+) -> None:
+    monkeypatch.setattr(worker, "measure_gradients", lambda case: fail())
+    jax.config.update("jax_traceback_filtering", "off")  # as `worker.begin` does
+    ended = worker.execute("cell", None, TASKS[0].case, TASKS[0].case)
+    assert ended.status == status, ended.reason
+    assert re.fullmatch(reason, ended.reason), ended.reason
+
+
+def test_case_survives_its_way_to_the_worker() -> None:
+    case = Case(init={"name": "orthogonal", "gain": "critical"}, model={"name": "mlp", "order": "pre_activation"})
+    assert pickle.loads(pickle.dumps(case)) == case
+
+
+def test_member_that_the_worker_does_not_know_is_bad_input() -> None:
+    described = TASKS[0].case.model_dump(mode="json") | {"activation": {"name": "of_a_notebook"}}
+    with pytest.raises(InputError, match=r"(?s)unknown activation 'of_a_notebook'.*not those of an interactive"):
+        worker.prepare(None, [described])

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from vgbench.case import Case
     from vgbench.errors import InputError, PluginError
+    from vgbench.harness.merge import merge
     from vgbench.harness.runner import run
     from vgbench.measure.cost import Cost, measure_cost
     from vgbench.measure.forward import ForwardProfile, measure_forward
@@ -34,6 +35,7 @@ _HOMES = {
     "measure_forward": "vgbench.measure.forward",
     "measure_gradients": "vgbench.measure.gradients",
     "measure_training": "vgbench.measure.training",
+    "merge": "vgbench.harness.merge",
     "read_suite": "vgbench.suite",
     "run": "vgbench.harness.runner",
     "write_report": "vgbench.report",
@@ -53,6 +55,7 @@ __all__ = [
     "measure_forward",
     "measure_gradients",
     "measure_training",
+    "merge",
     "read_suite",
     "run",
     "write_report",

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
@@ -106,6 +106,10 @@ class Case(Strict):
             if reason:
                 raise ValueError(f"{slot} {member.name!r}: {reason}")
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled, on its way to a worker, as its JSON: the classes of choices have no home to be found in.
+        return Case.model_validate, (self.model_dump(mode="json"),)
 
     @property
     def cell_id(self) -> str:

@@ -10,7 +10,25 @@ from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
 
-Status = Literal["ok", "diverged", "forward_underflow", "nonfinite", "crashed"]
+Status = Literal[
+    "ok",
+    "diverged",
+    "forward_underflow",
+    "nonfinite",
+    "out_of_memory",
+    "compile_error",
+    "timeout",
+    "crashed",
+    "skipped",
+]
+"""How a measurement ended. The first four are results: the measurement came to its end, and its numbers show what the
+network does. The others are failures, after which there are no numbers, or not all of them."""
+
+RESULTS: tuple[Status, ...] = ("ok", "diverged", "forward_underflow", "nonfinite")
+
+
+Kind = Literal["cell", "cost"]
+"""What a record tells: of a cell its gradients and training, or the cost of a pair."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +61,50 @@ class Provenance:
     Attributes:
         vgbench: version of vgbench.
         commit: of the checkout, with `-dirty` where files differ from it; None outside a checkout.
-        source: digest of the source that measures; a record with another one is stale.
+        source: digests of the source that measures a `cell` and a `cost`; a record is stale where its own is another.
         python: version of Python.
         packages: versions of jax, jaxlib, flax, optax and numpy, and of the packages of plug-ins.
         device: where it ran.
-        xla_flags: the environment's XLA_FLAGS.
+        cpu: the host's processor and the cores that vgbench may use.
+        memory_bytes: of the device, where known.
+        driver: version of the device's runtime, where it has one.
+        xla_flags: the environment's XLA_FLAGS. The precision of matrix products is the case's `matmul_precision`,
+            whatever the environment says.
     """
 
     vgbench: str
     commit: str | None
-    source: str
+    source: dict[str, str]
     python: str
     packages: dict[str, str]
     device: Device
+    cpu: str
+    memory_bytes: int | None
+    driver: str | None
     xla_flags: str
+
+    def differences(self, other: "Provenance", kind: Kind) -> list[str]:
+        """What may make a measurement of this kind come out otherwise than in `other`, in words."""
+        names = sorted(self.packages.keys() | other.packages.keys())
+        versions = {name: (other.packages.get(name, "none"), self.packages.get(name, "none")) for name in names}
+        changed = [f"{name} {then} -> {now}" for name, (then, now) in versions.items() if then != now]
+        if self.source[kind] != other.source[kind]:
+            changed.append("vgbench's own source")
+        if self.xla_flags != other.xla_flags:
+            changed.append(f"XLA_FLAGS {other.xla_flags!r} -> {self.xla_flags!r}")
+        return changed
 
     def __str__(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.packages.items())
         commit = f" (commit {self.commit})" if self.commit else ""
-        return f"{self.device}; vgbench {self.vgbench}{commit}; Python {self.python}, {versions}"
+        on = f" on {self.cpu}" if self.device.platform != "cpu" else ""
+        memory = f", {self.memory_bytes / 2**30:.0f} GiB" if self.memory_bytes else ""
+        driver = f"; {self.driver}" if self.driver else ""
+        flags = f"; XLA_FLAGS {self.xla_flags.strip()}" if self.xla_flags.strip() else ""
+        return (
+            f"{self.device}{memory}{on}{driver}; vgbench {self.vgbench}{commit};"
+            f" Python {self.python}, {versions}{flags}"
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +121,7 @@ class CellRecord:
         provenance: what produced the record.
         started: when, ISO 8601, UTC.
         seconds: how long it took.
+        attempts: how often it was begun.
     """
 
     case: Case
@@ -89,6 +133,7 @@ class CellRecord:
     provenance: Provenance
     started: str
     seconds: float
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -103,22 +148,41 @@ class CostRecord:
     provenance: Provenance
     started: str
     seconds: float
+    attempts: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a run's table and the records that it is made of."""
+    """One row of a run's table and the records that it is made of.
 
+    Attributes:
+        place: among the rows of its suite, counted from 0; those of merged runs may share one.
+        mitigation: its name.
+        axes: the values of the swept axes.
+        cell_id: of its cell.
+        reference_id: of its baseline's cell.
+        cost_id: of the pair; None where it is not timed.
+    """
+
+    place: int
     mitigation: str
     axes: dict[str, Any]
     cell_id: str
     reference_id: str
-    cost_id: str
+    cost_id: str | None
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run set out to measure on a device, written before anything is measured."""
+    """What a run set out to measure on a device, written before anything is measured.
+
+    Attributes:
+        suite: name of the suite.
+        title: its title.
+        question: that it answers.
+        rows: of its table, in order.
+        provenance: what the run's last start measured with.
+    """
 
     suite: str
     title: str

@@ -8,6 +8,7 @@ import math
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -34,6 +35,11 @@ class Folder:
     def cost(self, cost_id: str) -> Path:
         """Where the record of a pair's cost lies."""
         return self.path / "costs" / f"{cost_id}.json"
+
+    def sweep(self) -> None:
+        """Remove what a writer that was killed has left half-written."""
+        for left in self.path.rglob(".*.part"):
+            left.unlink(missing_ok=True)
 
 
 def device_folders(root: Path) -> list[Folder]:
@@ -85,26 +91,36 @@ def read_record(path: Path, kind: type[T]) -> T:
                 arrays = dict(archive)
     except FileNotFoundError:
         raise InputError(f"{path}: no such record") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError) as error:
         raise InputError(f"{path}: damaged record ({error})") from None
-    try:
-        return _decode(kind, content["record"], arrays)
-    except (ValueError, TypeError, KeyError):
-        # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.
-        told = "written by another version of vgbench, with other fields, or with a plug-in that is not installed"
-        raise OtherVersionError(f"{path}: {told}") from None
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        decoded = _decode(kind, content["record"], arrays)
+        if isinstance(decoded, kind):
+            return decoded
+    # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.
+    told = "written by another version of vgbench, with other fields, or with a plug-in that is not installed"
+    raise OtherVersionError(f"{path}: {told}")
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a record that cannot be read, and its arrays, out of the way; returns its new path."""
+    for part in (path.with_suffix(".npz"), path):
+        if part.exists():
+            part.replace(f"{part}.damaged")
+    return Path(f"{path}.damaged")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically and durably: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -160,3 +176,13 @@ def _decode(kind: Any, value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, list):
         return tuple(_decode(options[0] if options else Any, item, arrays) for item in value)
     return value
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename durable; only POSIX can, and needs to."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -5,8 +5,10 @@ import sys
 import typer
 
 from vgbench.cli.list import list_members
+from vgbench.cli.merge import merge
 from vgbench.cli.report import report
 from vgbench.cli.run import run
+from vgbench.cli.status import status
 from vgbench.errors import InputError, PluginError
 
 app = typer.Typer(
@@ -17,7 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run)
+app.command("status")(status)
 app.command("report")(report)
+app.command("merge")(merge)
 app.command("list")(list_members)
 
 

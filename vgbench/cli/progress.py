@@ -1,33 +1,29 @@
-"""A progress bar that names what runs now and says how much time is left."""
+"""How a run stands, for the terminal: a bar that names what runs now, or plain lines where nobody watches."""
 
-from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from vgbench.harness.estimate import Estimate
-from vgbench.harness.worker import Task
-from vgbench.records import CellRecord, CostRecord
+from vgbench.harness.standing import Standing
+from vgbench.harness.tasks import Plan, Record, Task
 
 
 class Progress:
-    """An observer of a run, for the terminal; one plain line a task where the output is no terminal."""
+    """An observer of a run. Where the output is no terminal, it prints a line for each measurement."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[standing]}", markup=False),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._id = self._bar.add_task("planning", total=None, left="")
-        self._estimate = Estimate(())
+        self._id = self._bar.add_task("starting the worker", total=None, standing="")
 
     def __enter__(self) -> "Progress":
         self._bar.start()
@@ -38,31 +34,36 @@ class Progress:
     ) -> None:
         self._bar.stop()
 
-    def planned(self, missing: Sequence[Task], finished: int, notes: Sequence[str]) -> None:
+    def planned(self, plan: Plan, standing: Standing) -> None:
         """Show how much is to be done."""
-        for note in notes:
-            self._console.print(note, markup=False, highlight=False, soft_wrap=True)
-        if finished:
-            self._console.print(f"{finished} of {finished + len(missing)} measurements are there already")
-        self._estimate = Estimate(missing)
-        self._bar.update(self._id, total=finished + len(missing), completed=finished)
+        for note in plan.notes:
+            self._say(note)
+        if plan.present:
+            self._say(f"{len(plan.present)} of {standing.total} measurements are there already")
+        if standing.failed:
+            self._say(f"{standing.failed} of them failed (--retry-failed repeats those)")
+        self._show(standing)
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Task, standing: Standing) -> None:
         """Name the task that runs now."""
-        verb = "measuring" if task.kind == "cell" else "timing"
         if self._bar.disable:
-            self._console.print(f"{verb} {task.label} {self._left()}", markup=False, highlight=False, soft_wrap=True)
-        self._bar.update(self._id, description=f"{verb} {task.label}", left=self._left())
+            self._say(f"{task.action} ({standing})")
+        self._bar.update(self._id, description=task.action)
+        self._show(standing)
 
-    def ended(self, task: Task, record: CellRecord | CostRecord) -> None:
+    def ended(self, task: Task, record: Record, standing: Standing) -> None:
         """Count the task, and say so if something went wrong."""
-        self._estimate.ended(task, record.seconds)
         if record.status != "ok":
-            self._console.print(
-                f"{task.label}: {record.status}: {record.reason}", markup=False, highlight=False, soft_wrap=True
-            )
-        self._bar.update(self._id, advance=1, left=self._left())
+            self._say(f"{task.label}: {record.status}: {record.reason}")
+        self._show(standing)
 
-    def _left(self) -> str:
-        seconds = self._estimate.seconds_left()
-        return "" if seconds is None else f"about {seconds // 60:.0f}:{seconds % 60:02.0f} left"
+    def stopping(self) -> None:
+        """Say that Ctrl-C was heard."""
+        self._say("stopping after what runs now; press Ctrl-C again to stop at once")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _show(self, standing: Standing) -> None:
+        done = standing.total - standing.left
+        self._bar.update(self._id, total=standing.total, completed=done, standing=str(standing))

@@ -33,6 +33,8 @@ def show(written: "Report") -> None:
         console.print(Text(sentence))
     console.print()
     console.print(terminal(written.table, written.title))
+    for line in written.failures:
+        console.print(Text(f"not ok: {line}"))
     for line in written.footer:
         console.print(Text(line, style="dim"))
     console.print(Text("written: " + ", ".join(map(str, written.files)), style="dim"))

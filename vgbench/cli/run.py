@@ -25,9 +25,21 @@ def run(
         bool, typer.Option("--quick", help="Measure the suite's quick version, named SUITE-quick.")
     ] = False,
     device: Annotated[str | None, typer.Option(help="cpu, gpu or tpu, with :i for the i-th.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that one measurement may take.")] = 3600,
+    memory_limit: Annotated[
+        float | None, typer.Option(min=0.001, metavar="GIB", help="Memory that the worker process may take (Linux).")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Measure again what ran out of time or memory, or crashed.")
+    ] = False,
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Keep, and mark, records of another source or other versions.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 unless every cell is ok.")] = False,
+    log_file: Annotated[Path | None, typer.Option(help="Append a line for every event to this file.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells without measuring any.")] = False,
 ) -> None:
-    """Measure gradients, training and cost for every cell of a suite; finished cells are not measured again."""
+    """Measure gradients, training and cost for every cell of a suite; what is finished is not measured again."""
     from vgbench.suite import read_suite
 
     settings = dict(map(_setting, set_ or []))
@@ -39,14 +51,33 @@ def run(
             typer.echo(f"{cell.case.cell_id}  {cell.label}")
         return
 
+    from vgbench.cli.log import Log
     from vgbench.cli.progress import Progress
     from vgbench.cli.report import show
+    from vgbench.harness.interrupt import Interrupted
     from vgbench.harness.runner import run as run_suite
     from vgbench.report import write_report
 
-    with Progress() as progress:
-        folder = run_suite(selected, out, device=device, observer=progress)
-    show(write_report(folder))
+    logs = [Log(log_file)] if log_file else []
+    try:
+        with Progress() as progress:
+            folder = run_suite(
+                selected,
+                out,
+                device=device,
+                timeout=timeout,
+                memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
+                retry_failed=retry_failed,
+                keep_stale=keep_stale,
+                observers=[progress, *logs],
+            )
+    except Interrupted as interrupted:
+        typer.echo(f"vgbench: {interrupted}", err=True)
+        raise typer.Exit(128 + interrupted.signal) from None
+    report = write_report(folder)
+    show(report)
+    if strict and not report.all_ok:
+        raise typer.Exit(1)
 
 
 def _setting(text: str) -> tuple[str, list[Any]]:

@@ -15,7 +15,7 @@ import jax
 import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
-from vgbench.records import Device, Provenance
+from vgbench.records import Device, Kind, Provenance
 from vgbench.registry import load_plugins
 
 _PACKAGE = Path(vgbench.__file__).parent
@@ -30,6 +30,8 @@ _MEASURING_SOURCE = (
     "data",
     "measure",
 )
+_STEP = ("__init__.py", "cost.py", "draw.py", "numerics.py", "step.py")
+"""What the cost of a step depends on in `measure`; gradients and training depend on all but the cost."""
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
@@ -66,23 +68,37 @@ def provenance(device: Any) -> Provenance:
     return Provenance(
         vgbench=vgbench.__version__,
         commit=_commit(),
-        source=source_digest(),
+        source={"cell": source_digest("cell"), "cost": source_digest("cost")},
         python=platform.python_version(),
         packages={name: version(name) for name in _PACKAGES} | {each.name: each.version for each in load_plugins()},
         device=describe_device(device),
+        cpu=f"{_cpu_model()} ({usable_cores()} cores)",
+        memory_bytes=_memory_bytes(device),
+        driver=None if device.platform == "cpu" else " ".join(device.client.platform_version.split()),
         xla_flags=os.environ.get("XLA_FLAGS", ""),
     )
 
 
 @cache
-def source_digest() -> str:
-    """Hash the source of everything that a measurement depends on: 16 hexadecimal digits."""
+def source_digest(kind: Kind) -> str:
+    """Hash the source of everything that a measurement of this kind depends on: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in _MEASURING_SOURCE:
         path = _PACKAGE / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if name == "measure" and (file.name == "cost.py" if kind == "cell" else file.name not in _STEP):
+                continue
             digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _memory_bytes(device: Any) -> int | None:
+    if device.platform != "cpu":
+        return (device.memory_stats() or {}).get("bytes_limit")
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 @cache

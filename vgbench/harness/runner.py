@@ -1,32 +1,56 @@
-"""The runner: from a suite to records, measuring only what is missing."""
+"""The runner: from a suite to records, measuring only what is missing, whatever happens."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import jax
-
-from vgbench.errors import InputError, OtherVersionError
-from vgbench.harness.provenance import find_device, provenance
-from vgbench.harness.worker import Task, execute
+from vgbench.case import Case
+from vgbench.errors import InputError
+from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
+from vgbench.harness.occupied import Occupied, occupy
+from vgbench.harness.standing import Standing, Tally
+from vgbench.harness.supervisor import Supervisor
+from vgbench.harness.tasks import Plan, Record, Task, survey, tasks_of
+from vgbench.harness.worker import Ended
 from vgbench.measure.cost import cost_id
-from vgbench.records import CellRecord, CostRecord, Manifest, Row
-from vgbench.store import Folder, read_record, write_record
+from vgbench.records import RESULTS, CellRecord, CostRecord, Manifest, Provenance, Row
+from vgbench.store import Folder, write_record
 from vgbench.suite import Cell, Suite, read_suite
+
+TIMEOUT = 3600.0
+"""Seconds that one measurement may take if nobody says otherwise."""
 
 
 @runtime_checkable
 class Observer(Protocol):
     """Whoever wants to know how a run stands."""
 
-    def planned(self, missing: Sequence[Task], finished: int, notes: Sequence[str]) -> None:
-        """The run begins: these tasks are to be done, so many are done already, and this is worth saying."""
+    def planned(self, plan: Plan, standing: Standing) -> None:
+        """The run begins, with this to do."""
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Task, standing: Standing) -> None:
         """A task begins."""
 
-    def ended(self, task: Task, record: CellRecord | CostRecord) -> None:
+    def ended(self, task: Task, record: Record, standing: Standing) -> None:
         """A task has ended and its record is on disk."""
+
+    def stopping(self) -> None:
+        """The run was asked to stop, and will after what runs now."""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Whoever has tasks measured; `Supervisor` is one."""
+
+    def prepare(self, cases: Iterable[Case]) -> Provenance:
+        """Check the device and the cases, and say what they are measured with."""
+        ...
+
+    def execute(self, task: Task) -> tuple[Ended, int]:
+        """Have a task measured; also returns how often it was begun."""
+        ...
 
 
 def run(
@@ -36,9 +60,15 @@ def run(
     settings: Mapping[str, Sequence[Any]] | None = None,
     only: Sequence[str] = (),
     device: str | None = None,
-    observer: Observer | None = None,
+    timeout: float = TIMEOUT,
+    memory_limit: int | None = None,
+    retry_failed: bool = False,
+    keep_stale: bool = False,
+    observers: Sequence[Observer] = (),
 ) -> Path:
     """Measure every cell of a suite that is not measured yet, and the cost of every cell beside its baseline.
+
+    A worker process measures; a script calls this under `if __name__ == "__main__":`, since that process imports it.
 
     Args:
         suite: a suite, the name of a built-in one, or the path of a TOML file.
@@ -46,75 +76,117 @@ def run(
         settings: values to set for fields of the case, as in `Suite.select`.
         only: names of mitigations to keep, as in `Suite.select`.
         device: `cpu`, `gpu` or `tpu`, with `:i` for the i-th; the default backend's first if None.
-        observer: is told how the run stands.
+        timeout: seconds that one measurement may take.
+        memory_limit: bytes of memory that the worker may take (on Linux); no limit if None.
+        retry_failed: measure again what failed before (out of memory, compile error, timeout, crash, skipped).
+        keep_stale: keep records of another source, other versions or flags, where they are measured again otherwise.
+        observers: are told how the run stands.
 
     Returns:
         The folder, to be read with `vgbench.load` and `vgbench.write_report`.
 
     Raises:
-        InputError: the suite, a setting, the device or the folder cannot be used.
+        InputError: the suite, a setting, the device or the folder cannot be used, or another run is at work there.
+        Interrupted: a signal ended the run; what had been measured is kept.
     """
+    if getattr(current_process(), "_inheriting", False):
+        raise InputError("a script calls vgbench.run under `if __name__ == '__main__':`, since its worker imports it")
     suite = (suite if isinstance(suite, Suite) else read_suite(suite)).select(settings, only)
-    cells = suite.cells()
     out = Path(out) if out is not None else Path("runs") / suite.name
-    chosen = find_device(device)
-    origin = provenance(chosen)
-    folder = Folder(out / origin.device.slug)
-    rows = tuple(map(_row, cells))
+    cells = suite.cells()
     try:
-        write_record(folder.manifest, Manifest(suite.name, suite.title, suite.question, rows, origin))
-        missing, notes = _missing(plan(cells), folder, origin.source)
-        if observer:
-            observer.planned(missing, len(plan(cells)) - len(missing), notes)
-        for task in missing:
-            if observer:
-                observer.started(task)
-            with jax.default_device(chosen):
-                record = execute(task, origin)
-            write_record(_path(folder, task), record)
-            if observer:
-                observer.ended(task, record)
+        with occupy(out) as occupied, Supervisor(device, timeout=timeout, memory_limit=memory_limit) as worker:
+            origin = worker.prepare(cell.case for cell in cells)
+            folder = Folder(out / origin.device.slug)
+            folder.sweep()
+            rows = tuple(_row(place, cell) for place, cell in enumerate(cells))
+            write_record(folder.manifest, Manifest(suite.name, suite.title, suite.question, rows, origin))
+            plan = survey(tasks_of(cells), folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
+            _Run(plan, folder, origin, worker, occupied, observers).go()
     except OSError as error:
-        raise InputError(f"{error.filename or out}: cannot write records here: {error.strerror}") from None
+        raise InputError(
+            f"{error.filename or out}: cannot write records here: {error.strerror or error}; every finished"
+            " measurement is kept, and the same command goes on from there once this is mended"
+        ) from None
     return out
 
 
-def plan(cells: Iterable[Cell]) -> tuple[Task, ...]:
-    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed beside its baseline."""
-    return tuple(
-        Task(kind, cell.label, cell.case, cell.reference)
-        for cell in cells
-        for kind in ("cell", "cost")
-        if kind == "cell" or cell.timed
-    )
+@dataclass(frozen=True)
+class _Run:
+    """One run, at work."""
 
+    plan: Plan
+    folder: Folder
+    origin: Provenance
+    worker: Executor
+    occupied: Occupied
+    observers: Sequence[Observer]
 
-def _row(cell: Cell) -> Row:
-    pair = cost_id(cell.case, cell.reference)
-    return Row(cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, pair)
-
-
-def _path(folder: Folder, task: Task) -> Path:
-    return folder.cell(task.id) if task.kind == "cell" else folder.cost(task.id)
-
-
-def _missing(tasks: Sequence[Task], folder: Folder, source: str) -> tuple[list[Task], list[str]]:
-    """Those tasks without a usable record, and notes on records that are there but cannot be used."""
-    missing, notes, stale = [], [], 0
-    for task in tasks:
-        path = _path(folder, task)
-        if path.exists():
+    def go(self) -> None:
+        """Measure what is missing; stop early, with all that is finished kept, where a signal says so."""
+        tally = Tally(list(self.plan.present.values()), self.plan.missing)
+        records = dict(self.plan.present)
+        for observer in self.observers:
+            observer.planned(self.plan, tally.standing)
+        with interrupts(self._stopping) as asked:
             try:
-                record = read_record(path, CellRecord if task.kind == "cell" else CostRecord)
-            except OtherVersionError:
-                stale += 1
-            except InputError as error:
-                notes.append(f"{error}; measured again")
-            else:
-                if record.provenance.source == source and record.status != "crashed":
-                    continue
-                stale += record.provenance.source != source
-        missing.append(task)
-    if stale:
-        notes.append(f"{stale} records are stale (made by another version of the source) and measured again")
-    return missing, notes
+                for task in self.plan.missing:
+                    if asked.stopping:
+                        break
+                    self._started(task, tally.standing)
+                    records[task.id] = record = self._execute(task, records)
+                    tally.ended(task, record)
+                    for observer in self.observers:
+                        observer.ended(task, record, tally.standing)
+            except KeyboardInterrupt:
+                raise _interrupted(asked, tally.standing) from None
+        if tally.standing.left:
+            raise _interrupted(asked, tally.standing)
+
+    def _started(self, task: Task, standing: Standing) -> None:
+        self.occupied.note(task.action, standing)
+        for observer in self.observers:
+            observer.started(task, standing)
+
+    def _execute(self, task: Task, records: Mapping[str, Record]) -> Record:
+        ended, attempts = _skipped(task, records) or self.worker.execute(task)
+        common: dict[str, Any] = {
+            "case": task.case,
+            "status": ended.status,
+            "reason": ended.reason,
+            "provenance": self.origin,
+            "started": ended.started,
+            "seconds": ended.seconds,
+            "attempts": self.plan.attempts.get(task.id, 0) + attempts,
+        }
+        if task.kind == "cell":
+            parts = {name: ended.measured.get(name) for name in ("gradients", "forward", "training")}
+            record: Record = CellRecord(**parts, **common)
+        else:
+            record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
+        write_record(task.record(self.folder), record)
+        return record
+
+    def _stopping(self) -> None:
+        for observer in self.observers:
+            observer.stopping()
+
+
+def _skipped(task: Task, records: Mapping[str, Record]) -> tuple[Ended, int] | None:
+    """A cost whose case or reference could not be measured is not tried: it would fail, or hang, as well."""
+    if task.kind == "cost":
+        for who, case in (("it", task.case), ("its baseline", task.reference)):
+            record = records.get(case.cell_id)
+            if record and record.status not in RESULTS:
+                reason = f"{who} could not be measured ({record.status})"
+                return Ended("skipped", reason, {}, record.started, 0.0), 0
+    return None
+
+
+def _interrupted(asked: Interrupts, standing: Standing) -> Interrupted:
+    return Interrupted(f"stopped with {standing}; the same command goes on from here", asked.signal)
+
+
+def _row(place: int, cell: Cell) -> Row:
+    pair = cost_id(cell.case, cell.reference) if cell.timed else None
+    return Row(place, cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, pair)

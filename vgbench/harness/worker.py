@@ -1,68 +1,127 @@
-"""One task: measure a cell or the cost of a pair, and say in a record how it ended."""
+"""What the worker process does: it measures a task, and says how it ended."""
 
+import threading
 import time
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from multiprocessing import parent_process
+from os import _exit
+from typing import Any
+
+import jax
+from pydantic import ValidationError
 
 from vgbench.case import Case
-from vgbench.errors import InputError
-from vgbench.measure.cost import cost_id, measure_cost
+from vgbench.data import load_dataset
+from vgbench.errors import InputError, explain
+from vgbench.harness.provenance import find_device, provenance
+from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward
 from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.training import TrainingCurves, measure_training
-from vgbench.records import CellRecord, CostRecord, Provenance, Status
+from vgbench.records import Kind, Provenance, Status
+
+_COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
+_EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory")
 
 
 @dataclass(frozen=True)
-class Task:
-    """Something to measure.
+class Ended:
+    """How a task ended; the fields are those of its record.
 
     Attributes:
-        kind: a cell (gradients and training), or the cost of the pair of case and reference.
-        label: in words, for people.
-        case: what is measured.
-        reference: the baseline that the cost is divided by.
+        status: anything but `ok` has a `reason`.
+        reason: in words; empty if ok.
+        measured: what was measured before it ended.
+        started: when, ISO 8601, UTC.
+        seconds: how long it took.
     """
 
-    kind: Literal["cell", "cost"]
-    label: str
-    case: Case
-    reference: Case
-
-    @property
-    def id(self) -> str:
-        """The cell id, or the pair's."""
-        return self.case.cell_id if self.kind == "cell" else cost_id(self.case, self.reference)
+    status: Status
+    reason: str
+    measured: dict[str, Any]
+    started: str
+    seconds: float
 
 
-def execute(task: Task, provenance: Provenance) -> CellRecord | CostRecord:
-    """Measure `task`; whatever goes wrong in it is an outcome of the record, except bad input.
+def begin(memory_limit: int | None) -> None:
+    """Set up a fresh worker process: limit its memory (bytes), and end it when the runner has ended."""
+    if memory_limit is not None:
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+    # With jax's own frames, an error tells whether it came from the compiler.
+    jax.config.update("jax_traceback_filtering", "off")
+    runner = parent_process()
+
+    def follow() -> None:
+        if runner is not None:
+            runner.join()
+            _exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
+    """Find the device, check what can only be checked where cases are measured, and say who measures them.
+
+    Args:
+        device: as in `find_device`.
+        cases: as JSON, since a member that this process does not know must be an error with a name.
+
+    Returns:
+        The provenance of all that this process measures on that device.
 
     Raises:
-        InputError: the case cannot be measured as it is described.
+        InputError: no such device, an unknown member, or data that cannot serve a case.
     """
-    started, begin = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    measured: dict[str, Any] = (
-        {"gradients": None, "forward": None, "training": None} if task.kind == "cell" else {"cost": None}
-    )
+    chosen = find_device(device)
     try:
-        if task.kind == "cell":
-            measured["gradients"] = measure_gradients(task.case)
-            measured["forward"] = measure_forward(task.case) if task.case.batch_size > 1 else None
-            measured["training"] = measure_training(task.case) if task.case.steps else None
-            status, reason = _outcome(measured["gradients"], measured["training"])
-        else:
-            measured["cost"] = measure_cost(task.case, task.reference)
-            status, reason = "ok", ""
-    except InputError:
-        raise
-    except Exception as error:  # a failing cell must not take the others with it
-        status, reason = "crashed", f"{type(error).__name__}: {error}".partition("\n")[0]
-    common = {"provenance": provenance, "started": started, "seconds": time.perf_counter() - begin}
-    if task.kind == "cell":
-        return CellRecord(case=task.case, status=status, reason=reason, **measured, **common)
-    return CostRecord(case=task.case, reference=task.reference, status=status, reason=reason, **measured, **common)
+        valid = [Case.model_validate(case) for case in cases]
+    except ValidationError as error:
+        raise InputError(
+            f"{explain(error, 'the worker process')}\n(it knows the members of vgbench, of plug-ins and of the script"
+            " that called it, not those of an interactive session)"
+        ) from None
+    for case in {(str(case.data), case.batch_size): case for case in valid}.values():
+        load_dataset(case)
+    return provenance(chosen)
+
+
+def execute(kind: Kind, device: str | None, case: Case, reference: Case) -> Ended:
+    """Measure a cell or a cost; whatever goes wrong in it is an outcome."""
+    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    measured: dict[str, Any] = {}
+    try:
+        with jax.default_device(find_device(device)):
+            if kind == "cell":
+                measured["gradients"] = measure_gradients(case)
+                measured["forward"] = measure_forward(case) if case.batch_size > 1 else None
+                measured["training"] = measure_training(case) if case.steps else None
+                status, reason = _outcome(measured["gradients"], measured["training"])
+            else:
+                measured["cost"] = measure_cost(case, reference)
+                status, reason = "ok", ""
+    except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
+        status, reason = classify(error)
+    return Ended(status, reason, measured, started, time.perf_counter() - start)
+
+
+def classify(error: BaseException) -> tuple[Status, str]:
+    """The status that an exception while measuring means, and the reason in one line."""
+    text = f"{error}".strip().partition("\n")[0]
+    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, InputError):
+        return "skipped", text
+    exhausted = isinstance(error, jax.errors.JaxRuntimeError) and any(words in text for words in _EXHAUSTED)
+    if isinstance(error, MemoryError) or exhausted:
+        return "out_of_memory", reason
+    modules = (frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__))
+    if any(module in _COMPILER for module in modules):
+        return "compile_error", reason
+    return "crashed", reason
 
 
 def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tuple[Status, str]:
@@ -72,7 +131,7 @@ def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tup
     if gradients.status == "nonfinite":
         return (
             gradients.status,
-            f"activations overflow from layer {limit}" if limit else "the gradient overflows",
+            f"activations are not finite from layer {limit}" if limit else "the gradient is not finite",
         )
     if training is not None and training.status == "diverged":
         return "diverged", "the loss became non-finite at every rate, for every seed"

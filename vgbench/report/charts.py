@@ -8,6 +8,8 @@ from vgbench.report.frames import Run
 
 PALETTE = ["#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]
 """Okabe & Ito (2008): told apart by colour-blind readers; dashes tell lines apart in grey."""
+POINTS = 250
+"""Layers that a line is drawn through at most, evenly spaced, the first and the last among them."""
 DASHES = [[1, 0], [8, 3], [3, 3], [8, 3, 2, 3], [2, 2], [12, 4], [5, 2, 1, 2, 1, 2], [1, 4]]
 
 
@@ -19,7 +21,7 @@ def gradient_norms(runs: list[Run]) -> alt.Chart | alt.ConcatChart:
     dashes = {"domain": names, "range": [DASHES[i % len(DASHES)] for i in range(len(names))]}
     panels = [
         alt.Chart(rows, title=f"depth {depth}")
-        .mark_line(strokeWidth=2)
+        .mark_line(strokeWidth=2, point=depth == 1)
         .encode(
             x=alt.X("layer:Q", title="layer (1 = nearest the input)", scale=alt.Scale(nice=False)),
             y=alt.Y("log10_norm:Q", title="log10 of the norm of dL/dh", scale=alt.Scale(zero=False)),
@@ -35,17 +37,12 @@ def gradient_norms(runs: list[Run]) -> alt.Chart | alt.ConcatChart:
 
 
 def _profiles(run: Run) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame(
-            {
-                "mitigation": entry.row.mitigation,
-                "depth": entry.cell.case.depth,
-                "layer": np.arange(1, entry.cell.case.depth + 1),
-                "log10_norm": entry.cell.gradients.log10_activation_norm.mean(axis=0),
-            }
-        )
-        for entry in run.entries
-        if entry.cell and entry.cell.gradients
-    ]
+    frames = []
+    for entry in run.entries:
+        if entry.cell and entry.cell.gradients:
+            norms = entry.cell.gradients.log10_activation_norm.mean(axis=0)
+            layers = np.unique(np.linspace(0, len(norms) - 1, POINTS).round().astype(int))
+            line = {"layer": layers + 1, "log10_norm": norms[layers]}
+            frames.append(pd.DataFrame({"mitigation": entry.row.mitigation, "depth": len(norms), **line}))
     data = pd.concat([pd.DataFrame(columns=["mitigation", "depth", "layer", "log10_norm"]), *frames])
     return data.loc[np.isfinite(data["log10_norm"].astype(float))]

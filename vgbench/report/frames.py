@@ -1,6 +1,6 @@
 """Records as a pandas frame: one row a cell and device, numbers only rounded by whoever prints them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vgbench.records import CellRecord, CostRecord, Manifest, Row
+from vgbench.records import CellRecord, CostRecord, Kind, Manifest, Provenance, Row
 from vgbench.report.best import Outcome, among_best
 from vgbench.statistics import Interval, t_interval
 from vgbench.store import device_folders, read_record
@@ -22,6 +22,8 @@ COLUMNS = {
     "cell_id": "hash of the case",
     "status": "how the cell ended; `missing` before it is measured",
     "reason": "the status in words",
+    "origin": "numbers of those lines under the table that say what produced the row's records",
+    "mixed": "whether a record comes from another source, other versions or other flags than the run's last start",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer",
     "decay_low": "lower end of its 95 % t-interval over seeds",
     "decay_high": "upper end",
@@ -44,6 +46,8 @@ COLUMNS = {
     "accuracy_gain": "its difference to the baseline, paired by seed",
     "accuracy_gain_low": "lower end of its 95 % t-interval",
     "accuracy_gain_high": "upper end",
+    "cost_status": "how its timing ended; `missing` before it is timed, empty where it is not to be",
+    "cost_reason": "that status in words",
     "form": "blocks of both timed networks, unrolled or scanned",
     "step_ratio": "step time over the baseline's, median over interleaved rounds",
     "step_ratio_low": "lower end of its 95 % bootstrap interval",
@@ -66,6 +70,11 @@ class Entry:
     reference: CellRecord | None
     cost: CostRecord | None
 
+    @property
+    def origins(self) -> list[Provenance]:
+        """What produced its own records."""
+        return [record.provenance for record in (self.cell, self.cost) if record]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -73,6 +82,16 @@ class Run:
 
     manifest: Manifest
     entries: tuple[Entry, ...]
+
+
+def origins(runs: Sequence[Run]) -> list[str]:
+    """What produced the records, in words and in the order of the rows; a manifest's where it has none."""
+    found = dict.fromkeys(
+        str(origin)
+        for run in runs
+        for origin in [each for entry in run.entries for each in entry.origins] or [run.manifest.provenance]
+    )
+    return list(found)
 
 
 def read_runs(root: Path) -> list[Run]:
@@ -93,8 +112,8 @@ def _read_run(folder: Any) -> Run:
                 cells[cell_id] = read_record(folder.cell(cell_id), CellRecord)
     entries = []
     for row in manifest.rows:
-        path = folder.cost(row.cost_id)
-        cost = read_record(path, CostRecord) if path.exists() else None
+        path = folder.cost(row.cost_id) if row.cost_id else None
+        cost = read_record(path, CostRecord) if path and path.exists() else None
         entries.append(Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), cost))
     return Run(manifest, tuple(entries))
 
@@ -110,8 +129,11 @@ def load(directory: str | Path) -> pd.DataFrame:
 
 def frame(runs: list[Run]) -> pd.DataFrame:
     """One row for each entry of `runs`."""
+    known = origins(runs)
     rows = [
-        dict(_values(run, entry, best)) for run in runs for entry, best in zip(run.entries, _best(run), strict=True)
+        dict(_values(run, entry, best, known))
+        for run in runs
+        for entry, best in zip(run.entries, _best(run), strict=True)
     ]
     axes = [name for name in dict.fromkeys(k for row in rows for k in row) if name not in COLUMNS]
     return pd.DataFrame(rows, columns=[*axes, *COLUMNS])
@@ -128,7 +150,7 @@ def _outcome(entry: Entry) -> Outcome | None:
     return Outcome(repr(entry.row.axes), entry.cell.case.seeds, accuracy)
 
 
-def _values(run: Run, entry: Entry, best: bool | None) -> Iterator[tuple[str, Any]]:
+def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iterator[tuple[str, Any]]:
     yield "suite", run.manifest.suite
     yield "device", str(run.manifest.provenance.device)
     yield "mitigation", entry.row.mitigation
@@ -136,10 +158,15 @@ def _values(run: Run, entry: Entry, best: bool | None) -> Iterator[tuple[str, An
     yield "cell_id", entry.row.cell_id
     yield "status", entry.cell.status if entry.cell else "missing"
     yield "reason", entry.cell.reason if entry.cell else ""
+    yield "origin", ", ".join(sorted({str(known.index(str(origin)) + 1) for origin in entry.origins}))
+    yield "mixed", _mixed(run, entry)
     if entry.cell:
         yield from _cell_values(entry.cell, entry.reference)
     if best is not None:
         yield "among_best", best
+    if entry.row.cost_id:
+        yield "cost_status", entry.cost.status if entry.cost else "missing"
+        yield "cost_reason", entry.cost.reason if entry.cost else ""
     if entry.cost and entry.cost.cost:
         cost = entry.cost.cost
         yield "form", cost.form
@@ -149,6 +176,12 @@ def _values(run: Run, entry: Entry, best: bool | None) -> Iterator[tuple[str, An
         yield "parameters", cost.parameters
         yield "step_flops", cost.step_flops
         yield "temporary_bytes", cost.compilation.temporary_bytes
+
+
+def _mixed(run: Run, entry: Entry) -> bool:
+    now = run.manifest.provenance
+    records: list[tuple[Kind, CellRecord | CostRecord | None]] = [("cell", entry.cell), ("cost", entry.cost)]
+    return any(record and now.differences(record.provenance, kind) for kind, record in records)
 
 
 def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
+from vgbench.records import RESULTS
 from vgbench.report.frames import COLUMNS
 
 NOTHING = "-"
@@ -45,7 +46,7 @@ def _accuracy(row: _Row) -> str:
 
 def _ratio(row: _Row) -> str:
     if pd.isna(row["step_ratio"]):
-        return NOTHING
+        return f"{NOTHING} ({row['cost_status']})" if isinstance(row["cost_status"], str) else NOTHING
     return f"{row['step_ratio']:.2f} [{row['step_ratio_low']:.2f}, {row['step_ratio_high']:.2f}]"
 
 
@@ -62,13 +63,17 @@ def _decay(row: _Row) -> str:
     return f"{text} (branches closed)" if row["branches_closed"] is True else text
 
 
+def _mitigation(row: _Row) -> str:
+    return f"{row['mitigation']} (mixed)" if row["mixed"] else row["mitigation"]
+
+
 def _form(row: _Row) -> str:
     return row["form"] if isinstance(row["form"], str) else NOTHING
 
 
 DISPLAY: dict[str, _Formatter] = {
     "depth": _number("depth", ".0f"),
-    "mitigation": lambda row: row["mitigation"],
+    "mitigation": _mitigation,
     "decay": _decay,
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
@@ -107,8 +112,24 @@ LEGEND = {
     " 95 % bootstrap interval",
     "compile s": "to trace, lower and compile that step",
     "MFLOP": "floating-point operations of the matrix products in one step, in millions",
+    "origin": "where there are several, the numbers of the lines below that say what produced the row",
+    "mixed": "measured with another source of vgbench, other versions or other flags than the run's last start, and"
+    " kept or merged all the same",
     "±": "half a 95 % t-interval over seeds",
 }
+
+
+def failures(frame: pd.DataFrame) -> list[str]:
+    """A line for each row whose measurement or timing is not ok, with the reason."""
+    lines = []
+    for row in frame.to_dict("records"):
+        depth = "" if pd.isna(row["depth"]) else f", depth {row['depth']:.0f}"
+        who = f"{row['mitigation']}{depth}"
+        if row["status"] != "ok":
+            lines.append(f"{who}: {row['status']}: {row['reason']}".removesuffix(": "))
+        if isinstance(row["cost_status"], str) and row["cost_status"] != "ok" and row["status"] in RESULTS:
+            lines.append(f"timing {who}: {row['cost_status']}: {row['cost_reason']}".removesuffix(": "))
+    return lines
 
 
 def display(frame: pd.DataFrame) -> pd.DataFrame:
@@ -118,6 +139,9 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
     axes = {name: [str(row[name]) for row in rows] for name in names}
     columns = {name: values for name, values in axes.items() if len(set(values)) > 1}
     columns |= {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
+    origins = [str(row["origin"]) for row in rows]
+    if len(set(origins)) > 1:
+        columns["origin"] = origins
     return pd.DataFrame(columns, dtype=object)  # as text in pyarrow it would forget what is bold
 
 

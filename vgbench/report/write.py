@@ -7,9 +7,9 @@ import pandas as pd
 
 from vgbench.errors import InputError
 from vgbench.report.charts import gradient_norms
-from vgbench.report.frames import Run, frame, read_runs
+from vgbench.report.frames import Run, frame, origins, read_runs
 from vgbench.report.headlines import headlines
-from vgbench.report.tables import LEGEND, display, escape, markdown
+from vgbench.report.tables import LEGEND, display, escape, failures, markdown
 from vgbench.store import write_bytes
 
 
@@ -21,15 +21,22 @@ class Report:
         title: of the suite.
         sentences: the findings.
         table: as text.
-        footer: one line a device: device, versions, commit.
+        failures: one line for each measurement that is not ok, with the reason.
+        footer: what produced the records: device, versions, commit; numbered where there is more than one.
         files: the paths written.
     """
 
     title: str
     sentences: list[str]
     table: pd.DataFrame
+    failures: list[str]
     footer: list[str]
     files: list[Path]
+
+    @property
+    def all_ok(self) -> bool:
+        """Whether every measurement is there and ok."""
+        return not self.failures
 
 
 def write_report(directory: str | Path) -> Report:
@@ -44,9 +51,9 @@ def write_report(directory: str | Path) -> Report:
     runs = read_runs(root)
     data = frame(runs)
     table, sentences = display(data), headlines(data)
-    footer = [_footer(run) for run in runs]
+    not_ok, footer = failures(data), _footer(runs)
     title = runs[0].manifest.title
-    text = _page(title, runs[0].manifest.question, sentences, markdown(table), footer)
+    text = _page(title, runs[0].manifest.question, sentences, markdown(table), not_ok, footer)
     files = {"table.md": text.encode(), "table.csv": _csv(data).encode()}
     if any(entry.cell and entry.cell.gradients for run in runs for entry in run.entries):
         files["gradients.png"] = _png(runs)
@@ -55,18 +62,21 @@ def write_report(directory: str | Path) -> Report:
             write_bytes(root / name, content)
     except OSError as error:
         raise InputError(f"{error.filename or root}: cannot write the report: {error.strerror}") from None
-    return Report(title, sentences, table, footer, [root / name for name in files])
+    return Report(title, sentences, table, not_ok, footer, [root / name for name in files])
 
 
-def _page(title: str, question: str, sentences: list[str], table: str, footer: list[str]) -> str:
+def _page(title: str, question: str, sentences: list[str], table: str, failures: list[str], footer: list[str]) -> str:
     findings = "\n".join(f"- {escape(sentence)}" for sentence in sentences)
+    not_ok = "".join(f"- {escape(line)}\n" for line in failures)
+    not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
     provenance = "\n\n".join(footer)
     legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
-    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{table}\n\n{legend}\n\n{provenance}\n"
+    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{table}\n\n{not_ok}{legend}\n\n{provenance}\n"
 
 
-def _footer(run: Run) -> str:
-    return f"{run.manifest.provenance}"
+def _footer(runs: list[Run]) -> list[str]:
+    known = origins(runs)
+    return [f"({i}) {origin}" for i, origin in enumerate(known, start=1)] if len(known) > 1 else known
 
 
 def _csv(data: pd.DataFrame) -> str:
@@ -75,6 +85,9 @@ def _csv(data: pd.DataFrame) -> str:
 
 
 def _png(runs: list[Run]) -> bytes:
+    import altair
     import vl_convert
 
-    return vl_convert.vegalite_to_png(gradient_norms(runs).to_json(), scale=2)
+    with altair.data_transformers.enable("default", max_rows=None):  # the picture is ours, not a page's
+        definition = gradient_norms(runs).to_json()
+    return vl_convert.vegalite_to_png(definition, scale=2)

@@ -1,0 +1,47 @@
+"""`--log-file`: everything that a run does, a line each with its time, in a file that only grows."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from vgbench.errors import InputError
+from vgbench.harness.standing import Standing
+from vgbench.harness.tasks import Plan, Record, Task
+
+
+class Log:
+    """An observer that writes to a file.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file: TextIO = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"--log-file {path}: cannot be written: {error.strerror}") from None
+
+    def planned(self, plan: Plan, standing: Standing) -> None:
+        """Log what is to be done."""
+        for note in plan.notes:
+            self._say(note)
+        self._say(f"begin: {standing}")
+
+    def started(self, task: Task, standing: Standing) -> None:
+        """Log what begins."""
+        self._say(task.action)
+
+    def ended(self, task: Task, record: Record, standing: Standing) -> None:
+        """Log how it ended."""
+        reason = f": {record.reason}" if record.reason else ""
+        self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({standing})")
+
+    def stopping(self) -> None:
+        """Log that the run was asked to stop."""
+        self._say("asked to stop")
+
+    def _say(self, text: str) -> None:
+        line = " ".join(text.splitlines())
+        self._file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+        self._file.flush()

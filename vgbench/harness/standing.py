@@ -1,0 +1,72 @@
+"""How a run stands: what is done, has failed and is left, and for how long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vgbench.harness.estimate import Estimate
+from vgbench.harness.tasks import Record, Task
+from vgbench.records import RESULTS
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands at one moment.
+
+    Attributes:
+        done: measurements with a result.
+        failed: measurements that failed.
+        left: measurements to be made.
+        seconds_left: how long those will take; None before the first of this run has ended.
+    """
+
+    done: int
+    failed: int
+    left: int
+    seconds_left: float | None
+
+    @property
+    def total(self) -> int:
+        """All measurements of the run."""
+        return self.done + self.failed + self.left
+
+    def __str__(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        time = "" if self.seconds_left is None or not self.left else f", {in_words(self.seconds_left)} left"
+        return f"{self.done} of {self.total} done{failed}{time}"
+
+
+class Tally:
+    """Counts along as a run goes on.
+
+    Args:
+        present: the records that were there already.
+        missing: the tasks that are to be done.
+    """
+
+    def __init__(self, present: Sequence[Record], missing: Sequence[Task]) -> None:
+        self._failed = sum(record.status not in RESULTS for record in present)
+        self._done = len(present) - self._failed
+        self._left = len(missing)
+        self._estimate = Estimate(missing)
+
+    def ended(self, task: Task, record: Record) -> None:
+        """Count a task that has ended."""
+        self._estimate.ended(task, record.seconds)
+        self._left -= 1
+        if record.status in RESULTS:
+            self._done += 1
+        else:
+            self._failed += 1
+
+    @property
+    def standing(self) -> Standing:
+        """How the run stands now."""
+        return Standing(self._done, self._failed, self._left, self._estimate.seconds_left())
+
+
+def in_words(seconds: float) -> str:
+    """A span of time as people say it: `45 s`, `12 min` or `3 h 20 min`."""
+    if seconds < 59.5:
+        return f"about {seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,122 @@
+"""The supervised worker: one warm process that measures, replaced whenever it dies or hangs."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterable
+from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures.process import BrokenProcessPool
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from vgbench.case import Case
+from vgbench.errors import InputError
+from vgbench.harness import worker
+from vgbench.harness.tasks import Task
+from vgbench.harness.worker import Ended
+from vgbench.records import Provenance, Status
+
+ATTEMPTS = 2
+"""How often a task is begun before the death of its worker counts as its outcome: a worker can also die from outside,
+or of what earlier tasks left in it."""
+
+
+class Supervisor:
+    """Has tasks measured, one at a time, by a process of its own; this process needs no device.
+
+    Args:
+        device: as in `find_device`; the worker's default device if None.
+        timeout: seconds that a task may take.
+        memory_limit: bytes of memory that the worker may take (Linux); no limit if None.
+    """
+
+    def __init__(self, device: str | None, *, timeout: float, memory_limit: int | None) -> None:
+        self._device = device
+        self._timeout = timeout
+        self._memory_limit = memory_limit
+        self._start()
+
+    def _start(self) -> None:
+        # A pool for each life of the worker: one that dies at a bad moment may leave the pool's locks taken.
+        context: Any = multiprocessing.get_context("spawn")
+        limit = [self._memory_limit]
+        self._pool = ProcessPool(max_workers=1, initializer=worker.begin, initargs=limit, context=context)
+        try:
+            self._pid = self._pool.schedule(os.getpid).result()
+        except (ProcessExpired, BrokenProcessPool):
+            raise InputError(
+                "the worker process ended before it could measure anything (above it may have said why; a script calls"
+                " vgbench.run under `if __name__ == '__main__':`, since the worker imports it)"
+            ) from None
+
+    def prepare(self, cases: Iterable[Case]) -> Provenance:
+        """Have the worker check the device and the cases, and say what it measures with.
+
+        Raises:
+            InputError: the worker cannot serve them.
+        """
+        described = [case.model_dump(mode="json") for case in cases]
+        try:
+            return self._pool.schedule(worker.prepare, args=[self._device, described]).result()
+        except (ProcessExpired, BrokenProcessPool) as error:
+            _, reason = _death(getattr(error, "exitcode", None), killed_for_memory=False)
+            raise InputError(f"{self._device or 'the default device'} cannot be used: {reason}") from None
+
+    def execute(self, task: Task) -> tuple[Ended, int]:
+        """Have a task measured; also returns how often it was begun.
+
+        Crashes, kills and hangs of the worker are outcomes. A hang is not tried again.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            started, begin, kills = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter(), _kills()
+            arguments = [task.kind, self._device, task.case, task.reference]
+            try:
+                future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
+                return future.result(), attempt
+            except OutOfTime:
+                outcome: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
+            except (ProcessExpired, BrokenProcessPool) as error:
+                outcome = _death(getattr(error, "exitcode", None), _kills() > kills)
+            self.close()
+            self._start()
+            if outcome[0] == "timeout" or attempt == ATTEMPTS:
+                return Ended(*outcome, measured={}, started=started, seconds=time.perf_counter() - begin), attempt
+        raise AssertionError
+
+    def close(self) -> None:
+        """End the worker at once, whatever it does."""
+        if any(child.pid == self._pid for child in multiprocessing.active_children()):
+            os.kill(self._pid, signal.SIGKILL)  # asked to end, it would first finish what it compiles
+        self._pool.stop()
+        self._pool.join()
+
+    def __enter__(self) -> "Supervisor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _death(exit_code: int | None, killed_for_memory: bool) -> tuple[Status, str]:
+    if killed_for_memory:
+        return "out_of_memory", "the system ran out of memory and killed the worker"
+    if exit_code is None:
+        return "crashed", "the worker died"
+    if exit_code >= 0:
+        return "crashed", f"the worker ended with exit code {exit_code}"
+    name = signal.Signals(-exit_code).name
+    hint = "; if nobody did, the system may have run out of memory" if name == "SIGKILL" else ""
+    return "crashed", f"the worker was ended by {name}{hint}"
+
+
+def _kills() -> int:
+    """How many processes the kernel has killed because memory ran out, since it booted; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
