@@ -41,11 +41,17 @@ OTHER = {
 }
 """For every field a valid value that is not its default."""
 
-MEMBERS = [(slot, member.name) for slot, registry in REGISTRIES.items() for member in registry]
+MEMBERS = [
+    (slot, member.name)
+    for slot, registry in REGISTRIES.items()
+    for member in registry
+    if not any(option.is_required() for option in member.choice.model_fields.values())  # people's own data
+]
 OPTIONS = [
     (slot, member.name, option)
     for slot, registry in REGISTRIES.items()
     for member in registry
+    if (slot, member.name) in MEMBERS
     for option in member.choice.model_fields
     if option != "name"
 ]

@@ -4,8 +4,9 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
+from vgbench.fingerprint import fingerprint
 from vgbench.registry import (
     ACTIVATIONS,
     DATA,
@@ -28,7 +29,20 @@ NormChoice = Annotated[_AnyChoice, BeforeValidator(NORMS.choose)]
 SkipChoice = Annotated[_AnyChoice, BeforeValidator(SKIPS.choose)]
 TransformChoice = Annotated[_AnyChoice, BeforeValidator(TRANSFORMS.choose)]
 OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
-DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose)]
+
+
+def _known_by_content(choice: Choice) -> Choice:
+    """Note what the files of a data source hold now, unless that is noted already."""
+    if getattr(choice, "digest", None) != "":
+        return choice
+    path: str = choice.options()["path"]
+    try:
+        return choice.model_copy(update={"digest": fingerprint(path)})
+    except OSError as error:
+        raise ValueError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+
+
+DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose), AfterValidator(_known_by_content)]
 
 _as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -113,8 +127,14 @@ class Case(Strict):
 
     @property
     def cell_id(self) -> str:
-        """Hash of the case alone: 16 hexadecimal digits, whatever the order of fields, the file or the device."""
-        return content_id(self.model_dump(mode="json"))
+        """Hash of the case alone: 16 hexadecimal digits, whatever the order of fields, the file or the device.
+
+        People's own data count by what they hold, not by where they lie.
+        """
+        content = self.model_dump(mode="json")
+        if content["data"].get("digest"):
+            del content["data"]["path"]
+        return content_id(content)
 
     @property
     def scanned(self) -> bool:

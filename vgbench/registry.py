@@ -129,14 +129,17 @@ class Registry:
         return members[name]
 
     def choose(self, value: Any) -> Choice:
-        """Read a choice from a name, a table with a `name`, or a choice.
+        """Read a choice from a name, `NAME:PATH` for a member with that option, a table with a `name`, or a choice.
 
         Raises:
             InputError: the name or an option is unknown, or a value is of a wrong type.
         """
         if isinstance(value, Choice):
             value = value.model_dump()
-        table = {"name": value} if isinstance(value, str) else value
+        table = value
+        if isinstance(value, str):
+            name, colon, path = value.partition(":")
+            table = {"name": name, "path": path} if colon else {"name": name}
         if not (isinstance(table, dict) and isinstance(table.get("name"), str)):
             raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {value!r}')
         member = self[table["name"]]

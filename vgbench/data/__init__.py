@@ -2,7 +2,10 @@
 
 from vgbench.data import digits as _digits
 from vgbench.data import gaussian as _gaussian
+from vgbench.data import huggingface as _huggingface
+from vgbench.data import idx as _idx
+from vgbench.data import npz as _npz
 from vgbench.data.dataset import Dataset, batch_indices, load_dataset
 
-del _digits, _gaussian
+del _digits, _gaussian, _huggingface, _idx, _npz
 __all__ = ["Dataset", "batch_indices", "load_dataset"]

@@ -1,5 +1,6 @@
 """A labelled data set in three fixed splits, and the order in which its batches are drawn."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,8 @@ from jaxtyping import Float, Int
 
 from vgbench.case import Case
 from vgbench.errors import InputError
-from vgbench.registry import DATA
+from vgbench.fingerprint import fingerprint
+from vgbench.registry import DATA, Choice
 
 
 class Split(NamedTuple):
@@ -35,14 +37,22 @@ def load_dataset(case: Case) -> Dataset:
     """Load the data of `case`.
 
     Raises:
-        InputError: a batch would be larger than the training split.
+        InputError: the data cannot be read or have changed, or a batch would be larger than the training split.
     """
-    dataset: Dataset = DATA.build(case.data)
+    dataset = _load(case.data)  # pyright: ignore[reportArgumentType]
     if case.batch_size > len(dataset.train.y):
         raise InputError(
             f"batch_size: {case.batch_size} is more than the {len(dataset.train.y)} training examples of {case.data}"
         )
     return dataset
+
+
+@lru_cache(maxsize=2)
+def _load(choice: Choice) -> Dataset:
+    noted = getattr(choice, "digest", "")
+    if noted and fingerprint(path := choice.options()["path"]) != noted:
+        raise InputError(f"{path}: is gone, or does not hold what it held when the case was made")
+    return DATA.build(choice)
 
 
 def batch_indices(examples: int, batch_size: int, steps: int, seed: int) -> Int[np.ndarray, "steps batch_size"]:

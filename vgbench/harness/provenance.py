@@ -21,6 +21,7 @@ from vgbench.registry import load_plugins
 _PACKAGE = Path(vgbench.__file__).parent
 _MEASURING_SOURCE = (
     "case.py",
+    "fingerprint.py",
     "mean_field.py",
     "registry.py",
     "probe.py",

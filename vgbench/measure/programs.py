@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,9 @@ from vgbench.measure.numerics import numerics
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, accuracy, make_step, start
 from vgbench.models import Network, build_network
+
+Splits: TypeAlias = tuple[Any, Any, Any]
+"""Training, validation and test split."""
 
 RECORD_EVERY = 25
 """Steps between two records; also the steps of one call to the device."""
@@ -40,8 +43,9 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
-        advance: by the number of steps of a chunk, (state, rates, batches) to (state, losses); consumes the state.
-        look: (state, initial parameters, rates, first batches) to a `Record`.
+        advance: by the number of steps of a chunk, (state, rates, batches, data) to (state, losses); consumes the
+            state.
+        look: (state, initial parameters, rates, first batches, data) to a `Record`.
     """
 
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
@@ -57,8 +61,8 @@ def programs_of(case: Case, runs: int) -> Programs:
 def _compiled(case: Case, runs: int) -> Programs:
     dataset = load_dataset(case)
     network = build_network(case, dataset.features, dataset.classes)
-    advance = jax.jit(jax.vmap(partial(_advance, network, case, dataset)), donate_argnums=0)
-    look = jax.jit(jax.vmap(partial(_look, network, case, dataset)))
+    advance = jax.jit(jax.vmap(partial(_advance, network, case), in_axes=(0, 0, 0, None)), donate_argnums=0)
+    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, 0, None)))
 
     state = start(network, case, network.init(jax.random.key(0)))
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
@@ -66,27 +70,33 @@ def _compiled(case: Case, runs: int) -> Programs:
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
-    def side_by_side(*one: Any) -> Any:
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
+    def arguments(*one: Any) -> Any:
+        stacked = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
+        return *stacked, splits_of(dataset)
 
     lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
-    jobs = {steps: (advance, side_by_side(state, rate, batches(steps))) for steps in lengths}
-    jobs[0] = look, side_by_side(state, initial, rate, batches())
+    jobs = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
+    jobs[0] = look, arguments(state, initial, rate, batches())
 
     def compiled(steps: int) -> Any:
-        function, arguments = jobs[steps]
+        function, given = jobs[steps]
         with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
-            return function.lower(*arguments).compile()
+            return function.lower(*given).compile()
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         executables = dict(zip(jobs, pool.map(compiled, jobs), strict=True))
     return Programs(look=executables.pop(0), advance=executables)
 
 
+def splits_of(dataset: Dataset) -> Splits:
+    """The data as arguments of the programs: as constants inside, they would be compiled with them."""
+    return jax.tree.map(jnp.asarray, dataset[:3])
+
+
 def _advance(
-    network: Network, case: Case, dataset: Dataset, state: TrainState, rate: Array, batches: Int[Array, "steps batch"]
+    network: Network, case: Case, state: TrainState, rate: Array, batches: Int[Array, "steps batch"], data: Splits
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    step, train = make_step(network, case), jax.tree.map(jnp.asarray, dataset.train)
+    step, train = make_step(network, case), data[0]
 
     def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
         return step(state, (train.x[batch], train.y[batch]), rate)
@@ -97,13 +107,13 @@ def _advance(
 def _look(
     network: Network,
     case: Case,
-    dataset: Dataset,
     state: TrainState,
     initial: Params,
     rate: Array,
     batch: Int[Array, "batch"],
+    data: Splits,
 ) -> Record:
-    train, validation, test = jax.tree.map(jnp.asarray, dataset[:3])
+    train, validation, test = data
     held_out = jnp.concatenate([validation.x, test.x])
     logits = network.apply(state.variables, held_out, train=False).logits
     border = len(validation.y)

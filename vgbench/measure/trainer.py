@@ -14,7 +14,7 @@ from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.programs import RECORD_EVERY, Programs, Record, programs_of
+from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
 from vgbench.models import Network, build_network
 
@@ -53,12 +53,12 @@ class Trainer:
         """
         case = self._case
         lanes = [self._start(lane) for lane in _deal(runs, len(case.seeds))]
-        programs = programs_of(case, runs=len(lanes[0].rates))
+        programs, data = programs_of(case, runs=len(lanes[0].rates)), splits_of(self._dataset)
 
         def alone(lane: _Lane) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return _train(lane, programs, recorded)
+                return _train(lane, programs, data, recorded)
 
         with ThreadPoolExecutor(usable_cores()) as pool:
             results = list(pool.map(alone, lanes))
@@ -87,15 +87,15 @@ class _Lane(NamedTuple):
     batches: list[Int[np.ndarray, "runs steps batch"]]
 
 
-def _train(lane: _Lane, programs: Programs, recorded: bool) -> Trained:
+def _train(lane: _Lane, programs: Programs, data: Splits, recorded: bool) -> Trained:
     def look(state: TrainState) -> Record:
-        return jax.tree.map(np.asarray, programs.look(state, lane.initial, lane.rates, lane.batches[0][:, 0]))
+        return jax.tree.map(np.asarray, programs.look(state, lane.initial, lane.rates, lane.batches[0][:, 0], data))
 
     state, losses, records = lane.state, [], []
     for batches in lane.batches:
         if recorded:
             records.append(look(state))
-        state, loss = programs.advance[batches.shape[1]](state, lane.rates, batches)
+        state, loss = programs.advance[batches.shape[1]](state, lane.rates, batches, data)
         losses.append(np.asarray(loss))
     records.append(look(state))
     return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *records))
