@@ -16,6 +16,10 @@ from vgbench.registry import REGISTRIES
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Compiled programs are shared between test processes, and with the next run of the tests.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.rootpath / ".pytest_cache" / "jax"))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     # The fast tier is bound by compilation: without LLVM's optimisations it takes two thirds of the time.
     if config.option.markexpr != "slow":
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"

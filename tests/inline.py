@@ -1,6 +1,6 @@
 """The supervised worker's work done in this very process, for tests of what surrounds it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from vgbench.case import Case
@@ -19,7 +19,9 @@ class Inline:
     def prepare(self, cases: Iterable[Case]) -> Provenance:
         return worker.prepare(self._device, [case.model_dump(mode="json") for case in cases])
 
-    def execute(self, task: Task) -> tuple[Ended, int]:
+    def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
+        if stop():
+            raise KeyboardInterrupt
         return worker.execute(task.kind, self._device, task.case, task.reference), 1
 
     def __enter__(self) -> "Inline":

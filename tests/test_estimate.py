@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from test_merge import ORIGIN
 
 from vgbench.case import Case
 from vgbench.harness.estimate import GROWTH, Estimate
 from vgbench.harness.standing import Standing, Tally, in_words
 from vgbench.harness.tasks import Task, tasks_of
+from vgbench.records import CostRecord
 from vgbench.suite import read_suite
 
 
@@ -125,19 +126,21 @@ def test_time_left_of_the_flagship_suite_is_within_30_percent_after_its_first_fi
 
 
 def test_standing_counts_results_and_failures_apart() -> None:
+    def record(status: Any, seconds: float = 1.0) -> CostRecord:
+        return CostRecord(Case(), Case(), status, "", None, ORIGIN, "", seconds, 1)
+
     tasks = [task("cost", width=width) for width in (1, 2)]
-    present = [SimpleNamespace(status=status) for status in ("ok", "diverged", "timeout")]
-    tally = Tally(present, tasks)  # pyright: ignore[reportArgumentType]
+    tally = Tally([record("ok"), record("diverged"), record("timeout")], tasks)
     assert tally.standing == Standing(done=2, failed=1, left=2, seconds_left=None)
-    tally.ended(tasks[0], SimpleNamespace(status="crashed", seconds=40.0))  # pyright: ignore[reportArgumentType]
+    tally.ended(tasks[0], record("crashed", 40.0))
     assert str(tally.standing) == "2 of 5 done, 2 failed, about 40 s left"
-    tally.ended(tasks[1], SimpleNamespace(status="ok", seconds=1.0))  # pyright: ignore[reportArgumentType]
+    tally.ended(tasks[1], record("ok"))
     assert str(tally.standing) == "3 of 5 done, 2 failed"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "about 0 s"), (59.4, "about 59 s"), (59.6, "about 1 min"), (3500, "about 58 min"), (3590, "about 1 h 00 min")],
-)
+TIMES = {0.0: "about 0 s", 59.4: "about 59 s", 59.6: "about 1 min", 3500.0: "about 58 min", 3590.0: "about 1 h 00 min"}
+
+
+@pytest.mark.parametrize(("seconds", "words"), TIMES.items())
 def test_time_is_told_as_people_say_it(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

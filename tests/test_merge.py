@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vgbench.case import Case
@@ -72,6 +72,7 @@ runs = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=12)
 @given(st.lists(runs, min_size=3, max_size=3))
 def test_merging_is_commutative_associative_and_idempotent(parts: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as place:

@@ -20,21 +20,29 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Whether the run has been asked to stop after what runs now."""
+    """What the run has been asked by signals.
+
+    A handler only notes it: an exception raised from one, in the middle of a lock, can leave that lock taken for good.
+
+    Attributes:
+        stopping: to stop after what runs now.
+        at_once: to stop now.
+        signal: the last one.
+    """
 
     def __init__(self, asked: Callable[[], None]) -> None:
-        self.stopping = False
+        self.stopping = self.at_once = False
         self.signal: int = signal.SIGINT
         self._asked = asked
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal: the first Ctrl-C asks, all others end at once."""
+        """Handle a signal: the first Ctrl-C asks to stop after what runs now, all others to stop at once."""
         self.signal = number
-        if number == signal.SIGINT and not self.stopping:
+        self.at_once = number != signal.SIGINT or self.stopping
+        if not self.stopping:
             self.stopping = True
-            self._asked()
-        else:
-            raise KeyboardInterrupt
+            if not self.at_once:
+                self._asked()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The runner: from a suite to records, measuring only what is missing, whatever happens."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import current_process
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from vgbench.case import Case
 from vgbench.errors import InputError
-from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
+from vgbench.harness.interrupt import Interrupted, interrupts
 from vgbench.harness.occupied import Occupied, occupy
 from vgbench.harness.standing import Standing, Tally
 from vgbench.harness.supervisor import Supervisor
@@ -48,8 +49,8 @@ class Executor(Protocol):
         """Check the device and the cases, and say what they are measured with."""
         ...
 
-    def execute(self, task: Task) -> tuple[Ended, int]:
-        """Have a task measured; also returns how often it was begun."""
+    def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
+        """Have a task measured, or raise KeyboardInterrupt once `stop` says so; also returns how often it was begun."""
         ...
 
 
@@ -128,28 +129,26 @@ class _Run:
         records = dict(self.plan.present)
         for observer in self.observers:
             observer.planned(self.plan, tally.standing)
-        with interrupts(self._stopping) as asked:
-            try:
-                for task in self.plan.missing:
-                    if asked.stopping:
-                        break
-                    self._started(task, tally.standing)
-                    records[task.id] = record = self._execute(task, records)
-                    tally.ended(task, record)
-                    for observer in self.observers:
-                        observer.ended(task, record, tally.standing)
-            except KeyboardInterrupt:
-                raise _interrupted(asked, tally.standing) from None
+        with interrupts(self._stopping) as asked, suppress(KeyboardInterrupt):
+            for task in self.plan.missing:
+                if asked.stopping:
+                    break
+                self._started(task, tally.standing)
+                records[task.id] = record = self._execute(task, records, lambda: asked.at_once)
+                tally.ended(task, record)
+                for observer in self.observers:
+                    observer.ended(task, record, tally.standing)
         if tally.standing.left:
-            raise _interrupted(asked, tally.standing)
+            said = f"stopped with {tally.standing}; the same command goes on from here"
+            raise Interrupted(said, asked.signal)
 
     def _started(self, task: Task, standing: Standing) -> None:
         self.occupied.note(task.action, standing)
         for observer in self.observers:
             observer.started(task, standing)
 
-    def _execute(self, task: Task, records: Mapping[str, Record]) -> Record:
-        ended, attempts = _skipped(task, records) or self.worker.execute(task)
+    def _execute(self, task: Task, records: Mapping[str, Record], stop: Callable[[], bool]) -> Record:
+        ended, attempts = _skipped(task, records) or self.worker.execute(task, stop)
         common: dict[str, Any] = {
             "case": task.case,
             "status": ended.status,
@@ -181,10 +180,6 @@ def _skipped(task: Task, records: Mapping[str, Record]) -> tuple[Ended, int] | N
                 reason = f"{who} could not be measured ({record.status})"
                 return Ended("skipped", reason, {}, record.started, 0.0), 0
     return None
-
-
-def _interrupted(asked: Interrupts, standing: Standing) -> Interrupted:
-    return Interrupted(f"stopped with {standing}; the same command goes on from here", asked.signal)
 
 
 def _row(place: int, cell: Cell) -> Row:

@@ -4,8 +4,9 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,16 +67,22 @@ class Supervisor:
             _, reason = _death(getattr(error, "exitcode", None), killed_for_memory=False)
             raise InputError(f"{self._device or 'the default device'} cannot be used: {reason}") from None
 
-    def execute(self, task: Task) -> tuple[Ended, int]:
+    def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
         """Have a task measured; also returns how often it was begun.
 
         Crashes, kills and hangs of the worker are outcomes. A hang is not tried again.
+
+        Raises:
+            KeyboardInterrupt: `stop` says so meanwhile.
         """
         for attempt in range(1, ATTEMPTS + 1):
             started, begin, kills = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter(), _kills()
             arguments = [task.kind, self._device, task.case, task.reference]
             try:
                 future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
+                while not wait([future], timeout=0.2).done:
+                    if stop():
+                        raise KeyboardInterrupt
                 return future.result(), attempt
             except OutOfTime:
                 outcome: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
