@@ -78,10 +78,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """A real run of the baseline and one mitigation, from the command line."""
+    """A run of the baseline and one mitigation, from the command line, that really measures."""
     place = tmp_path_factory.mktemp("cli")
     (place / "tiny.toml").write_text(TINY)
-    return place / "out", vgbench("run", place / "tiny.toml", "--only", "relu", "--out", place / "out")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "Supervisor", Inline)
+        return place / "out", vgbench("run", place / "tiny.toml", "--only", "relu", "--out", place / "out")
 
 
 @pytest.fixture
@@ -324,7 +326,13 @@ def test_strict_ends_with_one_where_a_cell_is_not_ok(options: list[str], code: i
     assert vgbench("run", "tiny.toml", *options).code == code
 
 
-def test_strict_ends_with_zero_where_all_cells_are_ok(finished: tuple[Path, Result]) -> None:
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements in this process."""
+    monkeypatch.setattr(runner, "Supervisor", Inline)
+
+
+def test_strict_ends_with_zero_where_all_cells_are_ok(finished: tuple[Path, Result], inline: None) -> None:
     out = finished[0]
     assert vgbench("run", out.parent / "tiny.toml", "--only", "relu", "--out", out, "--strict").code == 0
 
@@ -381,7 +389,7 @@ def test_run_from_the_command_line_is_loaded_as_documented(finished: tuple[Path,
     assert data[measured].notna().all(axis=None)
 
 
-def test_second_run_measures_nothing_and_prints_the_same(finished: tuple[Path, Result]) -> None:
+def test_second_run_measures_nothing_and_prints_the_same(finished: tuple[Path, Result], inline: None) -> None:
     out, result = finished
     again = vgbench("run", out.parent / "tiny.toml", "--only", "relu", "--out", out)
     assert again == (0, result.out, "4 of 4 measurements are there already\n")

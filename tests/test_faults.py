@@ -28,10 +28,6 @@ MITIGATIONS = {"too_big": "{ width = 60000 }"} | {
 }
 
 
-SHARED = pytest.mark.xdist_group("faults")
-"""For tests of one long run, which is not to be made twice."""
-
-
 def until(condition: Callable[[], object]) -> None:
     """Wait for something that must come."""
     deadline = time.monotonic() + 120
@@ -51,86 +47,64 @@ def _name(case: dict[str, Any]) -> str:
     return "too_big" if case["width"] > 4 else "baseline" if name == "relu" else name
 
 
-@pytest.fixture(scope="module")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run of a suite in which everything goes wrong but one cell."""
-    site = install(tmp_path_factory.mktemp("site"))
-    options = ["--timeout", "20", "--memory-limit", "3"]
-    return site, call(site, "run", suite(site, MITIGATIONS), "--out", site / "out", *options)
-
-
-@SHARED
-def test_run_of_faults_completes_and_says_so(faults: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    done = faults[1]
+def test_every_fault_costs_its_own_cell_alone(tmp_path: Path) -> None:
+    """One run in which everything goes wrong but one cell: it is long, so that all that it shows is checked here."""
+    site, out = install(tmp_path / "site"), tmp_path / "site" / "out"
+    done = call(site, "run", suite(site, MITIGATIONS), "--out", out, "--timeout", "20", "--memory-limit", "3")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+    check_outcomes(records(out, "cell"))
+    check_table((out / "table.md").read_text())
+    check_costs(records(out, "cost"))
+    check_that_json_is_strict(out)
+    check_that_failures_stay_until_they_are_asked_for(site, out)
 
 
-@SHARED
-def test_every_fault_is_an_outcome_of_its_own_cell(faults: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    found = records(faults[0] / "out", "cell")
-    assert found.keys() == EXPECTED.keys()
+def check_outcomes(cells: dict[str, dict[str, Any]]) -> None:
+    assert cells.keys() == EXPECTED.keys()
     for name, (status, reason) in EXPECTED.items():
-        assert found[name]["status"] == status, (name, found[name]["reason"])
-        assert reason in found[name]["reason"]
-        assert "\n" not in found[name]["reason"]
+        assert cells[name]["status"] == status, (name, cells[name]["reason"])
+        assert reason in cells[name]["reason"]
+        assert "\n" not in cells[name]["reason"]
+    attempts = {name: cell["attempts"] for name, cell in cells.items()}
+    assert attempts == {**dict.fromkeys(EXPECTED, 1), "aborts": 2}  # where the worker died
 
 
-@SHARED
-def test_every_fault_is_a_row_of_the_table_with_its_reason(
-    faults: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    page = (faults[0] / "out" / "table.md").read_text()
+def check_table(page: str) -> None:
     for name, (status, reason) in EXPECTED.items():
         if status != "ok":
             assert f"({status})" in next(line for line in page.splitlines() if line.startswith("|") and name in line)
-            assert any(
-                line.startswith(f"- {name}, depth 2: {status}: ") and reason in line for line in page.split("\n")
-            )
+            (line,) = [line for line in page.splitlines() if line.startswith(f"- {name}, depth 2: {status}: ")]
+            assert reason in line
 
 
-@SHARED
-def test_cost_of_what_could_not_be_measured_is_skipped(faults: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    costs = records(faults[0] / "out", "cost")
+def check_costs(costs: dict[str, dict[str, Any]]) -> None:
     told = {name: (cost["status"], cost["reason"]) for name, cost in costs.items()}
     assert told["baseline"] == told["nan"] == ("ok", "")
     assert told["hangs"] == ("skipped", "it could not be measured (timeout)")
     assert [status for status, _ in told.values()].count("skipped") == 5
 
 
-@SHARED
-def test_worker_that_dies_is_tried_twice_and_all_others_once(
-    faults: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    attempts = {name: cell["attempts"] for name, cell in records(faults[0] / "out", "cell").items()}
-    assert attempts == {**dict.fromkeys(EXPECTED, 1), "aborts": 2}
-
-
-@SHARED
-def test_nonfinite_numbers_are_kept_in_strict_json(faults: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def check_that_json_is_strict(out: Path) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
-    (folder,) = device_folders(faults[0] / "out")
+    (folder,) = device_folders(out)
     for path in folder.path.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=refuse)
 
 
-@SHARED
-def test_failures_stay_until_they_are_asked_for_and_strict_ends_with_one(
-    faults: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    site = faults[0]
-    again = call(site, "run", site / "faults.toml", "--out", site / "out", "--strict")
+def check_that_failures_stay_until_they_are_asked_for(site: Path, out: Path) -> None:
+    again = call(site, "run", site / "faults.toml", "--out", out, "--strict")
     assert again.returncode == 1
     assert again.stderr == (
         "14 of 14 measurements are there already\n10 of them failed (--retry-failed repeats those)\n"
     )
     path = suite(site, {"exits": '{ activation = "exits" }'})
-    retried = call(site, "run", path, "--out", site / "out", "--retry-failed")
+    retried = call(site, "run", path, "--out", out, "--retry-failed")
     assert "measuring exits (2 of 4 done" in retried.stderr
     assert "measuring baseline" not in retried.stderr
-    assert records(site / "out", "cell")["exits"]["attempts"] == 2
+    assert records(out, "cell")["exits"]["attempts"] == 2
 
 
 @pytest.fixture

@@ -117,8 +117,9 @@ def contents(out: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Log]:
-    """A real run on a machine with a telling name, and what its observer saw."""
+    """A run on a machine with a telling name that really measures, and what its observer saw."""
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "Supervisor", Inline)
         for name in ("gethostname", "getfqdn"):
             patched.setattr(socket, name, lambda: HOST)
         patched.setattr("platform.node", lambda: HOST)
