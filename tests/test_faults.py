@@ -118,8 +118,17 @@ def hanging(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, site
 
 
-def test_ctrl_c_twice_ends_at_once_and_says_how_to_go_on(hanging: tuple[subprocess.Popen[str], Path]) -> None:
+def test_second_run_is_refused_status_tells_and_ctrl_c_twice_ends_at_once(
+    hanging: tuple[subprocess.Popen[str], Path],
+) -> None:
     process, site = hanging
+    told = call(site, "status", "out").stdout
+    assert f"at work (process {process.pid}, since " in told
+    assert ": measuring hangs since " in told
+    second = call(site, "run", site / "faults.toml", "--out", site / "out")
+    assert second.returncode == 2
+    assert second.stderr.startswith(f"vgbench: {site / 'out'}: another run is at work here (process {process.pid}, ")
+
     (worker,) = workers_of(process.pid)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -134,6 +143,7 @@ def test_ctrl_c_twice_ends_at_once_and_says_how_to_go_on(hanging: tuple[subproce
     assert len(records(site / "out", "cell")) == 1
 
 
+@pytest.mark.slow
 def test_sigterm_ends_at_once(hanging: tuple[subprocess.Popen[str], Path]) -> None:
     process, _ = hanging
     process.send_signal(signal.SIGTERM)
@@ -151,20 +161,6 @@ def test_worker_ends_with_its_runner(hanging: tuple[subprocess.Popen[str], Path]
     assert "nobody is at work; the last run was stopped while measuring hangs" in call(site, "status", "out").stdout
 
 
-def test_second_run_in_one_folder_is_refused_and_status_tells_of_the_first(
-    hanging: tuple[subprocess.Popen[str], Path],
-) -> None:
-    process, site = hanging
-    told = call(site, "status", "out").stdout
-    assert f"at work (process {process.pid}, since " in told
-    assert ": measuring hangs since " in told
-    second = call(site, "run", site / "faults.toml", "--out", site / "out")
-    assert second.returncode == 2
-    assert second.stderr.startswith(f"vgbench: {site / 'out'}: another run is at work here (process {process.pid}, ")
-    kill(process.pid)
-    process.communicate()
-
-
 SCRIPT = """
 import vgbench as vg
 from jax._src.xla_bridge import backends_are_initialized
@@ -175,7 +171,7 @@ from jax._src.xla_bridge import backends_are_initialized
 """
 
 
-@pytest.mark.parametrize("guard", ["if __name__ == '__main__':", "if True:"])
+@pytest.mark.parametrize("guard", ["if __name__ == '__main__':", pytest.param("if True:", marks=pytest.mark.slow)])
 def test_runner_never_starts_a_device_and_a_script_without_a_guard_is_told(tmp_path: Path, guard: str) -> None:
     suite(tmp_path, {})
     (tmp_path / "script.py").write_text(SCRIPT.format(guard=guard))

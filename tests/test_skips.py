@@ -20,6 +20,8 @@ SMALL: dict[str, Any] = {"depth": 6, "width": 16, "batch_size": 32, "seeds": (0,
 FIXUP: dict[str, Any] = {"name": "mlp", "order": "pre_activation", "layers_per_block": 2}
 POST_NORM = {"name": "mlp", "order": "post_norm"}
 
+LAYOUTS = ["scanned", pytest.param("unrolled", marks=pytest.mark.slow)]
+
 
 def built(choice: Any, width: int = 4, depth: int = 17, layer: int = 2) -> Skip:
     return SKIPS.build(SKIPS.choose(choice), Site(width, depth, layer, nnx.Rngs(0)))
@@ -91,7 +93,7 @@ def test_stochastic_depth_drops_whole_branches_as_often_as_it_says() -> None:
     np.testing.assert_allclose(skip(H, BRANCH), H + 0.625 * BRANCH, rtol=1e-6)
 
 
-@pytest.mark.parametrize("layers", ["scanned", "unrolled"])
+@pytest.mark.parametrize("layers", LAYOUTS)
 def test_stochastic_depth_leaves_dropped_branches_without_gradient(layers: str) -> None:
     skip = {"name": "stochastic_depth", "survival": 0.1}
     case = vg.Case(**SMALL | {"depth": 24}, activation="tanh", skip=skip, layers=layers)
@@ -160,7 +162,7 @@ def test_combination_without_meaning_is_refused_with_the_reason(slots: dict[str,
         vg.Case(**slots)
 
 
-@pytest.mark.parametrize("layers", ["scanned", "unrolled"])
+@pytest.mark.parametrize("layers", LAYOUTS)
 @pytest.mark.parametrize("skip", ["none", "residual"])
 def test_lsuv_gives_every_layer_outputs_of_variance_one_on_its_batch(skip: str, layers: str) -> None:
     slots: dict[str, Any] = {"depth": 12, "activation": "relu", "init": "lsuv", "skip": skip, "layers": layers}
