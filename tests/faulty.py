@@ -32,9 +32,9 @@ def dies(z):
 
 
 @ACTIVATIONS.register(source="None 2026")
-def aborts(z):
-    """Ends its process at once."""
-    os._exit(7)
+def leaves(z):
+    """Ends its process at once, as if all were well."""
+    os._exit(0)
 
 
 @ACTIVATIONS.register(source="None 2026")

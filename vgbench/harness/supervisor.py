@@ -5,8 +5,8 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as OutOfTime
-from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,15 +75,14 @@ class Supervisor:
         Raises:
             KeyboardInterrupt: `stop` says so meanwhile.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             started, begin, kills = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter(), _kills()
             arguments = [task.kind, self._device, task.case, task.reference]
             try:
                 future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
-                while not wait([future], timeout=0.2).done:
-                    if stop():
-                        raise KeyboardInterrupt
-                return future.result(), attempt
+                return self._result(future, stop), attempt
             except OutOfTime:
                 outcome: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
             except (ProcessExpired, BrokenProcessPool) as error:
@@ -92,11 +91,22 @@ class Supervisor:
             self._start()
             if outcome[0] == "timeout" or attempt == ATTEMPTS:
                 return Ended(*outcome, measured={}, started=started, seconds=time.perf_counter() - begin), attempt
-        raise AssertionError
+
+    def _result(self, future: Future[Ended], stop: Callable[[], bool]) -> Ended:
+        while not wait([future], timeout=0.2).done:
+            if stop():
+                raise KeyboardInterrupt
+            if not self._lives and not wait([future], timeout=2).done:
+                raise ProcessExpired("exit code 0, which the pool takes for a good end", code=0)
+        return future.result()
+
+    @property
+    def _lives(self) -> bool:
+        return any(child.pid == self._pid for child in multiprocessing.active_children())
 
     def close(self) -> None:
         """End the worker at once, whatever it does."""
-        if any(child.pid == self._pid for child in multiprocessing.active_children()):
+        if self._lives:
             os.kill(self._pid, signal.SIGKILL)  # asked to end, it would first finish what it compiles
         self._pool.stop()
         self._pool.join()
