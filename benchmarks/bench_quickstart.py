@@ -25,7 +25,7 @@ from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import profile
 from vgbench.measure.step import TrainState, make_step, start
 from vgbench.models import Network, build_network
-from vgbench.models.stack import Variables
+from vgbench.models.network import Variables
 
 # Executables that an earlier run left on disk would be read back, and that would be timed as compiling.
 jax.config.update("jax_enable_compilation_cache", False)
@@ -69,8 +69,8 @@ def median_seconds(benchmark: BenchmarkFixture, otherwise: float) -> float:
 def drawn(case: vg.Case) -> tuple[Network, Variables, Any]:
     """The network in its timed form, its variables and its first batch; kept, since drawing takes a second."""
     dataset = load_dataset(case)
-    rows = batch_indices(len(dataset.train.y), case.batch_size, 1, case.seeds[0])[0]
-    network = build_network(case, dataset.features, dataset.classes, scanned=case.timed_form == "scanned")
+    rows = batch_indices(dataset.train.examples, case.batch_size, 1, case.seeds[0])[0]
+    network = build_network(case, dataset.problem, scanned=case.timed_form == "scanned")
     with numerics(case.dtype, case.matmul_precision):
         variables = network.init(jax.random.key(case.seeds[0]))
         return network, variables, jax.device_put((dataset.train.x[rows], dataset.train.y[rows]))
@@ -111,7 +111,7 @@ def test_gradient_profile(benchmark: BenchmarkFixture, case: vg.Case) -> None:
     dataset = load_dataset(case)
     # The executable inside measure_gradients, which also loads data, draws variables and compiles.
     with numerics(case.dtype, "highest"):
-        network = build_network(case, dataset.features, dataset.classes)
+        network = build_network(case, dataset.problem)
         inputs = (network.init(jax.random.key(case.seeds[0])), *first_batch(case, dataset, case.seeds[0]))
         compiled = jax.jit(partial(profile, network)).lower(*inputs).compile()
 

@@ -49,10 +49,10 @@ def log10_activation_norms(case: Case) -> np.ndarray:
     """log10 ||dL/dh_l|| of each seed by plain backpropagation in the case's dtype, [seeds, depth]."""
     dataset, rows = load_dataset(case), []
     with numerics(case.dtype, "highest"):
-        network = build_network(case, dataset.features, dataset.classes, scanned=False)
+        network = build_network(case, dataset.problem, scanned=False)
         for seed in case.seeds:
             params = jax.tree.map(jnp.asarray, plain(network.init(jax.random.key(seed)).params))
-            batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed)[0]
+            batch = batch_indices(dataset.train.examples, case.batch_size, 1, seed)[0]
             x, y = dataset.train.x[batch].astype(case.dtype), dataset.train.y[batch]
             offsets = [jnp.zeros((case.batch_size, case.width), case.dtype)] * case.depth
             gradients = jax.jit(jax.grad(lambda o, p=params, x=x, y=y: loss(case, p, x, y, o)))(offsets)

@@ -25,6 +25,7 @@ OTHER = {
     "init": "glorot_normal",
     "norm": "batch",
     "skip": "residual",
+    "cell": "lstm",
     "transform": "clip_by_global_norm",
     "optimizer": "sgd",
     "rates": (0.1,),
@@ -72,6 +73,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "init": st.sampled_from(["glorot_normal", "lecun_normal"]) | _tables("he_normal", gain=positive),
     "norm": st.just("none") | _tables("batch", momentum=fraction, epsilon=positive),
     "skip": st.sampled_from(["none", "residual"]),
+    "cell": st.just("none"),
     "transform": st.just("none") | _tables("clip_by_global_norm", max_norm=positive),
     "optimizer": _tables("sgd", momentum=fraction, nesterov=st.booleans()) | _tables("adam", b1=fraction),
     "rates": st.lists(positive, min_size=1, max_size=4),
@@ -249,13 +251,15 @@ def test_cell_id_is_equal_for_shorthand_table_and_spelled_out_defaults(slot: str
 
 @pytest.mark.parametrize("field", Case.model_fields)
 def test_cell_id_changes_with_every_field(field: str) -> None:
-    assert Case(**{field: OTHER[field]}).cell_id != Case().cell_id
+    beside = {"model": "recurrent"} if field == "cell" else {}
+    assert Case(**beside, **{field: OTHER[field]}).cell_id != Case(**beside).cell_id
 
 
 @pytest.mark.parametrize(("slot", "name", "option"), OPTIONS)
 def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) -> None:
     beside = {"learned": True} if option == "per_channel" else {}
-    default = Case(**{slot: {"name": name} | beside})
+    others = NEEDS.get((slot, name), {}) | ({"depth": 41} if option == "symbols" else {})
+    default = Case(**others, **{slot: {"name": name} | beside})
     value = getattr(getattr(default, slot), option)
     changed: Any = (
         "pre_activation"
@@ -266,7 +270,7 @@ def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) ->
         if isinstance(value, int)
         else value / 2 + 0.1
     )
-    assert Case(**{slot: {"name": name, option: changed} | beside}).cell_id != default.cell_id
+    assert Case(**others, **{slot: {"name": name, option: changed} | beside}).cell_id != default.cell_id
 
 
 @settings(deadline=None, max_examples=60)

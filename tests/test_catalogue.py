@@ -13,7 +13,7 @@ from vgbench.data import Dataset, load_dataset
 from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
-from vgbench.models.stack import Network, Taps, Variables
+from vgbench.models.network import Network, Taps, Variables
 from vgbench.probe import log10_norms, observe, zero_taps
 from vgbench.registry import REGISTRIES
 
@@ -47,7 +47,7 @@ each = pytest.mark.parametrize
 
 def drawn(case: vg.Case) -> tuple[Network, Dataset, Variables]:
     data = load_dataset(case)
-    network = build_network(case, data.features, data.classes)
+    network = build_network(case, data.problem)
     return network, data, draw(case, network, data, case.seeds[0])
 
 
@@ -58,7 +58,7 @@ def plain_profile(case: vg.Case) -> np.ndarray:
         x, y = first_batch(case, data, case.seeds[0])
 
         def loss(taps: jax.Array) -> jax.Array:
-            logits = network.apply(variables, x, train=True, probe=observe, taps=Taps(taps, None)).logits
+            logits = network.apply(variables, x, train=True, probe=observe, taps=Taps(taps, None)).answers
             return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
 
         taps = np.asarray(jax.jit(jax.grad(loss))(zero_taps(case.depth, case.dtype)))
@@ -90,7 +90,7 @@ def test_profile_is_exact_in_every_form(name: str) -> None:
 
 def gradients(network: Network, variables: Variables, x: jax.Array, y: jax.Array) -> Any:
     def loss(params: Any) -> jax.Array:
-        logits = network.apply(variables._replace(params=params), x, train=True).logits
+        logits = network.apply(variables._replace(params=params), x, train=True).answers
         return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
 
     return jax.grad(loss)(variables.params)

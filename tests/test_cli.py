@@ -165,7 +165,10 @@ def test_installed_command_is_main() -> None:
         (["report", "none"], r"none: no records here \(a run writes DEVICE/manifest\.json into its folder\)$"),
         (["report", "tiny.toml"], r"tiny\.toml: no records here "),
         (["list", "norm", "--markdown"], r"--markdown prints the page of all kinds; leave 'norm' out$"),
-        (["list", "nrom"], r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, data, init, model"),
+        (
+            ["list", "nrom"],
+            r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, cell, data, init",
+        ),
     ],
 )
 def test_bad_input_ends_in_one_line_and_code_2(

@@ -21,7 +21,7 @@ from vgbench.data import load_dataset
 from vgbench.measure.snapshot import by_layer
 from vgbench.measure.step import propose, start
 from vgbench.models import build_network
-from vgbench.models.stack import Variables
+from vgbench.models.network import Variables
 from vgbench.probe import ScaledNorm, scaled_norm, weight_matrices
 from vgbench.registry import REGISTRIES, Member
 
@@ -98,8 +98,8 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
         optimizer={"name": "sgd", "momentum": 0.0},
         layers="scanned",
     )
-    train, *_, classes = load_dataset(case)
-    network = build_network(case, train.x.shape[1], classes)
+    train = load_dataset(case).train
+    network = build_network(case, load_dataset(case).problem)
     variables = network.init(jax.random.key(0))
     rate = 0.125
 
@@ -108,7 +108,7 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
         move = propose(network, case, start(network, case, variables), (x, y), rate)
 
         def by_layer_norm(tree: dict) -> ScaledNorm:
-            return by_layer(lambda layer: scaled_norm(weight_matrices(layer)), network.scanned, tree)
+            return by_layer(lambda layer: scaled_norm(weight_matrices(layer)), network.stacked, tree)
 
         return by_layer_norm(move.gradients), by_layer_norm(move.updates)
 
@@ -119,7 +119,7 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
 
 def test_data_source_is_standardised_and_split_without_overlap(add: Callable[[str], Added]) -> None:
     _, member = add(snippet("breast_cancer"))
-    train, validation, test, classes = member.function()
+    train, validation, test, classes, *_ = member.function()
     np.testing.assert_allclose(train.x.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(train.x.std(axis=0), 1, atol=1e-5)
     examples = np.concatenate([train.x, validation.x, test.x])
@@ -130,7 +130,7 @@ def test_data_source_is_standardised_and_split_without_overlap(add: Callable[[st
 
 def test_data_source_keeps_labels_with_their_examples(add: Callable[[str], Added]) -> None:
     _, member = add(snippet("breast_cancer"))
-    train, _, test, classes = member.function()
+    train, _, test, classes, *_ = member.function()
     means = np.stack([train.x[train.y == label].mean(axis=0) for label in range(classes)])
     nearest = np.linalg.norm(test.x[:, None] - means, axis=-1).argmin(axis=1)
     assert np.mean(nearest == test.y) > 0.85  # the more frequent class alone gives 0.63

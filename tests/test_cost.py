@@ -14,6 +14,7 @@ from vgbench.measure.cost import Compilation, Cost, _orders, cost_id
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
+from vgbench.problem import Problem
 from vgbench.statistics import bootstrap_median, t_interval
 
 SMALL = {"depth": 3, "width": 8, "batch_size": 16}
@@ -68,7 +69,7 @@ def test_a_pairs_id_knows_which_is_the_reference() -> None:
 def test_the_timed_step_holds_no_probe() -> None:
     case = vg.Case(**SMALL)
     data = load_dataset(case)
-    network = build_network(case, data.features, data.classes)
+    network = build_network(case, data.problem)
     state = start(network, case, network.init(jax.random.key(0)))
     batch = data.train.x[:16], data.train.y[:16]
 
@@ -101,7 +102,7 @@ def test_bootstrap_is_deterministic_and_holds_the_median() -> None:
 def test_a_scanned_step_is_one_program_whatever_the_depth() -> None:
     def lines(depth: int) -> int:
         case = vg.Case(**SMALL | {"depth": depth})
-        network = build_network(case, 64, 10, scanned=True)
+        network = build_network(case, Problem(64, 10), scanned=True)
         state = start(network, case, network.init(jax.random.key(0)))
         batch = np.zeros((16, 64), np.float32), np.zeros(16, np.int32)
         return len(jax.jit(make_step(network, case)).lower(state, jax.device_put(batch), 0.1).as_text().splitlines())

@@ -38,7 +38,7 @@ def test_distance_in_float32_is_float64s_through_the_switch_to_the_tangent(sigmo
 def signals(case: vg.Case) -> list[np.ndarray]:
     """h_l of the first seed's first batch in float64, straight from the weights."""
     data = load_dataset(case)
-    network = build_network(case, data.features, data.classes, scanned=False)
+    network = build_network(case, data.problem, scanned=False)
     params: Any = by_hand.plain(network.init(jax.random.key(case.seeds[0])).params)
     h = np.asarray(first_batch(case, data, case.seeds[0])[0], np.float64)
     act = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "relu": lambda z: np.maximum(z, 0)}[case.activation.name]
@@ -91,7 +91,7 @@ def weights_and_gradients(case: vg.Case) -> list[tuple[np.ndarray, np.ndarray]]:
     """(W_l, dL/dW_l) of every layer by plain backpropagation in float64."""
     data = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        network = build_network(case, data.features, data.classes, scanned=False)
+        network = build_network(case, data.problem, scanned=False)
         params: Any = by_hand.plain(network.init(jax.random.key(case.seeds[0])).params)
         x, y = first_batch(case, data, case.seeds[0])
         offsets = [jnp.zeros((case.batch_size, case.width))] * case.depth

@@ -11,6 +11,7 @@ import by_hand
 import vgbench as vg
 from vgbench.measure.draw import function_of
 from vgbench.measure.gradients import GradientProfile, _program
+from vgbench.problem import Problem
 
 TINY = {"depth": 6, "width": 8, "batch_size": 16, "seeds": (0, 1)}
 SHAPES = [
@@ -137,6 +138,8 @@ def profile_of(norms: np.ndarray, largest: np.ndarray | None = None) -> Gradient
         norms,
         norms[:, [*range(norms.shape[1]), -1]],
         largest,
+        (),
+        np.zeros((*norms.shape, 0)),
         np.isneginf(norms),
         float(jnp.finfo("float32").smallest_normal),
     )
@@ -181,7 +184,7 @@ def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profi
     for others in ({}, {"init": "lsuv"}, {"optimizer": "lion", "transform": "normalize", "rates": (1.0,)}):
         vg.measure_gradients(vg.Case(**slots, **others))
     assert _program.cache_info().misses == 1
-    program: Any = _program(function_of(vg.Case(**slots)), 64, 10)
+    program: Any = _program(function_of(vg.Case(**slots)), Problem(64, 10))
     assert program._cache_size() == 1
     vg.measure_gradients(vg.Case(**slots, norm="rms"))
     assert _program.cache_info().misses == 2

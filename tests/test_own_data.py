@@ -17,6 +17,7 @@ from vgbench.data import load_dataset
 from vgbench.data.dataset import Dataset, _load
 from vgbench.data.idx import FILES, read_idx
 from vgbench.errors import InputError
+from vgbench.problem import Problem
 
 
 def arrays(train: int = 40, test: int = 10, shape: tuple[int, ...] = (3, 2)) -> dict[str, np.ndarray]:
@@ -54,9 +55,9 @@ def save_idx(folder: Path, content: dict[str, np.ndarray], *, zipped: bool = Fal
 
 def check(dataset: Dataset, content: dict[str, np.ndarray]) -> None:
     """A fifth validates, nothing is lost or doubled, and what trains has mean 0 and variance 1."""
-    train, validation, test, classes = dataset
+    train, validation, test, classes, *_ = dataset
     assert [len(split.y) for split in (train, validation, test)] == [32, 8, 10]
-    assert (classes, dataset.features) == (3, 6)
+    assert (classes, dataset.problem) == (3, Problem(features=6, outputs=3))
     assert train.x.dtype == np.float32
     assert train.y.dtype == np.int32
     varied = train.x.std(axis=0) > 0

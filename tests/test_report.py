@@ -42,7 +42,13 @@ def gradients(*norms: list[float]) -> GradientProfile:
     values = np.asarray(norms)
     tiny = float(np.finfo(np.float32).smallest_normal)
     return GradientProfile(
-        values, np.pad(values, ((0, 0), (0, 1))), np.zeros_like(values), np.zeros(values.shape, bool), tiny
+        log10_activation_norm=values,
+        log10_parameter_norm=np.pad(values, ((0, 0), (0, 1))),
+        log10_largest_activation=np.zeros_like(values),
+        states=(),
+        log10_state_norm=np.zeros((*values.shape, 0)),
+        reads_zero=np.zeros(values.shape, bool),
+        smallest_normal=tiny,
     )
 
 
@@ -60,6 +66,7 @@ def training(*test_accuracy: float) -> TrainingCurves:
         validation_accuracy=np.ones((seeds, 1), np.float32),
         log10_activation_norm=np.zeros((seeds, 1, 2)),
         log10_parameter_norm=np.zeros((seeds, 1, 3)),
+        log10_state_norm=np.zeros((seeds, 1, 2, 0)),
         gradient_histogram=np.zeros((seeds, 1, 3, 2), np.int32),
         **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
         **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),

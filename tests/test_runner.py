@@ -596,7 +596,13 @@ def test_suite_is_read_from_a_file_and_written_to_runs(
 def profile(norms: list[float], largest: list[float]) -> GradientProfile:
     tiny = float(np.finfo(np.float32).smallest_normal)
     return GradientProfile(
-        np.asarray([norms]), np.asarray([[*norms, 0.0]]), np.asarray([largest]), np.zeros((1, len(norms)), bool), tiny
+        log10_activation_norm=np.asarray([norms]),
+        log10_parameter_norm=np.asarray([[*norms, 0.0]]),
+        log10_largest_activation=np.asarray([largest]),
+        states=(),
+        log10_state_norm=np.zeros((1, len(norms), 0)),
+        reads_zero=np.zeros((1, len(norms)), bool),
+        smallest_normal=tiny,
     )
 
 

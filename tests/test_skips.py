@@ -79,7 +79,7 @@ def test_dense_stream_grows_and_keeps_what_was_there() -> None:
     np.testing.assert_array_equal(built("dense")(H, BRANCH), np.concatenate([H, BRANCH], axis=1))
     case = vg.Case(**SMALL, skip={"name": "dense", "growth": 5})
     data = load_dataset(case)
-    network = build_network(case, data.features, data.classes)
+    network = build_network(case, data.problem)
     shapes = [leaf.shape for leaf in jax.tree.leaves(network.init(jax.random.key(0)).params) if leaf.ndim == 2]
     assert shapes == [(16 + 5 * i, 5) for i in range(5)] + [(64, 16), (41, 10)]
 
@@ -120,11 +120,11 @@ def test_fixups_closed_matrices_have_a_gradient_of_zero_and_its_last_ones_open()
     case = vg.Case(**SMALL, skip="fixup", model=FIXUP)
     data = load_dataset(case)
     with jax.enable_x64(True):
-        network = build_network(case, data.features, data.classes)
+        network = build_network(case, data.problem)
         variables, (x, y) = draw(case, network, data, 0), first_batch(case, data, 0)
 
         def loss(params: Any) -> jax.Array:
-            logits = network.apply(variables._replace(params=params), x, train=True).logits
+            logits = network.apply(variables._replace(params=params), x, train=True).answers
             return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
 
         branch: Any = jax.jit(jax.grad(loss))(variables.params)["blocks"]["branch"]
@@ -169,7 +169,7 @@ def test_lsuv_gives_every_layer_outputs_of_variance_one_on_its_batch(skip: str, 
     case = vg.Case(**SMALL | slots)
     data = load_dataset(case)
     with jax.enable_x64(True):
-        network = build_network(case, data.features, data.classes, scanned=False)
+        network = build_network(case, data.problem, scanned=False)
         params: Any = draw(case, network, data, 0).params
         h = np.asarray(first_batch(case, data, 0)[0], np.float64)
     for i, layer in enumerate([params["entry"], *(block["branch"][0] for block in params["blocks"])]):
@@ -202,9 +202,9 @@ def test_layers_stand_in_the_models_order(order: str) -> None:
     )
     data = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-        network = build_network(case, data.features, data.classes)
+        network = build_network(case, data.problem)
         variables, (x, _) = draw(case, network, data, 0), first_batch(case, data, 0)
-        logits = network.apply(variables, x, train=True).logits
+        logits = network.apply(variables, x, train=True).answers
     params: Any = variables.params
 
     def linear(layer: Any) -> Any:

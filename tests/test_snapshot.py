@@ -54,7 +54,7 @@ def shown_by_hand(case: vg.Case, seed: int) -> dict[str, np.ndarray]:
     """What a record after all steps should show, by plain backpropagation and numpy, [layers]."""
     (x, y), *_ = dataset = load_dataset(case)
     with numerics("float64", "highest"):
-        network = build_network(case, dataset.features, dataset.classes, scanned=False)
+        network = build_network(case, dataset.problem, scanned=False)
         initial = params = jax.tree.map(jnp.asarray, by_hand.plain(network.init(jax.random.key(seed)).params))
         none = [jnp.zeros((case.batch_size, case.width))] * case.depth
         gradients_of = jax.jit(jax.grad(lambda p, x, y: by_hand.loss(case, p, x, y, none)))

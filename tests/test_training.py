@@ -19,7 +19,8 @@ from vgbench.measure.step import make_step, over_layers, propose, start
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
-from vgbench.models.stack import Variables
+from vgbench.models.network import Variables
+from vgbench.problem import Problem
 from vgbench.registry import OPTIMIZERS, TRANSFORMS
 
 SMALL: dict[str, Any] = {"depth": 5, "width": 16, "batch_size": 32, "activation": "tanh", "init": "glorot_normal"}
@@ -33,7 +34,7 @@ def unequal(blocks: Any) -> Any:
 
 def one_step(case: vg.Case, scanned: bool) -> Any:
     dataset = load_dataset(case)
-    stacked, network = (build_network(case, dataset.features, dataset.classes, form) for form in (True, scanned))
+    stacked, network = (build_network(case, dataset.problem, form) for form in (True, scanned))
     variables = stacked.init(jax.random.key(0))
     params = variables.params | {"blocks": unequal(variables.params["blocks"])}
     stats = variables.stats
@@ -44,7 +45,7 @@ def one_step(case: vg.Case, scanned: bool) -> Any:
         )
     state = start(network, case, Variables(params, stats))
     step = jax.jit(make_step(network, case))
-    batch = batch_indices(len(dataset.train.y), case.batch_size, 2, 0)
+    batch = batch_indices(dataset.train.examples, case.batch_size, 2, 0)
     for indices in batch:
         state, _ = step(state, (dataset.train.x[indices], dataset.train.y[indices]), 0.01)
     params = by_hand.plain(state.variables.params)
@@ -89,7 +90,7 @@ def test_mapping_over_layers_undoes_what_stacking_would_mix(name: str) -> None:
 
 
 def test_every_layer_has_the_initialisers_spread_not_the_stacks() -> None:
-    network = build_network(vg.Case(depth=51, width=128, init="lecun_normal"), 64, 10)
+    network = build_network(vg.Case(depth=51, width=128, init="lecun_normal"), Problem(64, 10))
     kernels = by_hand.plain(network.init(jax.random.key(0)).params)["blocks"]["branch"][0]["linear"]["kernel"]
     assert kernels.shape == (50, 128, 128)
     np.testing.assert_allclose(np.std(kernels, axis=(1, 2)), 1 / np.sqrt(128), rtol=0.03)
@@ -97,7 +98,7 @@ def test_every_layer_has_the_initialisers_spread_not_the_stacks() -> None:
 
 
 def test_drawing_in_float64_gives_the_float32_numbers() -> None:
-    single, double = (build_network(vg.Case(**SMALL, dtype=dtype), 64, 10) for dtype in ("float32", "float64"))
+    single, double = (build_network(vg.Case(**SMALL, dtype=dtype), Problem(64, 10)) for dtype in ("float32", "float64"))
     with jax.enable_x64(True):
         drawn = by_hand.plain(double.init(jax.random.key(3)).params)
     jax.tree.map(np.testing.assert_array_equal, drawn, by_hand.plain(single.init(jax.random.key(3)).params))
@@ -107,7 +108,7 @@ def test_warm_up_raises_the_updates_linearly_to_the_full_rate() -> None:
     sgd = {"name": "sgd", "momentum": 0.0}
     case = vg.Case(**SMALL, optimizer=sgd, warmup_steps=4)
     dataset = load_dataset(case)
-    network = build_network(case, dataset.features, dataset.classes)
+    network = build_network(case, dataset.problem)
     state = start(network, case, network.init(jax.random.key(0)))
     batch = jnp.asarray(dataset.train.x[:32]), jnp.asarray(dataset.train.y[:32])
     ask = jax.jit(lambda state: propose(network, case, state, batch, 0.5))
@@ -174,7 +175,7 @@ def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
 def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves) -> None:
     case = vg.Case(**PROTOCOL)
     (x, y), *_ = dataset = load_dataset(case)
-    network = build_network(case, dataset.features, dataset.classes)
+    network = build_network(case, dataset.problem)
     state, losses = start(network, case, network.init(jax.random.key(1))), []
     step = jax.jit(make_step(network, case))
     for batch in batch_indices(len(y), case.batch_size, case.steps, 1):

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
+from vgbench.errors import InputError
 from vgbench.fingerprint import fingerprint
 from vgbench.registry import (
     ACTIVATIONS,
+    CELLS,
     DATA,
     INITIALIZERS,
     MODELS,
@@ -27,6 +29,7 @@ ActivationChoice = Annotated[_AnyChoice, BeforeValidator(ACTIVATIONS.choose)]
 InitChoice = Annotated[_AnyChoice, BeforeValidator(INITIALIZERS.choose)]
 NormChoice = Annotated[_AnyChoice, BeforeValidator(NORMS.choose)]
 SkipChoice = Annotated[_AnyChoice, BeforeValidator(SKIPS.choose)]
+CellChoice = Annotated[_AnyChoice, BeforeValidator(CELLS.choose)]
 TransformChoice = Annotated[_AnyChoice, BeforeValidator(TRANSFORMS.choose)]
 OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
 
@@ -56,12 +59,12 @@ UNROLLED_UP_TO = 64
 class Case(Strict):
     """What one cell of a suite measures.
 
-    Slots (`model`, `activation`, `init`, `norm`, `skip`, `transform`, `optimizer`, `data`) take a name or a table
-    of a name and options; `vgbench list` shows them all.
+    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `transform`, `optimizer`, `data`) take a name or a
+    table of a name and options; `vgbench list` shows them all. A family of networks may have defaults of its own.
 
     Attributes:
         model: the family of networks, with the options that belong to it alone.
-        depth: hidden layers, the input layer included.
+        depth: hidden layers, the input layer included; of a recurrent network the time steps.
         width: units a hidden layer.
         rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
         warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
@@ -83,6 +86,7 @@ class Case(Strict):
     init: InitChoice = Field(default="he_normal", validate_default=True)
     norm: NormChoice = Field(default="none", validate_default=True)
     skip: SkipChoice = Field(default="none", validate_default=True)
+    cell: CellChoice = Field(default="none", validate_default=True)
     transform: TransformChoice = Field(default="none", validate_default=True)
     optimizer: OptimizerChoice = Field(default="adam", validate_default=True)
     rates: Rates = (3e-4, 1e-3, 3e-3)
@@ -96,6 +100,17 @@ class Case(Strict):
     seeds: Seeds = Field(default=(0, 1, 2), min_length=1)
     tuning_seeds: Seeds = (1000, 1001)
     layers: Literal["auto", "scanned", "unrolled"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _family_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        try:
+            model = MODELS.choose(data.get("model", cls.model_fields["model"].default))
+        except InputError:  # the field itself says so, with its place
+            return data
+        return {**MODELS[model.name].defaults, **data}
 
     @model_validator(mode="after")
     def _check_protocol(self) -> "Case":

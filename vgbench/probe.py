@@ -116,12 +116,12 @@ Differentiated with respect to the tap alone, no second copy of the gradients is
 observe_weights.defvjp(_forward, _hand_out_weights)  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def cumulative_exponents(taps: np.ndarray) -> np.ndarray:
-    """Exponents of dL/dh_l after a renormalised pass: [..., layers, 2] -> [..., layers], float64."""
-    return np.cumsum(taps[..., ::-1, 1].astype(np.float64), axis=-1)[..., ::-1]
+def cumulative_exponents(taps: Float[Array, "*batch layers 2"]) -> Float[Array, "*batch layers"]:
+    """Exponents of dL/dh_l after a renormalised pass; sums of integers, exact in float32 up to 2**24."""
+    return jnp.cumsum(taps[..., ::-1, 1], axis=-1)[..., ::-1]
 
 
-def log10_norms(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+def log10_norms(mantissa: Array | np.ndarray, exponent: Array | np.ndarray) -> np.ndarray:
     """Log10 of scaled norms, in float64; zero gives -inf, NaN stays NaN and infinity infinity."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log10(mantissa.astype(np.float64)) + exponent.astype(np.float64) * np.log10(2.0))
+        return np.asarray(np.log10(np.asarray(mantissa, np.float64)) + np.asarray(exponent, np.float64) * np.log10(2.0))

@@ -6,7 +6,7 @@ Either way the choice becomes a frozen, validated object that holds every option
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
@@ -64,6 +64,7 @@ class Member:
     scope: Scope | None
     refuses: Callable[[Any], str | None] | None
     data_dependent: bool
+    defaults: Mapping[str, Any]
     choice: type[Choice]
 
     @property
@@ -91,6 +92,7 @@ class Registry:
         scope: Scope | None = None,
         refuses: Callable[[Any], str | None] | None = None,
         data_dependent: bool = False,
+        defaults: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
 
@@ -100,6 +102,7 @@ class Registry:
             refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
             data_dependent: for initialisers, whether what they draw is then scaled on the first batch, so that every
                 linear map's output has variance 1.
+            defaults: for models, fields of the case whose defaults are other ones in this family.
         """
 
         def add(function: F) -> F:
@@ -108,7 +111,7 @@ class Registry:
                 raise ValueError(f"{self.slot} {name!r} is registered already")
             cited = f"{source} ({PLUGINS.loading})" if PLUGINS.loading else source
             self._members[name] = Member(
-                name, function, cited, scope, refuses, data_dependent, _choice_type(name, function)
+                name, function, cited, scope, refuses, data_dependent, defaults or {}, _choice_type(name, function)
             )
             return function
 
@@ -169,6 +172,7 @@ ACTIVATIONS = Registry("activation", "vgbench.mitigations.activations")
 INITIALIZERS = Registry("init", "vgbench.mitigations.initializers")
 NORMS = Registry("norm", "vgbench.mitigations.norms")
 SKIPS = Registry("skip", "vgbench.mitigations.skips")
+CELLS = Registry("cell", "vgbench.mitigations.cells")
 TRANSFORMS = Registry("transform", "vgbench.mitigations.transforms")
 OPTIMIZERS = Registry("optimizer", "vgbench.mitigations.optimizers")
 MODELS = Registry("model", "vgbench.models")
@@ -176,7 +180,7 @@ DATA = Registry("data", "vgbench.data")
 
 REGISTRIES = {
     registry.slot: registry
-    for registry in (ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, TRANSFORMS, OPTIMIZERS, MODELS, DATA)
+    for registry in (ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, CELLS, TRANSFORMS, OPTIMIZERS, MODELS, DATA)
 }
 
 

@@ -1,5 +1,7 @@
 """The data sources, one file each; importing this package registers them."""
 
+from vgbench.data import adding as _adding
+from vgbench.data import copy_memory as _copy_memory
 from vgbench.data import digits as _digits
 from vgbench.data import gaussian as _gaussian
 from vgbench.data import huggingface as _huggingface
@@ -7,5 +9,5 @@ from vgbench.data import idx as _idx
 from vgbench.data import npz as _npz
 from vgbench.data.dataset import Dataset, batch_indices, load_dataset
 
-del _digits, _gaussian, _huggingface, _idx, _npz
+del _adding, _copy_memory, _digits, _gaussian, _huggingface, _idx, _npz
 __all__ = ["Dataset", "batch_indices", "load_dataset"]

@@ -49,7 +49,7 @@ def from_arrays(place: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]], spl
         train=split(inputs["x_train"][train], labels["y_train"][train]),
         validation=split(inputs["x_train"][validation], labels["y_train"][validation]),
         test=split(inputs["x_test"], labels["y_test"]),
-        classes=1 + int(max(labels["y_train"].max(), labels["y_test"].max())),
+        outputs=1 + int(max(labels["y_train"].max(), labels["y_test"].max())),
     )
 
 

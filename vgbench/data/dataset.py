@@ -1,66 +1,136 @@
-"""A labelled data set in three fixed splits, and the order in which its batches are drawn."""
+"""A data set in three fixed splits, and the order in which its batches are drawn."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, Shaped, UInt32
 
 from vgbench.case import Case
 from vgbench.errors import InputError
 from vgbench.fingerprint import fingerprint
+from vgbench.problem import CLASSIFICATION, Objective, Problem
 from vgbench.registry import DATA, Choice
+
+Examples: TypeAlias = tuple[Float[Any, "batch features"], Shaped[Any, "batch *answers"]]
+"""Inputs and what is wanted for them."""
+
+ENDLESS = 2**31
+"""Examples of a stream: as many as there are numbers to tell them apart."""
 
 
 class Split(NamedTuple):
-    """Examples and their labels."""
+    """Examples and their labels (or targets)."""
 
     x: Float[np.ndarray, "examples features"]
-    y: Int[np.ndarray, "examples"]
+    y: Shaped[np.ndarray, "examples *answers"]
+
+    @property
+    def examples(self) -> int:
+        """How many there are."""
+        return len(self.y)
+
+    def take(self, numbers: Int[Any, "batch"]) -> Examples:
+        """The examples of these numbers."""
+        return self.x[numbers], self.y[numbers]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Stream:
+    """Examples without end, each generated on the device from its number.
+
+    Attributes:
+        key: of the whole stream, as plain numbers.
+        generate: from an example's own key to one input and its target; equal streams have equal ones.
+    """
+
+    key: UInt32[Any, "2"]
+    generate: Callable[[Array], tuple[Array, Array]] = field(metadata={"static": True})
+
+    @property
+    def examples(self) -> int:
+        """As many as anybody asks for."""
+        return ENDLESS
+
+    @jax.jit
+    def take(self, numbers: Int[Any, "batch"]) -> Examples:
+        """The examples of these numbers."""
+        key = jax.random.wrap_key_data(self.key)
+        return jax.vmap(lambda number: self.generate(jax.random.fold_in(key, number)))(numbers)
 
 
 class Dataset(NamedTuple):
-    """A data set; inputs float32, standardised on the training split; labels int32 in [0, classes)."""
+    """A data set; inputs float32, standardised on the training split where they are measurements.
 
-    train: Split
+    Attributes:
+        train: what is learned from.
+        validation: chooses the learning rate.
+        test: is reported.
+        outputs: numbers of one answer: the classes, labels being int32 in [0, outputs); 1 for a prediction.
+        objective: how answers are judged.
+        answers: how many of the last time steps an answer is wanted at.
+    """
+
+    train: Split | Stream
     validation: Split
     test: Split
-    classes: int
+    outputs: int
+    objective: Objective = CLASSIFICATION
+    answers: int = 1
 
     @property
-    def features(self) -> int:
-        """Size of one input."""
-        return self.train.x.shape[1]
+    def problem(self) -> Problem:
+        """What it asks of a network."""
+        return Problem(self.validation.x.shape[1], self.outputs, self.objective, self.answers)
+
+
+OfLength: TypeAlias = Callable[[int], Dataset]
+"""What a source of sequences returns: a function from the number of time steps to the data set."""
 
 
 def load_dataset(case: Case) -> Dataset:
-    """Load the data of `case`.
+    """Load the data of `case`; sequences have as many time steps as the case has depth.
 
     Raises:
         InputError: the data cannot be read or have changed, or a batch would be larger than the training split.
     """
     dataset = _load(case.data)  # pyright: ignore[reportArgumentType]
-    if case.batch_size > len(dataset.train.y):
+    if not isinstance(dataset, Dataset):
+        dataset = _of_length(case.data, case.depth)  # pyright: ignore[reportArgumentType]
+    if case.batch_size > dataset.train.examples:
         raise InputError(
-            f"batch_size: {case.batch_size} is more than the {len(dataset.train.y)} training examples of {case.data}"
+            f"batch_size: {case.batch_size} is more than the {dataset.train.examples} training examples of {case.data}"
         )
     return dataset
 
 
 @lru_cache(maxsize=2)
-def _load(choice: Choice) -> Dataset:
+def _load(choice: Choice) -> Dataset | OfLength:
     noted = getattr(choice, "digest", "")
     if noted and fingerprint(path := choice.options()["path"]) != noted:
         raise InputError(f"{path}: is gone, or does not hold what it held when the case was made")
     return DATA.build(choice)
 
 
+@lru_cache(maxsize=2)
+def _of_length(choice: Choice, steps: int) -> Dataset:
+    source: Any = _load(choice)  # pyright: ignore[reportArgumentType]
+    return source(steps)
+
+
 def batch_indices(examples: int, batch_size: int, steps: int, seed: int) -> Int[np.ndarray, "steps batch_size"]:
     """Draw the examples of every step: epochs shuffled anew without replacement, an incomplete last batch dropped.
 
-    Depends on nothing but the arguments, so that runs with one seed see the same batches in every cell.
+    Of an endless stream every step gets new ones. Depends on nothing but the arguments, so that runs with one seed see
+    the same batches in every cell.
     """
     draw = np.random.default_rng([seed, 0xDA7A])
+    if examples == ENDLESS:
+        return draw.integers(ENDLESS, size=(steps, batch_size), dtype=np.int64).astype(np.int32)
     batches = examples // batch_size
     epochs = [draw.permutation(examples)[: batches * batch_size] for _ in range(-(-steps // batches))]
     return np.concatenate(epochs).reshape(-1, batch_size)[:steps].astype(np.int32)

@@ -20,7 +20,7 @@ def digits(*, split_seed: int = 0) -> Dataset:
     def standardised(chosen: np.ndarray) -> Split:
         return Split(((x[chosen] - mean) / scale).astype(np.float32), y[chosen].astype(np.int32))
 
-    return Dataset(standardised(train), standardised(validation), standardised(test), classes=10)
+    return Dataset(standardised(train), standardised(validation), standardised(test), outputs=10)
 
 
 def _split(indices: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

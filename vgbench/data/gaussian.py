@@ -20,4 +20,4 @@ def gaussian(
         x = draw.standard_normal((examples, features)).astype(np.float32)
         return Split(x, draw.integers(10, size=examples).astype(np.int32))
 
-    return Dataset(split(), split(), split(), classes=10)
+    return Dataset(split(), split(), split(), outputs=10)

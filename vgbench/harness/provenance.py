@@ -25,6 +25,7 @@ _MEASURING_SOURCE = (
     "mean_field.py",
     "registry.py",
     "probe.py",
+    "problem.py",
     "statistics.py",
     "mitigations",
     "models",

@@ -18,7 +18,7 @@ from vgbench.data import load_dataset
 from vgbench.errors import InputError, explain
 from vgbench.harness.provenance import find_device, provenance
 from vgbench.measure.cost import measure_cost
-from vgbench.measure.forward import measure_forward
+from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.records import Kind, Provenance, Status
@@ -98,7 +98,7 @@ def execute(kind: Kind, device: str | None, case: Case, reference: Case) -> Ende
         with jax.default_device(find_device(device)):
             if kind == "cell":
                 measured["gradients"] = measure_gradients(case)
-                measured["forward"] = measure_forward(case) if case.batch_size > 1 else None
+                measured["forward"] = None if unfit(case) else measure_forward(case)
                 measured["training"] = measure_training(case) if case.steps else None
                 status, reason = _outcome(measured["gradients"], measured["training"])
             else:

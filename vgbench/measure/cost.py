@@ -137,7 +137,7 @@ class _Timed:
 
     def __init__(self, case: Case) -> None:
         dataset = load_dataset(case)
-        network = build_network(case, dataset.features, dataset.classes, scanned=case.timed_form == "scanned")
+        network = build_network(case, dataset.problem, scanned=case.timed_form == "scanned")
         with numerics(case.dtype, case.matmul_precision):
             state = start(network, case, draw(case, network, dataset, case.seeds[0]))
             self._inputs = (

@@ -2,16 +2,17 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Shaped
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
 from vgbench.models import Network
 from vgbench.models.lsuv import unit_variance
-from vgbench.models.stack import Variables
+from vgbench.models.network import Variables
+from vgbench.models.stack import Stack
 from vgbench.registry import INITIALIZERS
 
-_FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "dtype", "layers")
+_FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
 _TRAINING = (*_FUNCTION, "transform", "optimizer", "warmup_steps", "data", "batch_size", "matmul_precision", "steps")
 
 
@@ -31,16 +32,18 @@ def training_of(case: Case) -> Case:
     return Case(**{field: getattr(case, field) for field in _TRAINING})
 
 
-def first_batch(case: Case, dataset: Dataset, seed: int) -> tuple[Float[Array, "batch features"], Int[Array, "batch"]]:
+def first_batch(
+    case: Case, dataset: Dataset, seed: int
+) -> tuple[Float[Array, "batch features"], Shaped[Array, "batch *answers"]]:
     """The batch that a seed's training starts with."""
-    batch = batch_indices(len(dataset.train.y), case.batch_size, 1, seed)[0]
-    return jnp.asarray(dataset.train.x[batch]), jnp.asarray(dataset.train.y[batch])
+    x, y = dataset.train.take(batch_indices(dataset.train.examples, case.batch_size, 1, seed)[0])
+    return jnp.asarray(x), jnp.asarray(y)
 
 
 def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
     """Draw a seed's variables; a data-dependent initialiser sees its first batch."""
     variables = network.init(jax.random.key(seed))
-    if INITIALIZERS[case.init.name].data_dependent:
+    if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):
         x, _ = first_batch(case, dataset, seed)
         return jax.jit(lambda v: unit_variance(network, v, x))(variables)
     return variables

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,11 @@ from vgbench.errors import InputError
 from vgbench.measure.draw import draw, first_batch, function_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
-from vgbench.models import Network, build_network
-from vgbench.models.stack import Part, Tree, Variables
+from vgbench.models import build_network
+from vgbench.models.network import Part, Tree, Variables
+from vgbench.models.stack import Stack
 from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
+from vgbench.problem import Problem
 
 DIRECT_ABOVE = 1e-6
 """The distance 1 - cosine down to which it is taken from the two signals themselves; float32 floors at 1e-15."""
@@ -65,18 +67,28 @@ class _Pairs(NamedTuple):
     exponent: Float[Array, "pairs"]
 
 
+def unfit(case: Case) -> str | None:
+    """Why a case has no forward profile, or None where it has one."""
+    if case.batch_size < 2:
+        return "batch_size: a single example has no other to be compared with"
+    if case.cell.name != "none":
+        return f"model {case.model.name!r}: what reads anew at every step tells its inputs apart at every step"
+    return None
+
+
 def measure_forward(case: Case) -> ForwardProfile:
     """Profile the forward signal at initialisation, for each of the case's seeds.
 
     Raises:
-        InputError: the data cannot serve the case, or a batch holds no pair.
+        InputError: the data cannot serve the case, or `unfit` says why it has no such profile.
     """
     dataset = load_dataset(case)
-    if case.batch_size < 2:
-        raise InputError("batch_size: a single example has no other to be compared with")
+    reason = unfit(case)
+    if reason:
+        raise InputError(reason)
     with numerics(case.dtype, "highest"):
-        network = build_network(case, dataset.features, dataset.classes)
-        profile = _program(function_of(case), dataset.features, dataset.classes)  # pyright: ignore[reportArgumentType]
+        network = build_network(case, dataset.problem)
+        profile = _program(function_of(case), dataset.problem)  # pyright: ignore[reportArgumentType]
         seeds = [
             jax.tree.map(np.asarray, profile(draw(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
             for seed in case.seeds
@@ -90,13 +102,12 @@ def measure_forward(case: Case) -> ForwardProfile:
 
 
 @lru_cache(maxsize=4)
-def _program(function: Case, features: int, classes: int) -> Callable[..., _Layer]:
-    return jax.jit(partial(_profile, build_network(function, features, classes), activation_of(function)))
+def _program(function: Case, problem: Problem) -> Callable[..., _Layer]:
+    network = cast(Stack, build_network(function, problem))
+    return jax.jit(partial(_profile, network, activation_of(function)))
 
 
-def _profile(
-    network: Network, activation: Activation, variables: Variables, x: Float[Array, "batch features"]
-) -> _Layer:
+def _profile(network: Stack, activation: Activation, variables: Variables, x: Float[Array, "batch features"]) -> _Layer:
     pairs = len(x) // 2
     x = x[: 2 * pairs].astype(network.dtype)
     start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, x.dtype))

@@ -13,9 +13,10 @@ from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch, function_of
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import Profile, profile, true_norms
+from vgbench.measure.profile import Profile, profile
 from vgbench.models import build_network
 from vgbench.probe import log10_norms
+from vgbench.problem import Problem
 from vgbench.statistics import Interval, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
@@ -23,15 +24,19 @@ ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
 
 @dataclass(frozen=True)
 class GradientProfile:
-    """Norms of the back-propagated gradient, layer by layer.
+    """Norms of the back-propagated gradient, layer by layer; in a recurrent network step by step.
 
     Attributes:
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, depth], the layer nearest the input first; -inf for
             zero. Exact in every layer as long as the forward pass is representable.
-        log10_parameter_norm: log10 ||dL/dW_l|| of the weight matrices, float64[seeds, depth + 1], the readout last;
-            equally exact. In a bias-free ReLU or linear net it tells nothing of vanishing: <W_l, dL/dW_l> is the same
-            in every layer (Euler's identity).
+        log10_parameter_norm: log10 ||dL/dW_l|| of the weight matrices, float64[seeds, layers], the readout last;
+            equally exact, except in recurrent networks, where the layers are the cells and plain backpropagation sums
+            over time. In a bias-free ReLU or linear net it tells nothing of vanishing: <W_l, dL/dW_l> is the same in
+            every layer (Euler's identity).
         log10_largest_activation: log10 max|h_l|, float64[seeds, depth].
+        states: names of the arrays that h_l is made of, c and h of an LSTM; empty where it is a single one.
+        log10_state_norm: log10 of the norm of the loss's gradient by each of them, float64[seeds, depth, states];
+            `log10_activation_norm` is that of all together.
         reads_zero: bool[seeds, depth], whether plain backpropagation in the case's dtype reads nothing but zeros, the
             largest entry of dL/dh_l being below the dtype's smallest normal number (XLA flushes those on CPU).
         smallest_normal: of the case's dtype.
@@ -40,6 +45,8 @@ class GradientProfile:
     log10_activation_norm: Float[np.ndarray, "seeds depth"]
     log10_parameter_norm: Float[np.ndarray, "seeds layers"]
     log10_largest_activation: Float[np.ndarray, "seeds depth"]
+    states: tuple[str, ...]
+    log10_state_norm: Float[np.ndarray, "seeds depth states"]
     reads_zero: Bool[np.ndarray, "seeds depth"]
     smallest_normal: float
 
@@ -55,7 +62,10 @@ class GradientProfile:
     @cached_property
     def _forward_holds(self) -> Bool[np.ndarray, "seeds depth"]:
         largest = self.log10_largest_activation
-        holds = np.isfinite(largest) & (largest >= np.log10(self.smallest_normal))
+        # The state of a recurrent network is zero until the first input that is not.
+        began = np.logical_or.accumulate(~np.isneginf(largest), axis=1)
+        waits = ~began & began.any(axis=1, keepdims=True)
+        holds = waits | np.isfinite(largest) & (largest >= np.log10(self.smallest_normal))
         return np.logical_and.accumulate(holds, axis=1)
 
     @property
@@ -112,7 +122,8 @@ def _slope(log10_norm: Float[np.ndarray, "fitted"], usable: Bool[np.ndarray, "de
 def measure_gradients(case: Case) -> GradientProfile:
     """Profile the gradient of the training loss at initialisation, for each of the case's seeds.
 
-    The loss is the mean cross-entropy of the seed's first training batch, in training mode. Every tap divides the
+    The loss is that of the seed's first training batch, in training mode; where several answers are wanted, as in copy
+    memory, that of the last one alone. Every tap divides the
     cotangent by a power of two and hands the exponent out, so nothing underflows however deep the net. Matrix products
     run at the highest precision whatever the case says.
 
@@ -121,15 +132,14 @@ def measure_gradients(case: Case) -> GradientProfile:
     """
     dataset = load_dataset(case)
     with numerics(case.dtype, "highest"):
-        network = build_network(case, dataset.features, dataset.classes)
-        run = _program(function_of(case), dataset.features, dataset.classes)  # pyright: ignore[reportArgumentType]
+        network = build_network(case, dataset.problem)
+        run = _program(function_of(case), dataset.problem)  # pyright: ignore[reportArgumentType]
         # One seed after another: deep profiles are bound by memory, and the executable is shared.
         seeds = [
             jax.tree.map(np.asarray, run(draw(case, network, dataset, seed), *first_batch(case, dataset, seed)))
             for seed in case.seeds
         ]
-    taps, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
-    activation, parameter = true_norms(taps)
+    activation, parameter, state, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
     info = np.finfo(case.dtype)
     with np.errstate(divide="ignore"):
         log10_largest = np.log10(largest.astype(np.float64))
@@ -137,11 +147,13 @@ def measure_gradients(case: Case) -> GradientProfile:
         log10_activation_norm=log10_norms(*activation),
         log10_parameter_norm=log10_norms(*parameter),
         log10_largest_activation=log10_largest,
+        states=network.states,
+        log10_state_norm=log10_norms(*state),
         reads_zero=np.asarray((activation.mantissa == 0) | (activation.exponent <= info.minexp)),
         smallest_normal=float(info.smallest_normal),
     )
 
 
 @lru_cache(maxsize=4)
-def _program(function: Case, features: int, classes: int) -> Callable[..., Profile]:
-    return jax.jit(partial(profile, build_network(function, features, classes)))
+def _program(function: Case, problem: Problem) -> Callable[..., Profile]:
+    return jax.jit(partial(profile, build_network(function, problem)))

@@ -3,24 +3,28 @@
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Shaped
 
-from vgbench.measure.step import cross_entropy
 from vgbench.models import Network
-from vgbench.models.stack import Taps, Variables
-from vgbench.probe import ScaledNorm, cumulative_exponents, renormalise, zero_taps
+from vgbench.models.network import Taps, Variables
+from vgbench.probe import Probe, ScaledNorm, cumulative_exponents, renormalise
 
 
 class Profile(NamedTuple):
-    """What a renormalised backward pass hands out.
+    """The true norms of a gradient.
 
     Attributes:
-        taps: norms and exponents as they were at each tap; `true_norms` restores the gradient's.
+        activation: of dL/dh_l, Float[depth] each.
+        parameter: of dL/dW_l, the readout last, Float[layers] each.
+        state: of the arrays that h_l is made of, Float[depth, states] each.
         largest: max|h_l|.
     """
 
-    taps: Taps
+    activation: ScaledNorm
+    parameter: ScaledNorm
+    state: ScaledNorm
     largest: Float[Array, "depth"]
 
 
@@ -32,26 +36,39 @@ class Norms(NamedTuple):
 
 
 def profile(
-    network: Network, variables: Variables, x: Float[Array, "batch features"], y: Int[Array, "batch"]
+    network: Network, variables: Variables, x: Float[Array, "batch features"], y: Shaped[Array, "batch *answers"]
 ) -> Profile:
-    """Back-propagate the training loss of a batch, every cotangent divided by a power of two on its way."""
+    """Back-propagate the training loss of a batch, every cotangent divided by a power of two on its way.
 
-    def loss(taps: Taps) -> tuple[Array, Array | None]:
-        output = network.apply(variables, x, train=True, probe=renormalise, taps=taps)
-        return cross_entropy(output.logits, y), output.largest
+    Where several answers are wanted the loss is that of the last one alone, so that all gradient has the same way to
+    go. Weights that are shared over time get their gradient from a second pass, in which nothing is divided.
+    """
 
-    zeros = Taps(zero_taps(network.depth, network.dtype), zero_taps(network.depth + 1, network.dtype))
-    taps, largest = jax.grad(loss, has_aux=True)(zeros)
-    return Profile(taps, largest)
+    def loss(taps: Taps, probe: Probe | None) -> tuple[Array, Array | None]:
+        output = network.apply(variables, x, train=True, probe=probe, taps=taps)
+        return network.problem.last_loss(output.answers, y), output.largest
+
+    zeros = network.zero_taps()
+    divided = zeros._replace(parameter=None) if network.shared else zeros
+    taps, largest = jax.grad(loss, has_aux=True)(divided, renormalise)
+    exponents = cumulative_exponents(taps.activation)
+    # A layer's weights see what was divided at its own tap and those behind it, the arrays of its h the latter alone.
+    behind = jnp.append(exponents, 0)
+    if network.shared:
+        plain, _ = jax.grad(loss, has_aux=True)(Taps(parameter=zeros.parameter), None)
+        parameter = _norm(plain.parameter, jnp.zeros(network.layers, exponents.dtype))
+    else:
+        parameter = _norm(taps.parameter, behind)
+    return Profile(
+        activation=ScaledNorm(taps.activation[:, 0], exponents),
+        parameter=parameter,
+        state=_norm(taps.state, behind[1:, None]),
+        largest=largest,
+    )
 
 
-def true_norms(taps: Taps) -> tuple[Norms, Norms]:
-    """Norms of dL/dh_l, [..., depth], and of dL/dW_l, [..., depth + 1], after a renormalised pass."""
-    activation, parameter = map(np.asarray, taps)
-    exponents = cumulative_exponents(activation)
-    # Layer l's weights see a cotangent that was divided at the taps from l on; the readout's, one that never was.
-    divided = np.concatenate([exponents, np.zeros_like(exponents[..., :1])], axis=-1)
-    return Norms(activation[..., 0], exponents), Norms(parameter[..., 0], parameter[..., 1] + divided)
+def _norm(taps: Float[Array, "*layers 2"], divided: Float[Array, "*#layers"]) -> ScaledNorm:
+    return ScaledNorm(taps[..., 0], taps[..., 1] + divided)
 
 
 def on_host(norm: ScaledNorm) -> Norms:

@@ -15,7 +15,7 @@ from vgbench.data import Dataset, load_dataset
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.snapshot import Snapshot, snapshot
-from vgbench.measure.step import Params, TrainState, accuracy, make_step, start
+from vgbench.measure.step import Params, TrainState, make_step, start
 from vgbench.models import Network, build_network
 
 Splits: TypeAlias = tuple[Any, Any, Any]
@@ -60,7 +60,7 @@ def programs_of(case: Case, runs: int) -> Programs:
 @lru_cache(maxsize=4)
 def _compiled(case: Case, runs: int) -> Programs:
     dataset = load_dataset(case)
-    network = build_network(case, dataset.features, dataset.classes)
+    network = build_network(case, dataset.problem)
     advance = jax.jit(jax.vmap(partial(_advance, network, case), in_axes=(0, 0, 0, None)), donate_argnums=0)
     look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, 0, None)))
 
@@ -94,12 +94,17 @@ def splits_of(dataset: Dataset) -> Splits:
 
 
 def _advance(
-    network: Network, case: Case, state: TrainState, rate: Array, batches: Int[Array, "steps batch"], data: Splits
+    network: Network,
+    case: Case,
+    state: TrainState,
+    rate: Array,
+    batches: Int[Array, "steps batch"],
+    data: Splits,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
     step, train = make_step(network, case), data[0]
 
     def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
-        return step(state, (train.x[batch], train.y[batch]), rate)
+        return step(state, train.take(batch), rate)
 
     return jax.lax.scan(body, state, batches)
 
@@ -115,11 +120,10 @@ def _look(
 ) -> Record:
     train, validation, test = data
     held_out = jnp.concatenate([validation.x, test.x])
-    logits = network.apply(state.variables, held_out, train=False).logits
-    border = len(validation.y)
-    first = train.x[batch], train.y[batch]
+    answers = network.apply(state.variables, held_out, train=False).answers
+    accuracy, border = network.problem.objective.accuracy, len(validation.y)
     return Record(
-        validation_accuracy=accuracy(logits[:border], validation.y),
-        test_accuracy=accuracy(logits[border:], test.y),
-        snapshot=snapshot(network, case, state, initial, first, rate),
+        validation_accuracy=accuracy(answers[:border], validation.y),
+        test_accuracy=accuracy(answers[border:], test.y),
+        snapshot=snapshot(network, case, state, initial, train.take(batch), rate),
     )

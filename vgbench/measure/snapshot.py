@@ -1,18 +1,19 @@
 """What a state of training shows on one batch: its exact profile, its weights, its pre-activations, its gradient."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from vgbench.case import Case
 from vgbench.measure.preactivation import Preactivation, activation_of, describe
-from vgbench.measure.profile import profile
+from vgbench.measure.profile import Profile, profile
 from vgbench.measure.step import Batch, Params, Rate, TrainState, propose
 from vgbench.models import Network
-from vgbench.models.stack import Part, Taps, Tree, Variables
+from vgbench.models.network import Tree
 from vgbench.probe import ScaledNorm, scaled_norm, weight_matrices
 
 T = TypeVar("T")
@@ -29,10 +30,10 @@ class Weights(NamedTuple):
     """Of the weight matrices of the input layer, each block and the readout.
 
     Attributes:
-        norm: ||W_l||, Float[depth + 1] each.
+        norm: ||W_l||, Float[layers] each.
         displacement: ||W_l - its initial value||, the same.
         update: ||update||, the same; of the update that the optimizer would make now.
-        histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, Int[depth + 1, bins].
+        histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, Int[layers, bins].
     """
 
     norm: ScaledNorm
@@ -45,12 +46,12 @@ class Snapshot(NamedTuple):
     """One state on one batch, in training mode.
 
     Attributes:
-        taps: of a renormalised backward pass, for `true_norms`.
+        profile: of the gradient.
         weights: of every layer's weight matrices.
         preactivation: of every hidden layer, Float[depth] each.
     """
 
-    taps: Taps
+    profile: Profile
     weights: Weights
     preactivation: Preactivation
 
@@ -59,42 +60,31 @@ def snapshot(network: Network, case: Case, state: TrainState, initial: Params, b
     """Look at a state without changing it; `initial` are the parameters that training started from."""
     params, move = state.variables.params, propose(network, case, state, batch, rate)
     displacement = jax.tree.map(jnp.subtract, params, initial)
+    describe_given = partial(describe, dtype=network.dtype, activation=activation_of(case))
 
     def measure(weights: Tree, displacement: Tree, update: Tree, gradient: Tree) -> Weights:
         norm, moved, next_ = (scaled_norm(weight_matrices(each)) for each in (weights, displacement, update))
         return Weights(norm, moved, next_, _histogram(weight_matrices(gradient)))
 
     return Snapshot(
-        taps=profile(network, state.variables, *batch).taps,
-        weights=by_layer(measure, network.scanned, params, displacement, move.updates, move.gradients),
-        preactivation=_preactivation(network, case, state.variables, batch[0]),
+        profile=profile(network, state.variables, *batch),
+        weights=by_layer(measure, network.stacked, params, displacement, move.updates, move.gradients),
+        preactivation=network.watch(state.variables, batch[0], describe_given),
     )
 
 
-def by_layer(measure: Callable[..., T], scanned: bool, *trees: Params) -> T:
-    """Measure the input layer, each block and the readout of trees like the parameters; stacked to [depth + 1, ...]."""
+def by_layer(measure: Callable[..., T], stacked: bool, *trees: Params) -> T:
+    """Measure the input layer, each block and the readout of trees like the parameters; stacked to [layers, ...]."""
     entry, blocks, readout = ([tree[name] for tree in trees] for name in ("entry", "blocks", "readout"))
     first, last = measure(*entry), measure(*readout)
-    if not scanned:
+    if not stacked:
         between = [measure(*block) for block in zip(*blocks, strict=True)]
         return jax.tree.map(lambda *layers: jnp.stack(layers), first, *between, last)
-    stacked = jax.vmap(measure)(*blocks)
-    return jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b, c[None]]), first, stacked, last)
+    between = jax.vmap(measure)(*blocks)
+    return jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b, c[None]]), first, between, last)
 
 
 def _histogram(gradients: list[Array]) -> Int[Array, "bins"]:
     entries = jnp.concatenate([each.ravel() for each in gradients]).astype(jnp.float32)
     exponents = (jax.lax.bitcast_convert_type(entries, jnp.int32) >> 23) & 255
     return jnp.bincount(exponents, length=GRADIENT_BINS).astype(jnp.int32)
-
-
-def _preactivation(
-    network: Network, case: Case, variables: Variables, x: Float[Array, "batch features"]
-) -> Preactivation:
-    activation = activation_of(case)
-
-    def visit(part: Part, params: Tree, stats: Tree, h: Array, _: None) -> tuple[Array, tuple[Tree, Preactivation]]:
-        h, (stats, given) = part.watch(params, stats, h)
-        return h, (stats, describe(given, h.dtype, activation))
-
-    return network.walk(variables, visit, x.astype(network.dtype), None)[2]

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Shaped
 
 from vgbench.case import Case
 from vgbench.models import Network
-from vgbench.models.stack import Variables
+from vgbench.models.network import Variables
 from vgbench.registry import OPTIMIZERS, TRANSFORMS, Choice, Registry
 
 Rate: TypeAlias = float | Array
 Params: TypeAlias = dict[str, Any]
-Batch: TypeAlias = tuple[Float[Array, "batch features"], Int[Array, "batch"]]
+Batch: TypeAlias = tuple[Float[Array, "batch features"], Shaped[Array, "batch *answers"]]
 
 
 class TrainState(NamedTuple):
@@ -92,20 +92,9 @@ def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransforma
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def cross_entropy(logits: Float[Array, "batch classes"], labels: Int[Array, "batch"]) -> Float[Array, ""]:
-    """Mean softmax cross-entropy in nats."""
-    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-
-
-def accuracy(logits: Float[Array, "batch classes"], labels: Int[Array, "batch"]) -> Float[Array, ""]:
-    """Share of examples whose largest logit is the label's; one with a non-finite logit counts as wrong."""
-    correct = (jnp.argmax(logits, axis=-1) == labels) & jnp.isfinite(logits).all(axis=-1)
-    return jnp.mean(correct, dtype=jnp.float32)
-
-
 def start(network: Network, case: Case, variables: Variables) -> TrainState:
     """Start the case's optimizer on freshly drawn variables."""
-    return TrainState(variables, make_optimizer(case, 0.0, network.scanned).init(variables.params))
+    return TrainState(variables, make_optimizer(case, 0.0, network.stacked).init(variables.params))
 
 
 def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate: Rate) -> Move:
@@ -115,11 +104,11 @@ def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate:
 
     def loss_of(params: Params) -> tuple[Array, Params]:
         output = network.apply(state.variables._replace(params=params), x, train=True)
-        return cross_entropy(output.logits, y), output.stats
+        return network.problem.objective.loss(output.answers, y), output.stats
 
     (loss, stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
     updates: Any
-    updates, optimizer = make_optimizer(case, rate, network.scanned).update(gradients, state.optimizer, params)
+    updates, optimizer = make_optimizer(case, rate, network.stacked).update(gradients, state.optimizer, params)
     return Move(loss, stats, gradients, updates, optimizer)
 
 

@@ -44,7 +44,7 @@ class Trainer:
     def __init__(self, case: Case, dataset: Dataset) -> None:
         self._case = case
         self._dataset = dataset
-        self._network: Network = build_network(case, dataset.features, dataset.classes)
+        self._network: Network = build_network(case, dataset.problem)
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
         """Train all runs with the plain step; look at the last state only, or at the first and after every chunk too.
@@ -68,7 +68,7 @@ class Trainer:
         case = self._case
         drawn = {seed: draw(case, self._network, self._dataset, seed) for seed in {run.seed for run in runs}}
         variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(drawn[run.seed] for run in runs))
-        examples = len(self._dataset.train.y)
+        examples = self._dataset.train.examples
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
         return _Lane(
             state=jax.vmap(partial(start, self._network, case))(variables),

@@ -10,7 +10,7 @@ from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import Norms, on_host, ratio, true_norms
+from vgbench.measure.profile import Norms, on_host, ratio
 from vgbench.measure.programs import RECORD_EVERY
 from vgbench.measure.snapshot import Snapshot
 from vgbench.measure.trainer import Run, Trainer
@@ -24,7 +24,8 @@ class TrainingCurves:
 
     A record shows the state after so many updates on one batch, the seed's first one, in training mode: the same inputs
     in every record, and at step 0 the state and the batch of `measure_gradients`. Where a state is no longer finite,
-    its record says so.
+    its record says so. `depth` counts layers, or the time steps of a recurrent network; `layers` those with weights of
+    their own: all layers and the readout, or the cells and the readout.
 
     Attributes:
         rates: the learning rates tried.
@@ -36,13 +37,14 @@ class TrainingCurves:
         step: updates made before each record, 0 and every 25th up to the last, [records].
         validation_accuracy: with running statistics, [seeds, records].
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, records, depth]; exact as in `GradientProfile`.
-        log10_parameter_norm: log10 ||dL/dW_l||, the readout last, float64[seeds, records, depth + 1]; equally exact.
+        log10_parameter_norm: log10 ||dL/dW_l||, the readout last, float64[seeds, records, layers]; equally exact.
+        log10_state_norm: as in `GradientProfile`, float64[seeds, records, depth, states].
         gradient_histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, plain
-            backpropagation's, int32[seeds, records, depth + 1, bins]; `GRADIENT_BINS` in `snapshot.py` says which bins.
+            backpropagation's, int32[seeds, records, layers, bins]; `GRADIENT_BINS` in `snapshot.py` says which bins.
         update_to_weight: ||update|| / ||W_l|| of the update that the optimizer would make next, float64[seeds, records,
-            depth + 1]; infinite where W_l is 0.
-        log10_weight_norm: log10 ||W_l||, float64[seeds, records, depth + 1].
-        displacement: ||W_l - its initial value|| / ||its initial value||, float64[seeds, records, depth + 1]; of a
+            layers]; infinite where W_l is 0.
+        log10_weight_norm: log10 ||W_l||, float64[seeds, records, layers].
+        displacement: ||W_l - its initial value|| / ||its initial value||, float64[seeds, records, layers]; of a
             layer that starts at 0, NaN until it moves and infinite after.
         preactivation_mean: mean of a layer's pre-activations over units and examples, [seeds, records, depth]; NaN, as
             the next four, where a layer has no activation.
@@ -63,6 +65,7 @@ class TrainingCurves:
     validation_accuracy: Float[np.ndarray, "seeds records"]
     log10_activation_norm: Float[np.ndarray, "seeds records depth"]
     log10_parameter_norm: Float[np.ndarray, "seeds records layers"]
+    log10_state_norm: Float[np.ndarray, "seeds records depth states"]
     gradient_histogram: Int[np.ndarray, "seeds records layers bins"]
     update_to_weight: Float[np.ndarray, "seeds records layers"]
     log10_weight_norm: Float[np.ndarray, "seeds records layers"]
@@ -131,13 +134,14 @@ def measure_training(case: Case) -> TrainingCurves:
 
 def _told(seen: Snapshot) -> dict[str, Any]:
     """The fields of `TrainingCurves` that snapshots [seeds, records] tell."""
-    activation, parameter = true_norms(seen.taps)
+    activation, parameter, state = map(on_host, seen.profile[:3])
     weight, moved, update = map(on_host, (seen.weights.norm, seen.weights.displacement, seen.weights.update))
     initial = Norms(weight.mantissa[:, :1], weight.exponent[:, :1])
     given = seen.preactivation
     return {
         "log10_activation_norm": log10_norms(*activation),
         "log10_parameter_norm": log10_norms(*parameter),
+        "log10_state_norm": log10_norms(*state),
         "gradient_histogram": np.asarray(seen.weights.histogram),
         "update_to_weight": ratio(update, weight),
         "log10_weight_norm": log10_norms(*weight),

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vgbench.models.stack import Network, Part, Tree, Variables
+from vgbench.models.network import Part, Tree, Variables
+from vgbench.models.stack import Stack
 
 
-def unit_variance(network: Network, variables: Variables, x: Float[Array, "batch features"]) -> Variables:
+def unit_variance(network: Stack, variables: Variables, x: Float[Array, "batch features"]) -> Variables:
     """Scale every linear map's weights so that its output on `x`, biases aside, has variance 1, the first layer first.
 
     The map is linear, so that one division is exact where the paper repeats it.
@@ -22,7 +23,7 @@ def unit_variance(network: Network, variables: Variables, x: Float[Array, "batch
         return part.apply(scaled, layer[1], h, True)[0], scaled
 
     h, entry = visit(network.entry, x.astype(network.dtype), (params["entry"], stats["entry"]))
-    if network.scanned:
+    if network.stacked:
         h, blocks = jax.lax.scan(lambda h, layer: visit(network.blocks[0], h, layer), h, (blocks, stats["blocks"]))
     else:
         layers = []

@@ -25,7 +25,9 @@ from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import reparametrised
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import Fixup
-from vgbench.models.stack import Network, Part
+from vgbench.models.network import Part
+from vgbench.models.stack import Stack
+from vgbench.problem import Problem
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, MODELS, NORMS, SKIPS
 
 Order = Literal["before_addition", "post_activation", "pre_activation", "post_norm"]
@@ -150,14 +152,13 @@ def _no_stream_norm(case: Case) -> str | None:
 @MODELS.register(source="Rumelhart, Hinton & Williams 1986", refuses=_no_stream_norm)
 def mlp(
     case: Case,
-    features: int,
-    classes: int,
+    problem: Problem,
     scanned: bool,
     *,
     bias_std: Annotated[float, Field(ge=0)] = 0.0,
     order: Order = "before_addition",
     layers_per_block: Annotated[int, Field(ge=1)] = 1,
-) -> Network:
+) -> Stack:
     """Multilayer perceptron of equal width, with norm, activation and skip in the given order.
 
     `bias_std` is the initial standard deviation of hidden biases.
@@ -170,16 +171,18 @@ def mlp(
 
     widths = [case.width + growth * i for i in range(case.depth)]
     blocks = tuple(map(block, widths[:-1])) if growth else (block(case.width),) * (case.depth - 1)
+    reads = problem.features
     entry = Part(
-        lambda rngs, layer: Layer(plan.entry, case, features, case.width, layer, rngs, bias_std=bias_std, raw=True)
+        lambda rngs, layer: Layer(plan.entry, case, reads, case.width, layer, rngs, bias_std=bias_std, raw=True)
     )
-    readout = Part(lambda rngs, layer: Layer(plan.readout, case, widths[-1], classes, layer, rngs))
+    readout = Part(lambda rngs, layer: Layer(plan.readout, case, widths[-1], problem.outputs, layer, rngs))
     first, others = entry.weights, sum(part.weights for part in (*blocks, readout))
-    return Network(
+    return Stack(
         entry=entry,
         blocks=blocks,
         readout=readout,
         scanned=scanned,
+        problem=problem,
         dtype=case.dtype,
         forward_flops=2 * (first + others),
         backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on

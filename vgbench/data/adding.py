@@ -1,0 +1,37 @@
+"""The adding problem: two numbers of a long sequence are marked, and their sum is wanted at its end."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from vgbench.data.dataset import OfLength
+from vgbench.data.sequences import generated, unfit
+from vgbench.problem import Objective, Within, squared_error
+from vgbench.registry import DATA
+
+
+@dataclass(frozen=True)
+class AddingProblem:
+    """A sequence of `steps` pairs (number, mark), flattened; one mark stands in each half."""
+
+    steps: int
+
+    def __call__(self, key: Array) -> tuple[Float[Array, "features"], Float[Array, ""]]:
+        """Generate one, and the sum of the marked numbers."""
+        numbers_key, first_key, second_key = jax.random.split(key, 3)
+        numbers = jax.random.uniform(numbers_key, (self.steps,), jnp.float32)
+        half = self.steps // 2
+        first = jax.random.randint(first_key, (), 0, half, jnp.int32)
+        second = jax.random.randint(second_key, (), half, self.steps, jnp.int32)
+        marks = jnp.zeros(self.steps, jnp.float32).at[jnp.stack([first, second])].set(1)
+        return jnp.stack([numbers, marks], axis=1).ravel(), numbers[first] + numbers[second]
+
+
+@DATA.register(
+    source="Hochreiter & Schmidhuber 1997; in the form of Le, Jaitly & Hinton 2015", refuses=lambda case: unfit(case, 2)
+)
+def adding(*, seed: int = 0) -> OfLength:
+    """Adding problem, as many steps as the depth; right within 0.04, and always answering 1 leaves a loss of 1/6."""
+    return lambda steps: generated(AddingProblem(steps), Objective(squared_error, Within(0.04)), 1, seed)

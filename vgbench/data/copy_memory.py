@@ -1,0 +1,42 @@
+"""The copy memory problem: the first symbols of a long sequence are wanted again at its end."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+from pydantic import Field
+
+from vgbench.data.dataset import OfLength
+from vgbench.data.sequences import generated, unfit
+from vgbench.problem import CLASSIFICATION
+from vgbench.registry import DATA
+
+ALPHABET = 8
+"""Symbols to remember; after them in the one-hot input come the blank and the call to recall."""
+
+
+@dataclass(frozen=True)
+class CopyMemory:
+    """A one-hot sequence of `steps`, flattened: symbols, blanks, a call, and a blank for each symbol to recall."""
+
+    steps: int
+    symbols: int
+
+    def __call__(self, key: Array) -> tuple[Float[Array, "features"], Int[Array, "symbols"]]:
+        """Generate one, and its symbols."""
+        symbols = jax.random.randint(key, (self.symbols,), 0, ALPHABET, jnp.int32)
+        blank, call = ALPHABET, ALPHABET + 1
+        sequence = jnp.full(self.steps, blank).at[: self.symbols].set(symbols).at[-self.symbols - 1].set(call)
+        return jax.nn.one_hot(sequence, ALPHABET + 2, dtype=jnp.float32).ravel(), symbols
+
+
+def _too_short(case: Any) -> str | None:
+    return unfit(case, 2 * case.data.symbols + 1)
+
+
+@DATA.register(source="Hochreiter & Schmidhuber 1997; in the form of Arjovsky, Shah & Bengio 2016", refuses=_too_short)
+def copy_memory(*, symbols: Annotated[int, Field(ge=1)] = 10, seed: int = 0) -> OfLength:
+    """Copy memory, as many steps as the depth; judged at the steps of recall, where guessing leaves a loss of ln 8."""
+    return lambda steps: generated(CopyMemory(steps, symbols), CLASSIFICATION, ALPHABET, seed, answers=symbols)

@@ -1,0 +1,213 @@
+"""What every measurement asks of a network, and the modules that networks are made of as pure functions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, PyTree
+
+from vgbench.case import Case
+from vgbench.probe import Probe, zero_taps
+from vgbench.problem import Problem
+from vgbench.registry import MODELS
+
+T = TypeVar("T")
+Tree: TypeAlias = PyTree[Array]
+
+
+class Variables(NamedTuple):
+    """What a network holds, each a dict with the keys `entry`, `blocks` and `readout`."""
+
+    params: dict[str, Any]
+    stats: dict[str, Any]
+
+
+class Taps(NamedTuple):
+    """Dummy inputs whose gradients carry norms out of a backward pass; None where they are not asked for.
+
+    Attributes:
+        activation: Float[depth, 2], for dL/dh_l.
+        parameter: Float[layers, 2], for dL/dW_l, the readout last.
+        state: Float[depth, states, 2], for the arrays that h_l is made of.
+    """
+
+    activation: Array | None = None
+    parameter: Array | None = None
+    state: Array | None = None
+
+
+class Output(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes:
+        answers: Float[batch, outputs]; Float[batch, answers, outputs] where several are wanted.
+        stats: the updated state.
+        largest: Float[depth], largest magnitude of each tapped h_l; None without a probe.
+    """
+
+    answers: Array
+    stats: dict[str, Any]
+    largest: Array | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A module as pure functions, split once.
+
+    Attributes:
+        build: makes the module from its random numbers and the number of its layer (counted from 1; traced where blocks
+            are drawn side by side, so that no shape may depend on it).
+    """
+
+    build: Callable[[nnx.Rngs, int | Array], nnx.Module]
+
+    @cached_property
+    def _split(self) -> tuple[Any, Any, Any]:
+        graphdef, params, stats = nnx.split(self.blank, nnx.Param, ...)
+        return graphdef, params, stats
+
+    @cached_property
+    def blank(self) -> Any:
+        """The module without numbers, for what its shape alone says."""
+        return nnx.eval_shape(lambda: self.build(nnx.Rngs(0), 1))
+
+    @cached_property
+    def weights(self) -> int:
+        """Numbers in the weight matrices: the multiplications of one example where each is used once."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self._split[1]) if leaf.ndim >= 2)
+
+    def init(self, key: Array, layer: int | Array) -> tuple[Tree, Tree]:
+        """Draw (parameters, other state)."""
+        _, params, stats = nnx.split(self.build(nnx.Rngs(key), layer), nnx.Param, ...)
+        return params, stats
+
+    def apply(self, params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tree]:
+        """Return (output, updated state)."""
+        module = self.module(params, stats, train)
+        y = module(x)
+        return y, nnx.state(module, nnx.Not(nnx.Param))
+
+    def watch(self, params: Tree, stats: Tree, x: Any) -> tuple[Any, tuple[Tree, list[Array]]]:
+        """Apply in training mode, watching every attribute named `activation` (or as Flax's cells call it).
+
+        Returns:
+            The output, and (the updated state, what each activation was given).
+        """
+        module, seen = self.module(params, stats, train=True), []
+        for _, inner in nnx.iter_modules(module):
+            for name in ("activation", "activation_fn"):
+                activation = getattr(inner, name, None)
+                if activation is not None:
+                    setattr(inner, name, _recorded(activation, seen))
+        y = module(x)
+        return y, (nnx.state(module, nnx.Not(nnx.Param)), seen)
+
+    def module(self, params: Tree, stats: Tree, train: bool) -> Any:
+        """A module of its own that holds these variables."""
+        # Without the copy, modules that keep statistics would write into the caller's tree.
+        module = nnx.merge(self._split[0], params, stats, copy=True)
+        module.train() if train else module.eval()
+        return module
+
+
+def _recorded(function: Callable[[Array], Array], seen: list[Array]) -> Callable[[Array], Array]:
+    def recorded(z: Array) -> Array:
+        seen.append(z)
+        return function(z)
+
+    return recorded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(ABC):
+    """A network as pure functions: places h_1 to h_depth one after the other, which all gradient passes through.
+
+    Attributes:
+        problem: what it reads and gives.
+        dtype: to which parameters and inputs are cast; draws are always float32, so that a float64 network is the
+            float32 one with more digits.
+        forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
+        backward_flops: the same of the backward pass.
+    """
+
+    problem: Problem
+    dtype: str
+    forward_flops: int
+    backward_flops: int
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """Places h_l."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> int:
+        """Layers with weights of their own: the input layer, the blocks and the readout."""
+
+    @property
+    @abstractmethod
+    def stacked(self) -> bool:
+        """Whether the parameters of all blocks are stacked along a leading axis, rather than a tuple of trees."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether the places share their weights, so that only an undivided pass has the gradients of those."""
+        return False
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """Names of the arrays that each h_l is made of; empty where it is a single one."""
+        return ()
+
+    @abstractmethod
+    def init(self, key: Array) -> Variables:
+        """Draw all variables; each layer from a key of its own."""
+
+    @abstractmethod
+    def apply(
+        self,
+        variables: Variables,
+        x: Float[Array, "batch features"],
+        *,
+        train: bool,
+        probe: Probe | None = None,
+        taps: Taps | None = None,
+    ) -> Output:
+        """Run the network; with a probe, tap every h_l, and whatever else `taps` asks for."""
+
+    @abstractmethod
+    def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
+        """Describe what the activations at each place are given in training mode, stacked to [depth, ...]."""
+
+    def zero_taps(self) -> Taps:
+        """All dummy inputs."""
+        state = zero_taps(self.depth * len(self.states), self.dtype).reshape(self.depth, -1, 2)
+        return Taps(zero_taps(self.depth, self.dtype), zero_taps(self.layers, self.dtype), state)
+
+    def cast(self, variables: T) -> T:
+        """Floating-point numbers in the network's dtype."""
+
+        def leaf(array: Array) -> Array:
+            return array.astype(self.dtype) if jnp.issubdtype(array.dtype, jnp.floating) else array
+
+        return jax.tree.map(leaf, variables)
+
+
+def build_network(case: Case, problem: Problem, scanned: bool | None = None) -> Network:
+    """Build the network of `case` for what the data ask of it.
+
+    Args:
+        case: what to build.
+        problem: what it reads and gives.
+        scanned: layout of the blocks; the case's own for probing and training if None.
+
+    Raises:
+        InputError: the network cannot read such data.
+    """
+    return MODELS.build(case.model, case, problem, case.scanned if scanned is None else scanned)

@@ -1,0 +1,262 @@
+"""The recurrent network: cells that read a sequence step by step, and a readout of the last steps.
+
+Its depth is the number of time steps; an example of f numbers is read in pieces of f / depth. The state that a step
+hands to the next (of all cells) is tapped at every step, and all answers are read from tapped states, so that every
+gradient passes through every later tap. Weights are shared over time: a renormalised pass, whose cotangents are divided
+otherwise at every step, has the exact norms of the signal and no meaningful gradient of the weights.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, PyTree
+from pydantic import Field
+
+from vgbench.case import Case
+from vgbench.errors import InputError
+from vgbench.mitigations.cells import CellSite
+from vgbench.mitigations.initializers import Signal
+from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
+from vgbench.probe import Probe, largest_magnitude, observe, observe_weights
+from vgbench.problem import Problem
+from vgbench.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
+
+T = TypeVar("T")
+Carry: TypeAlias = PyTree[Float[Array, "batch ..."]]
+"""The state of one cell."""
+
+
+class Step(nnx.Module):
+    """One cell at one time step."""
+
+    def __init__(self, cell: nnx.RNNCellBase) -> None:
+        self.cell = cell
+
+    def __call__(self, at: tuple[Carry, Float[Array, "batch inputs"]]) -> Carry:
+        """Map the carry and the inputs to the next carry."""
+        return self.cell(*at)[0]
+
+    def output(self, carry: Carry, inputs: Float[Array, "batch inputs"]) -> Float[Array, "batch width"]:
+        """What the cell shows of its carry after a step: h, the last array of the carry of Flax's cells."""
+        own = getattr(self.cell, "output", None)
+        return own(carry, inputs) if own else jax.tree.leaves(carry)[-1]
+
+    def start(self, batch: int) -> Carry:
+        """The carry before the first step: zeros in Flax's cells."""
+        return self.cell.initialize_carry((batch, 1), rngs=nnx.Rngs(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrent(Network):
+    """Cells one above the other, and a readout of the topmost.
+
+    Attributes:
+        cells: a `Step` each, the lowest first.
+        readout: module from the last cell's output to the answers.
+        steps: time steps.
+        inputs: numbers read at a step.
+        scanned: whether time is scanned or unrolled; the parameters are the same.
+    """
+
+    cells: tuple[Part, ...]
+    readout: Part
+    steps: int
+    inputs: int
+    scanned: bool
+
+    @property
+    def depth(self) -> int:
+        """Time steps."""
+        return self.steps
+
+    @property
+    def layers(self) -> int:
+        """The cells and the readout."""
+        return len(self.cells) + 1
+
+    @property
+    def stacked(self) -> bool:
+        """No: each cell has a tree of its own."""
+        return False
+
+    @property
+    def shared(self) -> bool:
+        """Yes, over time."""
+        return True
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """Names of the arrays of the carry, c and h of an LSTM; numbered by cell where there are several."""
+        names = []
+        for i, part in enumerate(self.cells, start=1):
+            arrays = ("c", "h")[-len(jax.tree.leaves(part.blank.start(1))) :]
+            names += [f"{name}{i}" if len(self.cells) > 1 else name for name in arrays]
+        return tuple(names) if len(names) > 1 else ()
+
+    def init(self, key: Array) -> Variables:
+        """Draw all variables; each cell from a key of its own."""
+        parts = (*self.cells, self.readout)
+        with jax.default_matmul_precision("highest"):  # whatever the measurement traces under
+            drawn = [part.init(each, i) for i, (part, each) in enumerate(zip(parts, self._keys(key), strict=True), 1)]
+        params, stats = (
+            {"entry": entry, "blocks": tuple(blocks), "readout": readout}
+            for entry, *blocks, readout in zip(*drawn, strict=True)
+        )
+        return self.cast(Variables(params, stats))
+
+    def _keys(self, key: Array) -> Array:
+        return jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(self.layers, dtype=jnp.uint32))
+
+    def apply(
+        self,
+        variables: Variables,
+        x: Float[Array, "batch features"],
+        *,
+        train: bool,
+        probe: Probe | None = None,
+        taps: Taps | None = None,
+    ) -> Output:
+        """Read the sequences and answer; with a probe, tap the carry of every step, and its arrays one by one."""
+        taps = taps or Taps()
+        params, stats = _observed(variables.params, taps.parameter), variables.stats
+        modules = partial(self._modules, params, stats, train)
+
+        def step(carry: Carry, at: tuple[Array, Taps]) -> tuple[Carry, tuple[Array | None, Array | None]]:
+            inputs, tap = at
+            carry, largest = self._advance(modules(), carry, inputs), None
+            if probe is not None and tap.activation is not None:
+                carry = _tapped(probe, carry, tap)
+                largest = largest_magnitude(carry)
+            return carry, (self._output(modules(), carry, inputs) if self.problem.answers > 1 else None, largest)
+
+        pieces = self._pieces(x)
+        over_time = (pieces, taps._replace(parameter=None))
+        carry, (outputs, largest) = jax.lax.scan(step, self._start(len(x)), over_time, unroll=not self.scanned)
+        if outputs is None:
+            outputs = self._output(modules(), carry, pieces[-1])
+        else:
+            outputs = jnp.moveaxis(outputs[-self.problem.answers :], 0, 1)
+        answers, _ = self.readout.apply(params["readout"], stats["readout"], outputs, train)
+        return Output(answers, stats, largest)
+
+    def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
+        """Describe what the cells' activations are given at each time step."""
+        params, stats = (_by_cell(tree) for tree in variables)
+
+        def step(carry: tuple[Carry, ...], inputs: Array) -> tuple[tuple[Carry, ...], T]:
+            after, given = [], []
+            for part, state, own, other in zip(self.cells, carry, params, stats, strict=True):
+                state, (_, seen) = part.watch(own, other, (state, inputs))
+                inputs = part.module(own, other, train=True).output(state, inputs)
+                after.append(state)
+                given += seen
+            return tuple(after), describe(given)
+
+        return jax.lax.scan(step, self._start(len(x)), self._pieces(x))[1]
+
+    def _pieces(self, x: Float[Array, "batch features"]) -> Float[Array, "steps batch inputs"]:
+        return jnp.moveaxis(x.astype(self.dtype).reshape(len(x), self.steps, self.inputs), 1, 0)
+
+    def _modules(self, params: dict[str, Any], stats: dict[str, Any], train: bool) -> list[Step]:
+        held = zip(self.cells, _by_cell(params), _by_cell(stats), strict=True)
+        return [part.module(own, other, train) for part, own, other in held]
+
+    def _start(self, batch: int) -> tuple[Carry, ...]:
+        return self.cast(tuple(part.blank.start(batch) for part in self.cells))
+
+    @staticmethod
+    def _advance(modules: list[Step], carry: tuple[Carry, ...], inputs: Array) -> tuple[Carry, ...]:
+        after = []
+        for module, state in zip(modules, carry, strict=True):
+            after.append(module((state, inputs)))
+            inputs = module.output(after[-1], inputs)
+        return tuple(after)
+
+    @staticmethod
+    def _output(modules: list[Step], carry: tuple[Carry, ...], inputs: Array) -> Array:
+        """The topmost cell's output, read from these carries alone."""
+        for module, state in zip(modules, carry, strict=True):
+            inputs = module.output(state, inputs)
+        return inputs
+
+
+def _by_cell(tree: dict[str, Any]) -> list[Tree]:
+    return [tree["entry"], *tree["blocks"]]
+
+
+def _observed(params: dict[str, Any], taps: Array | None) -> dict[str, Any]:
+    """The parameters, each layer's weights observed by its tap."""
+    if taps is None:
+        return params
+    entry, *blocks, readout = map(observe_weights, [*_by_cell(params), params["readout"]], taps)
+    return {"entry": entry, "blocks": tuple(blocks), "readout": readout}
+
+
+def _tapped(probe: Probe, carry: tuple[Carry, ...], tap: Taps) -> tuple[Carry, ...]:
+    carry = probe(carry, tap.activation)  # pyright: ignore[reportArgumentType]
+    if tap.state is None or not len(tap.state):
+        return carry
+    leaves, structure = jax.tree.flatten(carry)
+    return jax.tree.unflatten(structure, map(observe, leaves, tap.state))
+
+
+def _unfit(case: Case) -> str | None:
+    if case.cell.name == "none":
+        return "wants a cell other than 'none'"
+    for slot in ("norm", "skip"):
+        if getattr(case, slot).name != "none":
+            return f"its cells have no {slot}: {slot} {getattr(case, slot).name!r} has no place"
+    if INITIALIZERS[case.init.name].data_dependent:
+        return f"init {case.init.name!r} scales the layers of a feed-forward network"
+    if isinstance(case.init.options().get("gain"), str):
+        return (
+            f'gain = "{case.init.options()["gain"]}" comes from mean-field theory, which wants weights drawn anew in'
+            " every layer; these are shared over time"
+        )
+    return None
+
+
+@MODELS.register(
+    source="Elman 1990",
+    refuses=_unfit,
+    defaults={"activation": "tanh", "init": "orthogonal", "cell": "rnn", "layers": "scanned"},
+)
+def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[int, Field(ge=1)] = 1) -> Recurrent:
+    """Recurrent network, as many time steps as the depth: `layers` cells one above the other, and a linear readout.
+
+    The init is that of the square matrices, in Flax orthogonal; input weights are LeCun normal. A Gaussian matrix that
+    is shared over time is outside mean-field theory.
+    """
+    inputs, rest = divmod(problem.features, case.depth)
+    if rest:
+        raise InputError(f"depth: the {problem.features} numbers of an example do not divide into {case.depth} steps")
+
+    def cell(reads: int) -> Part:
+        def build(rngs: nnx.Rngs, layer: int | Array) -> Step:
+            activation = partial(ACTIVATIONS.build, case.activation)
+            square = INITIALIZERS.build(case.init, Signal(case.activation, bias_std=0.0, raw=False))
+            return Step(CELLS.build(case.cell, CellSite(reads, case.width, case.depth, activation, square, rngs)))
+
+        return Part(build)
+
+    cells = (cell(inputs), *[cell(case.width)] * (layers - 1))
+    readout = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
+    multiplied = case.depth * sum(part.weights for part in cells) + problem.answers * readout.weights
+    # The lowest cell passes no gradient on to what it reads.
+    first = case.depth * inputs * (cell(inputs + 1).weights - cells[0].weights)
+    return Recurrent(
+        cells=cells,
+        readout=readout,
+        steps=case.depth,
+        inputs=inputs,
+        problem=problem,
+        scanned=scanned,
+        dtype=case.dtype,
+        forward_flops=2 * multiplied,
+        backward_flops=2 * (2 * multiplied - first),
+    )

@@ -1,0 +1,79 @@
+"""What a network is asked to do: what it reads, what it gives, and how that is judged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Shaped
+
+Judge = Callable[[Float[Array, "batch *answers outputs"], Shaped[Array, "batch *answers"]], Float[Array, ""]]
+
+
+def cross_entropy(
+    logits: Float[Array, "batch *answers classes"], labels: Int[Array, "batch *answers"]
+) -> Float[Array, ""]:
+    """Mean softmax cross-entropy in nats."""
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+def accuracy(logits: Float[Array, "batch *answers classes"], labels: Int[Array, "batch *answers"]) -> Float[Array, ""]:
+    """Share of answers whose largest logit is the label's; one with a non-finite logit counts as wrong."""
+    correct = (jnp.argmax(logits, axis=-1) == labels) & jnp.isfinite(logits).all(axis=-1)
+    return jnp.mean(correct, dtype=jnp.float32)
+
+
+def squared_error(
+    predictions: Float[Array, "batch *answers 1"], targets: Float[Array, "batch *answers"]
+) -> Float[Array, ""]:
+    """Mean squared error."""
+    return jnp.mean(jnp.square(predictions[..., 0] - targets))
+
+
+@dataclass(frozen=True)
+class Within:
+    """Accuracy of predictions: the share that are off by less than `tolerance`; one that is not finite is wrong."""
+
+    tolerance: float
+
+    def __call__(
+        self, predictions: Float[Array, "batch *answers 1"], targets: Float[Array, "batch *answers"]
+    ) -> Float[Array, ""]:
+        """Judge a batch."""
+        return jnp.mean(jnp.abs(predictions[..., 0] - targets) < self.tolerance, dtype=jnp.float32)
+
+
+class Objective(NamedTuple):
+    """How answers are judged.
+
+    Attributes:
+        loss: what training lowers, a mean over the batch.
+        accuracy: share of the answers that are right.
+    """
+
+    loss: Judge
+    accuracy: Judge
+
+
+CLASSIFICATION = Objective(cross_entropy, accuracy)
+
+
+class Problem(NamedTuple):
+    """What a data set asks of a network.
+
+    Attributes:
+        features: numbers of one example.
+        outputs: numbers of one answer: logits of the classes, or 1 for a prediction.
+        objective: how answers are judged.
+        answers: how many of the last time steps an answer is wanted at; 1 but for sequences.
+    """
+
+    features: int
+    outputs: int
+    objective: Objective = CLASSIFICATION
+    answers: int = 1
+
+    def last_loss(self, outputs: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
+        """The loss of the last answer alone, from which all gradient has the same way to go."""
+        return self.objective.loss(outputs, y) if self.answers == 1 else self.objective.loss(outputs[:, -1], y[:, -1])
