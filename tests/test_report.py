@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +22,8 @@ from vgbench.measure.cost import Compilation, Cost, cost_id
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
 from vgbench.records import CellRecord, CostRecord, Device, Manifest, Provenance, Row
-from vgbench.report.frames import COLUMNS, load
+from vgbench.report.charts import gradient_norms
+from vgbench.report.frames import COLUMNS, Entry, Run, load
 from vgbench.report.headlines import headlines
 from vgbench.report.tables import DISPLAY, LEGEND, display, markdown, terminal
 from vgbench.report.write import write_report
@@ -468,6 +470,46 @@ def test_untrained_depth_without_gradients_says_so() -> None:
     assert headlines(frame(row(trained=nan, decay=nan))) == [
         "Depth 4: not trained, and no gradient could be followed through the layers."
     ]
+
+
+def test_what_trains_though_its_gradient_vanishes_at_first_is_named() -> None:
+    rows = [
+        row(trained=3, log10_first_over_last=-4.5, log10_first_over_last_trained=-0.25),
+        row(mitigation="gru", trained=3, log10_first_over_last=-12.0, log10_first_over_last_trained=0.0),
+        row(mitigation="he", trained=3, log10_first_over_last=-3.5, log10_first_over_last_trained=0.0),
+        row(mitigation="tanh", trained=2, log10_first_over_last=-12.0, log10_first_over_last_trained=-9.0),
+    ]
+    assert headlines(frame(*rows))[0].endswith(
+        " Trained though the gradient vanishes at first (decades lost then, and after training):"
+        " baseline (4.5, 0.2), gru (12.0, 0.0)."
+    )
+
+
+def test_decay_of_a_recurrent_network_is_told_by_time_step() -> None:
+    (sentence,) = headlines(frame(row(trained=float("nan"), family="recurrent")))
+    assert "decades a time step" in sentence
+
+
+def profiles(family: Any, names: list[str]) -> alt.TopLevelMixin:
+    entries = []
+    for name in names:
+        cell = CellRecord(family, "ok", "", gradients([-2.0, -1.0]), None, None, ORIGIN, "", 1.0, 1)
+        entries.append(Entry(Row(0, name, {}, "0", "0", None), cell, cell, None))
+    return gradient_norms([Run(Manifest("s", "T", "Q", (), ORIGIN), tuple(entries))])
+
+
+def test_picture_of_recurrent_networks_goes_back_in_time() -> None:
+    definition = profiles(Case(model="recurrent", depth=2), ["baseline"]).to_dict()
+    (panel,) = definition["concat"]
+    assert panel["encoding"]["x"]["title"] == "time steps back from the last one"
+    (rows,) = definition["datasets"].values()
+    assert {(line["layer"], line["log10_norm"]) for line in rows} == {(0, -1.0), (1, -2.0)}
+
+
+def test_no_two_lines_of_a_picture_look_alike() -> None:
+    (panel,) = profiles(Case(depth=2), [str(i) for i in range(20)]).to_dict()["concat"]
+    looks = [panel["encoding"][channel]["scale"]["range"] for channel in ("color", "strokeDash")]
+    assert len({(color, tuple(dash)) for color, dash in zip(*looks, strict=True)}) == 20
 
 
 def test_every_depth_has_a_sentence() -> None:

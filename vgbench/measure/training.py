@@ -98,6 +98,12 @@ class TrainingCurves:
         return int(np.sum(self.test_accuracy >= self.target))
 
     @property
+    def log10_first_over_last(self) -> Interval:
+        """log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean with its t-interval over the seeds."""
+        with np.errstate(invalid="ignore"):
+            return t_interval(self.log10_activation_norm[:, -1, 0] - self.log10_activation_norm[:, -1, -1])
+
+    @property
     def accuracy(self) -> Interval:
         """Mean test accuracy with its t-interval over the seeds."""
         return t_interval(self.test_accuracy)

@@ -17,14 +17,15 @@ COLUMNS = {
     "suite": "name of the suite",
     "device": "what it ran on",
     "mitigation": "name of the mitigation; `baseline` for the baseline",
-    "depth": "hidden layers",
+    "family": "name of the model",
+    "depth": "hidden layers, or time steps",
     "width": "units a hidden layer",
     "cell_id": "hash of the case",
     "status": "how the cell ended; `missing` before it is measured",
     "reason": "the status in words",
     "origin": "numbers of those lines under the table that say what produced the row's records",
     "mixed": "whether a record comes from another source, other versions or other flags than the run's last start",
-    "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer",
+    "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer or time step",
     "decay_low": "lower end of its 95 % t-interval over seeds",
     "decay_high": "upper end",
     "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
@@ -38,6 +39,7 @@ COLUMNS = {
     "target": "test accuracy that counts as trained",
     "rate": "learning rate chosen on the tuning seeds",
     "rate_at_edge": "whether that is the lowest or the highest tried",
+    "log10_first_over_last_trained": "log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean over seeds",
     "accuracy": "test accuracy after the last step, mean over the fresh seeds",
     "accuracy_low": "lower end of its 95 % t-interval",
     "accuracy_high": "upper end",
@@ -185,6 +187,7 @@ def _mixed(run: Run, entry: Entry) -> bool:
 
 
 def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tuple[str, Any]]:
+    yield "family", cell.case.model.name
     yield "depth", cell.case.depth
     yield "width", cell.case.width
     yield "seeds", len(cell.case.seeds)
@@ -202,6 +205,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "target", cell.training.target
         yield "rate", cell.training.rate
         yield "rate_at_edge", cell.training.rate_at_edge
+        yield "log10_first_over_last_trained", cell.training.log10_first_over_last.value
         yield from _interval("accuracy", cell.training.accuracy)
         baseline = reference.training if reference and reference is not cell else None
         if baseline and reference and reference.case.seeds == cell.case.seeds:

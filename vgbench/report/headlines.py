@@ -8,6 +8,9 @@ import pandas as pd
 
 from vgbench.suite import BASELINE
 
+VANISHED = -4.0
+"""Decades between the last and the first layer from which a sentence calls a gradient vanishing."""
+
 _Row = dict[str, Any]
 
 
@@ -36,17 +39,31 @@ def _finding(rows: Sequence[_Row]) -> str:
     return (
         f"the cheapest mitigation that trains ({target}) is {best['mitigation']}, at {best['step_ratio']:.2f}"
         f" [{best['step_ratio_low']:.2f}, {best['step_ratio_high']:.2f}] times the baseline's step;"
-        f" the baseline {baseline}."
+        f" the baseline {baseline}.{_in_spite(trains)}"
     )
+
+
+def _in_spite(trains: Sequence[_Row]) -> str:
+    """Those that train although their gradient vanishes at initialisation: the profile at that moment misleads."""
+    lost = [row for row in trains if row["log10_first_over_last"] < VANISHED]
+    if not lost:
+        return ""
+    told = [f"{row['mitigation']} ({_decades(row)})" for row in lost]
+    return f" Trained though the gradient vanishes at first (decades lost then, and after training): {', '.join(told)}."
+
+
+def _decades(row: _Row) -> str:
+    return f"{-row['log10_first_over_last']:.1f}, {-row['log10_first_over_last_trained']:z.1f}"
 
 
 def _gradient_finding(rows: Sequence[_Row]) -> str:
     usable = [row for row in rows if not pd.isna(row["decay"])]
     if not usable:
         return "not trained, and no gradient could be followed through the layers."
+    place = "time step" if rows[0]["family"] == "recurrent" else "layer"
     flattest = min(usable, key=lambda row: abs(row["decay"]))
     cost = "" if pd.isna(flattest["step_ratio"]) else f", at {flattest['step_ratio']:.2f} times the baseline's step"
     return (
         f"not trained; the gradient changes least with {flattest['mitigation']}"
-        f" ({flattest['decay']:+.4f} decades a layer{cost})."
+        f" ({flattest['decay']:+.4f} decades a {place}{cost})."
     )

@@ -76,6 +76,7 @@ DISPLAY: dict[str, _Formatter] = {
     "mitigation": _mitigation,
     "decay": _decay,
     "first/last": _number("log10_first_over_last", "+z.2f"),
+    "after training": _number("log10_first_over_last_trained", "+z.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
     "trained": _trained,
     "test accuracy": _accuracy,
@@ -89,17 +90,18 @@ DISPLAY: dict[str, _Formatter] = {
 }
 """The columns of a table and how each is written."""
 
-ONLY_IN_FILES = ("distance", "gain", "MFLOP")
+ONLY_IN_FILES = ("after training", "distance", "gain", "MFLOP")
 """Columns that the terminal has no room for."""
 
 LEFT = ("mitigation", "blocks")
 
 LEGEND = {
-    "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer; negative is"
-    " vanishing",
+    "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
+    " recurrent network, a time step); negative is vanishing",
     "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
     " the skip; the first steps open the branches",
-    "first/last": "log10 of that norm at the first hidden layer over the last",
+    "first/last": "log10 of that norm at the first hidden layer (or time step) over the last",
+    "after training": "the same after the last step of training",
     "distance": "log10(1 - cosine) of different inputs' signals in the last hidden layer; where it is very negative the"
     " network has lost what tells inputs apart",
     "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
@@ -135,7 +137,7 @@ def failures(frame: pd.DataFrame) -> list[str]:
 def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text (some `Bold`), with the columns of `DISPLAY`, after those swept axes that it does not show."""
     rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
-    names = [str(name) for name in frame.columns if name == "width" or name not in COLUMNS]
+    names = [str(name) for name in frame.columns if name in ("family", "width") or name not in COLUMNS]
     axes = {name: [str(row[name]) for row in rows] for name in names}
     columns = {name: values for name, values in axes.items() if len(set(values)) > 1}
     columns |= {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
