@@ -7,6 +7,7 @@ from vgbench.case import Case
 from vgbench.harness import worker
 from vgbench.harness.tasks import Task
 from vgbench.harness.worker import Ended
+from vgbench.measure.pairs import PRECISION
 from vgbench.records import Provenance
 
 
@@ -22,7 +23,7 @@ class Inline:
     def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
         if stop():
             raise KeyboardInterrupt
-        return worker.execute(task.kind, self._device, task.case, task.reference), 1
+        return worker.execute(task.kind, self._device, PRECISION, task.case, task.reference), 1
 
     def __enter__(self) -> "Inline":
         return self

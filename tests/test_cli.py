@@ -90,7 +90,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements in this process that all fail."""
 
-    def boom(*_: object) -> NoReturn:
+    def boom(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("boom")
 
     monkeypatch.setattr(runner, "Supervisor", Inline)

@@ -13,75 +13,26 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+from made import BASE, DEVICE, HE, ORIGIN, cost, gradients, training
 from rich.console import Console
 
 import vgbench
 from vgbench.case import Case
 from vgbench.errors import InputError
-from vgbench.measure.cost import Compilation, Cost, cost_id
-from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.cost import cost_id
 from vgbench.measure.training import TrainingCurves
-from vgbench.records import CellRecord, CostRecord, Device, Manifest, Provenance, Row
+from vgbench.records import CellRecord, CostRecord, Device, Manifest, Row
 from vgbench.report.charts import gradient_norms
-from vgbench.report.frames import COLUMNS, Entry, Run, load
+from vgbench.report.frames import COLUMNS, load
 from vgbench.report.headlines import headlines
+from vgbench.report.runs import Entry, Run
 from vgbench.report.tables import DISPLAY, LEGEND, display, markdown, terminal
 from vgbench.report.write import write_report
 from vgbench.statistics import t_interval
 from vgbench.store import Folder, device_folders, read_record, write_record
 
-DEVICE = Device("cpu", "Chip", 2)
-SOURCE = {"cell": "f" * 16, "cost": "f" * 16}
-ORIGIN = Provenance("0.1", "abc", SOURCE, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "Xeon", None, None, "")
-BASE = Case(depth=2, width=4, activation="tanh", rates=(0.1, 0.2), seeds=(0, 1))
-HE = Case(depth=2, width=4, activation="tanh", rates=(0.1, 0.2), seeds=(0, 1), init={"name": "he_normal", "gain": 2})
 OUTPUTS = ("table.md", "table.csv", "gradients.png")
 HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
-
-
-def gradients(*norms: list[float]) -> GradientProfile:
-    """A profile of these log10 norms, a list for each seed."""
-    values = np.asarray(norms)
-    tiny = float(np.finfo(np.float32).smallest_normal)
-    return GradientProfile(
-        log10_activation_norm=values,
-        log10_parameter_norm=np.pad(values, ((0, 0), (0, 1))),
-        log10_largest_activation=np.zeros_like(values),
-        states=(),
-        log10_state_norm=np.zeros((*values.shape, 0)),
-        reads_zero=np.zeros(values.shape, bool),
-        smallest_normal=tiny,
-    )
-
-
-def training(*test_accuracy: float) -> TrainingCurves:
-    """Curves that end at these accuracies, one a seed; the higher of two rates was chosen."""
-    seeds = len(test_accuracy)
-    return TrainingCurves(
-        rates=(0.1, 0.2),
-        tuning_accuracy=np.asarray([[0.5, 0.5], [0.75, 0.75]], np.float32),
-        tuning_diverged=np.zeros((2, 2), bool),
-        rate=0.2,
-        target=0.9,
-        loss=np.ones((seeds, 4), np.float32),
-        step=np.asarray([4]),
-        validation_accuracy=np.ones((seeds, 1), np.float32),
-        log10_activation_norm=np.zeros((seeds, 1, 2)),
-        log10_parameter_norm=np.zeros((seeds, 1, 3)),
-        log10_state_norm=np.zeros((seeds, 1, 2, 0)),
-        gradient_histogram=np.zeros((seeds, 1, 3, 2), np.int32),
-        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
-        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),
-        **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, 2))),
-        test_accuracy=np.asarray(test_accuracy, np.float32),
-    )
-
-
-def cost(ratio: float) -> Cost:
-    """A step of a hundredth of a second, `ratio` times the reference's."""
-    steps = np.full(30, 0.01)
-    compilation = Compilation(trace=0.25, lower=0.125, compile=0.5, first_run=9.0, argument_bytes=1, temporary_bytes=77)
-    return Cost("unrolled", steps, steps / ratio, compilation, parameters=90, step_flops=3200, batch_size=128)
 
 
 @pytest.fixture
@@ -144,8 +95,9 @@ def call_the_mitigation(out: Path, name: str) -> None:
     rename(out, rows=(rows[0], dataclasses.replace(rows[1], mitigation=name)))
 
 
-def table_lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.startswith("|")]
+def table_lines(text: str) -> list[list[str]]:
+    """The lines of each table of a page: what rows are worth, and what they cost."""
+    return [table.split("\n") for table in re.findall(r"^\|.*\|$(?:\n^\|.*\|$)+", text, re.MULTILINE)]
 
 
 def borders(line: str) -> int:
@@ -180,7 +132,7 @@ def test_load_gives_the_numbers_of_the_records(run: Path) -> None:
     expected = {
         **{"depth": 2, "width": 4, "seeds": 2, "target": 0.9, "rate": 0.2, "rate_at_edge": True, "reason": ""},
         **{"decay": -0.75, "log10_first_over_last": -0.75, "trained": 1, "accuracy": pytest.approx(0.725)},
-        **{"form": "unrolled", "step_ratio": 1.0, "examples_per_second": 12800.0, "compile_seconds": 0.875},
+        **{"form": "unrolled", "step_ratio": 1.0, "examples_per_second": 16000.0, "compile_seconds": 0.875},
         **{"parameters": 90, "step_flops": 3200, "temporary_bytes": 77, "device": "Chip (2 CPU cores)"},
     }
     assert {name: baseline[name] for name in expected} == expected
@@ -238,7 +190,7 @@ def test_page_sets_the_accuracy_of_the_best_in_bold(run: Path) -> None:
     measured_again(run, 0, training(0.75, 0.875))
     measured_again(run, 1, training(0.875, 1.0))
     write_report(run)
-    *_, baseline, he = table_lines((run / "table.md").read_text())
+    *_, baseline, he = table_lines((run / "table.md").read_text())[0]
     assert "**" not in baseline
     assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.938 ± 0.794"]
 
@@ -252,7 +204,7 @@ def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
     assert data.loc[1, ["decay", "trained", "accuracy", "step_ratio", "parameters"]].isna().all()
     assert data.loc[1, "depth"] == 2
     write_report(run)
-    *_, ok, missing = table_lines((run / "table.md").read_text())
+    *_, ok, missing = table_lines((run / "table.md").read_text())[1]
     assert "- (missing)" in missing
     assert "missing" not in ok
 
@@ -340,7 +292,7 @@ def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -
     text = (run / "table.md").read_text()
     assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2: ")
     assert f"\n- {written.sentences[0]}\n" in text
-    assert len(table_lines(text)) == 4
+    assert list(map(len, table_lines(text))) == [4, 4]
     assert all(f"- **{name}**: " in text for name in LEGEND)
     assert text.endswith("\n\nChip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4\n")
 
@@ -598,9 +550,9 @@ def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> No
 def test_name_of_a_mitigation_stays_within_its_row_of_the_page(run: Path, name: str) -> None:
     call_the_mitigation(run, name)
     write_report(run)
-    lines = table_lines((run / "table.md").read_text())
-    assert len(lines) == 4
-    assert len(set(map(borders, lines))) == 1
+    tables = table_lines((run / "table.md").read_text())
+    assert list(map(len, tables)) == [4, 4]
+    assert all(len(set(map(borders, lines))) == 1 for lines in tables)
     assert list(load(run)["mitigation"]) == ["baseline", name]
 
 

@@ -30,6 +30,7 @@ from vgbench.harness.standing import Standing
 from vgbench.harness.tasks import Plan, Task, tasks_of
 from vgbench.measure.cost import cost_id
 from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.pairs import PRECISION
 from vgbench.records import CellRecord, CostRecord, Device, Manifest
 from vgbench.report import load, write_report
 from vgbench.store import device_folders, read_record
@@ -149,7 +150,7 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
 
     monkeypatch.setattr(worker, "measure_gradients", gradients)
     monkeypatch.setattr(worker, "measure_training", lambda case: cell.training)
-    monkeypatch.setattr(worker, "measure_cost", lambda case, reference: cost.cost)
+    monkeypatch.setattr(worker, "measure_cost", lambda case, reference, precision: cost.cost)
     return measured
 
 
@@ -220,7 +221,7 @@ def test_every_pair_has_a_record_of_its_cost(first: tuple[Path, Log]) -> None:
         assert (record.case, record.reference, record.status) == (task.case, task.reference, "ok")
         assert record.cost is not None
         assert record.cost.form == "unrolled"
-        assert len(record.cost.step_seconds) == len(record.cost.reference_seconds) == 30
+        assert len(record.cost.step_seconds) == len(record.cost.reference_seconds) >= 30
 
 
 def test_observer_is_given_the_records_that_are_on_disk(first: tuple[Path, Log]) -> None:
@@ -432,7 +433,7 @@ def test_cell_that_crashes_in_training_keeps_its_gradients(
 
 
 def test_crashing_cost_is_an_outcome(tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(case: Case, reference: Case) -> NoReturn:
+    def fail(*_: object, **__: object) -> NoReturn:
         raise ZeroDivisionError
 
     monkeypatch.setattr(worker, "measure_cost", fail)
@@ -485,11 +486,14 @@ def test_resumed_tables_are_those_of_the_uninterrupted_run_but_for_timings(
     with pytest.raises(Interrupted):
         run(TINY, tmp_path / "parts", observers=[Signals(2, signal.SIGINT)])
     rerun(tmp_path / "parts")
-    timings = ["examples/s", "step ratio", "compile s"]
+    timings = ["step ratio", "verdict", "latency ms", "examples/s", "compile s", "of matmul", "s to target", "front"]
     whole, parts = (write_report(tmp_path / name) for name in ("whole", "parts"))
     assert whole.table.drop(columns=timings).to_csv() == parts.table.drop(columns=timings).to_csv()
     assert (whole.footer, whole.failures) == (parts.footer, parts.failures)
-    timed = ["examples_per_second", "compile_seconds", "step_ratio", "step_ratio_low", "step_ratio_high"]
+    timed = [
+        *("step_ratio", "step_ratio_low", "step_ratio_high", "verdict", "rounds", "outlying_rounds", "latency"),
+        *("examples_per_second", "compile_seconds", "flops_per_second", "utilisation", "seconds_to_target", "on_front"),
+    ]
     frames = [load(tmp_path / name).drop(columns=timed).to_csv() for name in ("whole", "parts")]
     assert frames[0] == frames[1]
 
@@ -619,7 +623,7 @@ def test_status_of_a_cell_says_how_its_gradients_ended(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, gradients: GradientProfile, status: str, reason: str
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", lambda case: gradients)
-    record = worker.execute("cell", None, TASKS[0].case, TASKS[0].case)
+    record = worker.execute("cell", None, PRECISION, TASKS[0].case, TASKS[0].case)
     assert (record.status, record.reason) == (status, reason)
 
 
@@ -630,7 +634,7 @@ def test_cell_whose_every_loss_is_not_finite_has_diverged(
     assert curves is not None
     diverged = dataclasses.replace(curves, loss=np.full_like(curves.loss, np.nan))
     monkeypatch.setattr(worker, "measure_training", lambda case: diverged)
-    record = worker.execute("cell", None, TASKS[0].case, TASKS[0].case)
+    record = worker.execute("cell", None, PRECISION, TASKS[0].case, TASKS[0].case)
     assert (record.status, record.reason) == ("diverged", "the loss became non-finite at every rate, for every seed")
 
 
@@ -655,7 +659,7 @@ def test_exception_while_measuring_is_an_outcome_with_one_line_of_reason(
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", lambda case: fail())
     jax.config.update("jax_traceback_filtering", "off")  # as `worker.begin` does
-    ended = worker.execute("cell", None, TASKS[0].case, TASKS[0].case)
+    ended = worker.execute("cell", None, PRECISION, TASKS[0].case, TASKS[0].case)
     assert ended.status == status, ended.reason
     assert re.fullmatch(reason, ended.reason), ended.reason
 

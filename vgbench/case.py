@@ -75,6 +75,8 @@ class Case(Strict):
         target: test accuracy after the last step from which a run counts as trained.
         seeds: fresh seeds that are reported.
         tuning_seeds: seeds that choose the rate, never reported.
+        remat: whether the backward pass computes every block's (or time step's) inner values anew, so that memory does
+            not hold them all.
         layers: blocks scanned or unrolled; "auto" scans to probe and to train (compilation is constant in depth)
             and times the form that people run: unrolled up to depth 64, scanned beyond.
     """
@@ -95,6 +97,7 @@ class Case(Strict):
     batch_size: int = Field(default=128, ge=1)
     dtype: Literal["float32", "float64"] = "float32"
     matmul_precision: Literal["default", "high", "highest"] = "default"
+    remat: bool = False
     steps: int = Field(default=500, ge=0)
     target: float = Field(default=0.9, gt=0, le=1)
     seeds: Seeds = Field(default=(0, 1, 2), min_length=1)

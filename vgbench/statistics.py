@@ -46,6 +46,16 @@ def bootstrap_median(samples: Float[np.ndarray, "n"], resamples: int = 2000) -> 
     return Interval(float(np.median(samples)), float(low), float(high))
 
 
+def bootstrap_ratio(
+    samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"], resamples: int = 2000
+) -> Interval:
+    """Median of independent samples over that of a reference's, with a percentile bootstrap interval; deterministic."""
+    draw = np.random.default_rng(0)
+    medians = [np.median(draw.choice(each, (resamples, len(each))), axis=1) for each in (samples, reference)]
+    low, high = np.quantile(medians[0] / medians[1], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(np.median(samples) / np.median(reference)), float(low), float(high))
+
+
 def p_lower(samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "n"]) -> float:
     """The p of a paired one-sided t-test that the mean of `samples` is lower than the reference's; 1 where equal."""
     differences = np.asarray(samples, np.float64) - reference

@@ -26,6 +26,9 @@ def run(
     ] = False,
     device: Annotated[str | None, typer.Option(help="cpu, gpu or tpu, with :i for the i-th.")] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that one measurement may take.")] = 3600,
+    precision: Annotated[
+        float, typer.Option(min=0.001, max=1, help="Time pairs until their ratio is known this well, or for 4 seconds.")
+    ] = 0.02,
     memory_limit: Annotated[
         float | None, typer.Option(min=0.001, metavar="GIB", help="Memory that the worker process may take (Linux).")
     ] = None,
@@ -66,6 +69,7 @@ def run(
                 out,
                 device=device,
                 timeout=timeout,
+                precision=precision,
                 memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
                 retry_failed=retry_failed,
                 keep_stale=keep_stale,

@@ -32,8 +32,9 @@ _MEASURING_SOURCE = (
     "data",
     "measure",
 )
-_STEP = ("__init__.py", "cost.py", "draw.py", "numerics.py", "step.py")
-"""What the cost of a step depends on in `measure`; gradients and training depend on all but the cost."""
+_COST = ("cost.py", "executable.py", "pairs.py")
+_STEP = ("__init__.py", "draw.py", "numerics.py", "step.py")
+"""What the cost of a step depends on in `measure`; gradients and training depend on all but the first three."""
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
@@ -88,7 +89,7 @@ def source_digest(kind: Kind) -> str:
     for name in _MEASURING_SOURCE:
         path = _PACKAGE / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            if name == "measure" and (file.name == "cost.py" if kind == "cell" else file.name not in _STEP):
+            if name == "measure" and (file.name in _COST if kind == "cell" else file.name not in (*_COST, *_STEP)):
                 continue
             digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from vgbench.harness.supervisor import Supervisor
 from vgbench.harness.tasks import Plan, Record, Task, survey, tasks_of
 from vgbench.harness.worker import Ended
 from vgbench.measure.cost import cost_id
+from vgbench.measure.pairs import PRECISION
 from vgbench.records import RESULTS, CellRecord, CostRecord, Manifest, Provenance, Row
 from vgbench.store import Folder, write_record
 from vgbench.suite import Cell, Suite, read_suite
@@ -62,6 +63,7 @@ def run(
     only: Sequence[str] = (),
     device: str | None = None,
     timeout: float = TIMEOUT,
+    precision: float = PRECISION,
     memory_limit: int | None = None,
     retry_failed: bool = False,
     keep_stale: bool = False,
@@ -78,6 +80,8 @@ def run(
         only: names of mitigations to keep, as in `Suite.select`.
         device: `cpu`, `gpu` or `tpu`, with `:i` for the i-th; the default backend's first if None.
         timeout: seconds that one measurement may take.
+        precision: timing a pair goes on until half the 95 % interval of its ratio is at most this share of it, or for
+            four seconds.
         memory_limit: bytes of memory that the worker may take (on Linux); no limit if None.
         retry_failed: measure again what failed before (out of memory, compile error, timeout, crash, skipped).
         keep_stale: keep records of another source, other versions or flags, where they are measured again otherwise.
@@ -96,7 +100,10 @@ def run(
     out = Path(out) if out is not None else Path("runs") / suite.name
     cells = suite.cells()
     try:
-        with occupy(out) as occupied, Supervisor(device, timeout=timeout, memory_limit=memory_limit) as worker:
+        with (
+            occupy(out) as occupied,
+            Supervisor(device, timeout=timeout, precision=precision, memory_limit=memory_limit) as worker,
+        ):
             origin = worker.prepare(cell.case for cell in cells)
             folder = Folder(out / origin.device.slug)
             folder.sweep()

@@ -32,12 +32,14 @@ class Supervisor:
     Args:
         device: as in `find_device`; the worker's default device if None.
         timeout: seconds that a task may take.
+        precision: of timed ratios, as in `measure_cost`.
         memory_limit: bytes of memory that the worker may take (Linux); no limit if None.
     """
 
-    def __init__(self, device: str | None, *, timeout: float, memory_limit: int | None) -> None:
+    def __init__(self, device: str | None, *, timeout: float, precision: float, memory_limit: int | None) -> None:
         self._device = device
         self._timeout = timeout
+        self._precision = precision
         self._memory_limit = memory_limit
         self._start()
 
@@ -79,7 +81,7 @@ class Supervisor:
         while True:
             attempt += 1
             started, begin, kills = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter(), _kills()
-            arguments = [task.kind, self._device, task.case, task.reference]
+            arguments = [task.kind, self._device, self._precision, task.case, task.reference]
             try:
                 future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
                 return self._result(future, stop), attempt

@@ -90,8 +90,8 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
     return provenance(chosen)
 
 
-def execute(kind: Kind, device: str | None, case: Case, reference: Case) -> Ended:
-    """Measure a cell or a cost; whatever goes wrong in it is an outcome."""
+def execute(kind: Kind, device: str | None, precision: float, case: Case, reference: Case) -> Ended:
+    """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome."""
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     measured: dict[str, Any] = {}
     try:
@@ -102,7 +102,7 @@ def execute(kind: Kind, device: str | None, case: Case, reference: Case) -> Ende
                 measured["training"] = measure_training(case) if case.steps else None
                 status, reason = _outcome(measured["gradients"], measured["training"])
             else:
-                measured["cost"] = measure_cost(case, reference)
+                measured["cost"] = measure_cost(case, reference, precision=precision)
                 status, reason = "ok", ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)

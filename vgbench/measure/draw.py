@@ -13,7 +13,8 @@ from vgbench.models.stack import Stack
 from vgbench.registry import INITIALIZERS
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
-_TRAINING = (*_FUNCTION, "transform", "optimizer", "warmup_steps", "data", "batch_size", "matmul_precision", "steps")
+_STEP = ("transform", "optimizer", "warmup_steps", "remat", "data", "batch_size", "matmul_precision", "steps")
+_TRAINING = (*_FUNCTION, *_STEP)
 
 
 def function_of(case: Case) -> Case:

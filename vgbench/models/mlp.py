@@ -184,6 +184,7 @@ def mlp(
         scanned=scanned,
         problem=problem,
         dtype=case.dtype,
+        remat=case.remat,
         forward_flops=2 * (first + others),
         backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on
     )

@@ -133,12 +133,14 @@ class Network(ABC):
             float32 one with more digits.
         forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
         backward_flops: the same of the backward pass.
+        remat: whether the backward pass computes the inner values of each place anew; not counted in the operations.
     """
 
     problem: Problem
     dtype: str
     forward_flops: int
     backward_flops: int
+    remat: bool
 
     @property
     @abstractmethod

@@ -134,6 +134,8 @@ class Recurrent(Network):
                 largest = largest_magnitude(carry)
             return carry, (self._output(modules(), carry, inputs) if self.problem.answers > 1 else None, largest)
 
+        if self.remat:
+            step = jax.checkpoint(step, prevent_cse=not self.scanned)
         pieces = self._pieces(x)
         over_time = (pieces, taps._replace(parameter=None))
         carry, (outputs, largest) = jax.lax.scan(step, self._start(len(x)), over_time, unroll=not self.scanned)
@@ -257,6 +259,7 @@ def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[
         problem=problem,
         scanned=scanned,
         dtype=case.dtype,
+        remat=case.remat,
         forward_flops=2 * multiplied,
         backward_flops=2 * (2 * multiplied - first),
     )

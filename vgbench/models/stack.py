@@ -103,6 +103,8 @@ class Stack(Network):
                 return h, (stats, None)
             return probe(h, tap.activation), (stats, largest_magnitude(h))
 
+        if self.remat:
+            visit = jax.checkpoint(visit, prevent_cse=not self.stacked, static_argnums=0)
         layers = None
         readout_params = variables.params["readout"]
         if taps is not None:

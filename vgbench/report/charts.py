@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from vgbench.report.frames import Run
+from vgbench.report.runs import Run
 
 PALETTE = ["#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]
 """Okabe & Ito (2008): told apart by colour-blind readers; dashes tell lines apart in grey."""

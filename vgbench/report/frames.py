@@ -1,17 +1,18 @@
 """Records as a pandas frame: one row a cell and device, numbers only rounded by whoever prints them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from vgbench.records import CellRecord, CostRecord, Kind, Manifest, Provenance, Row
+from vgbench.measure.cost import Cost
+from vgbench.records import CellRecord, CostRecord, Kind
+from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
 from vgbench.report.best import Outcome, among_best
+from vgbench.report.runs import Entry, Run, origins, read_runs
 from vgbench.statistics import Interval, t_interval
-from vgbench.store import device_folders, read_record
 
 COLUMNS = {
     "suite": "name of the suite",
@@ -48,76 +49,38 @@ COLUMNS = {
     "accuracy_gain": "its difference to the baseline, paired by seed",
     "accuracy_gain_low": "lower end of its 95 % t-interval",
     "accuracy_gain_high": "upper end",
+    "trainable_depth": "greatest depth up to which every depth that was trained reaches the target for the median seed",
+    "steps_to_target": "updates after which the median seed's validation accuracy, looked at every 25th step, first"
+    " reaches the target; infinite where it never does",
+    "seconds_to_target": "the same times the latency of a step",
+    "on_front": "whether no other row of the same axes is as good in step_ratio, memory_ratio, |decay|, trainable_depth"
+    " and seconds_to_target, and better in one; empty where it is not timed",
     "cost_status": "how its timing ended; `missing` before it is timed, empty where it is not to be",
     "cost_reason": "that status in words",
     "form": "blocks of both timed networks, unrolled or scanned",
     "step_ratio": "step time over the baseline's, median over interleaved rounds",
     "step_ratio_low": "lower end of its 95 % bootstrap interval",
     "step_ratio_high": "upper end",
-    "examples_per_second": "batch size over the median seconds of a blocked plain step",
+    "verdict": "FASTER or SLOWER than the baseline by more than 3 %, SAME within, or UNCLEAR; of the whole interval",
+    "rounds": "interleaved rounds that were timed",
+    "outlying_rounds": "those whose ratio lies far from the others; they count all the same",
+    "latency": "median seconds of a plain step that is waited for",
+    "examples_per_second": "batch size over the median seconds of a plain step in a queue of steps",
     "compile_seconds": "trace, lower and compile of the plain step",
+    "persistent_cache": "whether jax could read the executable from its cache on disk in place of compiling it",
     "parameters": "trainable numbers",
     "step_flops": "floating-point operations of the matrix products in one step",
+    "xla_flops": "all operations of one step by XLA's own count, which takes the body of a loop once",
+    "flops_differ": "whether the two counts are over 20 % apart",
+    "flops_per_second": "operations of the matrix products in a second where steps queue",
+    "utilisation": "that over what a plain matrix product of the same batch and width achieves beside it",
+    "memory_ratio": "peak_bytes over the baseline's",
+    "peak_bytes": "most memory that the compiled step holds at once, arguments included",
+    "parameter_bytes": "memory of the parameters",
+    "optimizer_bytes": "memory of the optimizer's state",
     "temporary_bytes": "scratch memory of the compiled step",
 }
 """The columns of `load` and what they hold; any other swept axis stands in a column of its own name."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row of a run together with its records; a record is None before it is measured."""
-
-    row: Row
-    cell: CellRecord | None
-    reference: CellRecord | None
-    cost: CostRecord | None
-
-    @property
-    def origins(self) -> list[Provenance]:
-        """What produced its own records."""
-        return [record.provenance for record in (self.cell, self.cost) if record]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run on one device."""
-
-    manifest: Manifest
-    entries: tuple[Entry, ...]
-
-
-def origins(runs: Sequence[Run]) -> list[str]:
-    """What produced the records, in words and in the order of the rows; a manifest's where it has none."""
-    found = dict.fromkeys(
-        str(origin)
-        for run in runs
-        for origin in [each for entry in run.entries for each in entry.origins] or [run.manifest.provenance]
-    )
-    return list(found)
-
-
-def read_runs(root: Path) -> list[Run]:
-    """Read the run of every device under `root`.
-
-    Raises:
-        InputError: no run is there, or a record is damaged; names the file.
-    """
-    return [_read_run(folder) for folder in device_folders(root)]
-
-
-def _read_run(folder: Any) -> Run:
-    manifest = read_record(folder.manifest, Manifest)
-    cells: dict[str, CellRecord] = {}
-    for row in manifest.rows:
-        for cell_id in (row.cell_id, row.reference_id):
-            if cell_id not in cells and folder.cell(cell_id).exists():
-                cells[cell_id] = read_record(folder.cell(cell_id), CellRecord)
-    entries = []
-    for row in manifest.rows:
-        path = folder.cost(row.cost_id) if row.cost_id else None
-        cost = read_record(path, CostRecord) if path and path.exists() else None
-        entries.append(Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), cost))
-    return Run(manifest, tuple(entries))
 
 
 def load(directory: str | Path) -> pd.DataFrame:
@@ -132,13 +95,44 @@ def load(directory: str | Path) -> pd.DataFrame:
 def frame(runs: list[Run]) -> pd.DataFrame:
     """One row for each entry of `runs`."""
     known = origins(runs)
-    rows = [
-        dict(_values(run, entry, best, known))
-        for run in runs
-        for entry, best in zip(run.entries, _best(run), strict=True)
-    ]
+    rows = [row for run in runs for row in _rows(run, known)]
     axes = [name for name in dict.fromkeys(k for row in rows for k in row) if name not in COLUMNS]
     return pd.DataFrame(rows, columns=[*axes, *COLUMNS])
+
+
+def _rows(run: Run, known: list[str]) -> list[dict[str, Any]]:
+    depths = _trainable_depths(run)
+    rows = [dict(_values(run, entry, best, known)) for entry, best in zip(run.entries, _best(run), strict=True)]
+    for row, entry in zip(rows, run.entries, strict=True):
+        row["trainable_depth"] = depths.get(_line(entry), float("nan"))
+    places = [repr(entry.row.axes) for entry in run.entries]
+    merits = [_merits(row) if "step_ratio" in row else None for row in rows]
+    fronts = on_front([merit and (place, merit) for place, merit in zip(places, merits, strict=True)])
+    return [row if front is None else {**row, "on_front": front} for row, front in zip(rows, fronts, strict=True)]
+
+
+def _line(entry: Entry) -> str:
+    """What rows have in common that differ in depth alone."""
+    return repr((entry.row.mitigation, {name: value for name, value in entry.row.axes.items() if name != "depth"}))
+
+
+def _trainable_depths(run: Run) -> dict[str, int]:
+    trains: dict[str, dict[int, bool]] = {}
+    for entry in run.entries:
+        if entry.cell and entry.cell.training:
+            trains.setdefault(_line(entry), {})[entry.cell.case.depth] = reaches_target(entry.cell.training)
+    return {line: trainable_depth(reached) for line, reached in trains.items()}
+
+
+def _merits(row: dict[str, Any]) -> Merits:
+    decay = row.get("decay", float("nan"))
+    return Merits(
+        step_ratio=row["step_ratio"],
+        memory_ratio=row["memory_ratio"],
+        decay=abs(decay),
+        depth=-row["trainable_depth"],
+        seconds=row.get("seconds_to_target", float("nan")),
+    )
 
 
 def _best(run: Run) -> list[bool | None]:
@@ -173,11 +167,30 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
         cost = entry.cost.cost
         yield "form", cost.form
         yield from _interval("step_ratio", cost.ratio)
-        yield "examples_per_second", cost.examples_per_second
-        yield "compile_seconds", cost.compilation.seconds
-        yield "parameters", cost.parameters
-        yield "step_flops", cost.step_flops
-        yield "temporary_bytes", cost.compilation.temporary_bytes
+        yield from _cost_values(cost)
+        if entry.cell and entry.cell.training:
+            yield "seconds_to_target", steps_to_target(entry.cell.training) * cost.latency
+
+
+def _cost_values(cost: Cost) -> Iterator[tuple[str, Any]]:
+    yield "verdict", cost.verdict
+    yield "rounds", len(cost.step_seconds)
+    yield "outlying_rounds", int(cost.outliers.sum())
+    yield "latency", cost.latency
+    yield "examples_per_second", cost.examples_per_second
+    yield "compile_seconds", cost.compilation.seconds
+    yield "persistent_cache", cost.compilation.persistent_cache
+    yield "parameters", cost.parameters
+    yield "step_flops", cost.step_flops
+    yield "xla_flops", cost.xla_flops
+    yield "flops_differ", cost.flops_differ
+    yield "flops_per_second", cost.flops_per_second
+    yield "utilisation", cost.utilisation
+    yield "memory_ratio", cost.memory_ratio
+    yield "peak_bytes", cost.memory.peak
+    yield "parameter_bytes", cost.memory.parameters
+    yield "optimizer_bytes", cost.memory.optimizer
+    yield "temporary_bytes", cost.memory.temporary
 
 
 def _mixed(run: Run, entry: Entry) -> bool:
@@ -205,6 +218,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "target", cell.training.target
         yield "rate", cell.training.rate
         yield "rate_at_edge", cell.training.rate_at_edge
+        yield "steps_to_target", steps_to_target(cell.training)
         yield "log10_first_over_last_trained", cell.training.log10_first_over_last.value
         yield from _interval("accuracy", cell.training.accuracy)
         baseline = reference.training if reference and reference is not cell else None

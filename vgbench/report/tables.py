@@ -67,13 +67,24 @@ def _mitigation(row: _Row) -> str:
     return f"{row['mitigation']} (mixed)" if row["mixed"] else row["mitigation"]
 
 
-def _form(row: _Row) -> str:
-    return row["form"] if isinstance(row["form"], str) else NOTHING
+def _text(column: str) -> _Formatter:
+    return lambda row: row[column] if isinstance(row[column], str) else NOTHING
 
 
-DISPLAY: dict[str, _Formatter] = {
+def _front(row: _Row) -> str:
+    return "yes" if row["on_front"] is True else NOTHING
+
+
+def _compile(row: _Row) -> str:
+    text = _number("compile_seconds", ".2f")(row)
+    return f"{text} (cache)" if row["persistent_cache"] is True else text
+
+
+_ROW: dict[str, _Formatter] = {
     "depth": _number("depth", ".0f"),
     "mitigation": _mitigation,
+}
+_BENEFIT: dict[str, _Formatter] = {
     "decay": _decay,
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "after training": _number("log10_first_over_last_trained", "+z.2f"),
@@ -81,19 +92,33 @@ DISPLAY: dict[str, _Formatter] = {
     "trained": _trained,
     "test accuracy": _accuracy,
     "gain": _plus_minus("accuracy_gain", "+z.3f"),
-    "examples/s": _number("examples_per_second", ",.0f"),
+    "trainable depth": _number("trainable_depth", ".0f"),
+    "s to target": _number("seconds_to_target", ".2f"),
+}
+_COST: dict[str, _Formatter] = {
     "step ratio": _ratio,
-    "blocks": _form,
-    "compile s": _number("compile_seconds", ".2f"),
+    "verdict": _text("verdict"),
+    "blocks": _text("form"),
+    "latency ms": _number("latency", ".3g", unit=1e-3),
+    "examples/s": _number("examples_per_second", ",.0f"),
+    "memory": _number("memory_ratio", ".2f"),
+    "compile s": _compile,
     "parameters": _number("parameters", ",.0f"),
     "MFLOP": _number("step_flops", ".3g", unit=1e6),
+    "of matmul": _number("utilisation", ".0%"),
+    "front": _front,
 }
-"""The columns of a table and how each is written."""
+DISPLAY = _ROW | _BENEFIT | _COST
+"""The columns of a table and how each is written: what names a row, what it is worth, what it costs."""
 
-ONLY_IN_FILES = ("after training", "distance", "gain", "MFLOP")
-"""Columns that the terminal has no room for."""
+IN_TERMINAL = (
+    *_ROW,
+    *("decay", "first/last", "trained", "test accuracy"),
+    *("step ratio", "blocks", "examples/s", "compile s", "parameters"),
+)
+"""The columns that the terminal has room for."""
 
-LEFT = ("mitigation", "blocks")
+LEFT = ("mitigation", "verdict", "blocks")
 
 LEGEND = {
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
@@ -109,11 +134,22 @@ LEGEND = {
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
     " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
     "gain": "its difference to the baseline, paired by seed",
-    "examples/s": "batch size over the median time of a plain training step",
+    "trainable depth": "greatest depth up to which every depth that was trained reaches the target for the median seed",
+    "s to target": "seconds of plain training until the median seed's validation accuracy reaches the target, looked at"
+    " every 25th step",
+    "front": "on the Pareto front of these axes: no other row is as good in step ratio, memory, decay, trainable depth"
+    " and time to target, and better in one",
+    "latency ms": "median time of a plain training step that is waited for, in milliseconds",
+    "examples/s": "batch size over the time of such a step where steps queue and the last one is waited for",
     "step ratio": "time of that step over the baseline's, in interleaved rounds, blocks in the same form;"
     " 95 % bootstrap interval",
-    "compile s": "to trace, lower and compile that step",
+    "verdict": "SLOWER or FASTER than the baseline's step where the whole interval is beyond 3 %, SAME where it is"
+    " within, UNCLEAR where it is neither",
+    "memory": "the most bytes that the compiled step holds at once, over the baseline's",
+    "compile s": "to trace, lower and compile that step; with `cache` jax could read it from disk",
     "MFLOP": "floating-point operations of the matrix products in one step, in millions",
+    "of matmul": "operations of the matrix products a second, over what a plain product of the same batch and width"
+    " achieves on the device",
     "origin": "where there are several, the numbers of the lines below that say what produced the row",
     "mixed": "measured with another source of vgbench, other versions or other flags than the run's last start, and"
     " kept or merged all the same",
@@ -147,6 +183,11 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object)  # as text in pyarrow it would forget what is bold
 
 
+def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same rows twice: with what they are worth, and with what they cost."""
+    return table.drop(columns=list(_COST)), table.drop(columns=list(_BENEFIT))
+
+
 def escape(text: str) -> str:
     """Text from a suite's file as plain text on one line of a Markdown page."""
     return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
@@ -171,7 +212,7 @@ def markdown(table: pd.DataFrame) -> str:
 def terminal(table: pd.DataFrame, title: str) -> Table:
     """The table for rich, with a rule between depths."""
     shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE)
-    names = [name for name in table.columns if name not in ONLY_IN_FILES]
+    names = [name for name in table.columns if name in IN_TERMINAL or name not in DISPLAY]
     for name in names:
         shown.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
     previous = None

@@ -7,9 +7,10 @@ import pandas as pd
 
 from vgbench.errors import InputError
 from vgbench.report.charts import gradient_norms
-from vgbench.report.frames import Run, frame, origins, read_runs
+from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
-from vgbench.report.tables import LEGEND, display, escape, failures, markdown
+from vgbench.report.runs import Run, origins, read_runs
+from vgbench.report.tables import LEGEND, display, escape, failures, halves, markdown
 from vgbench.store import write_bytes
 
 
@@ -53,7 +54,8 @@ def write_report(directory: str | Path) -> Report:
     table, sentences = display(data), headlines(data)
     not_ok, footer = failures(data), _footer(runs)
     title = runs[0].manifest.title
-    text = _page(title, runs[0].manifest.question, sentences, markdown(table), not_ok, footer)
+    tables = "\n\n".join(map(markdown, halves(table)))
+    text = _page(title, runs[0].manifest.question, sentences, tables, not_ok, footer)
     files = {"table.md": text.encode(), "table.csv": _csv(data).encode()}
     if any(entry.cell and entry.cell.gradients for run in runs for entry in run.entries):
         files["gradients.png"] = _png(runs)
@@ -65,13 +67,13 @@ def write_report(directory: str | Path) -> Report:
     return Report(title, sentences, table, not_ok, footer, [root / name for name in files])
 
 
-def _page(title: str, question: str, sentences: list[str], table: str, failures: list[str], footer: list[str]) -> str:
+def _page(title: str, question: str, sentences: list[str], tables: str, failures: list[str], footer: list[str]) -> str:
     findings = "\n".join(f"- {escape(sentence)}" for sentence in sentences)
     not_ok = "".join(f"- {escape(line)}\n" for line in failures)
     not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
     provenance = "\n\n".join(footer)
     legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
-    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{table}\n\n{not_ok}{legend}\n\n{provenance}\n"
+    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{tables}\n\n{not_ok}{legend}\n\n{provenance}\n"
 
 
 def _footer(runs: list[Run]) -> list[str]:

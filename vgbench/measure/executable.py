@@ -1,0 +1,161 @@
+"""The plain training step of one case as an executable: what compiling it took, what it needs, and timing it."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from vgbench.case import Case
+from vgbench.data import load_dataset
+from vgbench.measure.draw import draw, first_batch
+from vgbench.measure.numerics import numerics
+from vgbench.measure.step import TrainState, make_step, start
+from vgbench.models import build_network
+
+WARM_UP_SECONDS = 0.1
+SAMPLE_SECONDS = 0.01
+"""A sample is as many blocked steps as fill this time, since the clock and the scheduler blur shorter ones."""
+QUEUES, QUEUE_SECONDS = 5, 0.05
+"""Queues of steps that are timed, each so long."""
+_PRODUCTS = 64
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """Seconds that one step took from a Python function to its first result.
+
+    Attributes:
+        trace: Python to jaxpr.
+        lower: jaxpr to StableHLO.
+        compile: StableHLO to executable.
+        first_run: the first call of the executable.
+        persistent_cache: whether jax could read the executable from its cache on disk in place of compiling it.
+    """
+
+    trace: float
+    lower: float
+    compile: float
+    first_run: float
+    persistent_cache: bool
+
+    @property
+    def seconds(self) -> float:
+        """Trace, lower and compile together."""
+        return self.trace + self.lower + self.compile
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a step needs, as the compiled executable tells them.
+
+    Attributes:
+        parameters: trainable numbers.
+        optimizer: its state.
+        temporary: scratch memory.
+        peak: the most that is held at once, arguments and results included.
+    """
+
+    parameters: int
+    optimizer: int
+    temporary: int
+    peak: int
+
+
+class Executable:
+    """One case's compiled plain step together with the state that it advances."""
+
+    def __init__(self, case: Case) -> None:
+        dataset = load_dataset(case)
+        network = build_network(case, dataset.problem, scanned=case.timed_form == "scanned")
+        with numerics(case.dtype, case.matmul_precision):
+            self._state = start(network, case, draw(case, network, dataset, case.seeds[0]))
+            self._inputs = (
+                first_batch(case, dataset, case.seeds[0]),
+                jax.device_put(np.float32(case.rates[0] if case.rates else 0.0)),
+            )
+            step = make_step(network, case)
+
+            def plain(state: TrainState, *inputs: Any) -> TrainState:
+                return step(state, *inputs)[0]
+
+            params, optimizer = jax.tree.leaves(self._state.variables.params), jax.tree.leaves(self._state.optimizer)
+            self.parameters = sum(leaf.size for leaf in params)
+            self._compile(plain)
+            memory = self._run.memory_analysis()
+            self.memory = Memory(
+                parameters=sum(leaf.nbytes for leaf in params),
+                optimizer=sum(leaf.nbytes for leaf in optimizer),
+                temporary=memory.temp_size_in_bytes,
+                peak=memory.peak_memory_in_bytes,
+            )
+            self._product = _products(case)
+        self.flops = case.batch_size * (network.forward_flops + network.backward_flops)
+        counted: Any = self._run.cost_analysis() or {}
+        self.xla_flops = float(counted.get("flops", np.nan))
+        self._steps = 1
+
+    def _compile(self, plain: Any) -> None:
+        marks = [time.perf_counter()]
+
+        def mark(value: Any) -> Any:
+            marks.append(time.perf_counter())
+            return value
+
+        traced = mark(jax.jit(plain, donate_argnums=0).trace(self._state, *self._inputs))
+        lowered = mark(traced.lower())
+        self._run = mark(lowered.compile())
+        self._state = mark(jax.block_until_ready(self._run(self._state, *self._inputs)))
+        config: Any = jax.config
+        on_disk = bool(config.jax_enable_compilation_cache and config.jax_compilation_cache_dir)
+        self.compilation = Compilation(*np.diff(marks).tolist(), persistent_cache=on_disk)
+
+    def _blocked(self, steps: int) -> float:
+        """Advance by steps, each waited for; return seconds a step."""
+        begin = time.perf_counter()
+        for _ in range(steps):
+            self._state = jax.block_until_ready(self._run(self._state, *self._inputs))
+        return (time.perf_counter() - begin) / steps
+
+    def warm_up(self) -> None:
+        """Run for a while, and fix how many steps make one sample."""
+        seconds = self._blocked(1)
+        seconds = self._blocked(max(2, int(WARM_UP_SECONDS / seconds)))
+        self._steps = max(1, round(SAMPLE_SECONDS / seconds))
+
+    def sample(self) -> float:
+        """Seconds of a step that is waited for, over one sample."""
+        return self._blocked(self._steps)
+
+    def queued(self) -> Float[np.ndarray, "queues"]:
+        """Seconds a step of queues that are waited for at their end alone."""
+        steps, seconds = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS)), []
+        for _ in range(QUEUES):
+            begin = time.perf_counter()
+            for _ in range(steps):
+                self._state = self._run(self._state, *self._inputs)
+            jax.block_until_ready(self._state)
+            seconds.append((time.perf_counter() - begin) / steps)
+        return np.asarray(seconds)
+
+    def product_flops_per_second(self) -> float:
+        """What the plain matrix product of the case's shape achieves: [batch, width] by [width, width], one by one."""
+        run, inputs, flops = self._product
+        jax.block_until_ready(run(*inputs))
+        seconds = []
+        for _ in range(QUEUES):
+            begin = time.perf_counter()
+            jax.block_until_ready(run(*inputs))
+            seconds.append(time.perf_counter() - begin)
+        return flops / float(np.median(seconds))
+
+
+def _products(case: Case) -> tuple[Any, Any, int]:
+    """Products in a row as an executable, its inputs, and how many operations they are."""
+    width = case.width
+    inputs = jnp.ones((case.batch_size, width), case.dtype), jnp.eye(width, dtype=case.dtype)
+    run = jax.jit(lambda h, w: jax.lax.fori_loop(0, _PRODUCTS, lambda _, h: h @ w, h)).lower(*inputs).compile()
+    return run, inputs, _PRODUCTS * 2 * case.batch_size * width * width

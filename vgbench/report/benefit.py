@@ -1,0 +1,70 @@
+"""Cost against benefit: how deep a mitigation trains, how soon, and which rows no other beats in every respect."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vgbench.measure.training import TrainingCurves
+
+
+class Merits(NamedTuple):
+    """What a row costs and what it is worth, the lower the better; NaN where it is not known.
+
+    Attributes:
+        step_ratio: time of a step over the baseline's.
+        memory_ratio: the same of peak memory.
+        decay: decades a layer that the gradient changes by, whatever the direction.
+        depth: minus the trainable depth.
+        seconds: time to the target.
+    """
+
+    step_ratio: float
+    memory_ratio: float
+    decay: float
+    depth: float
+    seconds: float
+
+
+def reaches_target(curves: TrainingCurves) -> bool:
+    """Whether the median seed's test accuracy reaches the target."""
+    return bool(np.median(curves.test_accuracy) >= curves.target)
+
+
+def steps_to_target(curves: TrainingCurves) -> float:
+    """Updates after which the median seed's validation accuracy first reaches the target, infinite where it never does.
+
+    Looked at every 25th step.
+    """
+    reached = curves.validation_accuracy >= curves.target
+    first = np.where(reached.any(axis=1), curves.step[reached.argmax(axis=1)], np.inf)
+    return float(np.sort(first)[(len(first) - 1) // 2])
+
+
+def trainable_depth(trains: Mapping[int, bool]) -> int:
+    """The greatest depth up to which every depth that was trained reaches the target; 0 where the shallowest fails."""
+    deepest = 0
+    for depth in sorted(trains):
+        if not trains[depth]:
+            break
+        deepest = depth
+    return deepest
+
+
+def on_front(rows: Sequence[tuple[Hashable, Merits] | None]) -> list[bool | None]:
+    """Whether no other row of a row's group is as good in every respect and better in one: the Pareto front.
+
+    What is not known of a row counts as worst. None for a row that is not timed.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for index, row in enumerate(rows):
+        if row is not None:
+            groups.setdefault(row[0], []).append(index)
+    verdicts: list[bool | None] = [None] * len(rows)
+    for members in groups.values():
+        points = np.asarray([rows[index][1] for index in members], np.float64)  # pyright: ignore[reportOptionalSubscript]
+        points = np.where(np.isnan(points), np.inf, points)
+        for index, point in zip(members, points, strict=True):
+            beaten = (points <= point).all(axis=1) & (points < point).any(axis=1)
+            verdicts[index] = not beaten.any()
+    return verdicts
