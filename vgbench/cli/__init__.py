@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from vgbench.cli.compare import compare
 from vgbench.cli.list import list_members
 from vgbench.cli.merge import merge
 from vgbench.cli.report import report
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("status")(status)
 app.command("report")(report)
+app.command("compare")(compare)
 app.command("merge")(merge)
 app.command("list")(list_members)
 

@@ -1,0 +1,60 @@
+"""`vgbench compare`: what changed from one run to another, beyond noise."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vgbench.report.compare import Change
+
+
+class FailOn(StrEnum):
+    """What ends with exit code 1."""
+
+    REGRESSION = "regression"
+    CHANGE = "change"
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="A")],
+    after: Annotated[Path, typer.Argument(help="Folder of a later one.", metavar="B")],
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help="End with exit code 1 where a figure is worse, or where one has changed.")
+    ] = None,
+) -> None:
+    """Say, cell by cell, what changed from A to B in decay, training and cost beyond noise."""
+    from rich.console import Console
+
+    from vgbench.report.compare import compare as compare_runs
+
+    found = compare_runs(before, after)
+    changed = [change for change in found.changes if change.judgement in ("BETTER", "WORSE")]
+    if changed:
+        console = Console()
+        (console if console.is_terminal else Console(width=200)).print(_table(changed))
+    counts = ", ".join(f"{found.count(each)} {each.lower()}" for each in ("WORSE", "BETTER", "SAME", "UNCLEAR"))
+    typer.echo(f"{len(found.changes)} figures of cells in both: {counts}")
+    for cells, where in ((found.only_before, before), (found.only_after, after)):
+        if cells:
+            typer.echo(f"only in {where}: {'; '.join(cells)}")
+    fails = found.count("WORSE") if fail_on is FailOn.REGRESSION else len(changed) if fail_on else 0
+    if fails:
+        raise typer.Exit(1)
+
+
+def _table(changes: "list[Change]") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    several = len({change.device for change in changes}) > 1
+    table = Table("cell", "figure", "before", "after", "")
+    for change in changes:
+        cell = f"{change.cell} ({change.device})" if several else change.cell
+        style = "red" if change.judgement == "WORSE" else "green"
+        row = [cell, change.what, change.before, change.after]
+        table.add_row(*map(Text, row), Text(change.judgement, style=style))
+    return table

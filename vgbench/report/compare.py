@@ -1,0 +1,146 @@
+"""Two runs held against each other, cell by cell: what changed in decay, training and cost beyond noise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from vgbench.measure.pairs import TOLERANCE
+from vgbench.records import RESULTS
+from vgbench.report.runs import Entry, read_runs
+from vgbench.statistics import Interval, bootstrap_ratio, t_interval
+
+Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]
+
+DECADES, ACCURACY = 0.01, 0.01
+"""Differences of the gradient's decades over the whole depth, and of test accuracy, up to which cells are the same."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of one cell, in both runs.
+
+    Attributes:
+        device: what it ran on.
+        cell: mitigation and axes, in words.
+        what: the figure's name.
+        before: in the first run.
+        after: in the second.
+        judgement: of the whole interval of their difference or ratio, against what counts as the same.
+    """
+
+    device: str
+    cell: str
+    what: str
+    before: str
+    after: str
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two runs have to tell of each other.
+
+    Attributes:
+        changes: every figure of the cells that are in both.
+        only_before: cells of the first run alone, in words.
+        only_after: of the second alone.
+    """
+
+    changes: tuple[Change, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+
+    def count(self, judgement: Judgement) -> int:
+        """How many figures are judged so."""
+        return sum(change.judgement == judgement for change in self.changes)
+
+
+def compare(before: str | Path, after: str | Path) -> Comparison:
+    """Compare the records of two runs; a cell is the same where its case and its device are.
+
+    Gradients and accuracies are compared by seed, with t-intervals; costs by the ratio to the baseline, which a
+    machine's moods leave alone, with a bootstrap interval over both runs' rounds, and by peak memory.
+
+    Raises:
+        InputError: a folder holds no run, or a damaged record.
+    """
+    first, second = ({_key(*each): each for each in _entries(Path(root))} for root in (before, after))
+    changes = (
+        change
+        for key, (device, old) in first.items()
+        if key in second
+        for change in _changes(device, old, second[key][1])
+    )
+    return Comparison(
+        changes=tuple(changes),
+        only_before=tuple(_name(entry) for key, (_, entry) in first.items() if key not in second),
+        only_after=tuple(_name(entry) for key, (_, entry) in second.items() if key not in first),
+    )
+
+
+def _entries(root: Path) -> Iterator[tuple[str, Entry]]:
+    for run in read_runs(root):
+        for entry in run.entries:
+            yield str(run.manifest.provenance.device), entry
+
+
+def _key(device: str, entry: Entry) -> tuple[str, str, str]:
+    return device, entry.row.cell_id, entry.row.reference_id
+
+
+def _name(entry: Entry) -> str:
+    return ", ".join([entry.row.mitigation, *(f"{axis} {value}" for axis, value in entry.row.axes.items())])
+
+
+def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
+    def change(what: str, before: str, after: str, judgement: Judgement) -> Change:
+        return Change(device, _name(old), what, before, after, judgement)
+
+    if old.cell and new.cell:
+        statuses = old.cell.status, new.cell.status
+        yield change("status", *statuses, _by_status(*statuses))
+        if old.cell.gradients and new.cell.gradients:
+            before, after = (_decades(entry) for entry in (old, new))
+            lost = _judge(t_interval(np.abs(after) - np.abs(before)), -DECADES, DECADES)
+            yield change("first/last", f"{before.mean():+.2f}", f"{after.mean():+.2f}", lost)
+        if old.cell.training and new.cell.training:
+            before, after = (entry.test_accuracy.astype(np.float64) for entry in (old.cell.training, new.cell.training))
+            gained = _judge(t_interval(before - after), -ACCURACY, ACCURACY)
+            yield change("test accuracy", f"{before.mean():.3f}", f"{after.mean():.3f}", gained)
+    if old.cost and new.cost and old.cost.cost and new.cost.cost:
+        costs = old.cost.cost, new.cost.cost
+        rounds = [cost.step_seconds / cost.reference_seconds for cost in costs]
+        slower = _judge(bootstrap_ratio(rounds[1], rounds[0]), 1 - TOLERANCE, 1 + TOLERANCE)
+        yield change("step ratio", f"{costs[0].ratio.value:.2f}", f"{costs[1].ratio.value:.2f}", slower)
+        first, second = (cost.memory.peak for cost in costs)
+        grown = _judge(Interval(*[second / first] * 3), 1 - TOLERANCE, 1 + TOLERANCE)
+        yield change("peak memory", f"{first:,} B", f"{second:,} B", grown)
+
+
+def _decades(entry: Entry) -> np.ndarray:
+    assert entry.cell is not None
+    assert entry.cell.gradients is not None
+    norms = entry.cell.gradients.log10_activation_norm
+    with np.errstate(invalid="ignore"):
+        return norms[:, 0] - norms[:, -1]
+
+
+def _by_status(before: str, after: str) -> Judgement:
+    if before == after:
+        return "SAME"
+    if (before in RESULTS) != (after in RESULTS):
+        return "BETTER" if after in RESULTS else "WORSE"
+    return "BETTER" if after == "ok" else "WORSE" if before == "ok" else "UNCLEAR"
+
+
+def _judge(worsening: Interval, low: float, high: float) -> Judgement:
+    """Judge a figure of which less is better, by where its whole interval lies; a single seed's by itself."""
+    bottom, top = (worsening.value if np.isnan(end) else end for end in worsening[1:])
+    if bottom > high:
+        return "WORSE"
+    if top < low:
+        return "BETTER"
+    return "SAME" if low <= bottom and top <= high else "UNCLEAR"
