@@ -113,7 +113,7 @@ def test_rematerialisation_gives_the_same_step_for_less_memory(layers: Any, fami
     plain, remat = (
         Executable(vg.Case(**fields | family, layers=layers, remat=remat, rates=(0.01,))) for remat in (False, True)
     )
-    for a, b in zip(*(jax.tree.leaves(each._state.variables.params) for each in (plain, remat)), strict=True):
+    for a, b in zip(*(jax.tree.leaves(each.state.variables.params) for each in (plain, remat)), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)
     if layers == "scanned":
         assert remat.memory.temporary < plain.memory.temporary

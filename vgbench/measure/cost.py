@@ -36,6 +36,8 @@ class Cost:
         xla_flops: all operations of one step by XLA's count, which takes a loop's body once; NaN where it has none.
         product_flops_per_second: what a plain matrix product [batch, width] by [width, width] achieves beside it.
         batch_size: examples a step.
+        device_peak_bytes: the most memory that was in use by the device's own statistics, in a process that did nothing
+            else; None where nobody asked, or where it keeps none.
     """
 
     form: Literal["scanned", "unrolled"]
@@ -50,6 +52,7 @@ class Cost:
     xla_flops: float
     product_flops_per_second: float
     batch_size: int
+    device_peak_bytes: int | None = None
 
     @cached_property
     def ratio(self) -> Interval:

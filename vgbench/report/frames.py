@@ -75,7 +75,9 @@ COLUMNS = {
     "flops_per_second": "operations of the matrix products in a second where steps queue",
     "utilisation": "that over what a plain matrix product of the same batch and width achieves beside it",
     "memory_ratio": "peak_bytes over the baseline's",
-    "peak_bytes": "most memory that the compiled step holds at once, arguments included",
+    "peak_bytes": "most memory that the compiled step holds at once, arguments included, as the executable tells it",
+    "device_peak_bytes": "the same as the device's own statistics tell it, of a fresh process that runs the step alone;"
+    " empty where it keeps none",
     "parameter_bytes": "memory of the parameters",
     "optimizer_bytes": "memory of the optimizer's state",
     "temporary_bytes": "scratch memory of the compiled step",
@@ -188,6 +190,7 @@ def _cost_values(cost: Cost) -> Iterator[tuple[str, Any]]:
     yield "utilisation", cost.utilisation
     yield "memory_ratio", cost.memory_ratio
     yield "peak_bytes", cost.memory.peak
+    yield "device_peak_bytes", cost.device_peak_bytes
     yield "parameter_bytes", cost.memory.parameters
     yield "optimizer_bytes", cost.memory.optimizer
     yield "temporary_bytes", cost.memory.temporary
