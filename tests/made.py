@@ -71,6 +71,6 @@ def cost(ratio: float) -> Cost:
         parameters=90,
         step_flops=3200,
         xla_flops=3300.0,
-        product_flops_per_second=4e6,
+        product_flops_per_second=np.full(5, 4e6),
         batch_size=128,
     )

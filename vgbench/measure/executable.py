@@ -1,6 +1,7 @@
 """The plain training step of one case as an executable: what compiling it took, what it needs, and timing it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,27 +146,33 @@ class Executable:
         """Seconds of a step that is waited for, over one sample."""
         return self._blocked(self._steps)
 
-    def queued(self) -> Float[np.ndarray, "queues"]:
-        """Seconds a step of queues that are waited for at their end alone."""
-        steps, seconds = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS)), []
-        for _ in range(QUEUES):
-            begin = time.perf_counter()
+    def queued(self) -> tuple[Float[np.ndarray, "queues"], Float[np.ndarray, "queues"]]:
+        """Time queues of steps that are waited for at their end alone, each beside plain matrix products.
+
+        Returns:
+            Seconds a step in each queue, and operations a second of the product of the case's shape, [batch, width] by
+            [width, width], right after it.
+        """
+        steps = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS))
+        products, operands, flops = self._product
+
+        def queue() -> None:
             for _ in range(steps):
                 self.state = self._run(self.state, *self._inputs)
             jax.block_until_ready(self.state)
-            seconds.append((time.perf_counter() - begin) / steps)
-        return np.asarray(seconds)
 
-    def product_flops_per_second(self) -> float:
-        """What the plain matrix product of the case's shape achieves: [batch, width] by [width, width], one by one."""
-        run, inputs, flops = self._product
-        jax.block_until_ready(run(*inputs))
-        seconds = []
-        for _ in range(QUEUES):
-            begin = time.perf_counter()
-            jax.block_until_ready(run(*inputs))
-            seconds.append(time.perf_counter() - begin)
-        return flops / float(np.median(seconds))
+        def multiply() -> None:
+            jax.block_until_ready(products(*operands))
+
+        multiply()
+        seconds = np.asarray([[_seconds(queue), _seconds(multiply)] for _ in range(QUEUES)])
+        return seconds[:, 0] / steps, flops / seconds[:, 1]
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
 
 
 def _products(case: Case) -> tuple[Any, Any, int]:
