@@ -29,8 +29,11 @@ def gradients(*norms: list[float]) -> GradientProfile:
         log10_largest_activation=np.zeros_like(values),
         states=(),
         log10_state_norm=np.zeros((*values.shape, 0)),
+        kinds=(),
+        log10_kind_norm=np.zeros((*values.shape, 0)),
         reads_zero=np.zeros(values.shape, bool),
         smallest_normal=tiny,
+        epsilon=2.0**-23,
     )
 
 
@@ -49,9 +52,13 @@ def training(*test_accuracy: float) -> TrainingCurves:
         log10_activation_norm=np.zeros((seeds, 1, 2)),
         log10_parameter_norm=np.zeros((seeds, 1, 3)),
         log10_state_norm=np.zeros((seeds, 1, 2, 0)),
+        log10_kind_norm=np.zeros((seeds, 1, 2, 0)),
         gradient_histogram=np.zeros((seeds, 1, 3, 2), np.int32),
         **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
         **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),
+        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((seeds, 1, 3))),
+        loss_scale=np.ones((seeds, 1), np.float32),
+        skipped_steps=np.zeros((seeds, 1), np.int32),
         **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, 2))),
         test_accuracy=np.asarray(test_accuracy, np.float32),
     )

@@ -605,8 +605,11 @@ def profile(norms: list[float], largest: list[float]) -> GradientProfile:
         log10_largest_activation=np.asarray([largest]),
         states=(),
         log10_state_norm=np.zeros((1, len(norms), 0)),
+        kinds=(),
+        log10_kind_norm=np.zeros((1, len(norms), 0)),
         reads_zero=np.zeros((1, len(norms)), bool),
         smallest_normal=tiny,
+        epsilon=2.0**-23,
     )
 
 

@@ -47,6 +47,13 @@ def moments(
     return square, slope
 
 
+def centred_variance(activation: Activation) -> float:
+    """Var phi(g), which is what weights of mean 0 for each output carry on."""
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        values = np.asarray(activation(jnp.asarray(_G)))
+    return float(values**2 @ _WEIGHTS - (values @ _WEIGHTS) ** 2)
+
+
 def preserving_variance(activation: Activation) -> float:
     """The weight variance that keeps a pre-activation variance of 1 from layer to layer, without biases."""
     return float(1 / moments(activation, 1.0)[0])

@@ -13,7 +13,17 @@ from vgbench.models.stack import Stack
 from vgbench.registry import INITIALIZERS
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
-_STEP = ("transform", "optimizer", "warmup_steps", "remat", "data", "batch_size", "matmul_precision", "steps")
+_STEP = (
+    "transform",
+    "optimizer",
+    "warmup_steps",
+    "remat",
+    "data",
+    "batch_size",
+    "matmul_precision",
+    "loss_scaling",
+    "steps",
+)
 _TRAINING = (*_FUNCTION, *_STEP)
 
 

@@ -18,6 +18,7 @@ from pydantic import PlainValidator
 
 from vgbench.errors import InputError
 from vgbench.mean_field import critical_variance, preserving_variance
+from vgbench.mitigations.norms import WEIGHT_NORMS
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice, Positive
 
 
@@ -123,17 +124,30 @@ def orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
 
 @INITIALIZERS.register(source="Le, Jaitly & Hinton 2015", refuses=_no_critical_gain)
 def identity(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
-    """The identity matrix times gain, with zeros beyond the square part."""
+    """The identity matrix times gain, with zeros beyond the square part; of a convolution, its middle alone."""
     scale = _variance(signal, gain, own=1.0) ** 0.5
+    return _in_the_middle(lambda key, shape, dtype: scale * jnp.eye(*shape, dtype=dtype))
+
+
+@INITIALIZERS.register(source="Xiao, Bahri, Sohl-Dickstein, Schoenholz & Pennington 2018", refuses=_no_critical_gain)
+def delta_orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Orthogonal times gain in the middle of a convolution, zero around; of a matrix the same as orthogonal."""
+    return _in_the_middle(jax.nn.initializers.orthogonal(_variance(signal, gain, own=1.0) ** 0.5))
+
+
+def _in_the_middle(matrix: Any) -> Initializer:
+    """A convolution's kernel of zeros but for the matrix in its middle; a matrix itself."""
 
     def initialise(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
-        return scale * jnp.eye(*shape, dtype=dtype)
+        middle = tuple((size - 1) // 2 for size in shape[:-2])
+        return jnp.zeros(shape, dtype).at[middle].set(matrix(key, shape[-2:], dtype))
 
     return initialise
 
 
 def _weights_without_scale(case: Any) -> str | None:
-    return "norm 'weight' gives the weights a scale of its own" if case.norm.name == "weight" else None
+    fixed = case.norm.name in WEIGHT_NORMS
+    return f"norm {case.norm.name!r} gives the weights a scale of its own" if fixed else None
 
 
 @INITIALIZERS.register(source="Mishkin & Matas 2016", refuses=_weights_without_scale, data_dependent=True)
