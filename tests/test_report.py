@@ -25,13 +25,16 @@ from vgbench.records import CellRecord, CostRecord, Device, Manifest, Row
 from vgbench.report.charts import gradient_norms
 from vgbench.report.frames import COLUMNS, load
 from vgbench.report.headlines import headlines
+from vgbench.report.markdown import markdown
 from vgbench.report.runs import Entry, Run
-from vgbench.report.tables import DISPLAY, LEGEND, display, markdown, terminal
+from vgbench.report.tables import BETTER, DISPLAY, LEGEND, display, halves, header
+from vgbench.report.terminal import terminal
 from vgbench.report.write import write_report
 from vgbench.statistics import t_interval
 from vgbench.store import Folder, device_folders, read_record, write_record
 
 OUTPUTS = ("table.md", "table.csv", "gradients.png")
+WHENCE = "Chip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4; measured on 2026-01-01"
 HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
 
 
@@ -294,7 +297,7 @@ def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -
     assert f"\n- {written.sentences[0]}\n" in text
     assert list(map(len, table_lines(text))) == [4, 4]
     assert all(f"- **{name}**: " in text for name in LEGEND)
-    assert text.endswith("\n\nChip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4\n")
+    assert f"\n\n{WHENCE}\n\n" in text
 
 
 def test_report_says_what_it_wrote(run: Path) -> None:
@@ -321,7 +324,7 @@ def test_two_devices_share_a_report(run: Path) -> None:
     rewrite(Folder(run / "gpu"), lambda record: dataclasses.replace(record, provenance=other))
     written = write_report(run)
     assert list(written.table["origin"]) == ["1", "1", "2", "2"]
-    assert written.footer == [f"(1) {ORIGIN}", f"(2) {other}"]
+    assert written.footer == [f"({i}) {each}; measured on 2026-01-01" for i, each in enumerate((ORIGIN, other), 1)]
     assert not load(run)["mixed"].any()
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
         "Chip (2 CPU cores), depth 2",
@@ -340,9 +343,9 @@ def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: s
     written, marked = write_report(run), load(run)["mixed"]
     assert marked.sum() == 1
     assert [name.endswith(" (mixed)") for name in written.table["mitigation"]] == list(marked)
-    assert {line.partition(" ")[2] for line in written.footer} == {str(older), str(ORIGIN)}
+    assert {line[4:].rpartition("; ")[0] for line in written.footer} == {str(older), str(ORIGIN)}
     told = written.table["origin"][int(marked.to_numpy().argmax())].split(", ")
-    assert any(f"({number}) {older}" in written.footer for number in told)
+    assert any(line.startswith(f"({number}) {older};") for number in told for line in written.footer)
 
 
 def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) -> None:
@@ -355,6 +358,71 @@ def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) 
     page = (run / "table.md").read_text()
     assert page.count(": timeout: too \\| slow\n") == len(written.table)
     assert set(load(run)["cost_status"]) == {"timeout"}
+
+
+def test_days_on_which_records_were_made_stand_below_the_table(run: Path) -> None:
+    folder = folder_of(run)
+    path = sorted((folder.path / "cells").glob("*.json"))[0]
+    later = dataclasses.replace(read_record(path, CellRecord), started="2026-03-04T05:06:07+00:00")
+    write_record(path, later)
+    assert write_report(run).footer == [f"{WHENCE} to 2026-03-04"]
+
+
+def test_unknown_format_names_those_there_are(run: Path) -> None:
+    with pytest.raises(InputError, match=r"^unknown format 'mdd'; did you mean 'md'\? \(choose from: "):
+        write_report(run, formats=("mdd",))
+    assert not (run / "table.md").exists()
+
+
+# LaTeX.
+
+
+def tex_of(out: Path) -> str:
+    write_report(out, formats=("latex",))
+    return (out / "table.tex").read_text()
+
+
+def test_latex_is_booktabs_tables_of_equal_rows_with_origin_below(run: Path) -> None:
+    text = tex_of(run)
+    tables = re.findall(r"\\begin\{table\}.*?\\end\{table\}", text, re.DOTALL)
+    assert len(tables) == 2
+    for table in tables:
+        rules = re.findall(r"\\(top|mid|bottom)rule", table)
+        assert rules == ["top", "mid", "bottom"]
+        alignment = re.search(r"\\begin\{tabular\}\{([lr]+)\}", table)
+        assert alignment
+        rows = re.findall(r"^ *(\S.*) \\\\$", table, re.MULTILINE)
+        assert [row.count(" & ") + 1 for row in rows] == [len(alignment[1])] * 3
+        assert "measured on 2026-01-01" in table.partition(r"\bottomrule")[2]
+        assert table.count(r"\caption{Tiny. ") == table.count(r"\label{tab:tiny-") == 1
+    for name in ("tabular", "table", "adjustbox", "itemize"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") > 0
+
+
+def test_latex_opens_with_the_findings(run: Path) -> None:
+    text = tex_of(run)
+    assert text.index(r"\item Depth 2: the cheapest mitigation") < text.index(r"\begin{table}")
+
+
+def test_latex_keeps_the_bold_of_the_best(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.938 $\pm$ 0.794"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a_b & 50% #1 $x$", r"a\_b \& 50\% \#1 \$x\$"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("~^", r"\textasciitilde{}\textasciicircum{}"),
+        ("a\n\nb", "a b"),
+        ("-0.5 a-5", "$-$0.5 a-5"),
+    ],
+)
+def test_latex_escapes_what_would_break_a_document(run: Path, name: str, written: str) -> None:
+    call_the_mitigation(run, name)
+    assert f" & {written} & " in tex_of(run)
 
 
 # Sentences.
@@ -522,6 +590,29 @@ def test_nothing_known_is_shown_as_a_dash() -> None:
     nothing = dict.fromkeys(set(COLUMNS) - {"mitigation", "status"}, float("nan"))
     (shown,) = display(frame(row(**nothing))).to_dict("records")
     assert {name for name, text in shown.items() if text == "-"} == set(DISPLAY) - {"mitigation"}
+
+
+def test_heads_say_what_is_better() -> None:
+    assert (header("test accuracy"), header("step ratio"), header("decay")) == (
+        "test accuracy ↑",
+        "step ratio ↓",
+        "decay →0",
+    )
+    assert header("blocks") == "blocks"
+    assert set(BETTER) <= set(DISPLAY)
+    table = display(frame(row(accuracy=0.5)))
+    for shown in (markdown(table), printed(table)):
+        assert "test accuracy ↑" in shown
+
+
+def test_columns_that_tell_nothing_are_left_out_of_the_page() -> None:
+    untrained = dict.fromkeys(("trained", "accuracy", "rate"), float("nan"))
+    worth, costs = halves(display(frame(row(), row(**untrained))))
+    assert {"trained", "test accuracy"} <= set(worth)
+    assert "gain" not in worth
+    assert "compile s" not in costs
+    worth, _ = halves(display(frame(row(**untrained))))
+    assert not {"trained", "test accuracy"} & set(worth)
 
 
 @pytest.mark.parametrize("axis", ["batch_size", "width"])

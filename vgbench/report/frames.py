@@ -1,6 +1,6 @@
 """Records as a pandas frame: one row a cell and device, numbers only rounded by whoever prints them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,9 @@ def load(directory: str | Path) -> pd.DataFrame:
     return frame(read_runs(Path(directory)))
 
 
-def frame(runs: list[Run]) -> pd.DataFrame:
+def frame(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for each entry of `runs`."""
-    known = origins(runs)
+    known = list(origins(runs))
     rows = [row for run in runs for row in _rows(run, known)]
     axes = [name for name in dict.fromkeys(k for row in rows for k in row) if name not in COLUMNS]
     return pd.DataFrame(rows, columns=[*axes, *COLUMNS])
@@ -156,7 +156,7 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
     yield "cell_id", entry.row.cell_id
     yield "status", entry.cell.status if entry.cell else "missing"
     yield "reason", entry.cell.reason if entry.cell else ""
-    yield "origin", ", ".join(sorted({str(known.index(str(origin)) + 1) for origin in entry.origins}))
+    yield "origin", ", ".join(sorted({str(known.index(str(record.provenance)) + 1) for record in entry.records}))
     yield "mixed", _mixed(run, entry)
     if entry.cell:
         yield from _cell_values(entry.cell, entry.reference)

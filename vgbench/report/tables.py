@@ -1,13 +1,9 @@
-"""Tables for people: the frame's numbers with their intervals, as text."""
+"""Tables for people: the frame's numbers with their intervals, as text; what is shown, and what it means."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
-from rich.text import Text
-from tabulate import tabulate
 
 from vgbench.records import RESULTS
 from vgbench.report.frames import COLUMNS
@@ -85,6 +81,7 @@ _ROW: dict[str, _Formatter] = {
     "mitigation": _mitigation,
 }
 _BENEFIT: dict[str, _Formatter] = {
+    "seeds": _number("seeds", ".0f"),
     "decay": _decay,
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "after training": _number("log10_first_over_last_trained", "+z.2f"),
@@ -119,8 +116,19 @@ IN_TERMINAL = (
 """The columns that the terminal has room for."""
 
 LEFT = ("mitigation", "verdict", "blocks")
+"""The columns of text."""
+
+BETTER = {
+    **dict.fromkeys(("decay", "first/last", "after training"), "→0"),
+    **dict.fromkeys(("trained", "test accuracy", "gain", "trainable depth"), "↑"),
+    **dict.fromkeys(("s to target", "step ratio", "latency ms", "memory", "compile s"), "↓"),
+    **dict.fromkeys(("examples/s", "of matmul"), "↑"),
+}
+"""Whether higher, lower or nearer to zero is better, for the heads of the columns."""
 
 LEGEND = {
+    "↑, ↓, →0": "higher, lower, nearer to zero is better",
+    "seeds": "fresh seeds that the row's gradients, training and intervals come from",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
     " recurrent network, a time step); negative is vanishing",
     "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
@@ -184,41 +192,17 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same rows twice: with what they are worth, and with what they cost."""
-    return table.drop(columns=list(_COST)), table.drop(columns=list(_BENEFIT))
+    """The same rows twice, with what they are worth and with what they cost, without columns that tell nothing."""
+    empty = [name for name in table.columns if name in DISPLAY and set(table[name]) == {NOTHING}]
+    told = table.drop(columns=empty)
+    return told.drop(columns=list(_COST), errors="ignore"), told.drop(columns=list(_BENEFIT), errors="ignore")
 
 
-def escape(text: str) -> str:
-    """Text from a suite's file as plain text on one line of a Markdown page."""
-    return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def header(name: str) -> str:
+    """A column's name with the sign of what is better."""
+    return f"{name} {BETTER[name]}" if name in BETTER else name
 
 
-def _markdown_cell(text: str) -> str:
-    return f"**{escape(text)}**" if isinstance(text, Bold) else escape(text)
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """The table in GitHub's Markdown; text from suite files cannot break out of its cell."""
-    return tabulate(
-        table.map(_markdown_cell),  # pyright: ignore[reportArgumentType]
-        headers="keys",
-        tablefmt="github",
-        showindex=False,
-        disable_numparse=True,
-        colalign=["left" if name in LEFT else "right" for name in table.columns],
-    )
-
-
-def terminal(table: pd.DataFrame, title: str) -> Table:
-    """The table for rich, with a rule between depths."""
-    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE)
-    names = [name for name in table.columns if name in IN_TERMINAL or name not in DISPLAY]
-    for name in names:
-        shown.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
-    previous = None
-    for row in table.to_dict("records"):
-        if previous is not None and row["depth"] != previous:
-            shown.add_section()
-        previous = row["depth"]
-        shown.add_row(*(Text(row[name], style="bold" if isinstance(row[name], Bold) else "") for name in names))
-    return shown
+def alignment(table: pd.DataFrame) -> list[str]:
+    """The side of each column: text left, numbers right."""
+    return ["left" if name in LEFT else "right" for name in table.columns]

@@ -1,62 +1,48 @@
-"""The report of a run: its table, sentences and picture as files."""
+"""The report of a run: its sentences, tables and pictures as files."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from vgbench.errors import InputError
+from vgbench.errors import InputError, unknown
+from vgbench.report import latex, markdown
 from vgbench.report.charts import gradient_norms
 from vgbench.report.frames import frame
-from vgbench.report.headlines import headlines
-from vgbench.report.runs import Run, origins, read_runs
-from vgbench.report.tables import LEGEND, display, escape, failures, halves, markdown
+from vgbench.report.report import Report, report_of
+from vgbench.report.runs import Run, read_runs
 from vgbench.store import write_bytes
 
-
-@dataclass(frozen=True)
-class Report:
-    """What was written, for whoever wants to show it.
-
-    Attributes:
-        title: of the suite.
-        sentences: the findings.
-        table: as text.
-        failures: one line for each measurement that is not ok, with the reason.
-        footer: what produced the records: device, versions, commit; numbered where there is more than one.
-        files: the paths written.
-    """
-
-    title: str
-    sentences: list[str]
-    table: pd.DataFrame
-    failures: list[str]
-    footer: list[str]
-    files: list[Path]
-
-    @property
-    def all_ok(self) -> bool:
-        """Whether every measurement is there and ok."""
-        return not self.failures
+_Writer = Callable[[Sequence[Run], Report], str]
+_FORMATS: dict[str, tuple[str, _Writer]] = {
+    "md": ("table.md", lambda runs, report: markdown.page(report)),
+    "csv": ("table.csv", lambda runs, report: _csv(frame(runs))),
+    "latex": ("table.tex", lambda runs, report: latex.page(report)),
+}
+FORMATS = tuple(_FORMATS)
+"""The formats that a report can be written in."""
 
 
-def write_report(directory: str | Path) -> Report:
-    """Write `table.md`, `table.csv` and `gradients.png` into `directory` from the records there alone.
+def write_report(directory: str | Path, formats: Sequence[str] = ("md", "csv")) -> Report:
+    """Write the report of a run into its folder, from the records there alone.
 
     The text is the same, byte for byte, whenever the records are.
 
+    Args:
+        directory: that a run has written.
+        formats: some of `FORMATS`: `table.md`, `table.csv` and `table.tex`.
+
     Raises:
-        InputError: no records are there, one is damaged, or the folder cannot be written.
+        InputError: no records are there, one is damaged, the folder cannot be written, or a format is unknown.
     """
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(unknown("format", name, FORMATS))
     root = Path(directory)
     runs = read_runs(root)
-    data = frame(runs)
-    table, sentences = display(data), headlines(data)
-    not_ok, footer = failures(data), _footer(runs)
-    title = runs[0].manifest.title
-    tables = "\n\n".join(map(markdown, halves(table)))
-    text = _page(title, runs[0].manifest.question, sentences, tables, not_ok, footer)
-    files = {"table.md": text.encode(), "table.csv": _csv(data).encode()}
+    report = report_of(runs)
+    files = {name: write(runs, report).encode() for name, write in (_FORMATS[each] for each in formats)}
     if any(entry.cell and entry.cell.gradients for run in runs for entry in run.entries):
         files["gradients.png"] = _png(runs)
     try:
@@ -64,21 +50,7 @@ def write_report(directory: str | Path) -> Report:
             write_bytes(root / name, content)
     except OSError as error:
         raise InputError(f"{error.filename or root}: cannot write the report: {error.strerror}") from None
-    return Report(title, sentences, table, not_ok, footer, [root / name for name in files])
-
-
-def _page(title: str, question: str, sentences: list[str], tables: str, failures: list[str], footer: list[str]) -> str:
-    findings = "\n".join(f"- {escape(sentence)}" for sentence in sentences)
-    not_ok = "".join(f"- {escape(line)}\n" for line in failures)
-    not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
-    provenance = "\n\n".join(footer)
-    legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
-    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{tables}\n\n{not_ok}{legend}\n\n{provenance}\n"
-
-
-def _footer(runs: list[Run]) -> list[str]:
-    known = origins(runs)
-    return [f"({i}) {origin}" for i, origin in enumerate(known, start=1)] if len(known) > 1 else known
+    return replace(report, files=[root / name for name in files])
 
 
 def _csv(data: pd.DataFrame) -> str:
@@ -86,10 +58,10 @@ def _csv(data: pd.DataFrame) -> str:
     return data.to_csv(index=False, lineterminator="\n", float_format="%.10g")
 
 
-def _png(runs: list[Run]) -> bytes:
+def _png(runs: Sequence[Run]) -> bytes:
     import altair
     import vl_convert
 
     with altair.data_transformers.enable("default", max_rows=None):  # the picture is ours, not a page's
-        definition = gradient_norms(runs).to_json()
+        definition = gradient_norms(list(runs)).to_json()
     return vl_convert.vegalite_to_png(definition, scale=2)
