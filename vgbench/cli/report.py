@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 def report(
     directories: Annotated[list[Path], typer.Argument(help="Folders that runs have written.", metavar="DIR...")],
     format_: Annotated[
-        str, typer.Option("--format", metavar="NAME[,NAME...]", help="What to write: md, csv, latex.")
-    ] = "md,csv",
+        str, typer.Option("--format", metavar="NAME[,NAME...]", help="What to write: md, csv, latex, html.")
+    ] = "md,csv,html",
+    pictures: Annotated[
+        str,
+        typer.Option(metavar="FORM[,FORM...]", help="Write the pictures as files, too: png, svg, pdf, html."),
+    ] = "",
 ) -> None:
     """Write the report of each run from its records, into its folder, and show the table.
 
@@ -22,7 +26,7 @@ def report(
     from vgbench.report import write_report
 
     for directory in directories:
-        show(write_report(directory, formats=format_.split(",")))
+        show(write_report(directory, format_.split(","), pictures.split(",") if pictures else ()))
 
 
 def show(written: "Report") -> None:

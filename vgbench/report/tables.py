@@ -198,6 +198,12 @@ def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return told.drop(columns=list(_COST), errors="ignore"), told.drop(columns=list(_BENEFIT), errors="ignore")
 
 
+def side_of(name: str) -> str:
+    """Whether a column is an `axis` or another name of the `row`, or tells its `benefit` or its `cost`."""
+    sides = {"row": _ROW, "benefit": _BENEFIT, "cost": _COST}
+    return next((side for side, columns in sides.items() if name in columns), "axis")
+
+
 def header(name: str) -> str:
     """A column's name with the sign of what is better."""
     return f"{name} {BETTER[name]}" if name in BETTER else name

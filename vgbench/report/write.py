@@ -1,6 +1,6 @@
-"""The report of a run: its sentences, tables and pictures as files."""
+"""The report of a run: its sentences, tables, pictures and page as files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +8,10 @@ import pandas as pd
 
 from vgbench.errors import InputError, unknown
 from vgbench.report import latex, markdown
-from vgbench.report.charts import gradient_norms
+from vgbench.report.charts import PICTURES
+from vgbench.report.charts.render import RENDERERS, render
 from vgbench.report.frames import frame
+from vgbench.report.page import page
 from vgbench.report.report import Report, report_of
 from vgbench.report.runs import Run, read_runs
 from vgbench.store import write_bytes
@@ -19,32 +21,37 @@ _FORMATS: dict[str, tuple[str, _Writer]] = {
     "md": ("table.md", lambda runs, report: markdown.page(report)),
     "csv": ("table.csv", lambda runs, report: _csv(frame(runs))),
     "latex": ("table.tex", lambda runs, report: latex.page(report)),
+    "html": ("report.html", page),
 }
 FORMATS = tuple(_FORMATS)
 """The formats that a report can be written in."""
 
 
-def write_report(directory: str | Path, formats: Sequence[str] = ("md", "csv")) -> Report:
+def write_report(
+    directory: str | Path, formats: Sequence[str] = ("md", "csv", "html"), pictures: Sequence[str] = ()
+) -> Report:
     """Write the report of a run into its folder, from the records there alone.
 
     The text is the same, byte for byte, whenever the records are.
 
     Args:
         directory: that a run has written.
-        formats: some of `FORMATS`: `table.md`, `table.csv` and `table.tex`.
+        formats: some of `FORMATS`: `table.md`, `table.csv`, `table.tex` and `report.html`, the last with all pictures.
+        pictures: forms of the pictures that are to lie in `pictures/` as well: png, svg, pdf, html. A picture is drawn
+            where the run has what it shows.
 
     Raises:
         InputError: no records are there, one is damaged, the folder cannot be written, or a format is unknown.
     """
-    for name in formats:
-        if name not in FORMATS:
-            raise InputError(unknown("format", name, FORMATS))
+    for kind, names, known in (("format", formats, FORMATS), ("form of a picture", pictures, RENDERERS)):
+        for name in names:
+            if name not in known:
+                raise InputError(unknown(kind, name, known))
     root = Path(directory)
     runs = read_runs(root)
     report = report_of(runs)
     files = {name: write(runs, report).encode() for name, write in (_FORMATS[each] for each in formats)}
-    if any(entry.cell and entry.cell.gradients for run in runs for entry in run.entries):
-        files["gradients.png"] = _png(runs)
+    files |= dict(_drawn(runs, pictures))
     try:
         for name, content in files.items():
             write_bytes(root / name, content)
@@ -53,15 +60,14 @@ def write_report(directory: str | Path, formats: Sequence[str] = ("md", "csv")) 
     return replace(report, files=[root / name for name in files])
 
 
+def _drawn(runs: Sequence[Run], forms: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name, picture in PICTURES.items():
+        definition = picture.draw(runs) if forms else None
+        if definition is not None:
+            for form in forms:
+                yield f"pictures/{name}.{form}", render(definition, form)
+
+
 def _csv(data: pd.DataFrame) -> str:
     # Ten digits: the last few of sixteen differ between versions of numpy, and the text must not.
     return data.to_csv(index=False, lineterminator="\n", float_format="%.10g")
-
-
-def _png(runs: Sequence[Run]) -> bytes:
-    import altair
-    import vl_convert
-
-    with altair.data_transformers.enable("default", max_rows=None):  # the picture is ours, not a page's
-        definition = gradient_norms(list(runs)).to_json()
-    return vl_convert.vegalite_to_png(definition, scale=2)
