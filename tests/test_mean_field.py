@@ -25,7 +25,7 @@ from vgbench.registry import ACTIVATIONS
     ],
 )
 def test_moments_at_unit_variance(name: str, square: float, slope: float) -> None:
-    got = moments(ACTIVATIONS[name].function, 1.0)
+    got = moments(ACTIVATIONS[name].function, 1.0)[:2]
     assert got == pytest.approx((square, slope), abs=5e-5)
 
 

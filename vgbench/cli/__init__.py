@@ -10,6 +10,7 @@ from vgbench.cli.merge import merge
 from vgbench.cli.report import report
 from vgbench.cli.run import run
 from vgbench.cli.status import status
+from vgbench.cli.theory import theory
 from vgbench.errors import InputError, PluginError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app.command("status")(status)
 app.command("report")(report)
 app.command("compare")(compare)
 app.command("merge")(merge)
+app.command("theory")(theory)
 app.command("list")(list_members)
 
 
