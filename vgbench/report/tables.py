@@ -76,6 +76,17 @@ def _compile(row: _Row) -> str:
     return f"{text} (cache)" if row["persistent_cache"] is True else text
 
 
+def _kind(row: _Row) -> str:
+    if pd.isna(row["log10_kind_first_over_last"]):
+        return NOTHING
+    floor = " (rounding)" if row["below_rounding"] is True else ""
+    return f"{row['kind']} {row['log10_kind_first_over_last']:+z.2f}{floor}"
+
+
+def _in_16_bits(formatter: _Formatter) -> _Formatter:
+    return lambda row: formatter(row) if row["dtype"] in ("float16", "bfloat16") else NOTHING
+
+
 _ROW: dict[str, _Formatter] = {
     "depth": _number("depth", ".0f"),
     "mitigation": _mitigation,
@@ -86,6 +97,10 @@ _BENEFIT: dict[str, _Formatter] = {
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "after training": _number("log10_first_over_last_trained", "+z.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
+    "tokens": _number("token_cosine", ".3f"),
+    "weights": _kind,
+    "zeros": _in_16_bits(_number("zero_share", ".1%")),
+    "skipped": _in_16_bits(_number("skipped_steps", ".0f")),
     "trained": _trained,
     "test accuracy": _accuracy,
     "gain": _plus_minus("accuracy_gain", "+z.3f"),
@@ -107,6 +122,9 @@ _COST: dict[str, _Formatter] = {
 }
 DISPLAY = _ROW | _BENEFIT | _COST
 """The columns of a table and how each is written: what names a row, what it is worth, what it costs."""
+
+OCCASIONAL = ("tokens", "weights", "zeros", "skipped")
+"""The columns that are left out where no row has anything to say."""
 
 IN_TERMINAL = (
     *_ROW,
@@ -137,6 +155,12 @@ LEGEND = {
     "after training": "the same after the last step of training",
     "distance": "log10(1 - cosine) of different inputs' signals in the last hidden layer; where it is very negative the"
     " network has lost what tells inputs apart",
+    "tokens": "cosine between the tokens of an example in the last hidden layer, mean over pairs; 1 where their rank"
+    " has collapsed",
+    "weights": "the kind of weights whose gradient differs most between the first block and the last, with log10 of"
+    " the ratio of its norms; with `rounding` the true difference is larger than the dtype can show",
+    "zeros": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most",
+    "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
     "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
     " highest tried)",
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
@@ -181,10 +205,11 @@ def failures(frame: pd.DataFrame) -> list[str]:
 def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text (some `Bold`), with the columns of `DISPLAY`, after those swept axes that it does not show."""
     rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
-    names = [str(name) for name in frame.columns if name in ("family", "width") or name not in COLUMNS]
+    names = [str(name) for name in frame.columns if name in ("family", "width", "dtype") or name not in COLUMNS]
     axes = {name: [str(row[name]) for row in rows] for name in names}
     columns = {name: values for name, values in axes.items() if len(set(values)) > 1}
-    columns |= {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
+    written = {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
+    columns |= {name: texts for name, texts in written.items() if name not in OCCASIONAL or {*texts} != {NOTHING}}
     origins = [str(row["origin"]) for row in rows]
     if len(set(origins)) > 1:
         columns["origin"] = origins
