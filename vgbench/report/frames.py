@@ -40,9 +40,9 @@ COLUMNS = {
     "token_cosine": "mean cosine there between the tokens of an example, mean over seeds; empty where there are none",
     "kind": "the kind of weights whose gradient differs most between the first block and the last; empty where all"
     " weights of a block are of one kind",
-    "log10_kind_first_over_last": "log10 of the norm of its gradient in the first block over that in the last, mean over"
-    " seeds",
-    "below_rounding": "whether rounding drowns a kind's gradient in some block, so that the true difference is larger",
+    "log10_kind_first_over_last": "log10 of the norm of its gradient in the first block over that in the last, mean"
+    " over seeds",
+    "below_rounding": "whether rounding drowns a kind's gradient in some block: the true difference is then larger",
     "seeds": "number of fresh seeds",
     "trained": "how many of them reach the target; empty where the case is not trained",
     "target": "test accuracy that counts as trained",
