@@ -189,6 +189,7 @@ UNKNOWN = [
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
     ({"skip": "residual", "model": {"name": "mlp", "order": "post_activation"}}, "tie the gradient to the signal"),
+    ({"skip": "residual", "activation": "relu"}, "a mean that adds up on the stream"),
     ({"model": "recurrent", "init": "lecun_normal", "data": "adding"}, "shared over time breaks mean field"),
     ({"model": {"name": "recurrent", "layers": 2}, "data": "adding"}, "several cells"),
     ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 3.0}, "data": "adding"}, "grows by 1.2 a step"),
@@ -321,14 +322,14 @@ def errors(width: int, activations: tuple[str, ...], gains: tuple[float, ...], s
 
 
 def test_predictions_come_true_the_better_the_wider() -> None:
-    narrow, wide = (errors(width, ("tanh", "sigmoid"), (1.0, 2.0), seeds=2, depth=12) for width in (16, 256))
+    narrow, wide = (errors(width, ("tanh", "sigmoid"), (1.0, 2.0), seeds=2, depth=12) for width in (16, 192))
     assert wide.max() < 0.01
     assert wide.mean() < narrow.mean() / 2
 
 
 @pytest.mark.slow
 def test_errors_shrink_with_the_width_over_activations_and_gains() -> None:
-    activations, gains = ("linear", "tanh", "sigmoid", "relu", "selu", "erf", "silu"), (0.8, 1.0, 1.4142, 2.0)
+    activations, gains = ("linear", "tanh", "sigmoid", "relu", "selu"), (1.0, 2.0)
     narrow, middle, wide = (errors(width, activations, gains, seeds=4, depth=30) for width in (32, 128, 512))
     assert wide.mean() < middle.mean() < narrow.mean()
     assert wide.mean() < narrow.mean() / 3
@@ -341,7 +342,8 @@ MEASURED = [
     {"norm": "rms"},
     {"norm": "batch", "activation": "tanh", "batch_size": 64},
     {"norm": "dynamic_tanh", "activation": "silu"},
-    {"skip": "residual", "activation": "relu"},
+    {"skip": "residual", "activation": "sigmoid"},
+    {"skip": "residual", "activation": "tanh"},
     {"skip": "residual", "norm": "batch", "batch_size": 64, "model": {"name": "mlp", "order": "pre_activation"}},
     {"skip": "residual", "norm": "layer", "activation": "silu"},
     {"skip": "scaled", "model": {"name": "mlp", "layers_per_block": 2}, "activation": "sigmoid"},
@@ -384,6 +386,7 @@ def test_the_command_shows_the_cells_of_a_suite() -> None:
 
 def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
     shown = vgbench("theory", "--activation", "tanh", "--gains", "0.5:2", "--biases", "0:0.5")
+    assert shown.code == 0
     last = [line for line in shown.out.splitlines() if line.startswith("bias std")][-1]
     signs = last.split()[-1]
     assert signs == "".join(sorted(signs, key="-=+".index))

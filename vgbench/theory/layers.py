@@ -80,8 +80,7 @@ class Layers:
 
     def activate(self, power: float) -> Through:
         """The activation on a Gaussian signal."""
-        at = self.curves(power)
-        square, slope, mean, fourth = (float(each) for each in at)
+        square, slope, mean, fourth, _ = (float(each) for each in self.curves(power))
         return Through(clip(square), mean, slope, self._scatter(slope, fourth))
 
     def activate_normalised(self) -> Through:

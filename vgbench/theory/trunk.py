@@ -80,6 +80,8 @@ def _walk(layers: Layers) -> _Walk:
     blocks: list[Through] = []
     while len(blocks) < gaps:
         through = _block(layers, model.order, stream)
+        if model.order == "before_addition" and not has_norm:
+            _refuse_common_direction(layers, stream, through)
         # A norm sets deviations of a width right again.
         sensitivity = _Sensitivity(0, 0) if has_norm else _sensitivity(layers, model.order, stream, through)
         deviation = math.hypot(deviation * sensitivity.power, (5 / width) ** 0.5)
@@ -202,6 +204,24 @@ def _steps(layers: Layers, order: str, *, first: bool) -> tuple[Any, ...]:
     if order == "post_norm":
         return (lambda power: layers.activate_normalised()) if first else layers.activate, layers.linear
     return layers.linear, layers.normalise_and_activate
+
+
+def _refuse_common_direction(layers: Layers, stream: Through, through: Through) -> None:
+    """Where activations with a mean add up on the stream, so does the gradient along it, and at last outgrows the rest.
+
+    Along the direction in which all units agree a block multiplies it by stream + branch * weight_variance *
+    E[h] E[phi''] (the mean of the weights that are multiplied with slopes that they decide), without a random sign.
+    """
+    skip, inner = skip_of(layers.case), layers.linear(stream.power)
+    if skip is None or skip.gate_bias is not None or skip.stream == 0:
+        return
+    curvature = float(layers.curves(inner.power).curvature)
+    along = skip.stream + skip.branch * inner.factor * stream.mean * curvature
+    if along**2 > through.factor:
+        raise NoTheory(
+            f"activations of {layers.case.activation.name!r} have a mean that adds up on the stream, along which the"
+            " gradient outgrows what independent weights give"
+        )
 
 
 class _Sensitivity(NamedTuple):
