@@ -68,9 +68,9 @@ def watch(
     """Watch an optimizer: its updates are the same, and every `every` steps its state keeps what they are.
 
     Unlike `optax.monitor`, which measures the updates alone and at every step, it sees gradient, weights and update
-    together and pays for a look only when one is due (under vmap, at every step). Arrays of fewer than two axes are left
-    out, as biases are. Losses are recorded where `update` is given them, `update(..., value=loss)`, as optax's line
-    searches are.
+    together and pays for a look only when one is due (under vmap, at every step). Arrays of fewer than two axes, such
+    as biases, are left out. Losses are recorded where `update` is given them, `update(..., value=loss)`, like those of
+    optax's line searches.
 
     Args:
         optimizer: what to watch, the whole chain.
