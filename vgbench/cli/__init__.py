@@ -7,6 +7,7 @@ import typer
 from vgbench.cli.compare import compare
 from vgbench.cli.list import list_members
 from vgbench.cli.merge import merge
+from vgbench.cli.publish import publish
 from vgbench.cli.report import report
 from vgbench.cli.run import run
 from vgbench.cli.status import status
@@ -26,6 +27,7 @@ app.command("report")(report)
 app.command("compare")(compare)
 app.command("merge")(merge)
 app.command("theory")(theory)
+app.command("publish")(publish)
 app.command("list")(list_members)
 
 

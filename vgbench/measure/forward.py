@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
+from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure.draw import draw, first_batch, function_of
 from vgbench.measure.numerics import numerics
@@ -30,7 +31,7 @@ Where a shorter dtype floors higher, it is a thousand times its floor.
 
 
 @dataclass(frozen=True)
-class ForwardProfile:
+class ForwardProfile(Displayed):
     """The signal at initialisation, layer by layer, on the seed's first training batch in training mode.
 
     A scale that decays and a distance that collapses are different failures: an optimizer that is invariant to scale

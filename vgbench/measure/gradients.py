@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
+from vgbench.displayed import Displayed
 from vgbench.measure.draw import draw, first_batch, function_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Profile, profile
@@ -24,7 +25,7 @@ ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
 
 
 @dataclass(frozen=True)
-class GradientProfile:
+class GradientProfile(Displayed):
     """Norms of the back-propagated gradient, layer by layer; in a recurrent network step by step.
 
     Attributes:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
+from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, on_host, ratio
@@ -19,7 +20,7 @@ from vgbench.statistics import Interval, t_interval
 
 
 @dataclass(frozen=True)
-class TrainingCurves:
+class TrainingCurves(Displayed):
     """What training showed: the choice of the rate, and the fresh seeds at that rate.
 
     A record shows the state after so many updates on one batch, the seed's first one, in training mode: the same inputs

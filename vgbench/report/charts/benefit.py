@@ -29,7 +29,7 @@ def cost_and_benefit(runs: Sequence[Run]) -> Definition | None:
     data = data[[*where, *_RATIO, "accuracy", "decay", "change", "error"]].dropna(subset="step_ratio")
     data[data.columns[2:]] = rounded(data[data.columns[2:]], 4)
     data = data[data["error"].notna() | data["change"].notna()].reset_index(drop=True)
-    return None if data.empty else small_multiples(data, _panel)
+    return small_multiples(data, _panel)
 
 
 def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:

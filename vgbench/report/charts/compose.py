@@ -21,8 +21,10 @@ def small_multiples(
     draw: Callable[[Rows, Series, Rows], Sequence[View]],
     stacked: Stacked = "vconcat",
     columns: int | None = None,
-) -> Definition:
+) -> Definition | None:
     """Panels of `data`, which has the columns `panel` and `mitigation`, for a few mitigations, and then for the next.
+
+    None where `data` is empty.
 
     Args:
         data: all that is shown.
@@ -31,6 +33,8 @@ def small_multiples(
         stacked: how the views of a panel lie.
         columns: of panels; two, or three where there are many, if None.
     """
+    if data.empty:
+        return None
     panels = [(panel, data[data["panel"] == panel]) for panel in dict.fromkeys(data["panel"])]
     columns = columns or (2 if len(panels) <= 4 else 3)
     datasets: Definition = {}
@@ -49,8 +53,13 @@ def small_multiples(
     return _whole({**how, "resolve": _resolved("independent")}, datasets)
 
 
-def facets(data: Rows, draw: Callable[[Rows], View], columns: int = 5) -> Definition:
-    """A small picture for each mitigation, side by side, for each panel of `data`, one below the other."""
+def facets(data: Rows, draw: Callable[[Rows], View], columns: int = 5) -> Definition | None:
+    """A small picture for each mitigation, side by side, for each panel of `data`, one below the other.
+
+    None where `data` is empty.
+    """
+    if data.empty:
+        return None
     names = list(dict.fromkeys(data["mitigation"]))
     facet = alt.Facet("mitigation:N", sort=names, title=None, header=alt.Header(labelPadding=2))
     datasets: Definition = {}

@@ -33,7 +33,7 @@ def gradient_in_time(runs: Sequence[Run], predicted: Mapping[str, Sequence[float
     return None if data is None else _picture(data, layer_axis("time steps back from the last one"))
 
 
-def _picture(data: Rows, x: alt.X) -> Definition:
+def _picture(data: Rows, x: alt.X) -> Definition | None:
     def panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
         domain = extent(whole["measured"], whole["predicted"])
         y = alt.Y("measured:Q", title=NORM, scale=alt.Scale(domain=domain, nice=False))

@@ -23,14 +23,12 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
     frames = [
         _map(entry.cell.training).assign(**place) for place, entry in places(runs) if entry.cell and entry.cell.training
     ]
-    if not frames:
+    data: Rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if data.empty:
         return None
-    data: Rows = pd.concat(frames, ignore_index=True)
     low, high = max(FLOOR, float(data["norm"].min())), float(data["norm"].max())
     scale = alt.Scale(scheme="viridis", domain=[low, max(high, low + 1)], clamp=True)
-    told = {"title": NORM, "scale": scale, "legend": alt.Legend(orient="top", gradientLength=200)}
-    color = alt.Color("norm:Q", **told)
-    edge = alt.Stroke("norm:Q", **told)  # or the paper shines through between the cells
+    color = alt.Color("norm:Q", title=NORM, scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
 
     def draw(rows: Rows) -> alt.Chart:
         steps = alt.Axis(values=_ticks(rows["step"]), labelAngle=0, labelOverlap=True)
@@ -41,7 +39,7 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
         return (
             alt.Chart(rows)
             .mark_rect(strokeWidth=0.6)
-            .encode(x, y, color, edge, tooltip=shown)
+            .encode(x, y, color, tooltip=shown)
             .properties(width=120, height=80)
         )
 
@@ -55,6 +53,10 @@ def _map(curves: TrainingCurves) -> pd.DataFrame:
     step, layer = np.meshgrid(curves.step[steps], layers + 1, indexing="ij")
     values = rounded(norms[np.ix_(steps, layers)], 4)
     return pd.DataFrame({"step": step.ravel(), "layer": layer.ravel(), "norm": values.ravel()}).dropna()
+
+
+def _whole(cells: int, pixels: int) -> int:
+    return cells * max(1, round(pixels / cells))
 
 
 def _ticks(values: Rows) -> list[int]:

@@ -15,7 +15,7 @@ LINES = len(COLORS)
 """Mitigations in a panel, beside the baseline; where there are more, there are more panels."""
 POINTS = 130
 """Points that a line is drawn through at most, evenly spaced, the first and the last among them."""
-SIZES = [130, 105, 85, 68, 54, 42, 32]
+SIZES = [200, 120, 85, 60, 45, 34, 26]
 MARKS = 6
 """Shapes along a line, about."""
 

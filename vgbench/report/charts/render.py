@@ -9,7 +9,7 @@ from vgbench.report.charts.compose import Definition
 from vgbench.report.charts.style import LIGHT
 
 RENDERERS: dict[str, Callable[[str], bytes]] = {
-    "png": lambda text: vl_convert.vegalite_to_png(text, scale=2),
+    "png": lambda text: vl_convert.vegalite_to_png(text, scale=1.5),
     "svg": lambda text: vl_convert.vegalite_to_svg(text).encode(),
     "pdf": vl_convert.vegalite_to_pdf,
     "html": lambda text: vl_convert.vegalite_to_html(text, bundle=True).encode(),
