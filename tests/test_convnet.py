@@ -72,7 +72,7 @@ def test_scanned_profile_is_the_unrolled_ones() -> None:
 def test_middle_of_the_kernel_is_an_isometry_and_the_rest_zero(name: str) -> None:
     signal = Signal(ACTIVATIONS.choose("tanh"), bias_std=0.0, raw=False)
     choice = INITIALIZERS.choose({"name": name, "gain": 2.0})
-    kernel = np.asarray(INITIALIZERS.build(choice, signal)(jax.random.key(0), (3, 3, 6, 6), jnp.float32))
+    kernel = np.array(INITIALIZERS.build(choice, signal)(jax.random.key(0), (3, 3, 6, 6), jnp.float32))
     np.testing.assert_allclose(kernel[1, 1].T @ kernel[1, 1], 4 * np.eye(6), atol=1e-5)
     kernel[1, 1] = 0
     assert not kernel.any()

@@ -234,3 +234,28 @@ def test_last_layers_gradient_depends_on_depth_under_pre_norm_alone() -> None:
     shallow, deep = 6, 48
     assert last(deep) - last(shallow) == pytest.approx(-np.log10(deep / shallow) / 2, abs=0.2)
     assert last(deep, model=POST) - last(shallow, model=POST) == pytest.approx(0, abs=0.2)
+
+
+# At width 128, per-token gradients, decades of the squared norm: (blocks, of the stream, of the query weights, cosine).
+PUBLISHED = [
+    ({}, 12, 0.86, 2.0, 0.73),
+    ({}, 24, 1.13, 2.8, 0.88),
+    ({"model": POST}, 12, -0.34, 4.4, 0.997),
+    ({"model": POST}, 24, -0.34, 11.8, 1.0),
+    (DEEP, 12, 0.004, 0.05, 0.01),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("slots", "blocks", "stream", "query", "cosine"), PUBLISHED, ids=str)
+def test_wide_transformers_are_as_others_measured(
+    slots: dict[str, Any], blocks: int, stream: float, query: float, cosine: float
+) -> None:
+    options: Any = slots.get("model", model())
+    common: dict[str, Any] = {"width": 128, "data": "gaussian", "batch_size": 16, "dtype": "float64"}
+    case = slots | common | {"model": options | {"readout": "flatten"}}
+    profile = at(blocks, **case)
+    assert 2 * decades(profile) == pytest.approx(stream, abs=0.5)
+    assert 2 * profile.log10_kind_first_over_last["query"].value == pytest.approx(query, abs=max(0.5, query / 5))
+    forward = vg.measure_forward(vg.Case(**case, depth=blocks + 1, seeds=(0,)))
+    assert forward.token_cosine[0, -1] == pytest.approx(cosine, abs=0.1)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 from pydantic import Field
@@ -27,6 +28,7 @@ from vgbench.models.network import Part
 from vgbench.models.readout import Readout, readout_map
 from vgbench.models.stack import Stack
 from vgbench.models.trunk import no_stream_norm
+from vgbench.probe import wide
 from vgbench.problem import Problem
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, MODELS, NORMS, SKIPS
 
@@ -75,7 +77,11 @@ class Attention(nnx.Module):
         )
         if self.normalise:
             query, key = (norm(each) for norm, each in zip(self.normalise, (query, key), strict=True))
-        return self.output(jax.nn.dot_product_attention(query, key, value).reshape(h.shape))
+        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * query.shape[-1] ** -0.5
+        # At least in float32; `jax.nn.dot_product_attention` has its softmax in float32 at most, which hides the
+        # gradients of queries and keys where tokens have collapsed.
+        weights = jax.nn.softmax(wide(scores)).astype(h.dtype)
+        return self.output(jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(h.shape))
 
 
 class FeedForward(nnx.Module):
