@@ -99,6 +99,11 @@ def test_in_float32_a_scale_that_is_a_power_of_two_changes_no_digit(scaling: str
     jax.tree.map(np.testing.assert_array_equal, scaled[:2], plain[:2])
 
 
+def test_a_step_with_loss_scaling_can_be_timed() -> None:
+    case = vg.Case(**SMALL | {"depth": 1, "loss_scaling": "dynamic", "dtype": "float16"})
+    assert vg.measure_cost(case, case, precision=1.0).latency > 0
+
+
 def test_loss_scaling_without_a_rule_is_none() -> None:
     assert LOSS_SCALINGS.build(LOSS_SCALINGS.choose("none")) is None
     assert isinstance(LOSS_SCALINGS.build(LOSS_SCALINGS.choose("static")), LossScaling)

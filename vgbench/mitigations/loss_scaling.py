@@ -48,8 +48,8 @@ class LossScaling:
 
     def start(self) -> LossScale:
         """The scale before the first step."""
-        nothing = jnp.zeros((), jnp.int32)
-        return LossScale(jnp.full((), self.initial, jnp.float32), nothing, nothing)
+        # Each in a buffer of its own, since a step that is donated its state may not be donated one twice.
+        return LossScale(jnp.full((), self.initial, jnp.float32), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
 
     def after(self, scale: LossScale, finite: Bool[Array, ""]) -> LossScale:
         """The scale after a step whose gradients were finite, or not."""
