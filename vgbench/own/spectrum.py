@@ -64,11 +64,11 @@ def log10_norm(found: Spectrum) -> np.ndarray:
         shifted = np.where(np.isneginf(largest), 0, terms - np.where(np.isneginf(largest), 0, largest))
         total = np.where(np.isneginf(largest[..., 0]), 0, np.sum(10.0**shifted, axis=-1))
         norm = (largest[..., 0] + np.log10(total)) / 2
-    return np.where(square[..., -1] > 0, np.nan, norm)
+    return np.asarray(np.where(square[..., -1] > 0, np.nan, norm))
 
 
 def zero_fraction(found: Spectrum) -> np.ndarray:
     """Share of numbers that are zero, or that the dtype flushes to it, [*layers]; NaN of no numbers."""
     count = np.asarray(found.counts, np.float64)
     with np.errstate(invalid="ignore"):
-        return count[..., 0] / count.sum(axis=-1)
+        return np.asarray(count[..., 0] / count.sum(axis=-1))

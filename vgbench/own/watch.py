@@ -17,6 +17,8 @@ from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
 EDGES = tuple(10.0**exponent for exponent in range(-36, 3, 2))
 """Edges of the histogram of |g|: every other decade from 1e-36 to 1e2; below the first, what is not zero, too."""
 
+_NORMS = "gradient", "weight", "update"
+
 
 class Layer(NamedTuple):
     """One weight array at every record; of a stack, layer by layer.
@@ -69,8 +71,8 @@ def watch(
 
     Unlike `optax.monitor`, which measures the updates alone and at every step, it sees gradient, weights and update
     together and pays for a look only when one is due (under vmap, at every step). Arrays of fewer than two axes, such
-    as biases, are left out. Losses are recorded where `update` is given them, `update(..., value=loss)`, like those of
-    optax's line searches.
+    as biases, are left out. Losses are recorded where `update` is given them, `update(..., value=loss)`, as optax's
+    line searches are.
 
     Args:
         optimizer: what to watch, the whole chain.
@@ -175,7 +177,7 @@ def _plain(host: Watched, place: int, order: Sequence[str]) -> dict[str, Any]:
 
 
 def _told(layer: Layer) -> dict[str, Any]:
-    norms = {name: _finite(log10_norms(*getattr(layer, name))) for name in ("gradient", "weight", "update")}
+    norms = {name: _finite(log10_norms(*map(np.asarray, getattr(layer, name)))) for name in _NORMS}
     shares = {"zero": float(layer.zero), "nonfinite": float(layer.nonfinite)}
     return {**norms, **shares, "histogram": [round(float(share), 6) for share in layer.histogram]}
 

@@ -23,6 +23,8 @@ from vgbench.theory.skip import Skip, join, skip_of
 _UNSTABLE_BEYOND = 1.01
 _STRAYS_BEYOND = 0.1
 _FEWEST = 8
+_COMMON_SHARE = 0.03
+"""Of the squared gradient along one direction; it begins as one of `width`."""
 
 MEAN_FIELD = "Poole et al. 2016", "Schoenholz et al. 2017"
 _NORM_SOURCES = {
@@ -75,13 +77,17 @@ class _Walk(NamedTuple):
 def _walk(layers: Layers) -> _Walk:
     model: Any = layers.case.model
     gaps, width = layers.case.depth - 1, layers.case.width
-    stream, deviation, strays = _entry(layers, model.order), 0.0, 0.0
+    stream, deviation, strays, common = _entry(layers, model.order), 0.0, 0.0, 1.0
     has_norm = layers.case.norm.name not in ELEMENTWISE
     blocks: list[Through] = []
     while len(blocks) < gaps:
         through = _block(layers, model.order, stream)
-        if model.order == "before_addition" and not has_norm:
-            _refuse_common_direction(layers, stream, through)
+        common *= _common_growth(layers, stream) ** 2 / through.factor
+        if common > _COMMON_SHARE * width:
+            raise NoTheory(
+                f"activations of {layers.case.activation.name!r} have a mean that adds up on the stream, along which"
+                " the gradient outgrows what independent weights give"
+            )
         # A norm sets deviations of a width right again.
         sensitivity = _Sensitivity(0, 0) if has_norm else _sensitivity(layers, model.order, stream, through)
         deviation = math.hypot(deviation * sensitivity.power, (5 / width) ** 0.5)
@@ -206,22 +212,19 @@ def _steps(layers: Layers, order: str, *, first: bool) -> tuple[Any, ...]:
     return layers.linear, layers.normalise_and_activate
 
 
-def _refuse_common_direction(layers: Layers, stream: Through, through: Through) -> None:
-    """Where activations with a mean add up on the stream, so does the gradient along it, and at last outgrows the rest.
+def _common_growth(layers: Layers, stream: Through) -> float:
+    """What a block multiplies the gradient by along the direction in which all units agree, without a random sign.
 
-    Along the direction in which all units agree a block multiplies it by stream + branch * weight_variance *
-    E[h] E[phi''] (the mean of the weights that are multiplied with slopes that they decide), without a random sign.
+    Activations with a mean add up there on the stream, and weights are correlated with the slopes that they decide:
+    stream + branch * weight_variance * E[h] E[phi'']. A norm takes it out again.
     """
-    skip, inner = skip_of(layers.case), layers.linear(stream.power)
-    if skip is None or skip.gate_bias is not None or skip.stream == 0:
-        return
-    curvature = float(layers.curves(inner.power).curvature)
-    along = skip.stream + skip.branch * inner.factor * stream.mean * curvature
-    if along**2 > through.factor:
-        raise NoTheory(
-            f"activations of {layers.case.activation.name!r} have a mean that adds up on the stream, along which the"
-            " gradient outgrows what independent weights give"
-        )
+    case, skip = layers.case, skip_of(layers.case)
+    model: Any = case.model
+    adds_up = model.order == "before_addition" and case.norm.name in ELEMENTWISE
+    if skip is None or not adds_up or skip.stream == 0 or skip.gate_bias is not None:
+        return 0.0
+    inner = layers.linear(stream.power)
+    return skip.stream + skip.branch * inner.factor * stream.mean * float(layers.curves(inner.power).curvature)
 
 
 class _Sensitivity(NamedTuple):
