@@ -7,18 +7,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vgbench.case import Case
 from vgbench.measure.cost import Cost
 from vgbench.measure.gradients import GradientProfile
 from vgbench.records import CellRecord, CostRecord, Kind
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
 from vgbench.report.best import Outcome, among_best
+from vgbench.report.predicted import prediction
 from vgbench.report.runs import Entry, Run, origins, read_runs
 from vgbench.statistics import Interval, t_interval
+from vgbench.suite import BASELINE
+from vgbench.theory import compare
 
 COLUMNS = {
     "suite": "name of the suite",
     "device": "what it ran on",
     "mitigation": "name of the mitigation; `baseline` for the baseline",
+    "beside": "the mitigation that it is compared with; `baseline` unless the suite says otherwise",
     "family": "name of the model",
     "depth": "hidden layers, or time steps",
     "width": "units a hidden layer",
@@ -31,6 +36,10 @@ COLUMNS = {
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer or time step",
     "decay_low": "lower end of its 95 % t-interval over seeds",
     "decay_high": "upper end",
+    "predicted_decay": "what theory predicts for it; empty where none is known (`vgbench theory` says why)",
+    "theory_claims": "how much that prediction claims: exact, asymptotic, or an order of magnitude only",
+    "decay_off": "decay minus predicted_decay in standard errors of the difference",
+    "departs": "whether the decay departs from the prediction; empty for an order of magnitude",
     "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
     "plain_zero_layer": "last layer at which plain backpropagation in the case's dtype reads zero, if any",
     "branches_closed": "whether the weights of every block start with a gradient of exactly zero, as ReZero's do",
@@ -118,7 +127,7 @@ def _rows(run: Run, known: list[str]) -> list[dict[str, Any]]:
     rows = [dict(_values(run, entry, best, known)) for entry, best in zip(run.entries, _best(run), strict=True)]
     for row, entry in zip(rows, run.entries, strict=True):
         row["trainable_depth"] = depths.get(_line(entry), float("nan"))
-    places = [repr(entry.row.axes) for entry in run.entries]
+    places = [repr((entry.row.axes, entry.row.reference_id)) for entry in run.entries]
     merits = [_merits(row) if "step_ratio" in row else None for row in rows]
     fronts = on_front([merit and (place, merit) for place, merit in zip(places, merits, strict=True)])
     return [row if front is None else {**row, "on_front": front} for row, front in zip(rows, fronts, strict=True)]
@@ -163,6 +172,7 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
     yield "suite", run.manifest.suite
     yield "device", str(run.manifest.provenance.device)
     yield "mitigation", entry.row.mitigation
+    yield "beside", _beside(run, entry)
     yield from entry.row.axes.items()
     yield "cell_id", entry.row.cell_id
     yield "status", entry.cell.status if entry.cell else "missing"
@@ -183,6 +193,11 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
         yield from _cost_values(cost)
         if entry.cell and entry.cell.training:
             yield "seconds_to_target", steps_to_target(entry.cell.training) * cost.latency
+
+
+def _beside(run: Run, entry: Entry) -> str:
+    rows = (other.row for other in run.entries)
+    return next((row.mitigation for row in rows if row.cell_id == entry.row.reference_id), BASELINE)
 
 
 def _cost_values(cost: Cost) -> Iterator[tuple[str, Any]]:
@@ -221,6 +236,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
     yield "seeds", len(cell.case.seeds)
     if cell.gradients:
         yield from _interval("decay", cell.gradients.decay)
+        yield from _theory_values(cell.case, cell.gradients)
         yield "log10_first_over_last", cell.gradients.log10_first_over_last.value
         yield "plain_zero_layer", cell.gradients.plain_zero_layer
         yield "branches_closed", cell.gradients.branches_closed
@@ -244,6 +260,16 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         if baseline and reference and reference.case.seeds == cell.case.seeds:
             gains = cell.training.test_accuracy - baseline.test_accuracy
             yield from _interval("accuracy_gain", t_interval(np.asarray(gains, np.float64)))
+
+
+def _theory_values(case: Case, gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
+    found = prediction(case)
+    if found:
+        beside = compare(found, gradients.decay_per_seed)
+        yield "predicted_decay", beside.predicted
+        yield "theory_claims", found.kind
+        yield "decay_off", beside.standard_errors
+        yield "departs", beside.flagged
 
 
 def _kind_values(gradients: GradientProfile) -> Iterator[tuple[str, Any]]:

@@ -32,7 +32,8 @@ def _finding(rows: Sequence[_Row]) -> str:
     trains = [row for row in tried if row["trained"] == row["seeds"]]
     target = f"{tried[0]['target']:.0%} test accuracy with every seed"
     baseline = "trains as well" if any(row["mitigation"] == BASELINE for row in trains) else "does not"
-    timed = [row for row in trains if row["mitigation"] != BASELINE and not pd.isna(row["step_ratio"])]
+    others = [row for row in trains if row["mitigation"] != BASELINE and row["beside"] == BASELINE]
+    timed = [row for row in others if not pd.isna(row["step_ratio"])]
     if not timed:
         return f"no mitigation reaches {target}; the baseline {baseline}."
     best = min(timed, key=lambda row: row["step_ratio"])

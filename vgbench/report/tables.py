@@ -7,6 +7,7 @@ import pandas as pd
 
 from vgbench.records import RESULTS
 from vgbench.report.frames import COLUMNS
+from vgbench.suite import BASELINE
 
 NOTHING = "-"
 
@@ -60,7 +61,17 @@ def _decay(row: _Row) -> str:
 
 
 def _mitigation(row: _Row) -> str:
-    return f"{row['mitigation']} (mixed)" if row["mixed"] else row["mitigation"]
+    beside = f" (beside {row['beside']})" if row["beside"] not in (BASELINE, row["mitigation"]) else ""
+    return f"{row['mitigation']}{beside}{' (mixed)' if row['mixed'] else ''}"
+
+
+def _theory(row: _Row) -> str:
+    if pd.isna(row["predicted_decay"]):
+        return NOTHING
+    if row["theory_claims"] == "order":
+        return f"~{row['predicted_decay']:+z.2f}"
+    off = "" if pd.isna(row["decay_off"]) else f" ({row['decay_off']:+z.1f})"
+    return f"{row['predicted_decay']:+z.4f}{off}{' departs' if row['departs'] is True else ''}"
 
 
 def _text(column: str) -> _Formatter:
@@ -94,6 +105,7 @@ _ROW: dict[str, _Formatter] = {
 _BENEFIT: dict[str, _Formatter] = {
     "seeds": _number("seeds", ".0f"),
     "decay": _decay,
+    "theory": _theory,
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "after training": _number("log10_first_over_last_trained", "+z.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
@@ -123,7 +135,7 @@ _COST: dict[str, _Formatter] = {
 DISPLAY = _ROW | _BENEFIT | _COST
 """The columns of a table and how each is written: what names a row, what it is worth, what it costs."""
 
-OCCASIONAL = ("tokens", "weights", "zeros", "skipped")
+OCCASIONAL = ("theory", "tokens", "weights", "zeros", "skipped")
 """The columns that are left out where no row has anything to say."""
 
 IN_TERMINAL = (
@@ -149,6 +161,8 @@ LEGEND = {
     "seeds": "fresh seeds that the row's gradients, training and intervals come from",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
     " recurrent network, a time step); negative is vanishing",
+    "theory": "the decay that theory predicts, and in parentheses how many standard errors the measured one is above"
+    " it; `departs` beyond 3, ~ marks an order of magnitude, and `vgbench theory DIR` tells sources and assumptions",
     "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
     " the skip; the first steps open the branches",
     "first/last": "log10 of that norm at the first hidden layer (or time step) over the last",
@@ -165,6 +179,7 @@ LEGEND = {
     " highest tried)",
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
     " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
+    "beside": "what a row is compared with in place of the baseline",
     "gain": "its difference to the baseline, paired by seed",
     "trainable depth": "greatest depth up to which every depth that was trained reaches the target for the median seed",
     "s to target": "seconds of plain training until the median seed's validation accuracy reaches the target, looked at"

@@ -10,6 +10,7 @@ from vgbench.measure.gradients import GradientProfile
 from vgbench.report.charts.compose import Definition, small_multiples
 from vgbench.report.charts.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
 from vgbench.report.charts.style import HEIGHT, WIDTH
+from vgbench.report.predicted import relative_norms
 from vgbench.report.runs import Entry, Run
 
 NORM = "log10 of ‖∂L/∂h‖"
@@ -20,16 +21,16 @@ def gradient_norms(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]]
 
     Args:
         runs: those of feed-forward networks are shown.
-        predicted: for cell ids log10 of the norm at each layer over that at the last one; drawn dashed, from the last
-            measured layer on.
+        predicted: for cell ids log10 of the norm at each layer over that at the last one, theory's if None; drawn
+            dashed, from the last measured layer on.
     """
-    data = _profiles(runs, predicted or {}, recurrent=False)
+    data = _profiles(runs, relative_norms(runs) if predicted is None else predicted, recurrent=False)
     return None if data is None else _picture(data, layer_axis())
 
 
 def gradient_in_time(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]] | None = None) -> Definition | None:
     """The same of recurrent networks, by the number of time steps between a state and the loss."""
-    data = _profiles(runs, predicted or {}, recurrent=True)
+    data = _profiles(runs, relative_norms(runs) if predicted is None else predicted, recurrent=True)
     return None if data is None else _picture(data, layer_axis("time steps back from the last one"))
 
 

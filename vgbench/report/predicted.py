@@ -1,0 +1,25 @@
+"""What theory predicts for the cells of runs; each case is predicted once, however often it is shown."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from vgbench.case import Case
+from vgbench.report.runs import Run
+from vgbench.theory import Prediction, predict
+
+
+def prediction(case: Case) -> Prediction | None:
+    """What theory says of a case's gradient at initialisation; None where none is known."""
+    return _predicted(case)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=1024)
+def _predicted(case: Case) -> Prediction | None:
+    return predict(case)
+
+
+def relative_norms(runs: Sequence[Run]) -> dict[str, Sequence[float]]:
+    """For cell ids log10 of the predicted norm at each layer over that at the last; no orders of magnitude."""
+    cells = [entry.cell for run in runs for entry in run.entries if entry.cell and entry.cell.gradients]
+    found = {cell.case.cell_id: prediction(cell.case) for cell in cells}
+    return {cell_id: each.log10_norm.tolist() for cell_id, each in found.items() if each and each.kind != "order"}
