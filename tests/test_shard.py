@@ -37,7 +37,7 @@ wide = { width = 5 }
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     """A suite of 30 cells, in a working folder, whose measurements take no time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runner, "Supervisor", Instant)
+    monkeypatch.setattr(runner, "Local", Instant)
     Path("parts.toml").write_text(SUITE)
     return read_suite("parts.toml")
 

@@ -69,6 +69,8 @@ class Case(Strict):
         rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
         warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
         batch_size: examples a step.
+        devices: of one host that share each batch equally (data parallelism); gradients, norms and batch statistics
+            are those of the whole batch.
         dtype: of parameters, activations and gradients; parameters are always drawn in float32 and cast.
         matmul_precision: of training and timing; gradients at initialisation are always at the highest.
         steps: training steps; 0 measures gradients at initialisation and cost only.
@@ -95,6 +97,7 @@ class Case(Strict):
     warmup_steps: int = Field(default=0, ge=0)
     data: DataChoice = Field(default="digits", validate_default=True)
     batch_size: int = Field(default=128, ge=1)
+    devices: int = Field(default=1, ge=1)
     dtype: Literal["float32", "float64"] = "float32"
     matmul_precision: Literal["default", "high", "highest"] = "default"
     remat: bool = False
@@ -125,6 +128,8 @@ class Case(Strict):
             raise ValueError("tuning_seeds: choosing among several rates needs at least one tuning seed")
         if self.steps and self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full rate")
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size: {self.batch_size} cannot be dealt out to {self.devices} devices equally")
         shared = sorted(set(self.seeds) & set(self.tuning_seeds))
         if shared:
             raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")

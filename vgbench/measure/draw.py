@@ -6,6 +6,7 @@ from jaxtyping import Array, Float, Shaped
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
+from vgbench.measure.mesh import split, whole
 from vgbench.models import Network
 from vgbench.models.lsuv import unit_variance
 from vgbench.models.network import Variables
@@ -14,7 +15,7 @@ from vgbench.registry import INITIALIZERS
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
 _STEP = ("transform", "optimizer", "warmup_steps", "remat", "data", "batch_size", "matmul_precision", "steps")
-_TRAINING = (*_FUNCTION, *_STEP)
+_TRAINING = (*_FUNCTION, *_STEP, "devices")
 
 
 def function_of(case: Case) -> Case:
@@ -38,7 +39,7 @@ def first_batch(
 ) -> tuple[Float[Array, "batch features"], Shaped[Array, "batch *answers"]]:
     """The batch that a seed's training starts with."""
     x, y = dataset.train.take(batch_indices(dataset.train.examples, case.batch_size, 1, seed)[0])
-    return jnp.asarray(x), jnp.asarray(y)
+    return jax.device_put((jnp.asarray(x), jnp.asarray(y)), split(case))
 
 
 def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
@@ -46,5 +47,5 @@ def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables
     variables = network.init(jax.random.key(seed))
     if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):
         x, _ = first_batch(case, dataset, seed)
-        return jax.jit(lambda v: unit_variance(network, v, x))(variables)
-    return variables
+        variables = jax.jit(lambda v: unit_variance(network, v, x))(variables)
+    return jax.device_put(variables, whole(case))
