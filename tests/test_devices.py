@@ -18,9 +18,8 @@ SCRIPT = """
 import dataclasses, pickle, sys
 import jax
 import vgbench as vg
-from vgbench.measure.draw import draw, first_batch
 from vgbench.data import load_dataset
-from vgbench.models import build_network
+from vgbench.measure.draw import first_batch
 
 assert jax.device_count() == 8
 measured = {}
@@ -64,14 +63,16 @@ def measure(place: Path, wanted: dict[str, tuple[str, dict[str, Any]]]) -> dict[
     return pickle.loads((place / "measured").read_bytes())
 
 
-def check_alike(one: dict[str, Any], eight: dict[str, Any], **tolerances: float) -> None:
-    """All that is measured is the same to float32's rounding, which sums in another order change."""
+def check_alike(one: dict[str, Any], eight: dict[str, Any], tolerance: float = 1e-5) -> None:
+    """All that is measured is the same up to rounding, since sums over the batch are taken in another order.
+
+    An example near a border may change its class, and an entry of the gradient its bin.
+    """
     assert one.keys() == eight.keys()
     for name, value in one.items():
-        if name != "gradient_histogram":  # an entry near a border may fall on its other side
-            np.testing.assert_allclose(eight[name], value, rtol=1e-4, atol=1e-4, err_msg=name) if isinstance(
-                value, np.ndarray
-            ) else None
+        if isinstance(value, np.ndarray) and name != "gradient_histogram":
+            allowed = 0.1 if "accuracy" in name else tolerance
+            np.testing.assert_allclose(eight[name], value, rtol=tolerance, atol=allowed, err_msg=name)
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +94,13 @@ def test_norms_are_those_of_the_whole_batchs_gradient_at_any_depth(fast: dict[st
 def test_training_and_batch_statistics_are_those_of_the_whole_batch(fast: dict[str, Any]) -> None:
     one, eight = fast["training"]
     assert one["rate"] == eight["rate"]
-    check_alike(one, eight)
+    check_alike(one, eight, tolerance=2e-3)  # rounding grows in 27 steps
 
 
 def test_cost_counts_the_operations_of_all_devices(fast: dict[str, Any]) -> None:
     one, eight = fast["cost"]
     assert one["step_flops"] == eight["step_flops"]
-    assert eight["xla_flops"] == pytest.approx(one["xla_flops"], rel=0.3)
+    assert 0.9 < eight["xla_flops"] / one["xla_flops"] < 3  # each device moves all weights, and they add up gradients
     assert one["parameters"] == eight["parameters"]
 
 
@@ -115,8 +116,8 @@ def test_every_measurement_of_every_kind_of_network_is_that_of_one_device(tmp_pa
     functions = ("measure_gradients", "measure_forward", "measure_training")
     wanted = {f"{name} {f}": (f, case) for name, case in cases.items() for f in functions}
     del wanted["recurrent measure_forward"]
-    for one, eight in measure(tmp_path, wanted).values():
-        check_alike(one, eight)
+    for name, (one, eight) in measure(tmp_path, wanted).items():
+        check_alike(one, eight, tolerance=2e-3 if "training" in name else 1e-5)
 
 
 def test_batch_that_cannot_be_dealt_out_is_refused() -> None:

@@ -1,6 +1,5 @@
 """A real Ray cluster of two nodes on this host: whatever is lost, the run's records are those of a run without it."""
 
-import os
 import signal
 import subprocess
 import sys

@@ -24,6 +24,10 @@ _RESOURCE = {"gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}
 _POLL_SECONDS, _TRIES = 1.0, 3
 """How often the head is called on, and how often in a row it may fail to answer. Ray itself ends the process that it
 serves a minute after its head is lost."""
+_GONE = (
+    "the head of the Ray cluster does not answer any more; every finished measurement is kept, and the same command"
+    " goes on from there once there is a cluster again"
+)
 
 
 class _Actor:
@@ -76,6 +80,7 @@ class Ray:
         self.workers = self._hosts.total()
         self._joining: list[tuple[Any, Future[tuple[str, Provenance]]]] = []
         self._failures = 0
+        self._first: Provenance | None = None
         self._seats: list[_Seat] = []
         self._lost: list[_Seat] = []
         self._open: set[Future[Outcome]] = set()
@@ -127,10 +132,7 @@ class Ray:
     def _settle(self) -> None:
         """Give seats to workers that are ready, and replace those that are lost."""
         if self._gone.is_set():
-            raise InputError(
-                "the head of the Ray cluster does not answer any more; every finished measurement is kept, and the same"
-                " command goes on from there once there is a cluster again"
-            )
+            raise InputError(_GONE)
         while self._lost:
             seat = self._lost.pop()
             self._seats.remove(seat)
@@ -138,9 +140,9 @@ class Ray:
             self._join()
         for actor, future in [pair for pair in self._joining if pair[1].done()]:
             self._joining.remove((actor, future))
-            self._seat(actor, future)
+            self._welcome(actor, future)
 
-    def _seat(self, actor: Any, future: Future[tuple[str, Provenance]]) -> None:
+    def _welcome(self, actor: Any, future: Future[tuple[str, Provenance]]) -> None:
         error: Any = future.exception()
         if isinstance(error, self._ray.exceptions.RayTaskError):
             raise error.cause
@@ -153,11 +155,11 @@ class Ray:
         self._failures = 0
         host, origin = future.result()
         seat = _Seat(host=host, origin=replace(origin, workers=max(1, self._hosts[host])), actor=actor)
-        if self._seats:
-            _check_alike(self._seats[0].origin, origin)
+        self._first = self._first or origin
+        _check_alike(self._first, origin)
         self._seats.append(seat)
 
-    def _ended(self, seat: _Seat, outcome: "Future[Outcome]", future: "Future[tuple[Ended, int]]") -> None:
+    def _ended(self, seat: _Seat, outcome: Future[Outcome], future: Future[tuple[Ended, int]]) -> None:
         """Pass on what an actor said; called by a thread of Ray's."""
         self._open.discard(outcome)
         error: Any = future.exception()
@@ -187,7 +189,7 @@ class Ray:
         self._gone.set()
         for outcome in list(self._open):
             with suppress(InvalidStateError):
-                outcome.set_exception(WorkerLostError("the head of the Ray cluster was lost"))
+                outcome.set_exception(InputError(_GONE))
 
 
 def _connected(address: str) -> Any:
