@@ -20,6 +20,7 @@ import jax
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.draw import first_batch
+from vgbench.measure.programs import programs_of
 
 assert jax.device_count() == 8
 measured = {}
@@ -34,6 +35,9 @@ for name, (function, fields) in pickle.load(open(sys.argv[1], "rb")).items():
     x, _ = first_batch(cases[1], data, 0)
     assert {shard.data.shape[0] for shard in x.addressable_shards} == {cases[1].batch_size // 8}
     assert len({shard.device for shard in x.addressable_shards}) == 8
+    if function == "measure_training":  # no device computes the whole batch
+        one, eight = (programs_of(case, 2).advance[25].cost_analysis()["flops"] for case in cases)
+        assert eight < one / 2
 pickle.dump(measured, open(sys.argv[2], "wb"))
 """
 SMALL: dict[str, Any] = {

@@ -38,7 +38,7 @@ class Device:
     Attributes:
         platform: cpu, gpu or tpu.
         kind: the model's name.
-        count: devices of this kind; for a CPU its cores.
+        count: devices of this kind that the worker saw; for a CPU its cores.
     """
 
     platform: str
