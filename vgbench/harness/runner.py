@@ -83,7 +83,6 @@ def run(
         with occupy(out) as occupied, closing(_executor(executor, address, device, size=size, **limits)) as workers:
             origin = workers.prepare([cell.case for cell in cells])
             folder = Folder(out / origin.device.slug)
-            folder.sweep()
             rows = tuple(_row(place, cell) for place, cell in placed)
             write_record(folder.manifest, Manifest(suite.name, suite.title, suite.question, rows, origin))
             plan = survey(tasks_of(cells), folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)

@@ -147,7 +147,7 @@ class Work:
             record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
         write_record(task.record(self._folder), record)
         self._records[task.id] = record
-        self._tally.ended(task, record)
+        self._tally.ended(task, record, ended.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.standing)
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.case import Case, content_id
+from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure import pairs
 from vgbench.measure.executable import Compilation, Executable, Memory
@@ -19,7 +20,7 @@ FLOPS_AGREE = 0.2
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Displayed):
     """What a training step of a case costs beside one of its reference.
 
     Attributes:

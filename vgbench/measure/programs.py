@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -12,9 +12,10 @@ from jaxtyping import Array, Float, Int
 
 from vgbench.case import Case
 from vgbench.data import Dataset, load_dataset
-from vgbench.measure.draw import training_of
+from vgbench.measure.draw import Dials, dialled, dials_of, training_of
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
+from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, make_step, start
 from vgbench.models import Network, build_network
@@ -44,9 +45,9 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
-        advance: by the number of steps of a chunk, (state, rates, batches, data) to (state, losses); consumes the
-            state.
-        look: (state, initial parameters, rates, first batches, data) to a `Record`.
+        advance: by the number of steps of a chunk, (state, rates, dials, batches, data) to (state, losses); consumes
+            the state.
+        look: (state, initial parameters, rates, dials, first batches, data) to a `Record`.
     """
 
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
@@ -58,30 +59,34 @@ def programs_of(case: Case, runs: int) -> Programs:
     return _compiled(training_of(case), runs)  # pyright: ignore[reportArgumentType]
 
 
-@lru_cache(maxsize=4)
+@shared
 def _compiled(case: Case, runs: int) -> Programs:
     dataset = load_dataset(case)
     network = build_network(case, dataset.problem)
     everywhere = whole(case)
     advance = jax.jit(
-        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, 0, None)), donate_argnums=0, out_shardings=everywhere
+        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)),
+        donate_argnums=0,
+        out_shardings=everywhere,
     )
-    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, 0, None)), out_shardings=everywhere)
+    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere)
 
     state = start(network, case, network.init(jax.random.key(0)))
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
-    def arguments(*one: Any, steps: tuple[int, ...] = ()) -> Any:
-        stacked = jax.tree.map(
+    def batches(*steps: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
+
+    def arguments(*one: Any) -> Any:
+        *stacked, last = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
         )
-        shape = runs, *steps, case.batch_size
-        batches = jax.ShapeDtypeStruct(shape, np.int32, sharding=split(case, axis=len(shape) - 1))
-        return *stacked, batches, splits_of(case, dataset)
+        dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
+        return *stacked, dials_of(case), dealt, splits_of(case, dataset)
 
     lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
-    jobs = {steps: (advance, arguments(state, rate, steps=(steps,))) for steps in lengths}
-    jobs[0] = look, arguments(state, initial, rate)
+    jobs = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
+    jobs[0] = look, arguments(state, initial, rate, batches())
 
     def compiled(steps: int) -> Any:
         function, given = jobs[steps]
@@ -103,10 +108,11 @@ def _advance(
     case: Case,
     state: TrainState,
     rate: Array,
+    dials: Dials,
     batches: Int[Array, "steps batch"],
     data: Splits,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    step, train = make_step(network, case), data[0]
+    step, train = make_step(network, dialled(case, dials)), data[0]
 
     def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
         return step(state, train.take(batch), rate)
@@ -120,6 +126,7 @@ def _look(
     state: TrainState,
     initial: Params,
     rate: Array,
+    dials: Dials,
     batch: Int[Array, "batch"],
     data: Splits,
 ) -> Record:
@@ -130,5 +137,5 @@ def _look(
     return Record(
         validation_accuracy=accuracy(answers[:border], validation.y),
         test_accuracy=accuracy(answers[border:], test.y),
-        snapshot=snapshot(network, case, state, initial, train.take(batch), rate),
+        snapshot=snapshot(network, dialled(case, dials), state, initial, train.take(batch), rate),
     )

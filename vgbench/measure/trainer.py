@@ -1,6 +1,6 @@
 """Runs of one case side by side: many steps in one program, and in between a look at the state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -12,12 +12,13 @@ from jaxtyping import Float, Int
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
-from vgbench.measure.draw import draw
+from vgbench.measure.draw import Dials, dials_of, drawn, network_of
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
-from vgbench.models import Network, build_network
+from vgbench.models import Network
+from vgbench.models.network import Variables
 
 
 class Run(NamedTuple):
@@ -45,7 +46,7 @@ class Trainer:
     def __init__(self, case: Case, dataset: Dataset) -> None:
         self._case = case
         self._dataset = dataset
-        self._network: Network = build_network(case, dataset.problem)
+        self._network: Network = network_of(case, dataset.problem)
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
         """Train all runs with the plain step; look at the last state only, or at the first and after every chunk too.
@@ -53,7 +54,8 @@ class Trainer:
         Keys and batches depend on the seed alone, so that they are the same in every cell.
         """
         case = self._case
-        lanes = [self._start(lane) for lane in _deal(runs, case)]
+        seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
+        lanes = [self._start(lane, seeds) for lane in _deal(runs, case)]
         programs, data = programs_of(case, runs=len(lanes[0].rates)), splits_of(case, self._dataset)
 
         def alone(lane: _Lane) -> Trained:
@@ -65,38 +67,41 @@ class Trainer:
             results = list(pool.map(alone, lanes))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(runs)], *results)
 
-    def _start(self, runs: Sequence[Run]) -> "_Lane":
+    def _start(self, runs: Sequence[Run], seeds: Mapping[int, Variables]) -> "_Lane":
         case = self._case
-        drawn = {seed: draw(case, self._network, self._dataset, seed) for seed in {run.seed for run in runs}}
-        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(drawn[run.seed] for run in runs))
+        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
         examples = self._dataset.train.examples
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
         return _Lane(
             state=jax.device_put(jax.vmap(partial(start, self._network, case))(variables), whole(case)),
             initial=jax.device_put(jax.tree.map(jnp.copy, variables.params), whole(case)),
             rates=np.asarray([run.rate for run in runs], np.float32),
+            dials=dials_of(case),
             batches=[batches[:, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
         )
 
 
 class _Lane(NamedTuple):
-    """Runs that advance together: their state, where it started, rates and the batches of every chunk."""
+    """Runs that advance together: their state, where it started, how they are trained, the batches of every chunk."""
 
     state: TrainState
     initial: Params
     rates: Float[np.ndarray, "runs"]
+    dials: Dials
     batches: list[Int[np.ndarray, "runs steps batch"]]
 
 
 def _train(lane: _Lane, programs: Programs, data: Splits, recorded: bool) -> Trained:
     def look(state: TrainState) -> Record:
-        return jax.tree.map(np.asarray, programs.look(state, lane.initial, lane.rates, lane.batches[0][:, 0], data))
+        return jax.tree.map(
+            np.asarray, programs.look(state, lane.initial, lane.rates, lane.dials, lane.batches[0][:, 0], data)
+        )
 
     state, losses, records = lane.state, [], []
     for batches in lane.batches:
         if recorded:
             records.append(look(state))
-        state, loss = programs.advance[batches.shape[1]](state, lane.rates, batches, data)
+        state, loss = programs.advance[batches.shape[1]](state, lane.rates, lane.dials, batches, data)
         losses.append(np.asarray(loss))
     records.append(look(state))
     return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *records))
