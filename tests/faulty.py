@@ -97,7 +97,8 @@ def suite(folder: Path, mitigations: dict[str, str], more: str = "") -> Path:
 
 def start(site: Path, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
     """Start the command in a process group of its own."""
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(site), "COLUMNS": "200"}
+    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path, "COLUMNS": "200"}
     command = [sys.executable, "-m", "vgbench", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     return subprocess.Popen(command, env=environment, cwd=site, **pipes, **options)

@@ -82,7 +82,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     place = tmp_path_factory.mktemp("cli")
     (place / "tiny.toml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runner, "Supervisor", Inline)
+        patched.setattr(runner, "Local", Inline)
         return place / "out", vgbench("run", place / "tiny.toml", "--only", "relu", "--out", place / "out")
 
 
@@ -93,7 +93,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     def boom(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(runner, "Supervisor", Inline)
+    monkeypatch.setattr(runner, "Local", Inline)
     monkeypatch.setattr(worker, "measure_gradients", boom)
     monkeypatch.setattr(worker, "measure_cost", boom)
 
@@ -333,7 +333,7 @@ def test_strict_ends_with_one_where_a_cell_is_not_ok(options: list[str], code: i
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements in this process."""
-    monkeypatch.setattr(runner, "Supervisor", Inline)
+    monkeypatch.setattr(runner, "Local", Inline)
 
 
 def test_strict_ends_with_zero_where_all_cells_are_ok(finished: tuple[Path, Result], inline: None) -> None:

@@ -84,7 +84,7 @@ def check_that_bits_are_the_same(here: dict[str, CellRecord], there: dict[str, C
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A suite with a cell that the finished run beside it has not, and that run."""
-    monkeypatch.setattr(runner, "Supervisor", Inline)
+    monkeypatch.setattr(runner, "Local", Inline)
     out = runner.run(suite(tmp_path, {"one": "{ seeds = [1] }"}, NO_COST), tmp_path / "out")
     write_report(out)
     many = f"{{ seeds = {list(range(20, 99))} }}"

@@ -120,7 +120,7 @@ def contents(out: Path) -> dict[str, bytes]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Log]:
     """A run on a machine with a telling name that really measures, and what its observer saw."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runner, "Supervisor", Inline)
+        patched.setattr(runner, "Local", Inline)
         for name in ("gethostname", "getfqdn"):
             patched.setattr(socket, name, lambda: HOST)
         patched.setattr("platform.node", lambda: HOST)
@@ -138,7 +138,7 @@ def copy(first: tuple[Path, Log], tmp_path: Path) -> Path:
 @pytest.fixture
 def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     """Measurements in this process that hand out what the real run measured; returns the cases that were measured."""
-    monkeypatch.setattr(runner, "Supervisor", Inline)
+    monkeypatch.setattr(runner, "Local", Inline)
     cell, cost = (read_task(first[0], task) for task in TASKS[:2])
     assert isinstance(cell, CellRecord)
     assert isinstance(cost, CostRecord)
@@ -481,7 +481,7 @@ def test_second_ctrl_c_and_sigterm_end_at_once(
 def test_resumed_tables_are_those_of_the_uninterrupted_run_but_for_timings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "Supervisor", Inline)
+    monkeypatch.setattr(runner, "Local", Inline)
     rerun(tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(TINY, tmp_path / "parts", observers=[Signals(2, signal.SIGINT)])

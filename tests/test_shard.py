@@ -1,5 +1,7 @@
 """Parts of a suite for the jobs of an array: together they are the whole, whatever else the suite holds."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,7 @@ wide = { width = 5 }
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     """A suite of 30 cells, in a working folder, whose measurements take no time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runner, "Supervisor", Instant)
+    monkeypatch.setattr(runner, "Local", Instant)
     Path("parts.toml").write_text(SUITE)
     return read_suite("parts.toml")
 
@@ -94,6 +96,15 @@ def test_part_without_a_cell_is_a_run_all_the_same(suite: Suite) -> None:
     parts = [run(few, shard=f"{i}/3") for i in (1, 2, 3)]
     assert not list(parts[empty - 1].glob("*/cells/*"))
     assert files(merge("merged", parts)) == files(run(few, "whole"))
+
+
+def test_example_for_slurm_measures_the_jobs_part(tmp_path: Path) -> None:
+    (tmp_path / "srun").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "srun").chmod(0o755)
+    example = Path(__file__).parent.parent / "docs" / "array.sbatch"
+    slurm = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "4", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", example, "quickstart"], env=slurm, capture_output=True, text=True, check=True)
+    assert done.stdout == "vgbench run quickstart --shard 3/4\n"
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "4", "1/0", "-1/4", "a/b", "1/4/2"])

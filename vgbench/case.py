@@ -72,6 +72,8 @@ class Case(Strict):
         rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
         warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
         batch_size: examples a step.
+        devices: of one host that share each batch equally (data parallelism); gradients, norms and batch statistics
+            are those of the whole batch.
         dtype: of activations and of the back-propagated gradient. Parameters are drawn in float32 and kept in it, or in
             float64; where the dtype has 16 bits, each pass computes with a copy in that dtype, and the optimizer, the
             loss and running averages stay in float32 (mixed precision, Micikevicius et al. 2018).
@@ -101,6 +103,7 @@ class Case(Strict):
     warmup_steps: int = Field(default=0, ge=0)
     data: DataChoice = Field(default="digits", validate_default=True)
     batch_size: int = Field(default=128, ge=1)
+    devices: int = Field(default=1, ge=1)
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
     loss_scaling: LossScalingChoice = Field(default="none", validate_default=True)
     matmul_precision: Literal["default", "high", "highest"] = "default"
@@ -132,6 +135,8 @@ class Case(Strict):
             raise ValueError("tuning_seeds: choosing among several rates needs at least one tuning seed")
         if self.steps and self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full rate")
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size: {self.batch_size} cannot be dealt out to {self.devices} devices equally")
         shared = sorted(set(self.seeds) & set(self.tuning_seeds))
         if shared:
             raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")

@@ -38,7 +38,7 @@ class Device:
     Attributes:
         platform: cpu, gpu or tpu.
         kind: the model's name.
-        count: devices of this kind; for a CPU its cores.
+        count: devices of this kind that the worker saw; for a CPU its cores.
     """
 
     platform: str
@@ -70,6 +70,7 @@ class Provenance:
         driver: version of the device's runtime, where it has one.
         xla_flags: the environment's XLA_FLAGS. The precision of matrix products is the case's `matmul_precision`,
             whatever the environment says.
+        workers: that measured on the host at a time. On a CPU a pair was timed all the same while no other worked.
     """
 
     vgbench: str
@@ -82,6 +83,7 @@ class Provenance:
     memory_bytes: int | None
     driver: str | None
     xla_flags: str
+    workers: int = 1
 
     def differences(self, other: "Provenance", kind: Kind) -> list[str]:
         """What may make a measurement of this kind come out otherwise than in `other`, in words."""
@@ -101,8 +103,10 @@ class Provenance:
         memory = f", {self.memory_bytes / 2**30:.0f} GiB" if self.memory_bytes else ""
         driver = f"; {self.driver}" if self.driver else ""
         flags = f"; XLA_FLAGS {self.xla_flags.strip()}" if self.xla_flags.strip() else ""
+        alone = ", pairs timed one at a time" if self.device.platform == "cpu" else ""
+        beside = f"; {self.workers} workers a host{alone}" if self.workers > 1 else ""
         return (
-            f"{self.device}{memory}{on}{driver}; vgbench {self.vgbench}{commit};"
+            f"{self.device}{memory}{on}{driver}{beside}; vgbench {self.vgbench}{commit};"
             f" Python {self.python}, {versions}{flags}"
         )
 

@@ -28,7 +28,13 @@ def run(
     quick: Annotated[
         bool, typer.Option("--quick", help="Measure the suite's quick version, named SUITE-quick.")
     ] = False,
-    device: Annotated[str | None, typer.Option(help="cpu, gpu or tpu, with :i for the i-th.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, gpu or tpu, with :i for the i-th alone; each has a worker of its own.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="local, or ray for a Ray cluster (extra `ray`).")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster.  [default: auto, the one that this host belongs to]")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that one measurement may take.")] = 3600,
     precision: Annotated[
         float, typer.Option(min=0.001, max=1, help="Time pairs until their ratio is known this well, or for 4 seconds.")
@@ -77,6 +83,8 @@ def run(
                 out,
                 shard=shard,
                 device=device,
+                executor=executor,
+                address=address,
                 timeout=timeout,
                 precision=precision,
                 memory_limit=None if memory_limit is None else int(memory_limit * 2**30),

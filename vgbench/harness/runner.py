@@ -1,59 +1,27 @@
 """The runner: from a suite to records, measuring only what is missing, whatever happens."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from multiprocessing import current_process
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from vgbench.case import Case
-from vgbench.errors import InputError
-from vgbench.harness.interrupt import Interrupted, interrupts
-from vgbench.harness.occupied import Occupied, occupy
+from vgbench.errors import InputError, unknown
+from vgbench.harness.executor import Executor
+from vgbench.harness.local import Local
+from vgbench.harness.occupied import occupy
+from vgbench.harness.ray import Ray
 from vgbench.harness.shard import read_shard
-from vgbench.harness.standing import Standing, Tally
-from vgbench.harness.supervisor import Supervisor
-from vgbench.harness.tasks import Plan, Record, Task, survey, tasks_of
-from vgbench.harness.worker import Ended
+from vgbench.harness.tasks import survey, tasks_of
+from vgbench.harness.work import Observer, Work
 from vgbench.measure.cost import cost_id
 from vgbench.measure.pairs import PRECISION
-from vgbench.records import RESULTS, CellRecord, CostRecord, Manifest, Provenance, Row
+from vgbench.records import Manifest, Row
 from vgbench.store import Folder, write_record
 from vgbench.suite import Cell, Suite, read_suite
 
 TIMEOUT = 3600.0
 """Seconds that one measurement may take if nobody says otherwise."""
-
-
-@runtime_checkable
-class Observer(Protocol):
-    """Whoever wants to know how a run stands."""
-
-    def planned(self, plan: Plan, standing: Standing) -> None:
-        """The run begins, with this to do."""
-
-    def started(self, task: Task, standing: Standing) -> None:
-        """A task begins."""
-
-    def ended(self, task: Task, record: Record, standing: Standing) -> None:
-        """A task has ended and its record is on disk."""
-
-    def stopping(self) -> None:
-        """The run was asked to stop, and will after what runs now."""
-
-
-@runtime_checkable
-class Executor(Protocol):
-    """Whoever has tasks measured; `Supervisor` is one."""
-
-    def prepare(self, cases: Iterable[Case]) -> Provenance:
-        """Check the device and the cases, and say what they are measured with."""
-        ...
-
-    def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
-        """Have a task measured, or raise KeyboardInterrupt once `stop` says so; also returns how often it was begun."""
-        ...
 
 
 def run(
@@ -64,6 +32,8 @@ def run(
     only: Sequence[str] = (),
     shard: str | None = None,
     device: str | None = None,
+    executor: str = "local",
+    address: str | None = None,
     timeout: float = TIMEOUT,
     precision: float = PRECISION,
     memory_limit: int | None = None,
@@ -81,7 +51,10 @@ def run(
         settings: values to set for fields of the case, as in `Suite.select`.
         only: names of mitigations to keep, as in `Suite.select`.
         shard: `i/n` measures the i-th of n parts alone, with its costs; `merge` makes one run of all parts.
-        device: `cpu`, `gpu` or `tpu`, with `:i` for the i-th; the default backend's first if None.
+        device: `cpu`, `gpu` or `tpu`, with `:i` for the i-th alone; the default backend's if None. Each device
+            (each group of as many as the cases ask for) has a worker of its own.
+        executor: `local`, or `ray` for a cluster that runs already (extra `ray`).
+        address: of the Ray cluster; the one that this host belongs to if None.
         timeout: seconds that one measurement may take.
         precision: timing a pair goes on until half the 95 % interval of its ratio is at most this share of it, or for
             four seconds.
@@ -104,17 +77,16 @@ def run(
     out = Path(out) if out is not None else Path("runs") / (part.folder(suite.name) if part else suite.name)
     placed = [(place, cell) for place, cell in enumerate(suite.cells()) if part is None or part.holds(cell.case)]
     cells = [cell for _, cell in placed]
+    size = max((cell.case.devices for cell in cells), default=1)
+    limits = {"timeout": timeout, "precision": precision, "memory_limit": memory_limit}
     try:
-        with (
-            occupy(out) as occupied,
-            Supervisor(device, timeout=timeout, precision=precision, memory_limit=memory_limit) as worker,
-        ):
-            origin = worker.prepare(cell.case for cell in cells)
+        with occupy(out) as occupied, closing(_executor(executor, address, device, size=size, **limits)) as workers:
+            origin = workers.prepare([cell.case for cell in cells])
             folder = Folder(out / origin.device.slug)
             rows = tuple(_row(place, cell) for place, cell in placed)
             write_record(folder.manifest, Manifest(suite.name, suite.title, suite.question, rows, origin))
             plan = survey(tasks_of(cells), folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
-            _Run(plan, folder, origin, worker, occupied, observers).go()
+            Work(plan, folder, origin, workers, occupied, observers).go()
     except OSError as error:
         raise InputError(
             f"{error.filename or out}: cannot write records here: {error.strerror or error}; every finished"
@@ -123,75 +95,14 @@ def run(
     return out
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One run, at work."""
-
-    plan: Plan
-    folder: Folder
-    origin: Provenance
-    worker: Executor
-    occupied: Occupied
-    observers: Sequence[Observer]
-
-    def go(self) -> None:
-        """Measure what is missing; stop early, with all that is finished kept, where a signal says so."""
-        tally = Tally(list(self.plan.present.values()), self.plan.missing)
-        records = dict(self.plan.present)
-        for observer in self.observers:
-            observer.planned(self.plan, tally.standing)
-        with interrupts(self._stopping) as asked, suppress(KeyboardInterrupt):
-            for task in self.plan.missing:
-                if asked.stopping:
-                    break
-                self._started(task, tally.standing)
-                record, programs = self._execute(task, records, lambda: asked.at_once)
-                records[task.id] = record
-                tally.ended(task, record, programs)
-                for observer in self.observers:
-                    observer.ended(task, record, tally.standing)
-        if tally.standing.left:
-            said = f"stopped with {tally.standing}; the same command goes on from here"
-            raise Interrupted(said, asked.signal)
-
-    def _started(self, task: Task, standing: Standing) -> None:
-        self.occupied.note(task.action, standing)
-        for observer in self.observers:
-            observer.started(task, standing)
-
-    def _execute(self, task: Task, records: Mapping[str, Record], stop: Callable[[], bool]) -> tuple[Record, int]:
-        ended, attempts = _skipped(task, records) or self.worker.execute(task, stop)
-        common: dict[str, Any] = {
-            "case": task.case,
-            "status": ended.status,
-            "reason": ended.reason,
-            "provenance": self.origin,
-            "started": ended.started,
-            "seconds": ended.seconds,
-            "attempts": self.plan.attempts.get(task.id, 0) + attempts,
-        }
-        if task.kind == "cell":
-            parts = {name: ended.measured.get(name) for name in ("gradients", "forward", "training")}
-            record: Record = CellRecord(**parts, **common)
-        else:
-            record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
-        write_record(task.record(self.folder), record)
-        return record, ended.programs
-
-    def _stopping(self) -> None:
-        for observer in self.observers:
-            observer.stopping()
-
-
-def _skipped(task: Task, records: Mapping[str, Record]) -> tuple[Ended, int] | None:
-    """A cost whose case or reference could not be measured is not tried: it would fail, or hang, as well."""
-    if task.kind == "cost":
-        for who, case in (("it", task.case), ("its baseline", task.reference)):
-            record = records.get(case.cell_id)
-            if record and record.status not in RESULTS:
-                reason = f"{who} could not be measured ({record.status})"
-                return Ended("skipped", reason, {}, record.started, 0.0), 0
-    return None
+def _executor(name: str, address: str | None, device: str | None, **options: Any) -> Executor:
+    if name == "local":
+        if address is not None:
+            raise InputError("address: is a Ray cluster's, so it wants executor 'ray'")
+        return Local(device, **options)
+    if name == "ray":
+        return Ray(device, address=address or "auto", **options)
+    raise InputError(unknown("executor", name, ("local", "ray")))
 
 
 def _row(place: int, cell: Cell) -> Row:

@@ -45,9 +45,11 @@ class Tally:
     Args:
         present: the records that were there already.
         missing: the tasks that are to be done.
+        workers: how many of them are done at a time.
     """
 
-    def __init__(self, present: Sequence[Record], missing: Sequence[Task]) -> None:
+    def __init__(self, present: Sequence[Record], missing: Sequence[Task], workers: int = 1) -> None:
+        self._workers = workers
         self._failed = sum(record.status not in RESULTS for record in present)
         self._done = len(present) - self._failed
         self._left = len(missing)
@@ -68,8 +70,14 @@ class Tally:
     @property
     def standing(self) -> Standing:
         """How the run stands now."""
+        seconds = self._estimate.seconds_left()
         return Standing(
-            self._done, self._failed, self._left, self._estimate.seconds_left(), self._cells, self._programs
+            self._done,
+            self._failed,
+            self._left,
+            None if seconds is None else seconds / self._workers,
+            self._cells,
+            self._programs,
         )
 
 

@@ -4,22 +4,24 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as OutOfTime
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from vgbench.case import Case
 from vgbench.errors import InputError
 from vgbench.harness import worker
+from vgbench.harness.share import Visible
 from vgbench.harness.tasks import Task
 from vgbench.harness.worker import Ended
 from vgbench.records import Provenance, Status
+
+T = TypeVar("T")
 
 ATTEMPTS = 2
 """How often a task is begun before the death of its worker counts as its outcome: a worker can also die from outside,
@@ -31,13 +33,23 @@ class Supervisor:
 
     Args:
         device: as in `find_device`; the worker's default device if None.
+        environment: variables that the worker has in addition, such as those that show it its devices alone.
         timeout: seconds that a task may take.
         precision: of timed ratios, as in `measure_cost`.
         memory_limit: bytes of memory that the worker may take (Linux); no limit if None.
     """
 
-    def __init__(self, device: str | None, *, timeout: float, precision: float, memory_limit: int | None) -> None:
+    def __init__(
+        self,
+        device: str | None,
+        environment: Mapping[str, str] | None = None,
+        *,
+        timeout: float,
+        precision: float,
+        memory_limit: int | None,
+    ) -> None:
         self._device = device
+        self._environment = dict(environment or {})
         self._timeout = timeout
         self._precision = precision
         self._memory_limit = memory_limit
@@ -46,8 +58,8 @@ class Supervisor:
     def _start(self) -> None:
         # A pool for each life of the worker: one that dies at a bad moment may leave the pool's locks taken.
         context: Any = multiprocessing.get_context("spawn")
-        limit = [self._memory_limit]
-        self._pool = ProcessPool(max_workers=1, initializer=worker.begin, initargs=limit, context=context)
+        setting = self._environment, self._memory_limit
+        self._pool = ProcessPool(max_workers=1, initializer=worker.begin, initargs=setting, context=context)
         try:
             self._pid = self._pool.schedule(os.getpid).result()
         except (ProcessExpired, BrokenProcessPool):
@@ -56,15 +68,25 @@ class Supervisor:
                 " vgbench.run under `if __name__ == '__main__':`, since the worker imports it)"
             ) from None
 
-    def prepare(self, cases: Iterable[Case]) -> Provenance:
-        """Have the worker check the device and the cases, and say what it measures with.
+    def prepare(self, described: list[dict[str, Any]]) -> Provenance:
+        """Have the worker check the device and the cases (as JSON), and say what it measures with.
 
         Raises:
             InputError: the worker cannot serve them.
         """
-        described = [case.model_dump(mode="json") for case in cases]
+        return self._ask(worker.prepare, described)
+
+    def visible(self) -> Visible:
+        """Have the worker say which devices it sees.
+
+        Raises:
+            InputError: there is no such device.
+        """
+        return self._ask(worker.visible)
+
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
         try:
-            return self._pool.schedule(worker.prepare, args=[self._device, described]).result()
+            return self._pool.schedule(question, args=[self._device, *arguments]).result()
         except (ProcessExpired, BrokenProcessPool) as error:
             _, reason = _death(getattr(error, "exitcode", None), killed_for_memory=False)
             raise InputError(f"{self._device or 'the default device'} cannot be used: {reason}") from None
@@ -112,12 +134,6 @@ class Supervisor:
             os.kill(self._pid, signal.SIGKILL)  # asked to end, it would first finish what it compiles
         self._pool.stop()
         self._pool.join()
-
-    def __enter__(self) -> "Supervisor":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _death(exit_code: int | None, killed_for_memory: bool) -> tuple[Status, str]:

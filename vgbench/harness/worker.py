@@ -1,5 +1,6 @@
 """What the worker process does: it measures a task, and says how it ended."""
 
+import os
 import threading
 import time
 import traceback
@@ -7,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import parent_process
-from os import _exit
 from typing import Any
 
 import jax
@@ -18,9 +18,11 @@ from vgbench.data import load_dataset
 from vgbench.errors import InputError, explain
 from vgbench.harness.fresh import device_peak_bytes
 from vgbench.harness.provenance import find_device, provenance
+from vgbench.harness.share import Visible
 from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, measure_gradients
+from vgbench.measure.mesh import whole
 from vgbench.measure.shared import programs_made
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.records import Kind, Provenance, Status
@@ -50,8 +52,12 @@ class Ended:
     programs: int = 0
 
 
-def begin(memory_limit: int | None) -> None:
-    """Set up a fresh worker process: limit its memory (bytes), and end it when the runner has ended."""
+def begin(environment: dict[str, str], memory_limit: int | None) -> None:
+    """Set up a fresh worker process: add to its environment, limit its memory (bytes), and end it with its runner.
+
+    Devices are started later, so that they heed the environment.
+    """
+    os.environ.update(environment)
     if memory_limit is not None:
         import resource  # not on Windows
 
@@ -63,9 +69,21 @@ def begin(memory_limit: int | None) -> None:
     def follow() -> None:
         if runner is not None:
             runner.join()
-            _exit(1)
+            os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+def visible(device: str | None) -> Visible:
+    """The devices that this process sees of the kind that `device` names, as in `find_device`; with a number, that one.
+
+    Raises:
+        InputError: no such device.
+    """
+    first = find_device(device)
+    there = jax.devices(first.platform)
+    one = device is not None and ":" in device
+    return Visible(first.platform, (there.index(first),) if one else tuple(range(len(there))), len(there))
 
 
 def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
@@ -79,7 +97,7 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
         The provenance of all that this process measures on that device.
 
     Raises:
-        InputError: no such device, an unknown member, or data that cannot serve a case.
+        InputError: no such device, or too few, an unknown member, or data that cannot serve a case.
     """
     chosen = find_device(device)
     try:
@@ -91,6 +109,9 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
         ) from None
     for case in {(str(case.data), case.batch_size): case for case in valid}.values():
         load_dataset(case)
+    with jax.default_device(chosen):
+        for case in {case.devices: case for case in valid}.values():
+            whole(case)
     return provenance(chosen)
 
 

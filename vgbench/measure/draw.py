@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Shaped
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
+from vgbench.measure.mesh import split, whole
 from vgbench.models import Network, build_network
 from vgbench.models.lsuv import unit_variance
 from vgbench.models.network import Variables
@@ -33,6 +34,7 @@ _STEP = (
     "remat",
     "data",
     "batch_size",
+    "devices",
     "matmul_precision",
     "loss_scaling",
     "steps",
@@ -94,7 +96,7 @@ def first_batch(
 ) -> tuple[Float[Array, "batch features"], Shaped[Array, "batch *answers"]]:
     """The batch that a seed's training starts with."""
     x, y = dataset.train.take(batch_indices(dataset.train.examples, case.batch_size, 1, seed)[0])
-    return jnp.asarray(x), jnp.asarray(y)
+    return jax.device_put((jnp.asarray(x), jnp.asarray(y)), split(case))
 
 
 def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
@@ -102,8 +104,8 @@ def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables
     variables = network.init(jax.random.key(seed))
     if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):
         x, _ = first_batch(case, dataset, seed)
-        return jax.jit(lambda v: unit_variance(network, v, x))(variables)
-    return variables
+        variables = jax.jit(lambda v: unit_variance(network, v, x))(variables)
+    return jax.device_put(variables, whole(case))
 
 
 def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch
+from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import TrainState, make_step, start
 from vgbench.models import build_network
@@ -84,10 +85,11 @@ class Executable:
         self._case = case
         self._step = make_step(network, case)
         with numerics(case.dtype, case.matmul_precision):
-            self.state = start(network, case, draw(case, network, dataset, case.seeds[0]))
+            state = start(network, case, draw(case, network, dataset, case.seeds[0]))
+            self.state = jax.device_put(state, whole(case))
             self._inputs = (
                 first_batch(case, dataset, case.seeds[0]),
-                jax.device_put(np.float32(case.rates[0] if case.rates else 0.0)),
+                jax.device_put(np.float32(case.rates[0] if case.rates else 0.0), whole(case)),
             )
             self._product = _products(case)
         params = jax.tree.leaves(self.state.variables.params)
@@ -101,7 +103,7 @@ class Executable:
             temporary=needs.temp_size_in_bytes,
             peak=needs.peak_memory_in_bytes,
         )
-        self.xla_flops = float(counted.get("flops", np.nan))
+        self.xla_flops = case.devices * float(counted.get("flops", np.nan))  # it counts for one of them
         self._steps = 1
 
     def compile(self) -> Compilation:
@@ -117,7 +119,8 @@ class Executable:
             return value
 
         with numerics(self._case.dtype, self._case.matmul_precision):
-            traced = mark(jax.jit(plain, donate_argnums=0).trace(self.state, *self._inputs))
+            program = jax.jit(plain, donate_argnums=0, out_shardings=whole(self._case))
+            traced = mark(program.trace(self.state, *self._inputs))
             lowered = mark(traced.lower())
             self._run: Any = mark(lowered.compile())
             self.state: TrainState = mark(jax.block_until_ready(self._run(self.state, *self._inputs)))
@@ -178,6 +181,7 @@ def _seconds(run: Callable[[], None]) -> float:
 def _products(case: Case) -> tuple[Any, Any, int]:
     """Products in a row as an executable, its inputs, and how many operations they are."""
     width = case.width
-    inputs = jnp.ones((case.batch_size, width), case.dtype), jnp.eye(width, dtype=case.dtype)
+    h, w = jnp.ones((case.batch_size, width), case.dtype), jnp.eye(width, dtype=case.dtype)
+    inputs = jax.device_put(h, split(case)), jax.device_put(w, whole(case))
     run = jax.jit(lambda h, w: jax.lax.fori_loop(0, _PRODUCTS, lambda _, h: h @ w, h)).lower(*inputs).compile()
     return run, inputs, _PRODUCTS * 2 * case.batch_size * width * width

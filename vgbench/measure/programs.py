@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 from vgbench.case import Case
 from vgbench.data import Dataset, load_dataset
 from vgbench.measure.draw import Dials, dialled, dials_of, training_of
+from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
@@ -62,8 +63,13 @@ def programs_of(case: Case, runs: int) -> Programs:
 def _compiled(case: Case, runs: int) -> Programs:
     dataset = load_dataset(case)
     network = build_network(case, dataset.problem)
-    advance = jax.jit(jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)), donate_argnums=0)
-    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)))
+    everywhere = whole(case)
+    advance = jax.jit(
+        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)),
+        donate_argnums=0,
+        out_shardings=everywhere,
+    )
+    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere)
 
     state = start(network, case, network.init(jax.random.key(0)))
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
@@ -72,8 +78,11 @@ def _compiled(case: Case, runs: int) -> Programs:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
     def arguments(*one: Any) -> Any:
-        *stacked, last = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
-        return *stacked, dials_of(case), last, splits_of(dataset)
+        *stacked, last = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
+        )
+        dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
+        return *stacked, dials_of(case), dealt, splits_of(case, dataset)
 
     lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
     jobs = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
@@ -89,9 +98,9 @@ def _compiled(case: Case, runs: int) -> Programs:
     return Programs(look=executables.pop(0), advance=executables)
 
 
-def splits_of(dataset: Dataset) -> Splits:
+def splits_of(case: Case, dataset: Dataset) -> Splits:
     """The data as arguments of the programs: as constants inside, they would be compiled with them."""
-    return jax.tree.map(jnp.asarray, dataset[:3])
+    return jax.device_put(jax.tree.map(jnp.asarray, dataset[:3]), whole(case))
 
 
 def _advance(

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import Dials, dials_of, drawn, network_of
+from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
@@ -54,8 +55,8 @@ class Trainer:
         """
         case = self._case
         seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
-        lanes = [self._start(lane, seeds) for lane in _deal(runs, len(case.seeds))]
-        programs, data = programs_of(case, runs=len(lanes[0].rates)), splits_of(self._dataset)
+        lanes = [self._start(lane, seeds) for lane in _deal(runs, case)]
+        programs, data = programs_of(case, runs=len(lanes[0].rates)), splits_of(case, self._dataset)
 
         def alone(lane: _Lane) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
@@ -72,8 +73,8 @@ class Trainer:
         examples = self._dataset.train.examples
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
         return _Lane(
-            state=jax.vmap(partial(start, self._network, case))(variables),
-            initial=jax.tree.map(jnp.copy, variables.params),
+            state=jax.device_put(jax.vmap(partial(start, self._network, case))(variables), whole(case)),
+            initial=jax.device_put(jax.tree.map(jnp.copy, variables.params), whole(case)),
             rates=np.asarray([run.rate for run in runs], np.float32),
             dials=dials_of(case),
             batches=[batches[:, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
@@ -106,7 +107,7 @@ def _train(lane: _Lane, programs: Programs, data: Splits, recorded: bool) -> Tra
     return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *records))
 
 
-def _deal(runs: Sequence[Run], seeds: int) -> list[Sequence[Run]]:
+def _deal(runs: Sequence[Run], case: Case) -> list[Sequence[Run]]:
     """Deal runs to lanes of equal length, the last filled up with copies of the last run.
 
     An accelerator gets one lane. On a CPU, small matrix products leave cores idle, so each core runs a lane of its own
@@ -114,6 +115,7 @@ def _deal(runs: Sequence[Run], seeds: int) -> list[Sequence[Run]]:
     seeds to all cores makes it, whatever the runs: so those that tune and those that are reported share their programs.
     """
     (device,) = jnp.zeros(()).devices()
-    length = -(-seeds // usable_cores()) if device.platform == "cpu" else len(runs)
+    cores = device.platform == "cpu" and case.devices == 1  # programs of several devices deadlock side by side
+    length = -(-len(case.seeds) // usable_cores()) if cores else len(runs)
     filled = [*runs, *[runs[-1]] * (-len(runs) % length)]
     return [filled[first : first + length] for first in range(0, len(filled), length)]

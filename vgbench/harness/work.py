@@ -1,0 +1,165 @@
+"""A run at work: tasks are begun as workers get free, and each is on disk before it counts."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
+
+from vgbench.harness.executor import Executor, Outcome, WorkerLostError
+from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
+from vgbench.harness.occupied import Occupied
+from vgbench.harness.standing import Standing, Tally
+from vgbench.harness.supervisor import ATTEMPTS
+from vgbench.harness.tasks import Plan, Record, Task
+from vgbench.harness.worker import Ended
+from vgbench.records import RESULTS, CellRecord, CostRecord, Provenance
+from vgbench.store import Folder, write_record
+
+_POLL_SECONDS = 0.2
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Whoever wants to know how a run stands."""
+
+    def planned(self, plan: Plan, standing: Standing) -> None:
+        """The run begins, with this to do."""
+
+    def started(self, task: Task, standing: Standing) -> None:
+        """A task begins."""
+
+    def ended(self, task: Task, record: Record, standing: Standing) -> None:
+        """A task has ended and its record is on disk."""
+
+    def stopping(self) -> None:
+        """The run was asked to stop, and will after what runs now."""
+
+
+class Work:
+    """One run, at work.
+
+    Args:
+        plan: what is to be done.
+        folder: of the device.
+        origin: what records say of what nobody measured.
+        executor: has tasks measured.
+        occupied: is told what is done now.
+        observers: are told how the run stands.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Folder,
+        origin: Provenance,
+        executor: Executor,
+        occupied: Occupied,
+        observers: Sequence[Observer],
+    ) -> None:
+        self._plan, self._folder, self._origin = plan, folder, origin
+        self._executor, self._occupied, self._observers = executor, occupied, observers
+        self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers)
+        self._records = dict(plan.present)
+        self._waiting = list(plan.missing)
+        self._running: dict[Future[Outcome], Task] = {}
+        self._begun = dict(plan.attempts)
+
+    def go(self) -> None:
+        """Measure what is missing; stop early, with all that is finished kept, where a signal says so.
+
+        Raises:
+            Interrupted: a signal said so.
+            InputError: the workers cannot go on.
+        """
+        for observer in self._observers:
+            observer.planned(self._plan, self._tally.standing)
+        with interrupts(self._stopping) as asked, suppress(KeyboardInterrupt):
+            while self._running or (self._waiting and not asked.stopping):
+                self._begin(asked)
+                if asked.at_once:
+                    raise KeyboardInterrupt
+                if not self._running and self._waiting:
+                    time.sleep(_POLL_SECONDS)  # all workers are lost, and may come back
+                for future in wait(self._running, _POLL_SECONDS, FIRST_COMPLETED).done:
+                    self._end(future)
+        if self._tally.standing.left:
+            said = f"stopped with {self._tally.standing}; the same command goes on from here"
+            raise Interrupted(said, asked.signal)
+
+    def _begin(self, asked: Interrupts) -> None:
+        """Begin whatever can be begun, in the order of the plan."""
+        cells = {task.id for task in (*self._waiting, *self._running.values()) if task.kind == "cell"}
+        for task in list(self._waiting):
+            if asked.stopping or len(self._running) == self._executor.workers:
+                return
+            if task.kind == "cost":
+                if {task.case.cell_id, task.reference.cell_id} & cells:
+                    continue  # whether it is tried depends on how they end
+                ended = _skipped(task, self._records)
+                if ended is not None:
+                    self._started(task)
+                    self._record(task, Outcome(ended, 0, self._origin))
+                    continue
+            future = self._executor.submit(task)
+            if future is not None:
+                self._running[future] = task
+                self._started(task)
+            elif task.kind == "cell":
+                return  # for which any free worker would do
+
+    def _started(self, task: Task) -> None:
+        self._waiting.remove(task)
+        actions = [each.action for each in self._running.values()] or [task.action]
+        more = [f"{len(actions) - 2} more"] if len(actions) > 2 else []
+        self._occupied.note(", ".join([*actions[:2], *more]), self._tally.standing)
+        for observer in self._observers:
+            observer.started(task, self._tally.standing)
+
+    def _end(self, future: Future[Outcome]) -> None:
+        task = self._running.pop(future)
+        try:
+            self._record(task, future.result())
+        except WorkerLostError as error:
+            self._begun[task.id] = attempts = self._begun.get(task.id, 0) + 1
+            if attempts - self._plan.attempts.get(task.id, 0) < ATTEMPTS:
+                self._waiting.insert(0, task)
+                return
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self._record(task, Outcome(Ended("crashed", str(error), {}, now, 0.0), 0, self._origin))
+
+    def _record(self, task: Task, outcome: Outcome) -> None:
+        ended = outcome.ended
+        common: dict[str, Any] = {
+            "case": task.case,
+            "status": ended.status,
+            "reason": ended.reason,
+            "provenance": outcome.origin,
+            "started": ended.started,
+            "seconds": ended.seconds,
+            "attempts": self._begun.get(task.id, 0) + outcome.attempts,
+        }
+        if task.kind == "cell":
+            parts = {name: ended.measured.get(name) for name in ("gradients", "forward", "training")}
+            record: Record = CellRecord(**parts, **common)
+        else:
+            record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
+        write_record(task.record(self._folder), record)
+        self._records[task.id] = record
+        self._tally.ended(task, record, ended.programs)
+        for observer in self._observers:
+            observer.ended(task, record, self._tally.standing)
+
+    def _stopping(self) -> None:
+        for observer in self._observers:
+            observer.stopping()
+
+
+def _skipped(task: Task, records: Mapping[str, Record]) -> Ended | None:
+    """A cost whose case or reference could not be measured is not tried: it would fail, or hang, as well."""
+    for who, case in (("it", task.case), ("its baseline", task.reference)):
+        record = records.get(case.cell_id)
+        if record and record.status not in RESULTS:
+            return Ended("skipped", f"{who} could not be measured ({record.status})", {}, record.started, 0.0)
+    return None
