@@ -31,6 +31,7 @@ def time_pair(
     precision: float,
     budget: float = BUDGET_SECONDS,
     clock: Callable[[], float] = time.perf_counter,
+    rounds_at_least: int = ROUNDS_AT_LEAST,
 ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
     """Sample both in each round, the one or the other first, until their ratio is known to `precision`.
 
@@ -41,8 +42,9 @@ def time_pair(
         first: the sampler of the case.
         second: that of its reference.
         precision: half the length of the ratio's 95 % interval over the ratio.
-        budget: seconds after which the rounds end anyhow, once there are 30.
+        budget: seconds after which the rounds end anyhow, once there are enough.
         clock: tells the seconds.
+        rounds_at_least: how many are enough.
 
     Returns:
         The samples of both, one a round.
@@ -55,7 +57,7 @@ def time_pair(
                 samples[i].append((first, second)[i]())
         times = np.asarray(samples)
         rounds = times.shape[1]
-        if rounds < ROUNDS_AT_LEAST:
+        if rounds < rounds_at_least:
             continue
         spent = clock() - begin > budget or rounds >= ROUNDS_AT_MOST
         ratio = bootstrap_median(times[0] / times[1])

@@ -43,7 +43,7 @@ def _scaled(part: Part, params: Tree, stats: Tree, x: Array) -> Tree:
             if isinstance(linear, nnx.Linear):
                 std = _output_std(module, owner, name, linear, x)
                 linear.kernel[...] = linear.kernel[...] / jnp.where(std > 0, std, 1)
-    return nnx.state(module, nnx.Param)
+    return nnx.to_pure_dict(nnx.state(module, nnx.Param))
 
 
 def _output_std(module: Any, owner: Any, name: str, linear: nnx.Linear, x: Array) -> Array:

@@ -1,0 +1,107 @@
+"""Against the limit: vgbench's steps beside a hand-written, unrolled, un-instrumented one in plain JAX.
+
+    python benchmarks/limit.py results/speed/limit.json
+
+The plain step is the one that costs are measured with, in the form that is timed. The training loop is `Trainer`, which
+draws the initial weights of each seed, trains the seeds side by side and records every 25 steps the exact gradient
+profile, weights, updates, histograms and both accuracies; its time is that of the whole call by steps and seeds.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from side_by_side import Comparison, compare, sampler, write_comparisons
+
+import vgbench as vg
+from vgbench.data import load_dataset
+from vgbench.measure.draw import first_batch
+from vgbench.measure.executable import Executable
+from vgbench.measure.numerics import numerics
+from vgbench.measure.trainer import Run, Trainer
+
+POINTS = ((10, 64), (50, 64), (50, 128), (200, 128), (50, 512))
+RATE = 1e-4
+
+
+def case_of(depth: int, width: int, **others: Any) -> vg.Case:
+    """The network that everything here is compared on: ReLU, He's initialisation, Adam, batches of 128 digits."""
+    return vg.Case(depth=depth, width=width, optimizer="adam", rates=(RATE,), batch_size=128, **others)
+
+
+def hand_written(case: vg.Case) -> Callable[[], Any]:
+    """A call makes one step: a Python loop over layers, optax's Adam, one jit around it, its memory donated."""
+    x, y = first_batch(case, load_dataset(case), 0)
+    sizes = [x.shape[1], *[case.width] * case.depth, 10]
+    keys = jax.random.split(jax.random.key(0), len(sizes))
+    params = [
+        (jax.random.normal(key, (reads, gives)) * (2 / reads) ** 0.5, jnp.zeros(gives))
+        for key, reads, gives in zip(keys, sizes, sizes[1:], strict=False)
+    ]
+    optimizer = optax.adam(RATE)
+
+    def loss_of(params: Any, h: Any, y: Any) -> Any:
+        for w, b in params[:-1]:
+            h = jax.nn.relu(h @ w + b)
+        w, b = params[-1]
+        return optax.softmax_cross_entropy_with_integer_labels(h @ w + b, y).mean()
+
+    def step(state: Any, x: Any, y: Any) -> Any:
+        params, moments = state
+        gradients = jax.grad(loss_of)(params, x, y)
+        updates, moments = optimizer.update(gradients, moments, params)
+        return optax.apply_updates(params, updates), moments
+
+    state = params, optimizer.init(params)
+    compiled = jax.jit(step, donate_argnums=0).lower(state, x, y).compile()
+
+    def run() -> None:
+        nonlocal state
+        state = jax.block_until_ready(compiled(state, x, y))
+
+    return run
+
+
+def plain_step(depth: int, width: int) -> Comparison:
+    """The step that costs are measured with."""
+    case = case_of(depth, width)
+    ours = Executable(case)
+    ours.warm_up()
+    row: dict[str, str | int] = {"what": f"plain step, {case.timed_form}", "depth": depth, "width": width}
+    limit = sampler(hand_written(case), 1)
+    return compare(row, ("vgbench", ours.sample), ("limit", limit), "<= 1.10")
+
+
+def training_loop(depth: int, width: int, steps: int, seeds: int) -> Comparison:
+    """The whole of `Trainer.train`, recording as it does in a suite, by steps and seeds."""
+    case = case_of(depth, width, steps=steps, seeds=tuple(range(seeds)))
+    runs = [Run(RATE, seed) for seed in case.seeds]
+    with numerics(case.dtype, case.matmul_precision):
+        trainer = Trainer(case, load_dataset(case))
+
+        def train() -> None:
+            assert np.isfinite(trainer.train(runs, recorded=True).loss).all()
+
+        ours = sampler(train, steps * seeds)
+    row: dict[str, str | int] = {"what": f"training loop, {seeds} seeds", "depth": depth, "width": width}
+    limit = sampler(hand_written(case), 1)
+    return compare(row, ("vgbench", ours), ("limit", limit), "<= 1.20", rounds_at_least=10, steps=steps, seeds=seeds)
+
+
+def main(path: str, *chosen: str) -> None:
+    """Measure all points, or those that are named as 50x64."""
+    points = [tuple(map(int, each.split("x"))) for each in chosen] or POINTS
+    done = [plain_step(depth, width) for depth, width in points]
+    for depth, width in points:
+        small = depth * width <= 50 * 128
+        done.append(training_loop(depth, width, steps=100 if small else 50, seeds=4 if small else 2))
+    write_comparisons(Path(path), done)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
