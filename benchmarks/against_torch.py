@@ -52,7 +52,8 @@ class Torch:
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Send a line and wait for the answer."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(f"{json.dumps(question)}\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()

@@ -3,13 +3,15 @@
 import itertools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import by_hand
 import vgbench as vg
-from vgbench.measure.draw import function_of
+from vgbench.measure import draw, forward
+from vgbench.measure.draw import function_of, initial_network
 from vgbench.measure.gradients import GradientProfile, _program
 from vgbench.problem import Problem
 
@@ -184,7 +186,29 @@ def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profi
     for others in ({}, {"init": "lsuv"}, {"optimizer": "lion", "transform": "normalize", "rates": (1.0,)}):
         vg.measure_gradients(vg.Case(**slots, **others))
     assert _program.cache_info().misses == 1
-    program: Any = _program(function_of(vg.Case(**slots)), Problem(64, 10))
+    case, problem = vg.Case(**slots), Problem(64, 10)
+    program: Any = _program(function_of(case, initial_network(case, problem)), problem)
     assert program._cache_size() == 1
     vg.measure_gradients(vg.Case(**slots, norm="rms"))
     assert _program.cache_info().misses == 2
+
+
+@pytest.mark.parametrize("others", [{"init": "orthogonal", "norm": "batch"}, {"skip": "highway", "dtype": "float64"}])
+def test_weights_drawn_where_they_are_used_give_the_same_profile(others: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = vg.Case(depth=6, width=16, batch_size=16, activation="tanh", seeds=(0,), **others)
+    held, held_forward = vg.measure_gradients(case), vg.measure_forward(case)
+    monkeypatch.setattr(draw, "HELD_WEIGHTS", 1000)
+    network = initial_network(case, Problem(64, 10))
+    assert network.redrawn
+    key = network.init(jax.random.key(0)).params["blocks"]
+    assert {leaf.shape for leaf in jax.tree.leaves(key)} == {(5, 2), (5,)}
+    _program.cache_clear()
+    forward._program.cache_clear()
+    drawn, drawn_forward = vg.measure_gradients(case), vg.measure_forward(case)
+    for name in ("log10_activation_norm", "log10_parameter_norm", "log10_largest_activation"):
+        np.testing.assert_allclose(getattr(drawn, name), getattr(held, name), atol=1e-5)
+    np.testing.assert_allclose(drawn_forward.mean_slope, held_forward.mean_slope, atol=1e-5)
+    with monkeypatch.context() as other:
+        other.setattr(draw, "HELD_WEIGHTS", 10**8)
+        assert not initial_network(case, Problem(64, 10)).redrawn
+    assert function_of(case, network).init == case.init

@@ -273,5 +273,13 @@ def test_cells_that_differ_in_initialisation_and_protocol_alone_share_their_comp
     for others in ({}, {"init": "orthogonal", "rates": (1e-2,), "seeds": (5,), "target": 0.5}):
         vg.measure_training(vg.Case(**(slots | others)))
     assert _compiled.cache_info().misses == 1
+    tight, loose = ({"transform": {"name": "clip_by_global_norm", "max_norm": norm}} for norm in (1e-3, 1e3))
+    optimizer = {"optimizer": {"name": "sgd", "momentum": 0.0}}
+    clipped, whole, free = (
+        vg.measure_training(vg.Case(**(slots | optimizer | each))).displacement[0, -1] for each in (tight, loose, {})
+    )
+    assert _compiled.cache_info().misses == 3
+    np.testing.assert_allclose(whole, free, rtol=1e-5)
+    assert (clipped < free / 100).all()
     for others in ({"norm": "rms"}, {"optimizer": "sgd"}, {"transform": "normalize"}, {"batch_size": 8}, {"steps": 4}):
         assert training_of(vg.Case(**(slots | others))) != training_of(vg.Case(**slots))

@@ -64,6 +64,7 @@ class Member:
     scope: Scope | None
     refuses: Callable[[Any], str | None] | None
     data_dependent: bool
+    dials: tuple[str, ...]
     defaults: Mapping[str, Any]
     choice: type[Choice]
 
@@ -92,6 +93,7 @@ class Registry:
         scope: Scope | None = None,
         refuses: Callable[[Any], str | None] | None = None,
         data_dependent: bool = False,
+        dials: tuple[str, ...] = (),
         defaults: Mapping[str, Any] | None = None,
     ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
@@ -102,6 +104,8 @@ class Registry:
             refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
             data_dependent: for initialisers, whether what they draw is then scaled on the first batch, so that every
                 linear map's output has variance 1.
+            dials: for gradient transforms, options that may be traced numbers: cells that differ in them alone share
+                one compiled program. They have defaults.
             defaults: for models, fields of the case whose defaults are other ones in this family.
         """
 
@@ -111,7 +115,15 @@ class Registry:
                 raise ValueError(f"{self.slot} {name!r} is registered already")
             cited = f"{source} ({PLUGINS.loading})" if PLUGINS.loading else source
             self._members[name] = Member(
-                name, function, cited, scope, refuses, data_dependent, defaults or {}, _choice_type(name, function)
+                name,
+                function,
+                cited,
+                scope,
+                refuses,
+                data_dependent,
+                dials,
+                defaults or {},
+                _choice_type(name, function),
             )
             return function
 

@@ -52,9 +52,11 @@ class Progress:
         self._show(standing)
 
     def ended(self, task: Task, record: Record, standing: Standing) -> None:
-        """Count the task, and say so if something went wrong."""
+        """Count the task, say so if something went wrong, and at the end how many programs the cells shared."""
         if record.status != "ok":
             self._say(f"{task.label}: {record.status}: {record.reason}")
+        if not standing.left and standing.cells:
+            self._say(f"{standing.programs} programs compiled for {standing.cells} cells")
         self._show(standing)
 
     def stopping(self) -> None:

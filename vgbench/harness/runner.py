@@ -141,8 +141,9 @@ class _Run:
                 if asked.stopping:
                     break
                 self._started(task, tally.standing)
-                records[task.id] = record = self._execute(task, records, lambda: asked.at_once)
-                tally.ended(task, record)
+                record, programs = self._execute(task, records, lambda: asked.at_once)
+                records[task.id] = record
+                tally.ended(task, record, programs)
                 for observer in self.observers:
                     observer.ended(task, record, tally.standing)
         if tally.standing.left:
@@ -154,7 +155,7 @@ class _Run:
         for observer in self.observers:
             observer.started(task, standing)
 
-    def _execute(self, task: Task, records: Mapping[str, Record], stop: Callable[[], bool]) -> Record:
+    def _execute(self, task: Task, records: Mapping[str, Record], stop: Callable[[], bool]) -> tuple[Record, int]:
         ended, attempts = _skipped(task, records) or self.worker.execute(task, stop)
         common: dict[str, Any] = {
             "case": task.case,
@@ -171,7 +172,7 @@ class _Run:
         else:
             record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
         write_record(task.record(self.folder), record)
-        return record
+        return record, ended.programs
 
     def _stopping(self) -> None:
         for observer in self.observers:

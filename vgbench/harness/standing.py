@@ -17,12 +17,16 @@ class Standing:
         failed: measurements that failed.
         left: measurements to be made.
         seconds_left: how long those will take; None before the first of this run has ended.
+        cells: measured in this run, costs apart.
+        programs: compiled for those cells.
     """
 
     done: int
     failed: int
     left: int
     seconds_left: float | None
+    cells: int = 0
+    programs: int = 0
 
     @property
     def total(self) -> int:
@@ -47,10 +51,13 @@ class Tally:
         self._failed = sum(record.status not in RESULTS for record in present)
         self._done = len(present) - self._failed
         self._left = len(missing)
+        self._cells = self._programs = 0
         self._estimate = Estimate(missing)
 
-    def ended(self, task: Task, record: Record) -> None:
-        """Count a task that has ended."""
+    def ended(self, task: Task, record: Record, programs: int) -> None:
+        """Count a task that has ended, and the programs that were compiled for it."""
+        self._cells += task.kind == "cell"
+        self._programs += programs
         self._estimate.ended(task, record.seconds)
         self._left -= 1
         if record.status in RESULTS:
@@ -61,7 +68,9 @@ class Tally:
     @property
     def standing(self) -> Standing:
         """How the run stands now."""
-        return Standing(self._done, self._failed, self._left, self._estimate.seconds_left())
+        return Standing(
+            self._done, self._failed, self._left, self._estimate.seconds_left(), self._cells, self._programs
+        )
 
 
 def in_words(seconds: float) -> str:

@@ -20,6 +20,7 @@ from vgbench.harness.provenance import find_device, provenance
 from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, measure_gradients
+from vgbench.measure.shared import programs_made
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.records import Kind, Provenance, Status
 
@@ -37,6 +38,7 @@ class Ended:
         measured: what was measured before it ended.
         started: when, ISO 8601, UTC.
         seconds: how long it took.
+        programs: compiled for it, those of costs apart; others it shared with tasks before it.
     """
 
     status: Status
@@ -44,6 +46,7 @@ class Ended:
     measured: dict[str, Any]
     started: str
     seconds: float
+    programs: int = 0
 
 
 def begin(memory_limit: int | None) -> None:
@@ -94,6 +97,7 @@ def execute(kind: Kind, device: str | None, precision: float, case: Case, refere
     """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome."""
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     measured: dict[str, Any] = {}
+    before = programs_made()
     try:
         with jax.default_device(find_device(device)):
             if kind == "cell":
@@ -106,7 +110,7 @@ def execute(kind: Kind, device: str | None, precision: float, case: Case, refere
                 status, reason = "ok", ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)
-    return Ended(status, reason, measured, started, time.perf_counter() - start)
+    return Ended(status, reason, measured, started, time.perf_counter() - start, programs_made() - before)
 
 
 def classify(error: BaseException) -> tuple[Status, str]:

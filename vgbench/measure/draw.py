@@ -1,36 +1,74 @@
 """What a seed starts with, its variables and first batch; and what cells may share."""
 
+from dataclasses import replace
+from typing import Any, TypeAlias
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
-from vgbench.models import Network
+from vgbench.models import Network, build_network
 from vgbench.models.lsuv import unit_variance
 from vgbench.models.network import Variables
 from vgbench.models.stack import Stack
-from vgbench.registry import INITIALIZERS
+from vgbench.problem import Problem
+from vgbench.registry import INITIALIZERS, TRANSFORMS
+
+Dials: TypeAlias = dict[str, Any]
+
+HELD_WEIGHTS = 10**8
+"""Up to so many weights are held at once in a profile; those of larger networks are drawn where they are used."""
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
 _STEP = ("transform", "optimizer", "warmup_steps", "remat", "data", "batch_size", "matmul_precision", "steps")
 _TRAINING = (*_FUNCTION, *_STEP)
 
 
-def function_of(case: Case) -> Case:
-    """The case reduced to what its network computes, however it is initialised and trained.
+def function_of(case: Case, network: Network) -> Case:
+    """The case reduced to what its network at initialisation computes, however it is trained.
 
-    Cells that agree in it share their compiled profiles.
+    Cells that agree in it share their compiled profiles. The initialisation is a part of it only where the weights are
+    drawn inside the program.
     """
-    return Case(**{field: getattr(case, field) for field in _FUNCTION})
+    fields = (*_FUNCTION, "init") if isinstance(network, Stack) and network.redrawn else _FUNCTION
+    return Case(**{field: getattr(case, field) for field in fields})
+
+
+def initial_network(case: Case, problem: Problem) -> Network:
+    """The network as it is profiled at initialisation; a large one never holds the weights of all its blocks."""
+    network = build_network(case, problem)
+    scaled_on_data = INITIALIZERS[case.init.name].data_dependent
+    if isinstance(network, Stack) and network.stacked and not scaled_on_data and network.weights > HELD_WEIGHTS:
+        return replace(network, redrawn=True)
+    return network
 
 
 def training_of(case: Case) -> Case:
     """The case reduced to what a training step computes, wherever it starts and at whatever rate.
 
-    Cells that agree in it share their compiled training.
+    Cells that agree in it share their compiled training, which takes `dials_of` as an argument.
     """
-    return Case(**{field: getattr(case, field) for field in _TRAINING})
+    fields: dict[str, Any] = {field: getattr(case, field) for field in _TRAINING}
+    defaults = {name: type(case.transform).model_fields[name].default for name in _dials(case)}
+    fields["transform"] = case.transform.model_copy(update=defaults)
+    return Case(**fields)
+
+
+def dials_of(case: Case) -> Dials:
+    """The numbers that the case's gradient transform takes as arguments of the compiled program, as of clipping."""
+    return {name: np.asarray(getattr(case.transform, name), case.dtype) for name in _dials(case)}
+
+
+def dialled(case: Case, dials: Dials) -> Case:
+    """The case with these numbers, which may be traced, in its gradient transform."""
+    return case.model_copy(update={"transform": case.transform.model_copy(update=dials)})
+
+
+def _dials(case: Case) -> tuple[str, ...]:
+    return TRANSFORMS[case.transform.name].dials
 
 
 def first_batch(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple, cast
 
 import jax
@@ -13,10 +13,10 @@ from jaxtyping import Array, Float
 from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
-from vgbench.measure.draw import draw, first_batch, function_of
+from vgbench.measure.draw import draw, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
-from vgbench.models import build_network
+from vgbench.measure.shared import shared
 from vgbench.models.network import Part, Tree, Variables
 from vgbench.models.stack import Stack
 from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
@@ -87,8 +87,8 @@ def measure_forward(case: Case) -> ForwardProfile:
     if reason:
         raise InputError(reason)
     with numerics(case.dtype, "highest"):
-        network = build_network(case, dataset.problem)
-        profile = _program(function_of(case), dataset.problem)  # pyright: ignore[reportArgumentType]
+        network = initial_network(case, dataset.problem)
+        profile = _program(function_of(case, network), dataset.problem)  # pyright: ignore[reportArgumentType]
         seeds = [
             jax.tree.map(np.asarray, profile(draw(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
             for seed in case.seeds
@@ -101,9 +101,9 @@ def measure_forward(case: Case) -> ForwardProfile:
     )
 
 
-@lru_cache(maxsize=4)
+@shared
 def _program(function: Case, problem: Problem) -> Callable[..., _Layer]:
-    network = cast(Stack, build_network(function, problem))
+    network = cast(Stack, initial_network(function, problem))
     return jax.jit(partial(_profile, network, activation_of(function)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Literal
 
 import jax
@@ -11,10 +11,10 @@ from jaxtyping import Bool, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
-from vgbench.measure.draw import draw, first_batch, function_of
+from vgbench.measure.draw import draw, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Profile, profile
-from vgbench.models import build_network
+from vgbench.measure.shared import shared
 from vgbench.probe import log10_norms
 from vgbench.problem import Problem
 from vgbench.statistics import Interval, t_interval
@@ -132,8 +132,8 @@ def measure_gradients(case: Case) -> GradientProfile:
     """
     dataset = load_dataset(case)
     with numerics(case.dtype, "highest"):
-        network = build_network(case, dataset.problem)
-        run = _program(function_of(case), dataset.problem)  # pyright: ignore[reportArgumentType]
+        network = initial_network(case, dataset.problem)
+        run = _program(function_of(case, network), dataset.problem)  # pyright: ignore[reportArgumentType]
         # One seed after another: deep profiles are bound by memory, and the executable is shared.
         seeds = [
             jax.tree.map(np.asarray, run(draw(case, network, dataset, seed), *first_batch(case, dataset, seed)))
@@ -154,6 +154,6 @@ def measure_gradients(case: Case) -> GradientProfile:
     )
 
 
-@lru_cache(maxsize=4)
+@shared
 def _program(function: Case, problem: Problem) -> Callable[..., Profile]:
-    return jax.jit(partial(profile, build_network(function, problem)))
+    return jax.jit(partial(profile, initial_network(function, problem)))

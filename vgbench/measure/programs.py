@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -12,8 +12,9 @@ from jaxtyping import Array, Float, Int
 
 from vgbench.case import Case
 from vgbench.data import Dataset, load_dataset
-from vgbench.measure.draw import training_of
+from vgbench.measure.draw import Dials, dialled, dials_of, training_of
 from vgbench.measure.numerics import numerics
+from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, make_step, start
 from vgbench.models import Network, build_network
@@ -43,9 +44,9 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
-        advance: by the number of steps of a chunk, (state, rates, batches, data) to (state, losses); consumes the
-            state.
-        look: (state, initial parameters, rates, first batches, data) to a `Record`.
+        advance: by the number of steps of a chunk, (state, rates, dials, batches, data) to (state, losses); consumes
+            the state.
+        look: (state, initial parameters, rates, dials, first batches, data) to a `Record`.
     """
 
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
@@ -57,12 +58,12 @@ def programs_of(case: Case, runs: int) -> Programs:
     return _compiled(training_of(case), runs)  # pyright: ignore[reportArgumentType]
 
 
-@lru_cache(maxsize=4)
+@shared
 def _compiled(case: Case, runs: int) -> Programs:
     dataset = load_dataset(case)
     network = build_network(case, dataset.problem)
-    advance = jax.jit(jax.vmap(partial(_advance, network, case), in_axes=(0, 0, 0, None)), donate_argnums=0)
-    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, 0, None)))
+    advance = jax.jit(jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)), donate_argnums=0)
+    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)))
 
     state = start(network, case, network.init(jax.random.key(0)))
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
@@ -71,8 +72,8 @@ def _compiled(case: Case, runs: int) -> Programs:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
     def arguments(*one: Any) -> Any:
-        stacked = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
-        return *stacked, splits_of(dataset)
+        *stacked, last = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype), one)
+        return *stacked, dials_of(case), last, splits_of(dataset)
 
     lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
     jobs = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
@@ -98,10 +99,11 @@ def _advance(
     case: Case,
     state: TrainState,
     rate: Array,
+    dials: Dials,
     batches: Int[Array, "steps batch"],
     data: Splits,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    step, train = make_step(network, case), data[0]
+    step, train = make_step(network, dialled(case, dials)), data[0]
 
     def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
         return step(state, train.take(batch), rate)
@@ -115,6 +117,7 @@ def _look(
     state: TrainState,
     initial: Params,
     rate: Array,
+    dials: Dials,
     batch: Int[Array, "batch"],
     data: Splits,
 ) -> Record:
@@ -125,5 +128,5 @@ def _look(
     return Record(
         validation_accuracy=accuracy(answers[:border], validation.y),
         test_accuracy=accuracy(answers[border:], test.y),
-        snapshot=snapshot(network, case, state, initial, train.take(batch), rate),
+        snapshot=snapshot(network, dialled(case, dials), state, initial, train.take(batch), rate),
     )

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
-from vgbench.measure.draw import draw
+from vgbench.measure.draw import Dials, dials_of, draw
 from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
@@ -74,28 +74,32 @@ class Trainer:
             state=jax.vmap(partial(start, self._network, case))(variables),
             initial=jax.tree.map(jnp.copy, variables.params),
             rates=np.asarray([run.rate for run in runs], np.float32),
+            dials=dials_of(case),
             batches=[batches[:, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
         )
 
 
 class _Lane(NamedTuple):
-    """Runs that advance together: their state, where it started, rates and the batches of every chunk."""
+    """Runs that advance together: their state, where it started, how they are trained, the batches of every chunk."""
 
     state: TrainState
     initial: Params
     rates: Float[np.ndarray, "runs"]
+    dials: Dials
     batches: list[Int[np.ndarray, "runs steps batch"]]
 
 
 def _train(lane: _Lane, programs: Programs, data: Splits, recorded: bool) -> Trained:
     def look(state: TrainState) -> Record:
-        return jax.tree.map(np.asarray, programs.look(state, lane.initial, lane.rates, lane.batches[0][:, 0], data))
+        return jax.tree.map(
+            np.asarray, programs.look(state, lane.initial, lane.rates, lane.dials, lane.batches[0][:, 0], data)
+        )
 
     state, losses, records = lane.state, [], []
     for batches in lane.batches:
         if recorded:
             records.append(look(state))
-        state, loss = programs.advance[batches.shape[1]](state, lane.rates, batches, data)
+        state, loss = programs.advance[batches.shape[1]](state, lane.rates, lane.dials, batches, data)
         losses.append(np.asarray(loss))
     records.append(look(state))
     return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *records))

@@ -1,8 +1,15 @@
 """Gradient transforms: applied to the gradients before the optimizer sees them."""
 
+from typing import Annotated
+
 import optax
+from jax import Array
+from pydantic import GetPydanticSchema
 
 from vgbench.registry import TRANSFORMS, Positive
+
+Dial = Annotated[float | Array, GetPydanticSchema(lambda _, schema: schema(Positive))]
+"""A positive number in a case; in a compiled program, an argument of it."""
 
 
 @TRANSFORMS.register(source="the raw gradient", scope="element")
@@ -11,26 +18,26 @@ def none() -> optax.GradientTransformation:
     return optax.identity()
 
 
-@TRANSFORMS.register(source="Pascanu, Mikolov & Bengio 2013", scope="global")
-def clip_by_global_norm(*, max_norm: Positive = 1.0) -> optax.GradientTransformation:
+@TRANSFORMS.register(source="Pascanu, Mikolov & Bengio 2013", scope="global", dials=("max_norm",))
+def clip_by_global_norm(*, max_norm: Dial = 1.0) -> optax.GradientTransformation:
     """Clip by global norm: shrink the whole gradient to `max_norm` where it is longer; never lengthen it."""
     return optax.clip_by_global_norm(max_norm)
 
 
-@TRANSFORMS.register(source="Mikolov 2012", scope="element")
-def clip_by_value(*, max_value: Positive = 0.1) -> optax.GradientTransformation:
+@TRANSFORMS.register(source="Mikolov 2012", scope="element", dials=("max_value",))
+def clip_by_value(*, max_value: Dial = 0.1) -> optax.GradientTransformation:
     """Clip by value: bring every number of the gradient into [-max_value, max_value]."""
     return optax.clip(max_value)
 
 
-@TRANSFORMS.register(source="optax's clip_by_block_rms", scope="layer")
-def clip_by_block_rms(*, max_rms: Positive = 0.01) -> optax.GradientTransformation:
+@TRANSFORMS.register(source="optax's clip_by_block_rms", scope="layer", dials=("max_rms",))
+def clip_by_block_rms(*, max_rms: Dial = 0.01) -> optax.GradientTransformation:
     """Clip per layer: shrink each array's gradient to a root mean square of `max_rms` where it is larger."""
     return optax.clip_by_block_rms(max_rms)
 
 
-@TRANSFORMS.register(source="Brock, De, Smith & Simonyan 2021", scope="layer")
-def adaptive_clip(*, clipping: Positive = 0.01, eps: Positive = 1e-3) -> optax.GradientTransformation:
+@TRANSFORMS.register(source="Brock, De, Smith & Simonyan 2021", scope="layer", dials=("clipping",))
+def adaptive_clip(*, clipping: Dial = 0.01, eps: Positive = 1e-3) -> optax.GradientTransformation:
     """Adaptive gradient clipping (AGC): shrink each unit's gradient to a share of its weights' norm."""
     return optax.adaptive_grad_clip(clipping, eps)
 

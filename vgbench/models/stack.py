@@ -32,12 +32,15 @@ class Stack(Network):
         blocks: the modules h_{l-1} -> h_l; the same one again and again in most families.
         readout: module from h_depth to the outputs.
         scanned: whether the blocks are to be scanned, which only equal ones can be.
+        redrawn: whether scanned blocks are held as the keys that they are drawn from, and drawn anew whenever they are
+            passed, forwards and backwards: memory then holds the weights of one of them. Such a network cannot learn.
     """
 
     entry: Part
     blocks: tuple[Part, ...]
     readout: Part
     scanned: bool
+    redrawn: bool = False
 
     @property
     def depth(self) -> int:
@@ -53,6 +56,11 @@ class Stack(Network):
     def stacked(self) -> bool:
         """Whether the blocks are scanned."""
         return self.scanned and equal(self.blocks)
+
+    @property
+    def weights(self) -> int:
+        """Numbers in all weight matrices."""
+        return sum(part.weights for part in (self.entry, *self.blocks, self.readout))
 
     def init(self, key: Array) -> Variables:
         """Draw all variables; each layer from a key of its own, whatever the depth or the layout."""
@@ -73,6 +81,8 @@ class Stack(Network):
         if not equal(self.blocks):
             drawn = [part.init(keys[i], i + 2) for i, part in enumerate(self.blocks)]
             return tuple(params for params, _ in drawn), tuple(stats for _, stats in drawn)
+        if self.redrawn:
+            return {"key": jax.random.key_data(keys), "layer": jnp.arange(2, self.depth + 1)}, {}
         stacked = jax.vmap(self.blocks[0].init)(keys, jnp.arange(2, self.depth + 1))
         return stacked if self.stacked else (self._unstack(stacked[0]), self._unstack(stacked[1]))
 
@@ -141,8 +151,10 @@ class Stack(Network):
         carry, (entry_stats, record) = visit(self.entry, params["entry"], stats["entry"], carry, first)
         records = jax.tree.map(lambda a: a[None], record)
 
+        inside = self._drawing(visit) if self.redrawn else visit
+
         def block(carry: Any, layer: tuple[Tree, Tree, Any]) -> tuple[Any, tuple[Tree, Any]]:
-            return visit(self.blocks[0], layer[0], layer[1], carry, layer[2])
+            return inside(self.blocks[0], layer[0], layer[1], carry, layer[2])
 
         def join(first: Array, rest: Array) -> Array:
             return jnp.concatenate([first, rest])
@@ -157,6 +169,15 @@ class Stack(Network):
             block_stats.append(new_stats)
             records = jax.tree.map(lambda all_, one: join(all_, one[None]), records, record)
         return carry, {"entry": entry_stats, "blocks": tuple(block_stats)}, records
+
+    def _drawing(self, visit: Visit) -> Visit:
+        """The same visit of a block that is held as its key."""
+
+        def drawing(part: Part, held: Tree, _: Tree, carry: Any, inputs: Any) -> tuple[Any, tuple[Tree, Any]]:
+            key = jax.random.wrap_key_data(held["key"])
+            return visit(part, *self.cast(part.init(key, held["layer"])), carry, inputs)
+
+        return jax.checkpoint(drawing, prevent_cse=False, static_argnums=0)
 
 
 def equal(blocks: tuple[Part, ...]) -> bool:
