@@ -1,6 +1,7 @@
 """What a seed starts with, its variables and first batch; and what cells may share."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import jax
@@ -21,6 +22,8 @@ Dials: TypeAlias = dict[str, Any]
 
 HELD_WEIGHTS = 10**8
 """Up to so many weights are held at once in a profile; those of larger networks are drawn where they are used."""
+KEPT_WEIGHTS = 10**6
+"""Networks up to so many weights are drawn once a seed and cell; it took most of the time of a small cell."""
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
 _STEP = ("transform", "optimizer", "warmup_steps", "remat", "data", "batch_size", "matmul_precision", "steps")
@@ -39,7 +42,7 @@ def function_of(case: Case, network: Network) -> Case:
 
 def initial_network(case: Case, problem: Problem) -> Network:
     """The network as it is profiled at initialisation; a large one never holds the weights of all its blocks."""
-    network = build_network(case, problem)
+    network = network_of(case, problem)
     scaled_on_data = INITIALIZERS[case.init.name].data_dependent
     if isinstance(network, Stack) and network.stacked and not scaled_on_data and network.weights > HELD_WEIGHTS:
         return replace(network, redrawn=True)
@@ -71,6 +74,11 @@ def _dials(case: Case) -> tuple[str, ...]:
     return TRANSFORMS[case.transform.name].dials
 
 
+def network_of(case: Case, problem: Problem) -> Network:
+    """The network that is probed and trained, built once for all measurements of a cell."""
+    return _built(_drawn_from(case), problem)  # pyright: ignore[reportArgumentType]
+
+
 def first_batch(
     case: Case, dataset: Dataset, seed: int
 ) -> tuple[Float[Array, "batch features"], Shaped[Array, "batch *answers"]]:
@@ -80,9 +88,31 @@ def first_batch(
 
 
 def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
-    """Draw a seed's variables; a data-dependent initialiser sees its first batch."""
+    """Draw a seed's variables, anew at every call; a data-dependent initialiser sees its first batch."""
     variables = network.init(jax.random.key(seed))
     if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):
         x, _ = first_batch(case, dataset, seed)
         return jax.jit(lambda v: unit_variance(network, v, x))(variables)
     return variables
+
+
+def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
+    """The same variables, of a small network as numpy arrays that are kept for the other measurements of the cell."""
+    small = isinstance(network, Stack) and not network.redrawn and network.weights <= KEPT_WEIGHTS
+    if not small or INITIALIZERS[case.init.name].data_dependent:
+        return draw(case, network, dataset, seed)
+    return _kept(_drawn_from(case), dataset.problem, seed)  # pyright: ignore[reportArgumentType]
+
+
+def _drawn_from(case: Case) -> Case:
+    return Case(**{field: getattr(case, field) for field in (*_FUNCTION, "init", "remat")})
+
+
+@lru_cache(maxsize=2)
+def _built(case: Case, problem: Problem) -> Network:
+    return build_network(case, problem)
+
+
+@lru_cache(maxsize=16)
+def _kept(case: Case, problem: Problem, seed: int) -> Variables:
+    return jax.tree.map(np.asarray, _built(case, problem).init(jax.random.key(seed)))  # pyright: ignore[reportArgumentType]

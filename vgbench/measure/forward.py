@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
-from vgbench.measure.draw import draw, first_batch, function_of, initial_network
+from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.measure.shared import shared
@@ -90,7 +90,7 @@ def measure_forward(case: Case) -> ForwardProfile:
         network = initial_network(case, dataset.problem)
         profile = _program(function_of(case, network), dataset.problem)  # pyright: ignore[reportArgumentType]
         seeds = [
-            jax.tree.map(np.asarray, profile(draw(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
+            jax.tree.map(np.asarray, profile(drawn(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
             for seed in case.seeds
         ]
     scale, slope, distance = jax.tree.map(lambda *layers: np.stack(layers), *seeds)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
-from vgbench.measure.draw import draw, first_batch, function_of, initial_network
+from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Profile, profile
 from vgbench.measure.shared import shared
@@ -136,7 +136,7 @@ def measure_gradients(case: Case) -> GradientProfile:
         run = _program(function_of(case, network), dataset.problem)  # pyright: ignore[reportArgumentType]
         # One seed after another: deep profiles are bound by memory, and the executable is shared.
         seeds = [
-            jax.tree.map(np.asarray, run(draw(case, network, dataset, seed), *first_batch(case, dataset, seed)))
+            jax.tree.map(np.asarray, run(drawn(case, network, dataset, seed), *first_batch(case, dataset, seed)))
             for seed in case.seeds
         ]
     activation, parameter, state, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)

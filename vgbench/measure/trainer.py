@@ -1,6 +1,6 @@
 """Runs of one case side by side: many steps in one program, and in between a look at the state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -12,11 +12,12 @@ from jaxtyping import Float, Int
 
 from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
-from vgbench.measure.draw import Dials, dials_of, draw
+from vgbench.measure.draw import Dials, dials_of, drawn, network_of
 from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
-from vgbench.models import Network, build_network
+from vgbench.models import Network
+from vgbench.models.network import Variables
 
 
 class Run(NamedTuple):
@@ -44,7 +45,7 @@ class Trainer:
     def __init__(self, case: Case, dataset: Dataset) -> None:
         self._case = case
         self._dataset = dataset
-        self._network: Network = build_network(case, dataset.problem)
+        self._network: Network = network_of(case, dataset.problem)
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
         """Train all runs with the plain step; look at the last state only, or at the first and after every chunk too.
@@ -52,7 +53,8 @@ class Trainer:
         Keys and batches depend on the seed alone, so that they are the same in every cell.
         """
         case = self._case
-        lanes = [self._start(lane) for lane in _deal(runs, len(case.seeds))]
+        seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
+        lanes = [self._start(lane, seeds) for lane in _deal(runs, len(case.seeds))]
         programs, data = programs_of(case, runs=len(lanes[0].rates)), splits_of(self._dataset)
 
         def alone(lane: _Lane) -> Trained:
@@ -64,10 +66,9 @@ class Trainer:
             results = list(pool.map(alone, lanes))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(runs)], *results)
 
-    def _start(self, runs: Sequence[Run]) -> "_Lane":
+    def _start(self, runs: Sequence[Run], seeds: Mapping[int, Variables]) -> "_Lane":
         case = self._case
-        drawn = {seed: draw(case, self._network, self._dataset, seed) for seed in {run.seed for run in runs}}
-        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(drawn[run.seed] for run in runs))
+        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
         examples = self._dataset.train.examples
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
         return _Lane(

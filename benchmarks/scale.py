@@ -1,0 +1,180 @@
+"""Scale: a training step along two lines, depth at one width and width at one depth, and the memory of a deep profile.
+
+    python benchmarks/scale.py results/speed/scale.json docs
+
+Times the step that vgbench trains with (blocks scanned, many steps in one program), blocked at the end of a program, up
+to 1e8 weights, and the gradient profile at initialisation (one seed, its weights drawn, nothing compiled), which goes
+on beyond that; draws both lines into the folder that is named last. The deep profile runs in a process of its own,
+whose peak resident memory the system tells.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from limit import RATE, case_of
+from side_by_side import write
+
+import vgbench as vg
+from vgbench.data import batch_indices, load_dataset
+from vgbench.measure.step import make_step, start
+from vgbench.models import build_network
+from vgbench.report.charts import PALETTE
+from vgbench.statistics import Interval, bootstrap_median
+
+DEPTH_LINE = [(depth, 128) for depth in (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)]
+WIDTH_LINE = [(50, width) for width in (64, 128, 256, 512, 1024, 2048)]
+MOST_PARAMETERS = 10**8
+ROUNDS, PROFILES = 7, 3
+MEASURED = {"step": "training step", "profile": "gradient profile"}
+EVEN = (50, 1000)
+"""Depths between which a layer should cost the same within 30 %."""
+DEEP = {"depth": 10_000, "width": 256, "activation": "tanh", "init": "lecun_normal", "steps": 0, "seeds": (0,)}
+DEEPLY = "deep"
+
+
+class Line:
+    """One point: the compiled training loop and the state that it advances."""
+
+    def __init__(self, depth: int, width: int) -> None:
+        case = case_of(depth, width)
+        dataset = load_dataset(case)
+        network = build_network(case, dataset.problem)
+        self.depth, self.width = depth, width
+        self.steps = max(1, min(25, 2_000_000 // (depth * width**2)))
+        x, y = map(jnp.asarray, dataset.train)
+        rows = jnp.asarray(batch_indices(len(y), case.batch_size, self.steps, 0))
+        step = make_step(network, case)
+
+        def advance(state: Any, rows: Any) -> Any:
+            return jax.lax.scan(lambda state, row: step(state, (x[row], y[row]), RATE), state, rows)
+
+        state = start(network, case, network.init(jax.random.key(0)))
+        begin = time.perf_counter()
+        compiled = jax.jit(advance, donate_argnums=0).lower(state, rows).compile()
+        self.compile_seconds = time.perf_counter() - begin
+        self._advance, self._rows, self._state = compiled, rows, state
+
+    def sample(self) -> float:
+        """Seconds of one step."""
+        begin = time.perf_counter()
+        self._state, _ = jax.block_until_ready(self._advance(self._state, self._rows))
+        return (time.perf_counter() - begin) / self.steps
+
+
+def profile_seconds(depth: int, width: int) -> list[float]:
+    """Seconds of gradient profiles, compiled beforehand."""
+    seconds = []
+    for seed in range(1 + PROFILES):
+        begin = time.perf_counter()
+        vg.measure_gradients(case_of(depth, width, steps=0, seeds=(seed,)))
+        seconds.append(time.perf_counter() - begin)
+    return seconds[1:]
+
+
+def measure(points: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Seconds of a step and a profile at each point; one network at a time, so that the largest has the memory."""
+    rows = []
+    for depth, width in points:
+        row: dict[str, Any] = {"depth": depth, "width": width, "profile": profile_seconds(depth, width)}
+        if depth * width**2 <= MOST_PARAMETERS:
+            line = Line(depth, width)
+            line.sample()
+            row |= {"step": [line.sample() for _ in range(ROUNDS)], "compile_seconds": line.compile_seconds}
+        print(depth, width, *(f"{name} {np.median(row[name]):.3g} s" for name in MEASURED if name in row), flush=True)
+        rows.append(row)
+    return rows
+
+
+def a_layer(row: dict[str, Any], name: str) -> Interval:
+    """Microseconds a layer, median and 95 % interval."""
+    return Interval(*(np.asarray(bootstrap_median(np.asarray(row[name]))) / row["depth"] * 1e6).tolist())
+
+
+def deep_profile(settings: dict[str, Any]) -> dict[str, float]:
+    """Peak memory (GiB) and seconds of a profile in a process of its own."""
+    command = [sys.executable, __file__, DEEPLY]
+    done = subprocess.run(command, input=json.dumps(settings), text=True, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
+
+
+def profile_here(settings: dict[str, Any]) -> dict[str, float]:
+    """Profile a case and say what it took."""
+    begin = time.perf_counter()
+    profile = vg.measure_gradients(vg.Case(**settings))
+    assert profile.status == "ok"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"peak_gib": peak, "seconds": time.perf_counter() - begin, "decay": profile.decay.value}
+
+
+def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
+    """Microseconds a layer along both lines."""
+    data = pd.DataFrame(
+        [
+            {"depth": row["depth"], "width": row["width"], "of": words, **a_layer(row, name)._asdict()}
+            for row in rows
+            for name, words in MEASURED.items()
+            if name in row
+        ]
+    )
+
+    def line(axis: str, other: str, value: int) -> alt.LayerChart:
+        chosen = alt.Chart(data[data[other] == value]).encode(
+            x=alt.X(f"{axis}:Q", scale=alt.Scale(type="log"), title=f"{axis}, at {other} {value}"),
+            color=alt.Color("of:N", title=None, scale=alt.Scale(range=PALETTE[1:3])),
+        )
+        y = alt.Y("value:Q", scale=alt.Scale(type="log"), title="microseconds a layer")
+        ends = chosen.mark_rule().encode(y=alt.Y("low:Q", title="microseconds a layer"), y2="high:Q")
+        return (chosen.mark_line(point=True).encode(y=y) + ends).properties(width=300, height=220)
+
+    title = alt.TitleParams("What a layer costs (batch 128, Adam, blocks scanned)", anchor="start")
+    chart = alt.hconcat(line("depth", "width", 128), line("width", "depth", 50), title=title)
+    return chart.configure_legend(orient="bottom")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """All points as Markdown."""
+    lines = ["| depth | width | compile | step | a layer | profile | a layer |", "| --- " * 7 + "|"]
+    for row in rows:
+        shown = [f"{row['compile_seconds']:.1f} s" if "step" in row else "-"]
+        for name in MEASURED:
+            timed = name in row
+            shown.append(f"{np.median(row[name]) * 1e3:.3g} ms" if timed else "-")
+            shown.append(f"{a_layer(row, name).value:.3g} us" if timed else "-")
+        lines.append(f"| {row['depth']:,} | {row['width']:,} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def evenness(rows: list[dict[str, Any]]) -> float:
+    """The dearest layer over the cheapest, less one, in steps on the depth line between 50 and 1,000."""
+    chosen = [row for row in rows if row["width"] == 128 and EVEN[0] <= row["depth"] <= EVEN[1]]
+    cost = [a_layer(row, "step").value for row in chosen]
+    return max(cost) / min(cost) - 1
+
+
+def main(path: str, folder: str) -> None:
+    """Measure, write and draw."""
+    rows = measure(sorted({*DEPTH_LINE, *WIDTH_LINE}))
+    deep = deep_profile(DEEP)
+    shown, uneven = table(rows), evenness(rows)
+    print(shown, f"\nuneven by {uneven:.0%}; profile of {DEEP['depth']:,} x {DEEP['width']}: {deep}")
+    write(Path(path), {"rows": rows, "uneven": uneven, "deep_profile": {**DEEP, **deep}, "table": shown})
+    chart = picture(rows)
+    for kind in ("svg", "png"):
+        chart.save(Path(folder) / f"scale.{kind}", **({"scale_factor": 2} if kind == "png" else {}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == [DEEPLY]:
+        print(json.dumps(profile_here(json.loads(sys.stdin.read()))))
+    else:
+        main(*sys.argv[1:])

@@ -1,0 +1,82 @@
+"""The benchmark programs beside those of pytest-benchmark: their pure parts, and tiny runs of those without PyTorch."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vgbench as vg
+from vgbench.measure.draw import training_of
+from vgbench.statistics import Interval
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import against_nnx
+import against_torch
+import limit
+import overhead
+import scale
+import side_by_side
+
+
+def compared() -> side_by_side.Comparison:
+    over, under = ("PyTorch", [0.004, 0.008, 0.006]), ("vgbench", [0.002, 0.002, 0.002])
+    return side_by_side.Comparison({"depth": 3}, over, under, ">= 2 x", {})
+
+
+def test_ratio_is_the_median_over_rounds_of_what_stands_above_by_what_stands_below() -> None:
+    assert compared().ratio == Interval(3.0, 2.0, 4.0)
+
+
+def test_table_shows_both_times_the_ratio_and_the_aim() -> None:
+    head, rule, row = side_by_side.table([compared()]).splitlines()
+    assert head == "| depth | PyTorch | vgbench | ratio [95 %] | aim |"
+    assert rule == "| --- | --- | --- | --- | --- |"
+    assert row == "| 3 | 6 ms | 2 ms | 3.00 [2.00, 4.00] | >= 2 x |"
+
+
+def test_file_holds_raw_samples_versions_and_processor(tmp_path: Path) -> None:
+    side_by_side.write_comparisons(tmp_path / "new" / "a.json", [compared()], torch="2")
+    content = json.loads((tmp_path / "new" / "a.json").read_text())
+    assert content["comparisons"][0]["over"] == ["PyTorch", [0.004, 0.008, 0.006]]
+    assert content["comparisons"][0]["ratio"] == [3.0, 2.0, 4.0]
+    assert content["packages"] == {"torch": "2"}
+    assert {"cpu", "packages", "commit"} <= content["provenance"].keys()
+    assert content["table"] == side_by_side.table([compared()])
+
+
+def test_evenness_is_of_the_depth_line_alone() -> None:
+    points = [(10, 128, 9.0), (50, 128, 1.0), (200, 128, 1.2), (1000, 128, 1.1), (5000, 128, 3.0), (50, 64, 0.1)]
+    rows = [{"depth": depth, "width": width, "step": [cost * depth]} for depth, width, cost in points]
+    rows = [{**row, "step": row["step"] * 3, "profile": [1.0] * 3, "compile_seconds": 1.0} for row in rows]
+    assert scale.evenness(rows) == pytest.approx(0.2)
+    assert len(scale.table(rows).splitlines()) == 2 + len(rows)
+    assert {"step", "profile"} == set(scale.MEASURED)
+    scale.picture(rows).to_dict()  # validates
+
+
+def test_the_cells_of_the_overhead_suite_share_one_program() -> None:
+    cells = overhead.suite(5).cells()
+    assert len(cells) == 5
+    assert len({training_of(cell.case).cell_id for cell in cells}) == 1
+
+
+def test_both_sides_of_the_comparison_with_nnx_give_the_norms_of_every_step_and_layer() -> None:
+    case = limit.case_of(3, 8)
+    theirs, ours = (np.asarray(run(case, 25)) for run in (against_nnx.script, against_nnx.ours))
+    assert theirs.shape == ours.shape == (25, 4)
+    assert (ours > 0).all()
+    assert (theirs > 0).all()
+
+
+def test_norms_beside_pytorch_are_those_of_the_profile_at_the_first_step() -> None:
+    case = limit.case_of(3, 8, seeds=(0,))
+    mantissa, exponent = against_torch.with_norms(case, 2)()
+    expected = vg.measure_gradients(case).log10_parameter_norm[0]
+    np.testing.assert_allclose(np.log10(mantissa[0]) + exponent[0] * np.log10(2), expected, atol=1e-4)
+
+
+def test_the_hand_written_step_runs() -> None:
+    run = limit.hand_written(limit.case_of(3, 8))
+    assert side_by_side.sampler(run, 1)() > 0
