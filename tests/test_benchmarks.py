@@ -18,6 +18,7 @@ import limit
 import overhead
 import scale
 import side_by_side
+import summary
 
 
 def compared() -> side_by_side.Comparison:
@@ -80,3 +81,12 @@ def test_norms_beside_pytorch_are_those_of_the_profile_at_the_first_step() -> No
 def test_the_hand_written_step_runs() -> None:
     run = limit.hand_written(limit.case_of(3, 8))
     assert side_by_side.sampler(run, 1)() > 0
+
+
+def test_summary_has_a_section_for_each_result_that_is_there(tmp_path: Path) -> None:
+    side_by_side.write_comparisons(tmp_path / "torch.json", [compared()], torch="2.13")
+    summary.main(str(tmp_path))
+    page = (tmp_path / "README.md").read_text()
+    assert page.count("\n## ") == 1
+    assert "torch 2.13" in page
+    assert side_by_side.table([compared()]) in page

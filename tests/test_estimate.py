@@ -132,10 +132,19 @@ def test_standing_counts_results_and_failures_apart() -> None:
     tasks = [task("cost", width=width) for width in (1, 2)]
     tally = Tally([record("ok"), record("diverged"), record("timeout")], tasks)
     assert tally.standing == Standing(done=2, failed=1, left=2, seconds_left=None)
-    tally.ended(tasks[0], record("crashed", 40.0))
+    tally.ended(tasks[0], record("crashed", 40.0), 0)
     assert str(tally.standing) == "2 of 5 done, 2 failed, about 40 s left"
-    tally.ended(tasks[1], record("ok"))
+    tally.ended(tasks[1], record("ok"), 0)
     assert str(tally.standing) == "3 of 5 done, 2 failed"
+
+
+def test_standing_counts_the_programs_that_were_compiled_for_the_cells() -> None:
+    record = CostRecord(Case(), Case(), "ok", "", None, ORIGIN, "", 1.0, 1)
+    tasks = [task(kind, width=width) for width in (1, 2) for kind in ("cell", "cost")]
+    tally = Tally([], tasks)
+    for each, programs in zip(tasks, (3, 0, 1, 0), strict=True):
+        tally.ended(each, record, programs)
+    assert (tally.standing.cells, tally.standing.programs) == (2, 4)
 
 
 TIMES = {0.0: "about 0 s", 59.4: "about 59 s", 59.6: "about 1 min", 3500.0: "about 58 min", 3590.0: "about 1 h 00 min"}

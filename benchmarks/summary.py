@@ -1,0 +1,50 @@
+"""The table of all these programs' results: `python benchmarks/summary.py results/speed` writes README.md there."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+PARTS = {
+    "torch": ("Against PyTorch", "against_torch.py", "PyTorch's time of a step over vgbench's"),
+    "nnx": ("Against Flax NNX", "against_nnx.py", "the script's time over vgbench's, compiling and all steps together"),
+    "limit": ("Against the limit", "limit.py", "vgbench's time of a step over that of the hand-written one"),
+    "sweep": ("A whole sweep", "sweep.py", "one by one over vgbench, cell by cell; `total` is the ratio of the sums"),
+    "overhead": (
+        "Overhead",
+        "overhead.py",
+        "milliseconds of a cell that computes next to nothing and compiles nothing",
+    ),
+    "scale": ("Scale", "scale.py", "seconds of a training step and of a gradient profile"),
+}
+
+
+def summary(found: dict[str, dict[str, Any]]) -> str:
+    """A section for each program whose result is there."""
+    first = next(iter(found.values()))["provenance"]
+    versions = {**first["packages"], **{k: v for each in found.values() for k, v in each["packages"].items()}}
+    origins = {(each["provenance"]["cpu"], each["provenance"]["commit"]) for each in found.values()}
+    head = "# How fast vgbench itself is\n\nRatios are medians over interleaved rounds with 95 % bootstrap intervals."
+    lines = [head, "Batches of 128 digits, Adam, ReLU, float32. Raw samples lie beside this file. Measured on:", ""]
+    lines += [f"- {cpu}, commit {commit}" for cpu, commit in sorted(origins, key=str)]
+    lines += ["", f"with Python {first['python']}, " + ", ".join(f"{k} {v}" for k, v in versions.items()) + "."]
+    for name, content in found.items():
+        title, program, words = PARTS[name]
+        lines += ["", f"## {title}", "", f"`benchmarks/{program}`: {words}.", "", content["table"]]
+        if name == "scale":
+            deep = content["deep_profile"]
+            lines += ["", f"Between depth 50 and 1,000 the cost of a layer differs by {content['uneven']:.0%}."]
+            lines += [f"A profile of {deep['depth']:,} layers of {deep['width']} units takes {deep['seconds']:.0f} s"]
+            lines += [f"and {deep['peak_gib']:.2f} GiB of memory at its peak, Python and all."]
+    return "\n".join(lines) + "\n"
+
+
+def main(folder: str) -> None:
+    """Read what is there and write the table."""
+    paths = {name: Path(folder, f"{name}.json") for name in PARTS}
+    found = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    Path(folder, "README.md").write_text(summary(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
