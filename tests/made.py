@@ -1,15 +1,21 @@
 """Records made by hand, for tests of what reads them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vgbench.case import Case
-from vgbench.measure.cost import Cost
+from vgbench.measure.cost import Cost, cost_id
 from vgbench.measure.executable import Compilation, Memory
+from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
-from vgbench.records import Device, Provenance
+from vgbench.records import CellRecord, CostRecord, Device, Manifest, Provenance, Row
+from vgbench.store import Folder, write_record
 
 DEVICE = Device("cpu", "Chip", 2)
 SOURCE = {"cell": "f" * 16, "cost": "f" * 16}
@@ -29,8 +35,11 @@ def gradients(*norms: list[float]) -> GradientProfile:
         log10_largest_activation=np.zeros_like(values),
         states=(),
         log10_state_norm=np.zeros((*values.shape, 0)),
+        kinds=(),
+        log10_kind_norm=np.zeros((*values.shape, 0)),
         reads_zero=np.zeros(values.shape, bool),
         smallest_normal=tiny,
+        epsilon=2.0**-23,
     )
 
 
@@ -49,9 +58,13 @@ def training(*test_accuracy: float) -> TrainingCurves:
         log10_activation_norm=np.zeros((seeds, 1, 2)),
         log10_parameter_norm=np.zeros((seeds, 1, 3)),
         log10_state_norm=np.zeros((seeds, 1, 2, 0)),
-        gradient_histogram=np.zeros((seeds, 1, 3, 2), np.int32),
+        log10_kind_norm=np.zeros((seeds, 1, 2, 0)),
+        gradient_histogram=np.zeros((seeds, 1, 3, GRADIENT_BINS), np.int32),
         **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
         **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),
+        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((seeds, 1, 3))),
+        loss_scale=np.ones((seeds, 1), np.float32),
+        skipped_steps=np.zeros((seeds, 1), np.int32),
         **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, 2))),
         test_accuracy=np.asarray(test_accuracy, np.float32),
     )
@@ -71,6 +84,60 @@ def cost(ratio: float) -> Cost:
         parameters=90,
         step_flops=3200,
         xla_flops=3300.0,
-        product_flops_per_second=4e6,
+        product_flops_per_second=np.full(5, 4e6),
         batch_size=128,
     )
+
+
+def forward(depth: int) -> ForwardProfile:
+    """A signal of two seeds that keeps its scale, and loses a decade of what tells inputs apart at every layer."""
+    scale, distance = np.zeros((2, depth)), np.tile(-np.arange(depth, dtype=float), (2, 1))
+    return ForwardProfile(log10_activation_scale=scale, mean_slope=np.ones((2, depth)), log10_pair_distance=distance)
+
+
+def learned(depth: int, accuracy: float) -> TrainingCurves:
+    """Curves of two seeds over 50 steps, looked at three times; the gradient shrinks by layer and step."""
+    back, step = np.arange(depth)[::-1], np.arange(3)
+    norms = np.tile(-(back + step[:, None].astype(float)), (2, 1, 1))
+    histogram = np.zeros((2, 3, depth + 1, GRADIENT_BINS), np.int32)
+    histogram[..., 120:123] = [1, 2, 1]
+    weights, activations = np.ones((2, 3, depth + 1)), np.zeros((2, 3, depth))
+    return replace(
+        training(accuracy, accuracy),
+        loss=np.asarray([np.linspace(2, 1, 50), np.linspace(4, 1, 50)], np.float32),
+        step=np.asarray([0, 25, 50]),
+        validation_accuracy=np.asarray([[0.1, 0.5, accuracy], [0.1, 0.25, accuracy]], np.float32),
+        log10_activation_norm=norms,
+        log10_parameter_norm=np.pad(norms, ((0, 0), (0, 0), (0, 1))),
+        log10_state_norm=np.zeros((2, 3, depth, 0)),
+        gradient_histogram=histogram,
+        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), weights),
+        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), activations),
+        **dict.fromkeys(("saturated", "dead"), activations),
+    )
+
+
+def measured(case: Case, accuracy: float | None = 0.95) -> CellRecord:
+    """All that a feed-forward case's cell can hold; of a recurrent one what it has."""
+    curves = None if accuracy is None else learned(case.depth, accuracy)
+    signal = forward(case.depth) if case.cell.name == "none" else None
+    profile = gradients(*[list(np.linspace(-case.depth, -1, case.depth))] * 2)
+    return CellRecord(case, "ok", "", profile, signal, curves, **TIMES)
+
+
+def write_run(
+    out: Path, cells: Sequence[tuple[str, CellRecord]], suite: str = "tiny", origin: Provenance = ORIGIN
+) -> Path:
+    """A run of these mitigations and cells, swept over depth, each half as slow again as the first of its depth."""
+    folder, rows = Folder(out / origin.device.slug), []
+    references: dict[int, Case] = {}
+    for name, cell in cells:
+        case = cell.case
+        reference = references.setdefault(case.depth, case)
+        pair = CostRecord(case, reference, "ok", "", cost(1.0 if case == reference else 1.5), **TIMES)
+        axes = {"depth": case.depth}
+        rows.append(Row(len(rows), name, axes, case.cell_id, reference.cell_id, cost_id(case, reference)))
+        write_record(folder.cell(case.cell_id), replace(cell, provenance=origin))
+        write_record(folder.cost(rows[-1].cost_id), replace(pair, provenance=origin))
+    write_record(folder.manifest, Manifest(suite, suite.title(), "Does it run?", tuple(rows), origin))
+    return out

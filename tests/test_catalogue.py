@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
 }
 MEMBERS: dict[str, dict[str, Any]] = {
     f"{slot}-{member.name}": {slot: member.name} | NEEDS.get((slot, member.name), {})
-    for slot in ("activation", "init", "norm", "skip", "transform", "optimizer")
+    for slot in ("activation", "init", "norm", "skip", "transform", "optimizer", "loss_scaling")
     for member in REGISTRIES[slot]
 }
 ORDERS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     for layers in (1, 2)
 }
 ALL = MEMBERS | ORDERS
-BUILT = {name: slots for name, slots in ALL.items() if not name.startswith(("transform", "optimizer"))}
+BUILT = {name: slots for name, slots in ALL.items() if not name.startswith(("transform", "optimizer", "loss_scaling"))}
 FORMS = [(layers, dtype) for layers in ("scanned", "unrolled") for dtype in ("float32", "float64")]
 each = pytest.mark.parametrize
 
@@ -121,7 +121,7 @@ def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
     assert seen >= 2  # the input layer and the readout at least
 
 
-STATEFUL = [name for name in ALL if name.startswith(("norm", "skip", "transform", "optimizer"))]
+STATEFUL = [name for name in ALL if name.startswith(("norm", "skip", "transform", "optimizer", "loss_scaling"))]
 
 
 @each("name", STATEFUL)
@@ -136,7 +136,7 @@ def test_one_training_step_changes_every_layers_weights_in_every_form(name: str,
     step_changes_all_weights(ALL[name], "unrolled" if ALL[name].get("skip") == "dense" else layers)
 
 
-@each("slot", ["activation", "init", "norm", "skip", "transform", "optimizer"])
+@each("slot", ["activation", "init", "norm", "skip", "transform", "optimizer", "loss_scaling"])
 def test_every_member_has_a_meaning_and_a_source(slot: str) -> None:
     for member in REGISTRIES[slot]:
         assert member.meaning.endswith((".", ")")), member.name

@@ -142,8 +142,11 @@ def profile_of(norms: np.ndarray, largest: np.ndarray | None = None) -> Gradient
         largest,
         (),
         np.zeros((*norms.shape, 0)),
+        (),
+        np.zeros((*norms.shape, 0)),
         np.isneginf(norms),
         float(jnp.finfo("float32").smallest_normal),
+        2.0**-23,
     )
 
 

@@ -13,7 +13,7 @@ from vgbench.problem import Problem
 from vgbench.registry import MODELS, NORMS, REGISTRIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "members.md"
-SLOTS = ("activation", "init", "norm", "skip", "cell", "transform", "optimizer")
+SLOTS = ("activation", "init", "norm", "skip", "cell", "transform", "optimizer", "loss_scaling")
 
 
 def rows(slot: str) -> dict[str, list[str]]:

@@ -24,16 +24,3 @@ def test_published_table_is_in_the_readme_to_the_letter() -> None:
 def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
-
-
-def test_published_report_is_rebuilt_from_its_records(tmp_path: Path) -> None:
-    import shutil
-
-    import vgbench as vg
-
-    shutil.copytree(ROOT / "results/quickstart", tmp_path / "copy")
-    for name in ("table.md", "table.csv", "gradients.png"):
-        (tmp_path / "copy" / name).unlink()
-    vg.write_report(tmp_path / "copy")
-    for name in ("table.md", "table.csv"):
-        assert (tmp_path / "copy" / name).read_bytes() == (ROOT / "results/quickstart" / name).read_bytes()

@@ -33,6 +33,10 @@ SMALL: dict[str, Any] = {
 }
 NAMES = [cell.name for cell in CELLS if cell.name != "none"]
 each_cell = pytest.mark.parametrize("cell", NAMES)
+IN_FAST_TIER = ("lstm", "lru")
+each_cell_slowly = pytest.mark.parametrize(
+    "cell", [name if name in IN_FAST_TIER else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 
 
 @each_cell
@@ -65,7 +69,7 @@ def test_a_loss_at_many_steps_leaves_its_profile_to_the_last_one(cell: str) -> N
     np.testing.assert_allclose(measured.log10_parameter_norm, weights, atol=1e-9)
 
 
-@each_cell
+@each_cell_slowly
 def test_stacked_cells_in_every_form_have_the_norms_of_an_undivided_pass(cell: str) -> None:
     for layers in ("scanned", "unrolled"):
         model = {"name": "recurrent", "layers": 2}

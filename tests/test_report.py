@@ -3,13 +3,11 @@
 import dataclasses
 import re
 import shutil
-import struct
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,21 +15,22 @@ from made import BASE, DEVICE, HE, ORIGIN, cost, gradients, training
 from rich.console import Console
 
 import vgbench
-from vgbench.case import Case
 from vgbench.errors import InputError
 from vgbench.measure.cost import cost_id
 from vgbench.measure.training import TrainingCurves
 from vgbench.records import CellRecord, CostRecord, Device, Manifest, Row
-from vgbench.report.charts import gradient_norms
 from vgbench.report.frames import COLUMNS, load
 from vgbench.report.headlines import headlines
-from vgbench.report.runs import Entry, Run
-from vgbench.report.tables import DISPLAY, LEGEND, display, markdown, terminal
+from vgbench.report.markdown import markdown
+from vgbench.report.tables import BETTER, DISPLAY, LEGEND, display, halves, header
+from vgbench.report.terminal import terminal
 from vgbench.report.write import write_report
 from vgbench.statistics import t_interval
 from vgbench.store import Folder, device_folders, read_record, write_record
 
-OUTPUTS = ("table.md", "table.csv", "gradients.png")
+OUTPUTS = ("table.md", "table.csv", "report.html")
+WHENCE = "Chip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4; measured on 2026-01-01"
+TEXT = ("md", "csv")
 HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
 
 
@@ -189,7 +188,7 @@ def test_frame_says_nothing_of_a_row_without_training(run: Path) -> None:
 def test_page_sets_the_accuracy_of_the_best_in_bold(run: Path) -> None:
     measured_again(run, 0, training(0.75, 0.875))
     measured_again(run, 1, training(0.875, 1.0))
-    write_report(run)
+    write_report(run, TEXT)
     *_, baseline, he = table_lines((run / "table.md").read_text())[0]
     assert "**" not in baseline
     assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.938 ± 0.794"]
@@ -203,7 +202,7 @@ def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
     assert list(data["status"]) == ["ok", "missing"]
     assert data.loc[1, ["decay", "trained", "accuracy", "step_ratio", "parameters"]].isna().all()
     assert data.loc[1, "depth"] == 2
-    write_report(run)
+    write_report(run, TEXT)
     *_, ok, missing = table_lines((run / "table.md").read_text())[1]
     assert "- (missing)" in missing
     assert "missing" not in ok
@@ -221,9 +220,9 @@ def test_missing_baseline_leaves_the_gain_empty(run: Path) -> None:
 def test_run_of_which_nothing_is_measured_has_a_table_and_no_picture(run: Path) -> None:
     for name in ("cells", "costs"):
         shutil.rmtree(folder_of(run).path / name)
-    written = write_report(run)
-    assert [path.name for path in written.files] == ["table.md", "table.csv"]
-    assert not (run / "gradients.png").exists()
+    written = write_report(run, pictures=("svg",))
+    assert [path.name for path in written.files] == list(OUTPUTS)
+    assert not (run / "pictures").exists()
     assert list(load(run)["status"]) == ["missing", "missing"]
     assert written.sentences == ["Depth 2: not trained, and no gradient could be followed through the layers."]
 
@@ -269,17 +268,8 @@ def test_report_depends_on_the_records_alone(run: Path) -> None:
     assert outputs(elsewhere) == outputs(run)
 
 
-def test_picture_is_a_png_of_some_size(run: Path) -> None:
-    write_report(run)
-    content = (run / "gradients.png").read_bytes()
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = struct.unpack(">II", content[16:24])
-    assert width > 300
-    assert height > 200
-
-
 def test_csv_holds_the_whole_frame_to_ten_digits(run: Path) -> None:
-    write_report(run)
+    write_report(run, TEXT)
     data = load(run)
     read = pd.read_csv(run / "table.csv", dtype={"cell_id": str}, keep_default_na=True, na_values=[""])
     assert list(read.columns) == list(data.columns)
@@ -288,13 +278,13 @@ def test_csv_holds_the_whole_frame_to_ten_digits(run: Path) -> None:
 
 
 def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
-    written = write_report(run)
+    written = write_report(run, TEXT)
     text = (run / "table.md").read_text()
     assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2: ")
     assert f"\n- {written.sentences[0]}\n" in text
     assert list(map(len, table_lines(text))) == [4, 4]
     assert all(f"- **{name}**: " in text for name in LEGEND)
-    assert text.endswith("\n\nChip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4\n")
+    assert f"\n\n{WHENCE}\n\n" in text
 
 
 def test_report_says_what_it_wrote(run: Path) -> None:
@@ -319,9 +309,9 @@ def test_two_devices_share_a_report(run: Path) -> None:
     shutil.copytree(one.path, run / "gpu")
     other = dataclasses.replace(ORIGIN, device=Device("gpu", "Fast", 1))
     rewrite(Folder(run / "gpu"), lambda record: dataclasses.replace(record, provenance=other))
-    written = write_report(run)
+    written = write_report(run, TEXT)
     assert list(written.table["origin"]) == ["1", "1", "2", "2"]
-    assert written.footer == [f"(1) {ORIGIN}", f"(2) {other}"]
+    assert written.footer == [f"({i}) {each}; measured on 2026-01-01" for i, each in enumerate((ORIGIN, other), 1)]
     assert not load(run)["mixed"].any()
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
         "Chip (2 CPU cores), depth 2",
@@ -337,24 +327,89 @@ def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: s
     path = sorted((folder.path / f"{kind}s").glob("*.json"))[0]
     record = read_record(path, CellRecord if kind == "cell" else CostRecord)
     write_record(path, dataclasses.replace(record, provenance=older))
-    written, marked = write_report(run), load(run)["mixed"]
+    written, marked = write_report(run, TEXT), load(run)["mixed"]
     assert marked.sum() == 1
     assert [name.endswith(" (mixed)") for name in written.table["mitigation"]] == list(marked)
-    assert {line.partition(" ")[2] for line in written.footer} == {str(older), str(ORIGIN)}
+    assert {line[4:].rpartition("; ")[0] for line in written.footer} == {str(older), str(ORIGIN)}
     told = written.table["origin"][int(marked.to_numpy().argmax())].split(", ")
-    assert any(f"({number}) {older}" in written.footer for number in told)
+    assert any(line.startswith(f"({number}) {older};") for number in told for line in written.footer)
 
 
 def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) -> None:
     folder = folder_of(run)
     rewrite(folder, lambda record: dataclasses.replace(record, status="timeout", reason="too | slow"), kind="cost")
-    written = write_report(run)
+    written = write_report(run, TEXT)
     assert [line.partition(":")[2] for line in written.failures] == [" timeout: too | slow"] * len(written.table)
     assert all(line.startswith("timing ") for line in written.failures)
     assert not written.all_ok
     page = (run / "table.md").read_text()
     assert page.count(": timeout: too \\| slow\n") == len(written.table)
     assert set(load(run)["cost_status"]) == {"timeout"}
+
+
+def test_days_on_which_records_were_made_stand_below_the_table(run: Path) -> None:
+    folder = folder_of(run)
+    path = sorted((folder.path / "cells").glob("*.json"))[0]
+    later = dataclasses.replace(read_record(path, CellRecord), started="2026-03-04T05:06:07+00:00")
+    write_record(path, later)
+    assert write_report(run, TEXT).footer == [f"{WHENCE} to 2026-03-04"]
+
+
+def test_unknown_format_names_those_there_are(run: Path) -> None:
+    with pytest.raises(InputError, match=r"^unknown format 'mdd'; did you mean 'md'\? \(choose from: "):
+        write_report(run, formats=("mdd",))
+    assert not (run / "table.md").exists()
+
+
+# LaTeX.
+
+
+def tex_of(out: Path) -> str:
+    write_report(out, formats=("latex",))
+    return (out / "table.tex").read_text()
+
+
+def test_latex_is_booktabs_tables_of_equal_rows_with_origin_below(run: Path) -> None:
+    text = tex_of(run)
+    tables = re.findall(r"\\begin\{table\}.*?\\end\{table\}", text, re.DOTALL)
+    assert len(tables) == 2
+    for table in tables:
+        rules = re.findall(r"\\(top|mid|bottom)rule", table)
+        assert rules == ["top", "mid", "bottom"]
+        alignment = re.search(r"\\begin\{tabular\}\{([lr]+)\}", table)
+        assert alignment
+        rows = re.findall(r"^ *(\S.*) \\\\$", table, re.MULTILINE)
+        assert [row.count(" & ") + 1 for row in rows] == [len(alignment[1])] * 3
+        assert "measured on 2026-01-01" in table.partition(r"\bottomrule")[2]
+        assert table.count(r"\caption{Tiny. ") == table.count(r"\label{tab:tiny-") == 1
+    for name in ("tabular", "table", "adjustbox", "itemize"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") > 0
+
+
+def test_latex_opens_with_the_findings(run: Path) -> None:
+    text = tex_of(run)
+    assert text.index(r"\item Depth 2: the cheapest mitigation") < text.index(r"\begin{table}")
+
+
+def test_latex_keeps_the_bold_of_the_best(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.938 $\pm$ 0.794"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a_b & 50% #1 $x$", r"a\_b \& 50\% \#1 \$x\$"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("~^", r"\textasciitilde{}\textasciicircum{}"),
+        ("a\n\nb", "a b"),
+        ("-0.5 a-5", "$-$0.5 a-5"),
+    ],
+)
+def test_latex_escapes_what_would_break_a_document(run: Path, name: str, written: str) -> None:
+    call_the_mitigation(run, name)
+    assert f" & {written} & " in tex_of(run)
 
 
 # Sentences.
@@ -442,28 +497,6 @@ def test_decay_of_a_recurrent_network_is_told_by_time_step() -> None:
     assert "decades a time step" in sentence
 
 
-def profiles(family: Any, names: list[str]) -> alt.TopLevelMixin:
-    entries = []
-    for name in names:
-        cell = CellRecord(family, "ok", "", gradients([-2.0, -1.0]), None, None, ORIGIN, "", 1.0, 1)
-        entries.append(Entry(Row(0, name, {}, "0", "0", None), cell, cell, None))
-    return gradient_norms([Run(Manifest("s", "T", "Q", (), ORIGIN), tuple(entries))])
-
-
-def test_picture_of_recurrent_networks_goes_back_in_time() -> None:
-    definition = profiles(Case(model="recurrent", depth=2), ["baseline"]).to_dict()
-    (panel,) = definition["concat"]
-    assert panel["encoding"]["x"]["title"] == "time steps back from the last one"
-    (rows,) = definition["datasets"].values()
-    assert {(line["layer"], line["log10_norm"]) for line in rows} == {(0, -1.0), (1, -2.0)}
-
-
-def test_no_two_lines_of_a_picture_look_alike() -> None:
-    (panel,) = profiles(Case(depth=2), [str(i) for i in range(20)]).to_dict()["concat"]
-    looks = [panel["encoding"][channel]["scale"]["range"] for channel in ("color", "strokeDash")]
-    assert len({(color, tuple(dash)) for color, dash in zip(*looks, strict=True)}) == 20
-
-
 def test_every_depth_has_a_sentence() -> None:
     nan = float("nan")
     rows = (row(), row(mitigation="adam", trained=3), row(depth=16, trained=nan), row(depth=16, trained=nan, decay=0.1))
@@ -524,6 +557,29 @@ def test_nothing_known_is_shown_as_a_dash() -> None:
     assert {name for name, text in shown.items() if text == "-"} == set(DISPLAY) - {"mitigation"}
 
 
+def test_heads_say_what_is_better() -> None:
+    assert (header("test accuracy"), header("step ratio"), header("decay")) == (
+        "test accuracy ↑",
+        "step ratio ↓",
+        "decay →0",
+    )
+    assert header("blocks") == "blocks"
+    assert set(BETTER) <= set(DISPLAY)
+    table = display(frame(row(accuracy=0.5)))
+    for shown in (markdown(table), printed(table)):
+        assert "test accuracy ↑" in shown
+
+
+def test_columns_that_tell_nothing_are_left_out_of_the_page() -> None:
+    untrained = dict.fromkeys(("trained", "accuracy", "rate"), float("nan"))
+    worth, costs = halves(display(frame(row(), row(**untrained))))
+    assert {"trained", "test accuracy"} <= set(worth)
+    assert "gain" not in worth
+    assert "compile s" not in costs
+    worth, _ = halves(display(frame(row(**untrained))))
+    assert not {"trained", "test accuracy"} & set(worth)
+
+
 @pytest.mark.parametrize("axis", ["batch_size", "width"])
 def test_swept_axis_tells_the_rows_of_the_table_apart(axis: str) -> None:
     *_, one, other = markdown(display(frame(row(**{axis: 8}), row(**{axis: 16})))).splitlines()
@@ -549,7 +605,7 @@ def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> No
 @pytest.mark.parametrize("name", [*HOSTILE, "a\nb", "a\r\nb"])
 def test_name_of_a_mitigation_stays_within_its_row_of_the_page(run: Path, name: str) -> None:
     call_the_mitigation(run, name)
-    write_report(run)
+    write_report(run, TEXT)
     tables = table_lines((run / "table.md").read_text())
     assert list(map(len, tables)) == [4, 4]
     assert all(len(set(map(borders, lines))) == 1 for lines in tables)
@@ -568,7 +624,7 @@ def test_title_of_a_suite_is_shown_as_it_is_in_the_terminal() -> None:
 
 def test_findings_of_the_page_do_not_hold_markup(run: Path) -> None:
     call_the_mitigation(run, "<script>name")
-    assert "is <script>name, at" in write_report(run).sentences[0]
+    assert "is <script>name, at" in write_report(run, TEXT).sentences[0]
     assert "<script" not in (run / "table.md").read_text()
 
 

@@ -532,10 +532,11 @@ def test_second_run_in_one_folder_is_refused(tmp_path: Path, instant: list[Case]
 
 def test_half_written_files_of_a_killed_run_are_swept_away(copy: Path, instant: list[Case]) -> None:
     (folder,) = device_folders(copy)
-    left = folder.path / "cells" / ".0123456789abcdef.npz.4711.part"
-    left.write_bytes(b"half")
+    left = folder.path / "cells" / ".0123456789abcdef.npz.4711.part", copy / ".running.json.4711.part"
+    for each in left:
+        each.write_bytes(b"half")
     rerun(copy)
-    assert not left.exists()
+    assert not any(each.exists() for each in left)
 
 
 def test_data_that_cannot_serve_a_case_is_bad_input_before_anything_is_measured(
@@ -605,8 +606,11 @@ def profile(norms: list[float], largest: list[float]) -> GradientProfile:
         log10_largest_activation=np.asarray([largest]),
         states=(),
         log10_state_norm=np.zeros((1, len(norms), 0)),
+        kinds=(),
+        log10_kind_norm=np.zeros((1, len(norms), 0)),
         reads_zero=np.zeros((1, len(norms)), bool),
         smallest_normal=tiny,
+        epsilon=2.0**-23,
     )
 
 

@@ -95,3 +95,12 @@ def test_loss_of_the_last_answer_alone() -> None:
     np.testing.assert_allclose(
         Problem(8, 8).last_loss(logits[:, 0], y[:, 0]), CLASSIFICATION.loss(logits[:, 0], y[:, 0])
     )
+
+
+def test_gaussian_stream_is_of_unit_variance_with_every_label() -> None:
+    dataset = load_dataset(vg.Case(data={"name": "gaussian_stream", "features": 30}, batch_size=4096))
+    x, y = map(np.asarray, dataset.train.take(np.arange(4096)))
+    assert x.shape == (4096, 30)
+    np.testing.assert_allclose([x.mean(), x.var()], [0, 1], atol=0.02)
+    assert np.bincount(y).min() > 300
+    assert len(np.bincount(y)) == dataset.outputs == 10

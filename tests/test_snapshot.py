@@ -84,8 +84,15 @@ def shown_by_hand(case: vg.Case, seed: int) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("layers", ["scanned", "unrolled"])
-@pytest.mark.parametrize("activation", SLOPES)
+@pytest.mark.parametrize(
+    ("activation", "layers"),
+    [
+        ("tanh", "scanned"),
+        ("relu", "unrolled"),
+        pytest.param("tanh", "unrolled", marks=pytest.mark.slow),
+        pytest.param("relu", "scanned", marks=pytest.mark.slow),
+    ],
+)
 def test_every_field_is_what_numpy_says(activation: str, layers: str) -> None:
     case = vg.Case(**TINY, activation=activation, layers=layers)
     curves = vg.measure_training(case)
@@ -123,7 +130,7 @@ def test_every_weight_is_counted_once(deep: TrainingCurves) -> None:
 
 def test_a_gradient_falls_into_the_bin_of_its_power_of_two() -> None:
     entries = np.asarray([[1, -1.5, 2], [2**-126, 0, 1e-40], [np.inf, -np.inf, np.nan]], np.float32)
-    counts = np.asarray(_histogram([jnp.asarray(entries)]))
+    counts = np.asarray(_histogram(jnp.asarray(entries).ravel()))
     assert len(counts) == GRADIENT_BINS
     assert {int(i): int(counts[i]) for i in np.flatnonzero(counts)} == {0: 2, 1: 1, 127: 2, 128: 1, 255: 3}
 

@@ -157,6 +157,14 @@ def test_untrained_case_does_not_depend_on_the_protocol() -> None:
     assert without.cell_id == shallow.cell_id
 
 
+def test_mitigation_is_compared_with_what_it_stands_beside() -> None:
+    mine = suite(
+        mitigations={"wide": {"width": 9}, "wide_bn": {"width": 9, "norm": "batch"}}, beside={"wide_bn": "wide"}
+    )
+    baseline, wide, wide_bn = mine.cells()
+    assert (wide.reference, wide_bn.reference) == (baseline.case, wide.case)
+
+
 class TestSelect:
     mine = suite(
         baseline={"rates": [0.1], "activation": "tanh"},
@@ -192,6 +200,11 @@ class TestSelect:
 
     def test_only_baseline_keeps_nothing_else(self) -> None:
         assert self.mine.select(only=["baseline"]).mitigations == {}
+
+    def test_only_also_keeps_what_the_named_stands_beside(self) -> None:
+        mine = suite(mitigations={"a": {"width": 3}, "b": {"width": 4}, "c": {"width": 5}}, beside={"b": "c"})
+        assert list(mine.select(only=["b"]).mitigations) == ["b", "c"]
+        assert mine.select(only=["a"]).beside == {}
 
     def test_selection_leaves_the_suite_itself_as_it_is(self) -> None:
         before = self.mine.model_dump()
@@ -294,6 +307,10 @@ class TestQuickVersion:
         ),
         (HEAD + "references = 'He 2015'\n[baseline]", "mine.toml: references: Input should be a valid tuple"),
         (HEAD + "references = [2015]\n[baseline]", "mine.toml: references.0: Input should be a valid string"),
+        (
+            HEAD + "[baseline]\n[mitigations]\nbn = {norm = 'batch'}\n[beside]\nbn = 'bm'",
+            "mine.toml: beside: unknown mitigation 'bm'; did you mean 'bn'?",
+        ),
         (HEAD + "minutes = 0\n[baseline]", "mine.toml: minutes: Input should be greater than 0"),
         (HEAD + "minutes = '4'\n[baseline]", "mine.toml: minutes: Input should be a valid number"),
         (HEAD + "quick = 3\n[baseline]", "mine.toml: quick: Input should be a valid dictionary"),

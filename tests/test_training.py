@@ -15,7 +15,7 @@ from vgbench.data import batch_indices, load_dataset
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.programs import _compiled
-from vgbench.measure.step import make_step, over_layers, propose, start
+from vgbench.measure.step import make_optimizer, make_step, over_layers, propose, start
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
@@ -54,9 +54,35 @@ def one_step(case: vg.Case, scanned: bool) -> Any:
     return params
 
 
+SHAPES = {"entry": (5, 6), "blocks": (4, 6, 6), "readout": (6, 3)}
 MEMBERS = [("transform", m.name) for m in TRANSFORMS] + [("optimizer", m.name) for m in OPTIMIZERS]
 
 
+@pytest.mark.parametrize(("slot", "name"), MEMBERS)
+def test_an_update_of_stacked_arrays_equals_one_of_separate_ones(slot: str, name: str) -> None:
+    case, draw = vg.Case(**SMALL, **{slot: name}), np.random.default_rng(0)
+    params, *gradients = (
+        {part: {"kernel": draw.standard_normal(shape).astype(np.float32)} for part, shape in SHAPES.items()}
+        for _ in range(3)
+    )
+
+    def updated(scanned: bool) -> Any:
+        def laid_out(tree: Any) -> Any:
+            blocks = unequal(tree["blocks"])
+            apart = tuple(jax.tree.map(lambda leaf, i=i: leaf[i], blocks) for i in range(4))
+            return tree | {"blocks": blocks if scanned else apart}
+
+        optimizer, now = make_optimizer(case, 0.01, scanned), laid_out(params)
+        state = optimizer.init(now)
+        for each in gradients:
+            updates, state = jax.jit(optimizer.update)(laid_out(each), state, now)
+            now = optax.apply_updates(now, updates)
+        return now if scanned else now | {"blocks": jax.tree.map(lambda *leaves: jnp.stack(leaves), *now["blocks"])}
+
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6), updated(True), updated(False))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("slot", "name"), MEMBERS)
 def test_a_step_of_the_stacked_net_equals_one_of_separate_leaves(slot: str, name: str) -> None:
     case = vg.Case(**SMALL, **{slot: name})

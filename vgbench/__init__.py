@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vgbench.measure.forward import ForwardProfile, measure_forward
     from vgbench.measure.gradients import GradientProfile, measure_gradients
     from vgbench.measure.training import TrainingCurves, measure_training
+    from vgbench.own.profile import ModelProfile, profile
+    from vgbench.own.tap import tap
+    from vgbench.own.watch import watch, watched
     from vgbench.report import load, write_report
     from vgbench.suite import Suite, read_suite
 
@@ -27,6 +30,7 @@ _HOMES = {
     "ForwardProfile": "vgbench.measure.forward",
     "GradientProfile": "vgbench.measure.gradients",
     "InputError": "vgbench.errors",
+    "ModelProfile": "vgbench.own.profile",
     "PluginError": "vgbench.errors",
     "Suite": "vgbench.suite",
     "TrainingCurves": "vgbench.measure.training",
@@ -36,8 +40,12 @@ _HOMES = {
     "measure_gradients": "vgbench.measure.gradients",
     "measure_training": "vgbench.measure.training",
     "merge": "vgbench.harness.merge",
+    "profile": "vgbench.own.profile",
     "read_suite": "vgbench.suite",
     "run": "vgbench.harness.runner",
+    "tap": "vgbench.own.tap",
+    "watch": "vgbench.own.watch",
+    "watched": "vgbench.own.watch",
     "write_report": "vgbench.report",
 }
 
@@ -47,6 +55,7 @@ __all__ = [
     "ForwardProfile",
     "GradientProfile",
     "InputError",
+    "ModelProfile",
     "PluginError",
     "Suite",
     "TrainingCurves",
@@ -56,8 +65,12 @@ __all__ = [
     "measure_gradients",
     "measure_training",
     "merge",
+    "profile",
     "read_suite",
     "run",
+    "tap",
+    "watch",
+    "watched",
     "write_report",
 ]
 

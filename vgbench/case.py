@@ -13,6 +13,7 @@ from vgbench.registry import (
     CELLS,
     DATA,
     INITIALIZERS,
+    LOSS_SCALINGS,
     MODELS,
     NORMS,
     OPTIMIZERS,
@@ -32,6 +33,7 @@ SkipChoice = Annotated[_AnyChoice, BeforeValidator(SKIPS.choose)]
 CellChoice = Annotated[_AnyChoice, BeforeValidator(CELLS.choose)]
 TransformChoice = Annotated[_AnyChoice, BeforeValidator(TRANSFORMS.choose)]
 OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
+LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
 def _known_by_content(choice: Choice) -> Choice:
@@ -59,8 +61,9 @@ UNROLLED_UP_TO = 64
 class Case(Strict):
     """What one cell of a suite measures.
 
-    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `transform`, `optimizer`, `data`) take a name or a
-    table of a name and options; `vgbench list` shows them all. A family of networks may have defaults of its own.
+    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `transform`, `optimizer`, `loss_scaling`, `data`) take
+    a name or a table of a name and options; `vgbench list` shows them all. A family of networks may have defaults of
+    its own.
 
     Attributes:
         model: the family of networks, with the options that belong to it alone.
@@ -69,7 +72,10 @@ class Case(Strict):
         rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
         warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
         batch_size: examples a step.
-        dtype: of parameters, activations and gradients; parameters are always drawn in float32 and cast.
+        dtype: of activations and of the back-propagated gradient. Parameters are drawn in float32 and kept in it, or in
+            float64; where the dtype has 16 bits, each pass computes with a copy in that dtype, and the optimizer, the
+            loss and running averages stay in float32 (mixed precision, Micikevicius et al. 2018).
+        loss_scaling: what multiplies the loss of a training step before the backward pass.
         matmul_precision: of training and timing; gradients at initialisation are always at the highest.
         steps: training steps; 0 measures gradients at initialisation and cost only.
         target: test accuracy after the last step from which a run counts as trained.
@@ -95,7 +101,8 @@ class Case(Strict):
     warmup_steps: int = Field(default=0, ge=0)
     data: DataChoice = Field(default="digits", validate_default=True)
     batch_size: int = Field(default=128, ge=1)
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
+    loss_scaling: LossScalingChoice = Field(default="none", validate_default=True)
     matmul_precision: Literal["default", "high", "highest"] = "default"
     remat: bool = False
     steps: int = Field(default=500, ge=0)

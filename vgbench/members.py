@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from vgbench.case import Case
 from vgbench.registry import MODELS, REGISTRIES, Choice
-from vgbench.report.tables import escape
+from vgbench.report.markdown import escape
 
 COMMAND = "vgbench list --markdown > docs/members.md"
 

@@ -31,9 +31,14 @@ Probe: TypeAlias = Callable[[Signal, Float[Array, "2"]], Signal]
 """An identity on `h` that hands out the norm of dL/dh as the gradient of its second argument, the tap."""
 
 
+def wide(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The same numbers at least in float32."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def largest_magnitude(tree: Signal) -> Float[Array, ""]:
     """Largest magnitude over all leaves, at least in float32; NaN where any value is NaN."""
-    leaves = [_widen(leaf) for leaf in jax.tree.leaves(tree)]
+    leaves = [wide(leaf) for leaf in jax.tree.leaves(tree)]
     return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf), initial=0) for leaf in leaves]))
 
 
@@ -52,10 +57,6 @@ def zero_taps(count: int, dtype: str) -> Float[Array, "{count} 2"]:
     return jnp.zeros((count, 2), jnp.promote_types(dtype, jnp.float32))
 
 
-def _widen(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def _exponent(largest: Float[Array, ""]) -> Float[Array, ""]:
     limit = -int(jnp.finfo(largest.dtype).minexp)  # 2**limit and 2**-limit are both normal
     _, exponent = jnp.frexp(largest)
@@ -64,7 +65,7 @@ def _exponent(largest: Float[Array, ""]) -> Float[Array, ""]:
 
 
 def _times_power_of_two(x: Float[Array, "..."], exponent: Float[Array, ""]) -> Float[Array, "..."]:
-    return _widen(x) * jnp.ldexp(jnp.ones_like(exponent), exponent.astype(jnp.int32))
+    return wide(x) * jnp.ldexp(jnp.ones_like(exponent), exponent.astype(jnp.int32))
 
 
 def _identity(h: Signal, tap: Float[Array, "2"]) -> Signal:

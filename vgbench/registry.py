@@ -187,12 +187,17 @@ SKIPS = Registry("skip", "vgbench.mitigations.skips")
 CELLS = Registry("cell", "vgbench.mitigations.cells")
 TRANSFORMS = Registry("transform", "vgbench.mitigations.transforms")
 OPTIMIZERS = Registry("optimizer", "vgbench.mitigations.optimizers")
+LOSS_SCALINGS = Registry("loss_scaling", "vgbench.mitigations.loss_scaling")
 MODELS = Registry("model", "vgbench.models")
 DATA = Registry("data", "vgbench.data")
 
 REGISTRIES = {
     registry.slot: registry
-    for registry in (ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, CELLS, TRANSFORMS, OPTIMIZERS, MODELS, DATA)
+    for registry in (
+        *(ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, CELLS),
+        *(TRANSFORMS, OPTIMIZERS, LOSS_SCALINGS),
+        *(MODELS, DATA),
+    )
 }
 
 

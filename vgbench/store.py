@@ -36,11 +36,6 @@ class Folder:
         """Where the record of a pair's cost lies."""
         return self.path / "costs" / f"{cost_id}.json"
 
-    def sweep(self) -> None:
-        """Remove what a writer that was killed has left half-written."""
-        for left in self.path.rglob(".*.part"):
-            left.unlink(missing_ok=True)
-
 
 def device_folders(root: Path) -> list[Folder]:
     """The folders of all devices under `root`, by name.
@@ -100,6 +95,12 @@ def read_record(path: Path, kind: type[T]) -> T:
     # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.
     told = "written by another version of vgbench, with other fields, or with a plug-in that is not installed"
     raise OtherVersionError(f"{path}: {told}")
+
+
+def sweep(root: Path) -> None:
+    """Remove what writers that were killed have left half-written."""
+    for left in root.rglob(".*.part"):
+        left.unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Path:

@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from vgbench.case import Case
 from vgbench.errors import InputError, explain, unknown
@@ -39,7 +39,7 @@ class Cell:
         mitigation: its name; `baseline` for the baseline itself.
         axes: the values of the swept axes, members of slots in words.
         case: what is measured.
-        reference: the baseline at the same values of the axes.
+        reference: the baseline, or what it is to be compared with instead, at the same values of the axes.
         timed: whether its cost is measured beside the reference's.
     """
 
@@ -90,6 +90,7 @@ class Suite(Strict):
         minutes: how long it takes on two CPU cores, as its author estimates.
         baseline: fields of the case that every mitigation patches.
         mitigations: for each name the fields that it changes.
+        beside: for each mitigation that is not to be compared with the baseline, the one that it is compared with.
         sweep: for each field the values that it takes; every combination is measured.
         protocol: how cells are trained.
         quick: the settings that narrow the suite to its quick version; a value alone stands for a list of one.
@@ -102,6 +103,7 @@ class Suite(Strict):
     minutes: float | None = Field(default=None, gt=0)
     baseline: dict[str, Any]
     mitigations: dict[str, dict[str, Any]] = {}
+    beside: dict[str, str] = {}
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     protocol: Protocol = Protocol()
     quick: dict[str, Annotated[list[Any], BeforeValidator(_as_list)]] = {}
@@ -112,6 +114,13 @@ class Suite(Strict):
         if BASELINE in value:
             raise ValueError(f"{BASELINE!r} is the name of the baseline itself; call the mitigation something else")
         return value
+
+    @model_validator(mode="after")
+    def _known_companions(self) -> "Suite":
+        for name in (*self.beside, *self.beside.values()):
+            if name not in self.mitigations:
+                raise ValueError(f"beside: {unknown('mitigation', name, self.mitigations)}")
+        return self
 
     @field_validator("quick")
     @classmethod
@@ -130,10 +139,12 @@ class Suite(Strict):
         limit = self.protocol.time_to_depth
         for values in itertools.product(*self.sweep.values()):
             axes = dict(zip(self.sweep, values, strict=True))
-            reference = self._case(BASELINE, axes)
-            shown = {axis: _in_words(getattr(reference, axis)) for axis in axes}
+            baseline = self._case(BASELINE, axes)
+            shown = {axis: _in_words(getattr(baseline, axis)) for axis in axes}
             for mitigation in (BASELINE, *self.mitigations):
                 case = self._case(mitigation, axes)
+                other = self.beside.get(mitigation)
+                reference = self._case(other, axes) if other else baseline
                 timed = limit is None or case.depth <= limit
                 cells.setdefault(case.cell_id, Cell(mitigation, shown, case, reference, timed))
         return tuple(cells.values())
@@ -160,7 +171,7 @@ class Suite(Strict):
 
         Args:
             settings: values for each field; several values make (or replace) a swept axis.
-            only: names of mitigations to keep; all if empty.
+            only: names of mitigations to keep, with what they stand beside; all if empty.
 
         Raises:
             InputError: an unknown field or mitigation.
@@ -177,8 +188,11 @@ class Suite(Strict):
         for name in only:
             if name not in self.mitigations and name != BASELINE:
                 raise InputError(unknown("mitigation", name, [BASELINE, *self.mitigations]))
-        kept = {name: patch for name, patch in self.mitigations.items() if not only or name in only}
-        return self.model_copy(update={"baseline": baseline, "sweep": sweep, "mitigations": kept})
+        wanted = {*only, *(self.beside.get(name, name) for name in only)}
+        kept = {name: patch for name, patch in self.mitigations.items() if not only or name in wanted}
+        beside = {name: other for name, other in self.beside.items() if name in kept}
+        changed = {"baseline": baseline, "sweep": sweep, "mitigations": kept, "beside": beside}
+        return self.model_copy(update=changed)
 
     def quick_version(self) -> "Suite":
         """The suite narrowed by its table `[quick]`, named `NAME-quick`.

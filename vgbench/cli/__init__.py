@@ -7,9 +7,11 @@ import typer
 from vgbench.cli.compare import compare
 from vgbench.cli.list import list_members
 from vgbench.cli.merge import merge
+from vgbench.cli.publish import publish
 from vgbench.cli.report import report
 from vgbench.cli.run import run
 from vgbench.cli.status import status
+from vgbench.cli.theory import theory
 from vgbench.errors import InputError, PluginError
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ app.command("status")(status)
 app.command("report")(report)
 app.command("compare")(compare)
 app.command("merge")(merge)
+app.command("theory")(theory)
+app.command("publish")(publish)
 app.command("list")(list_members)
 
 

@@ -6,16 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vgbench.report.write import Report
+    from vgbench.report.report import Report
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="Folder that a run has written.", metavar="DIR")],
+    directories: Annotated[list[Path], typer.Argument(help="Folders that runs have written.", metavar="DIR...")],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME[,NAME...]", help="What to write: md, csv, latex, html.")
+    ] = "md,csv,html",
+    pictures: Annotated[
+        str,
+        typer.Option(metavar="FORM[,FORM...]", help="Write the pictures as files, too: png, svg, pdf, html."),
+    ] = "",
 ) -> None:
-    """Rebuild table.md, table.csv and gradients.png of a run from its records, and show the table."""
+    """Write the report of each run from its records, into its folder, and show the table.
+
+    Runs stay apart, a report each; `vgbench merge` makes one of several.
+    """
     from vgbench.report import write_report
 
-    show(write_report(directory))
+    for directory in directories:
+        show(write_report(directory, format_.split(","), pictures.split(",") if pictures else ()))
 
 
 def show(written: "Report") -> None:
@@ -23,7 +34,7 @@ def show(written: "Report") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from vgbench.report.tables import terminal
+    from vgbench.report.terminal import terminal
 
     console = Console()
     if not console.is_terminal:

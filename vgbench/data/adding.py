@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from vgbench.data.dataset import OfLength
-from vgbench.data.sequences import generated, unfit
+from vgbench.data.dataset import OfLength, generated
+from vgbench.data.sequences import unfit
 from vgbench.problem import Objective, Within, squared_error
 from vgbench.registry import DATA
 

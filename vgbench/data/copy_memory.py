@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 from pydantic import Field
 
-from vgbench.data.dataset import OfLength
-from vgbench.data.sequences import generated, unfit
+from vgbench.data.dataset import OfLength, generated
+from vgbench.data.sequences import unfit
 from vgbench.problem import CLASSIFICATION
 from vgbench.registry import DATA
 

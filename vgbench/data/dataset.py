@@ -22,6 +22,10 @@ ENDLESS = 2**31
 """Examples of a stream: as many as there are numbers to tell them apart."""
 
 
+HELD_OUT = 1000
+"""Examples that validate, and as many that test."""
+
+
 class Split(NamedTuple):
     """Examples and their labels (or targets)."""
 
@@ -86,6 +90,24 @@ class Dataset(NamedTuple):
     def problem(self) -> Problem:
         """What it asks of a network."""
         return Problem(self.validation.x.shape[1], self.outputs, self.objective, self.answers)
+
+
+def generated(
+    generate: Callable[[Array], tuple[Array, Array]], objective: Objective, outputs: int, seed: int, answers: int = 1
+) -> Dataset:
+    """A data set of generated examples: an endless stream to train on, and 1,000 each to validate and to test.
+
+    Args:
+        generate: from a key to one input, Float[features], and what is wanted; equal ones must compare equal.
+        objective: how answers are judged.
+        outputs: numbers of one answer.
+        seed: of all three splits.
+        answers: how many of the last time steps an answer is wanted at.
+    """
+    keys = np.asarray(jax.random.key_data(jax.random.split(jax.random.key(seed), 3)))
+    train, *held_out = (Stream(key, generate) for key in keys)
+    validation, test = (Split(*map(np.asarray, each.take(np.arange(HELD_OUT)))) for each in held_out)
+    return Dataset(train, validation, test, outputs, objective, answers)
 
 
 OfLength: TypeAlias = Callable[[int], Dataset]

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from vgbench.errors import InputError
 from vgbench.harness.standing import Standing
-from vgbench.store import write_bytes
+from vgbench.store import sweep, write_bytes
 
 _LOCK = ".lock"
 _NOTE = "running.json"
@@ -55,7 +55,7 @@ class Occupied:
 
 @contextmanager
 def occupy(folder: Path) -> Iterator[Occupied]:
-    """Make the folder and keep every other run out of it.
+    """Make the folder, keep every other run out of it, and remove what a run that was killed left half-written.
 
     Raises:
         InputError: another run is at work there; says which.
@@ -69,6 +69,7 @@ def occupy(folder: Path) -> Iterator[Occupied]:
         first = read_note(folder) or "it has just begun"
         raise InputError(f"{folder}: another run is at work here ({first}); wait for it, or stop it first") from None
     try:
+        sweep(folder)
         yield Occupied(folder)
         (folder / _NOTE).unlink(missing_ok=True)
     finally:

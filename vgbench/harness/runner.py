@@ -11,6 +11,7 @@ from vgbench.case import Case
 from vgbench.errors import InputError
 from vgbench.harness.interrupt import Interrupted, interrupts
 from vgbench.harness.occupied import Occupied, occupy
+from vgbench.harness.shard import read_shard
 from vgbench.harness.standing import Standing, Tally
 from vgbench.harness.supervisor import Supervisor
 from vgbench.harness.tasks import Plan, Record, Task, survey, tasks_of
@@ -61,6 +62,7 @@ def run(
     *,
     settings: Mapping[str, Sequence[Any]] | None = None,
     only: Sequence[str] = (),
+    shard: str | None = None,
     device: str | None = None,
     timeout: float = TIMEOUT,
     precision: float = PRECISION,
@@ -75,9 +77,10 @@ def run(
 
     Args:
         suite: a suite, the name of a built-in one, or the path of a TOML file.
-        out: folder for records, made if missing; `runs/NAME` if None.
+        out: folder for records, made if missing; `runs/NAME` if None, of a shard `runs/NAME-i-of-n`.
         settings: values to set for fields of the case, as in `Suite.select`.
         only: names of mitigations to keep, as in `Suite.select`.
+        shard: `i/n` measures the i-th of n parts alone, with its costs; `merge` makes one run of all parts.
         device: `cpu`, `gpu` or `tpu`, with `:i` for the i-th; the default backend's first if None.
         timeout: seconds that one measurement may take.
         precision: timing a pair goes on until half the 95 % interval of its ratio is at most this share of it, or for
@@ -97,8 +100,10 @@ def run(
     if getattr(current_process(), "_inheriting", False):
         raise InputError("a script calls vgbench.run under `if __name__ == '__main__':`, since its worker imports it")
     suite = (suite if isinstance(suite, Suite) else read_suite(suite)).select(settings, only)
-    out = Path(out) if out is not None else Path("runs") / suite.name
-    cells = suite.cells()
+    part = None if shard is None else read_shard(shard)
+    out = Path(out) if out is not None else Path("runs") / (part.folder(suite.name) if part else suite.name)
+    placed = [(place, cell) for place, cell in enumerate(suite.cells()) if part is None or part.holds(cell.case)]
+    cells = [cell for _, cell in placed]
     try:
         with (
             occupy(out) as occupied,
@@ -106,8 +111,7 @@ def run(
         ):
             origin = worker.prepare(cell.case for cell in cells)
             folder = Folder(out / origin.device.slug)
-            folder.sweep()
-            rows = tuple(_row(place, cell) for place, cell in enumerate(cells))
+            rows = tuple(_row(place, cell) for place, cell in placed)
             write_record(folder.manifest, Manifest(suite.name, suite.title, suite.question, rows, origin))
             plan = survey(tasks_of(cells), folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
             _Run(plan, folder, origin, worker, occupied, observers).go()

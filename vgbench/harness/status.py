@@ -40,6 +40,11 @@ class RunStatus:
     at_work: bool
     note: Note | None
 
+    @property
+    def all_ok(self) -> bool:
+        """Whether every measurement is there and ok."""
+        return all(device.counts.keys() <= {"ok"} for device in self.devices)
+
 
 def read_status(directory: str | Path) -> RunStatus:
     """Read how the run in a folder stands, without disturbing it.

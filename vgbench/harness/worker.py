@@ -4,7 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import parent_process
 from os import _exit
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.errors import InputError, explain
+from vgbench.harness.fresh import device_peak_bytes
 from vgbench.harness.provenance import find_device, provenance
 from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
@@ -106,7 +107,8 @@ def execute(kind: Kind, device: str | None, precision: float, case: Case, refere
                 measured["training"] = measure_training(case) if case.steps else None
                 status, reason = _outcome(measured["gradients"], measured["training"])
             else:
-                measured["cost"] = measure_cost(case, reference, precision=precision)
+                cost = measure_cost(case, reference, precision=precision)
+                measured["cost"] = replace(cost, device_peak_bytes=device_peak_bytes(device, case))
                 status, reason = "ok", ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)

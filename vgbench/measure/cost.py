@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.case import Case, content_id
+from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure import pairs
 from vgbench.measure.executable import Compilation, Executable, Memory
@@ -19,7 +20,7 @@ FLOPS_AGREE = 0.2
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Displayed):
     """What a training step of a case costs beside one of its reference.
 
     Attributes:
@@ -34,8 +35,11 @@ class Cost:
         step_flops: floating-point operations of the matrix products in one step, by the network's own count;
             what rematerialisation computes twice is counted once.
         xla_flops: all operations of one step by XLA's count, which takes a loop's body once; NaN where it has none.
-        product_flops_per_second: what a plain matrix product [batch, width] by [width, width] achieves beside it.
+        product_flops_per_second: operations a second of a plain matrix product, [batch, width] by [width, width], after
+            each queue, [queues].
         batch_size: examples a step.
+        device_peak_bytes: the most memory that was in use by the device's own statistics, in a process that did nothing
+            else; None where nobody asked, or where it keeps none.
     """
 
     form: Literal["scanned", "unrolled"]
@@ -48,8 +52,9 @@ class Cost:
     parameters: int
     step_flops: int
     xla_flops: float
-    product_flops_per_second: float
+    product_flops_per_second: Float[np.ndarray, "queues"]
     batch_size: int
+    device_peak_bytes: int | None = None
 
     @cached_property
     def ratio(self) -> Interval:
@@ -83,8 +88,8 @@ class Cost:
 
     @property
     def utilisation(self) -> float:
-        """That as a share of what a plain matrix product of the case's shape achieves."""
-        return self.flops_per_second / self.product_flops_per_second
+        """That as a share of what a plain matrix product of the case's shape achieves; the median over the queues."""
+        return float(np.median(self.step_flops / self.queued_seconds / self.product_flops_per_second))
 
     @property
     def memory_ratio(self) -> float:
@@ -125,18 +130,19 @@ def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -
     for each in (timed, other):
         each.warm_up()
     step_seconds, reference_seconds = time_pair(timed.sample, other.sample, precision)
+    queued_seconds, product_flops_per_second = timed.queued()
     return Cost(
         form=case.timed_form,
         step_seconds=step_seconds,
         reference_seconds=reference_seconds,
-        queued_seconds=timed.queued(),
+        queued_seconds=queued_seconds,
         compilation=timed.compilation,
         memory=timed.memory,
         reference_memory=other.memory,
         parameters=timed.parameters,
         step_flops=timed.flops,
         xla_flops=timed.xla_flops,
-        product_flops_per_second=timed.product_flops_per_second(),
+        product_flops_per_second=product_flops_per_second,
         batch_size=case.batch_size,
     )
 

@@ -26,7 +26,17 @@ KEPT_WEIGHTS = 10**6
 """Networks up to so many weights are drawn once a seed and cell; it took most of the time of a small cell."""
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
-_STEP = ("transform", "optimizer", "warmup_steps", "remat", "data", "batch_size", "matmul_precision", "steps")
+_STEP = (
+    "transform",
+    "optimizer",
+    "warmup_steps",
+    "remat",
+    "data",
+    "batch_size",
+    "matmul_precision",
+    "loss_scaling",
+    "steps",
+)
 _TRAINING = (*_FUNCTION, *_STEP)
 
 

@@ -1,6 +1,7 @@
 """The plain training step of one case as an executable: what compiling it took, what it needs, and timing it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,58 +67,73 @@ class Memory:
 
 
 class Executable:
-    """One case's compiled plain step together with the state that it advances."""
+    """One case's compiled plain step together with the state that it advances.
+
+    Attributes:
+        state: of training; each step consumes it and leaves the next.
+        compilation: what compiling took.
+        memory: what the executable needs.
+        parameters: trainable numbers.
+        flops: operations of the matrix products in one step, by the network's own count.
+        xla_flops: all operations by XLA's count, which takes a loop's body once; NaN where it has none.
+    """
 
     def __init__(self, case: Case) -> None:
         dataset = load_dataset(case)
         network = build_network(case, dataset.problem, scanned=case.timed_form == "scanned")
+        self._case = case
+        self._step = make_step(network, case)
         with numerics(case.dtype, case.matmul_precision):
-            self._state = start(network, case, draw(case, network, dataset, case.seeds[0]))
+            self.state = start(network, case, draw(case, network, dataset, case.seeds[0]))
             self._inputs = (
                 first_batch(case, dataset, case.seeds[0]),
                 jax.device_put(np.float32(case.rates[0] if case.rates else 0.0)),
             )
-            step = make_step(network, case)
-
-            def plain(state: TrainState, *inputs: Any) -> TrainState:
-                return step(state, *inputs)[0]
-
-            params, optimizer = jax.tree.leaves(self._state.variables.params), jax.tree.leaves(self._state.optimizer)
-            self.parameters = sum(leaf.size for leaf in params)
-            self._compile(plain)
-            memory = self._run.memory_analysis()
-            self.memory = Memory(
-                parameters=sum(leaf.nbytes for leaf in params),
-                optimizer=sum(leaf.nbytes for leaf in optimizer),
-                temporary=memory.temp_size_in_bytes,
-                peak=memory.peak_memory_in_bytes,
-            )
             self._product = _products(case)
+        params = jax.tree.leaves(self.state.variables.params)
+        self.parameters = sum(leaf.size for leaf in params)
         self.flops = case.batch_size * (network.forward_flops + network.backward_flops)
-        counted: Any = self._run.cost_analysis() or {}
+        self.compilation = self.compile()
+        needs, counted = self._run.memory_analysis(), self._run.cost_analysis() or {}
+        self.memory = Memory(
+            parameters=sum(leaf.nbytes for leaf in params),
+            optimizer=sum(leaf.nbytes for leaf in jax.tree.leaves(self.state.optimizer)),
+            temporary=needs.temp_size_in_bytes,
+            peak=needs.peak_memory_in_bytes,
+        )
         self.xla_flops = float(counted.get("flops", np.nan))
         self._steps = 1
 
-    def _compile(self, plain: Any) -> None:
+    def compile(self) -> Compilation:
+        """Trace, lower, compile and run the step once: anew in every call, as a function that jax has not seen."""
+
+        def plain(state: TrainState, *inputs: Any) -> TrainState:
+            return self._step(state, *inputs)[0]
+
         marks = [time.perf_counter()]
 
         def mark(value: Any) -> Any:
             marks.append(time.perf_counter())
             return value
 
-        traced = mark(jax.jit(plain, donate_argnums=0).trace(self._state, *self._inputs))
-        lowered = mark(traced.lower())
-        self._run = mark(lowered.compile())
-        self._state = mark(jax.block_until_ready(self._run(self._state, *self._inputs)))
+        with numerics(self._case.dtype, self._case.matmul_precision):
+            traced = mark(jax.jit(plain, donate_argnums=0).trace(self.state, *self._inputs))
+            lowered = mark(traced.lower())
+            self._run: Any = mark(lowered.compile())
+            self.state: TrainState = mark(jax.block_until_ready(self._run(self.state, *self._inputs)))
         config: Any = jax.config
         on_disk = bool(config.jax_enable_compilation_cache and config.jax_compilation_cache_dir)
-        self.compilation = Compilation(*np.diff(marks).tolist(), persistent_cache=on_disk)
+        return Compilation(*np.diff(marks).tolist(), persistent_cache=on_disk)
+
+    def step(self) -> None:
+        """Take one step and wait for it."""
+        self.state = jax.block_until_ready(self._run(self.state, *self._inputs))
 
     def _blocked(self, steps: int) -> float:
-        """Advance by steps, each waited for; return seconds a step."""
+        """Seconds a step, over so many that are waited for one by one."""
         begin = time.perf_counter()
         for _ in range(steps):
-            self._state = jax.block_until_ready(self._run(self._state, *self._inputs))
+            self.step()
         return (time.perf_counter() - begin) / steps
 
     def warm_up(self) -> None:
@@ -130,27 +146,33 @@ class Executable:
         """Seconds of a step that is waited for, over one sample."""
         return self._blocked(self._steps)
 
-    def queued(self) -> Float[np.ndarray, "queues"]:
-        """Seconds a step of queues that are waited for at their end alone."""
-        steps, seconds = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS)), []
-        for _ in range(QUEUES):
-            begin = time.perf_counter()
-            for _ in range(steps):
-                self._state = self._run(self._state, *self._inputs)
-            jax.block_until_ready(self._state)
-            seconds.append((time.perf_counter() - begin) / steps)
-        return np.asarray(seconds)
+    def queued(self) -> tuple[Float[np.ndarray, "queues"], Float[np.ndarray, "queues"]]:
+        """Time queues of steps that are waited for at their end alone, each beside plain matrix products.
 
-    def product_flops_per_second(self) -> float:
-        """What the plain matrix product of the case's shape achieves: [batch, width] by [width, width], one by one."""
-        run, inputs, flops = self._product
-        jax.block_until_ready(run(*inputs))
-        seconds = []
-        for _ in range(QUEUES):
-            begin = time.perf_counter()
-            jax.block_until_ready(run(*inputs))
-            seconds.append(time.perf_counter() - begin)
-        return flops / float(np.median(seconds))
+        Returns:
+            Seconds a step in each queue, and operations a second of the product of the case's shape, [batch, width] by
+            [width, width], right after it.
+        """
+        steps = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS))
+        products, operands, flops = self._product
+
+        def queue() -> None:
+            for _ in range(steps):
+                self.state = self._run(self.state, *self._inputs)
+            jax.block_until_ready(self.state)
+
+        def multiply() -> None:
+            jax.block_until_ready(products(*operands))
+
+        multiply()
+        seconds = np.asarray([[_seconds(queue), _seconds(multiply)] for _ in range(QUEUES)])
+        return seconds[:, 0] / steps, flops / seconds[:, 1]
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
 
 
 def _products(case: Case) -> tuple[Any, Any, int]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
+from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
@@ -19,15 +20,18 @@ from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.measure.shared import shared
 from vgbench.models.network import Part, Tree, Variables
 from vgbench.models.stack import Stack
-from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
+from vgbench.probe import ScaledNorm, log10_norms, scaled_norm, wide
 from vgbench.problem import Problem
 
 DIRECT_ABOVE = 1e-6
-"""The distance 1 - cosine down to which it is taken from the two signals themselves; float32 floors at 1e-15."""
+"""The distance 1 - cosine down to which it is taken from the two signals themselves; float32 floors at 1e-15.
+
+Where a shorter dtype floors higher, it is a thousand times its floor.
+"""
 
 
 @dataclass(frozen=True)
-class ForwardProfile:
+class ForwardProfile(Displayed):
     """The signal at initialisation, layer by layer, on the seed's first training batch in training mode.
 
     A scale that decays and a distance that collapses are different failures: an optimizer that is invariant to scale
@@ -38,11 +42,19 @@ class ForwardProfile:
         mean_slope: mean |phi'| over units and examples, float64[seeds, depth]; NaN where a layer has no activation.
         log10_pair_distance: mean over pairs of different inputs of log10(1 - cosine) of their h_l, float64[seeds,
             depth]; below 1e-6 through a renormalised tangent, so that it never floors.
+        token_distance: mean of 1 - cosine over pairs of different tokens of an example, float64[seeds, depth]; NaN
+            where h_l is not made of tokens. Floors near the square of the dtype's spacing at 1.
     """
 
     log10_activation_scale: Float[np.ndarray, "seeds depth"]
     mean_slope: Float[np.ndarray, "seeds depth"]
     log10_pair_distance: Float[np.ndarray, "seeds depth"]
+    token_distance: Float[np.ndarray, "seeds depth"]
+
+    @property
+    def token_cosine(self) -> Float[np.ndarray, "seeds depth"]:
+        """Mean cosine between different tokens of an example; 1 where their rank has collapsed."""
+        return 1 - self.token_distance
 
 
 class _Layer(NamedTuple):
@@ -51,6 +63,7 @@ class _Layer(NamedTuple):
     scale: ScaledNorm
     slope: Float[Array, "*depth"]
     distance: ScaledNorm
+    tokens: Float[Array, "*depth"]
 
 
 class _Pairs(NamedTuple):
@@ -62,8 +75,8 @@ class _Pairs(NamedTuple):
         exponent: one for each pair.
     """
 
-    h: Float[Array, "batch features"]
-    difference: Float[Array, "pairs features"]
+    h: Float[Array, "batch *features"]
+    difference: Float[Array, "pairs *features"]
     exponent: Float[Array, "pairs"]
 
 
@@ -93,11 +106,12 @@ def measure_forward(case: Case) -> ForwardProfile:
             jax.tree.map(np.asarray, profile(drawn(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
             for seed in case.seeds
         ]
-    scale, slope, distance = jax.tree.map(lambda *layers: np.stack(layers), *seeds)
+    scale, slope, distance, tokens = jax.tree.map(lambda *layers: np.stack(layers), *seeds)
     return ForwardProfile(
         log10_activation_scale=log10_norms(*scale),
         mean_slope=slope.astype(np.float64),
         log10_pair_distance=log10_norms(*distance).mean(axis=-1),
+        token_distance=tokens.astype(np.float64),
     )
 
 
@@ -110,7 +124,7 @@ def _program(function: Case, problem: Problem) -> Callable[..., _Layer]:
 def _profile(network: Stack, activation: Activation, variables: Variables, x: Float[Array, "batch features"]) -> _Layer:
     pairs = len(x) // 2
     x = x[: 2 * pairs].astype(network.dtype)
-    start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, x.dtype))
+    start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, wide(x).dtype))
     return network.walk(variables, partial(_visit, activation), start, None)[2]
 
 
@@ -125,19 +139,23 @@ def _visit(
     first, second = jnp.split(h, 2)
     first_moved, second_moved = jnp.split(moved, 2)
     carried, exponent = _renormalised(second_moved - first_moved, at.exponent)
-    distance, direct = jax.vmap(_distance)(first, second, carried, exponent)
     fresh, fresh_exponent = _renormalised(second - first, jnp.zeros_like(exponent))
-    after = _Pairs(h, jnp.where(direct[:, None], fresh, carried), jnp.where(direct, fresh_exponent, exponent))
+    above = max(DIRECT_ABOVE, 1e3 * float(jnp.finfo(h.dtype).eps) ** 2)
+    a, b, between = (wide(each.reshape(len(each), -1)) for each in (first, second, carried))
+    distance, direct = jax.vmap(partial(_distance, above=above))(a, b, between, exponent)
+    chosen = direct.reshape(-1, *[1] * (h.ndim - 1))
+    after = _Pairs(h, jnp.where(chosen, fresh, carried), jnp.where(direct, fresh_exponent, exponent))
     norm = scaled_norm(h)
     scale = norm._replace(mantissa=norm.mantissa / h.size**0.5)
-    return after, (new_stats, _Layer(scale, slope, distance))
+    return after, (new_stats, _Layer(scale, slope, distance, _token_distance(wide(h))))
 
 
 def _renormalised(
-    difference: Float[Array, "pairs features"], exponent: Float[Array, "pairs"]
-) -> tuple[Float[Array, "pairs features"], Float[Array, "pairs"]]:
+    difference: Float[Array, "pairs *features"], exponent: Float[Array, "pairs"]
+) -> tuple[Float[Array, "pairs *features"], Float[Array, "pairs"]]:
     norm = jax.vmap(scaled_norm)(difference)
-    return difference * jnp.exp2(-norm.exponent)[:, None], exponent + norm.exponent
+    divided = jax.vmap(jnp.multiply)(difference, jnp.exp2(-norm.exponent))
+    return divided.astype(difference.dtype), exponent + norm.exponent
 
 
 def _distance(
@@ -145,8 +163,9 @@ def _distance(
     second: Float[Array, "features"],
     difference: Float[Array, "features"],
     exponent: Float[Array, ""],
+    above: float,
 ) -> tuple[ScaledNorm, Array]:
-    """1 - cosine of one pair, and whether it was large enough to be taken from the signals directly."""
+    """1 - cosine of one pair, and whether it is above what is taken from the signals directly."""
     a, b = _direction(first), _direction(second)
     distance = jnp.sum((a - b) ** 2) / 2
     middle = _direction(a + b)
@@ -154,10 +173,19 @@ def _distance(
     across_norm, size = scaled_norm(across), scaled_norm(first)
     mantissa = (across_norm.mantissa / size.mantissa) ** 2 / 2
     tangent = ScaledNorm(mantissa, 2 * (exponent + across_norm.exponent - size.exponent))
-    direct = ~(distance < DIRECT_ABOVE)
+    direct = ~(distance < above)
     return jax.tree.map(partial(jnp.where, direct), ScaledNorm(distance, jnp.zeros_like(exponent)), tangent), direct
 
 
 def _direction(h: Float[Array, "features"]) -> Float[Array, "features"]:
     norm = scaled_norm(h)
     return h * jnp.exp2(-norm.exponent) / norm.mantissa
+
+
+def _token_distance(h: Float[Array, "batch *features"]) -> Float[Array, ""]:
+    """Mean of 1 - cosine over the pairs of an example's tokens, through their distances from the middle."""
+    if h.ndim != 3:
+        return jnp.full((), jnp.nan, h.dtype)
+    directions = jax.vmap(jax.vmap(_direction))(h)
+    apart = directions - directions.mean(axis=1, keepdims=True)
+    return jnp.square(apart).sum(axis=(1, 2)).mean() / (h.shape[1] - 1)

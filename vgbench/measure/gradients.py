@@ -6,11 +6,13 @@ from functools import cached_property, partial
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
+from vgbench.displayed import Displayed
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Profile, profile
@@ -23,7 +25,7 @@ ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
 
 
 @dataclass(frozen=True)
-class GradientProfile:
+class GradientProfile(Displayed):
     """Norms of the back-propagated gradient, layer by layer; in a recurrent network step by step.
 
     Attributes:
@@ -37,9 +39,15 @@ class GradientProfile:
         states: names of the arrays that h_l is made of, c and h of an LSTM; empty where it is a single one.
         log10_state_norm: log10 of the norm of the loss's gradient by each of them, float64[seeds, depth, states];
             `log10_activation_norm` is that of all together.
+        kinds: names of the kinds of weights that every block has, as query and key of a transformer; empty where they
+            are all of one kind.
+        log10_kind_norm: log10 of the norm of each kind's part of dL/dW_l, float64[seeds, depth, kinds]; NaN in the
+            input layer. `below_rounding` says where it is made of rounding errors.
         reads_zero: bool[seeds, depth], whether plain backpropagation in the case's dtype reads nothing but zeros, the
-            largest entry of dL/dh_l being below the dtype's smallest normal number (XLA flushes those on CPU).
+            largest entry of dL/dh_l being below the dtype's smallest normal number (XLA flushes those on CPU); in
+            float16, whose subnormal numbers are kept, below the smallest of those.
         smallest_normal: of the case's dtype.
+        epsilon: spacing of the case's dtype at 1.
     """
 
     log10_activation_norm: Float[np.ndarray, "seeds depth"]
@@ -47,8 +55,31 @@ class GradientProfile:
     log10_largest_activation: Float[np.ndarray, "seeds depth"]
     states: tuple[str, ...]
     log10_state_norm: Float[np.ndarray, "seeds depth states"]
+    kinds: tuple[str, ...]
+    log10_kind_norm: Float[np.ndarray, "seeds depth kinds"]
     reads_zero: Bool[np.ndarray, "seeds depth"]
     smallest_normal: float
+    epsilon: float
+
+    @property
+    def below_rounding(self) -> Bool[np.ndarray, "seeds depth kinds"]:
+        """Where one kind's gradient is so small a part of dL/dW_l that the dtype's rounding drowns it.
+
+        So in transformers whose tokens have collapsed: the gradients of queries and keys come from differences of
+        tokens. Such a part's norm is an upper bound; a case of dtype float64 shows it far further down.
+        """
+        whole = self.log10_parameter_norm[:, : self.log10_kind_norm.shape[1], None]
+        return np.asarray(self.log10_kind_norm < whole + np.log10(self.epsilon))
+
+    @property
+    def log10_kind_first_over_last(self) -> dict[str, Interval]:
+        """log10 of each kind's norm in the first block over that in the last, mean with its t-interval over seeds."""
+        with np.errstate(invalid="ignore"):
+            return {
+                kind: t_interval(norms[:, 1] - norms[:, -1])
+                for kind, norms in zip(self.kinds, np.moveaxis(self.log10_kind_norm, -1, 0), strict=True)
+                if norms.shape[1] > 1
+            }
 
     @property
     def branches_closed(self) -> bool:
@@ -139,8 +170,8 @@ def measure_gradients(case: Case) -> GradientProfile:
             jax.tree.map(np.asarray, run(drawn(case, network, dataset, seed), *first_batch(case, dataset, seed)))
             for seed in case.seeds
         ]
-    activation, parameter, state, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
-    info = np.finfo(case.dtype)
+    activation, parameter, state, kind, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
+    info = jnp.finfo(case.dtype)
     with np.errstate(divide="ignore"):
         log10_largest = np.log10(largest.astype(np.float64))
     return GradientProfile(
@@ -149,9 +180,18 @@ def measure_gradients(case: Case) -> GradientProfile:
         log10_largest_activation=log10_largest,
         states=network.states,
         log10_state_norm=log10_norms(*state),
-        reads_zero=np.asarray((activation.mantissa == 0) | (activation.exponent <= info.minexp)),
+        kinds=network.kinds,
+        log10_kind_norm=log10_norms(*kind),
+        reads_zero=np.asarray((activation.mantissa == 0) | (activation.exponent <= _zero_exponent(case.dtype))),
         smallest_normal=float(info.smallest_normal),
+        epsilon=float(info.eps),
     )
+
+
+def _zero_exponent(dtype: str) -> int:
+    """The exponent e for which numbers below 2**e read as zero."""
+    info = jnp.finfo(dtype)
+    return int(info.minexp) - (int(info.nmant) if dtype == "float16" else 0)
 
 
 @shared

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vgbench.case import Case
+from vgbench.probe import wide
 from vgbench.registry import ACTIVATIONS
 
 Activation = Callable[[Array], Array]
@@ -20,6 +21,8 @@ SATURATED_BELOW = 0.05
 
 class Preactivation(NamedTuple):
     """What a layer's units get, over a batch; all NaN where a layer has no activation.
+
+    Where a signal has places, pixels or tokens, there is a unit for each feature at each place.
 
     Attributes:
         mean: of z over units and examples.
@@ -44,8 +47,8 @@ def activation_of(case: Case) -> Activation:
 def describe(given: Sequence[Array], dtype: Any, activation: Activation) -> Preactivation:
     """Describe what the activations of one layer were given, in a network of `dtype`."""
     if not given:
-        return Preactivation(*jnp.full(len(Preactivation._fields), jnp.nan, dtype))
-    z = jnp.concatenate([each.reshape(len(each), -1) for each in given], axis=1)
+        return Preactivation(*jnp.full(len(Preactivation._fields), jnp.nan, jnp.promote_types(dtype, jnp.float32)))
+    z = wide(jnp.concatenate([each.reshape(len(each), -1) for each in given], axis=1))
     slope = jnp.abs(jax.jvp(activation, (z,), (jnp.ones_like(z),))[1])
     saturated = slope < SATURATED_BELOW * _steepest(activation)
     known = jnp.where(jnp.isfinite(slope).all(), 1, jnp.nan)  # a comparison with NaN would count as not saturated

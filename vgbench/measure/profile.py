@@ -19,12 +19,14 @@ class Profile(NamedTuple):
         activation: of dL/dh_l, Float[depth] each.
         parameter: of dL/dW_l, the readout last, Float[layers] each.
         state: of the arrays that h_l is made of, Float[depth, states] each.
+        kind: of each kind of dL/dW_l, Float[depth, kinds] each; NaN in the input layer, which has none of them.
         largest: max|h_l|.
     """
 
     activation: ScaledNorm
     parameter: ScaledNorm
     state: ScaledNorm
+    kind: ScaledNorm
     largest: Float[Array, "depth"]
 
 
@@ -59,10 +61,12 @@ def profile(
         parameter = _norm(plain.parameter, jnp.zeros(network.layers, exponents.dtype))
     else:
         parameter = _norm(taps.parameter, behind)
+    kind = _norm(taps.kind, exponents[:, None])
     return Profile(
         activation=ScaledNorm(taps.activation[:, 0], exponents),
         parameter=parameter,
         state=_norm(taps.state, behind[1:, None]),
+        kind=kind._replace(mantissa=kind.mantissa.at[0].set(jnp.nan)),
         largest=largest,
     )
 

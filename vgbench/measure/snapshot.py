@@ -6,12 +6,13 @@ from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from vgbench.case import Case
 from vgbench.measure.preactivation import Preactivation, activation_of, describe
 from vgbench.measure.profile import Profile, profile
 from vgbench.measure.step import Batch, Params, Rate, TrainState, propose
+from vgbench.mitigations.loss_scaling import LossScaling
 from vgbench.models import Network
 from vgbench.models.network import Tree
 from vgbench.probe import ScaledNorm, scaled_norm, weight_matrices
@@ -33,12 +34,17 @@ class Weights(NamedTuple):
         norm: ||W_l||, Float[layers] each.
         displacement: ||W_l - its initial value||, the same.
         update: ||update||, the same; of the update that the optimizer would make now.
+        zeros: share of the entries of dL/dW_l that are exactly 0, Float[layers].
+        subnormal: share of those that the dtype holds with fewer digits or not at all, zeros included: below its
+            smallest normal number as backpropagation gives them, with the loss scale; Float[layers].
         histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, Int[layers, bins].
     """
 
     norm: ScaledNorm
     displacement: ScaledNorm
     update: ScaledNorm
+    zeros: Array
+    subnormal: Array
     histogram: Array
 
 
@@ -49,27 +55,37 @@ class Snapshot(NamedTuple):
         profile: of the gradient.
         weights: of every layer's weight matrices.
         preactivation: of every hidden layer, Float[depth] each.
+        loss_scale: Float[]; 1 without loss scaling.
+        skipped: steps left out so far, Int[].
     """
 
     profile: Profile
     weights: Weights
     preactivation: Preactivation
+    loss_scale: Array
+    skipped: Array
 
 
 def snapshot(network: Network, case: Case, state: TrainState, initial: Params, batch: Batch, rate: Rate) -> Snapshot:
     """Look at a state without changing it; `initial` are the parameters that training started from."""
+    scale = state.scale or LossScaling(1.0).start()
+    tiny = float(jnp.finfo(network.dtype).smallest_normal)
     params, move = state.variables.params, propose(network, case, state, batch, rate)
     displacement = jax.tree.map(jnp.subtract, params, initial)
     describe_given = partial(describe, dtype=network.dtype, activation=activation_of(case))
 
     def measure(weights: Tree, displacement: Tree, update: Tree, gradient: Tree) -> Weights:
         norm, moved, next_ = (scaled_norm(weight_matrices(each)) for each in (weights, displacement, update))
-        return Weights(norm, moved, next_, _histogram(weight_matrices(gradient)))
+        entries = jnp.concatenate([each.ravel() for each in weight_matrices(gradient)])
+        subnormal = jnp.abs(entries * scale.value) < tiny
+        return Weights(norm, moved, next_, (entries == 0).mean(), subnormal.mean(), _histogram(entries))
 
     return Snapshot(
         profile=profile(network, state.variables, *batch),
         weights=by_layer(measure, network.stacked, params, displacement, move.updates, move.gradients),
         preactivation=network.watch(state.variables, batch[0], describe_given),
+        loss_scale=scale.value,
+        skipped=scale.skipped,
     )
 
 
@@ -84,7 +100,6 @@ def by_layer(measure: Callable[..., T], stacked: bool, *trees: Params) -> T:
     return jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b, c[None]]), first, between, last)
 
 
-def _histogram(gradients: list[Array]) -> Int[Array, "bins"]:
-    entries = jnp.concatenate([each.ravel() for each in gradients]).astype(jnp.float32)
-    exponents = (jax.lax.bitcast_convert_type(entries, jnp.int32) >> 23) & 255
+def _histogram(entries: Float[Array, "entries"]) -> Int[Array, "bins"]:
+    exponents = (jax.lax.bitcast_convert_type(entries.astype(jnp.float32), jnp.int32) >> 23) & 255
     return jnp.bincount(exponents, length=GRADIENT_BINS).astype(jnp.int32)

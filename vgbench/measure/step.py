@@ -1,6 +1,7 @@
 """One training step as a pure function, without any probe."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -9,9 +10,10 @@ import optax
 from jaxtyping import Array, Float, Shaped
 
 from vgbench.case import Case
+from vgbench.mitigations.loss_scaling import LossScale, LossScaling
 from vgbench.models import Network
 from vgbench.models.network import Variables
-from vgbench.registry import OPTIMIZERS, TRANSFORMS, Choice, Registry
+from vgbench.registry import LOSS_SCALINGS, OPTIMIZERS, TRANSFORMS, Choice, Registry
 
 Rate: TypeAlias = float | Array
 Params: TypeAlias = dict[str, Any]
@@ -23,6 +25,7 @@ class TrainState(NamedTuple):
 
     variables: Variables
     optimizer: optax.OptState
+    scale: LossScale | None = None
 
 
 class Move(NamedTuple):
@@ -31,9 +34,11 @@ class Move(NamedTuple):
     Attributes:
         loss: of the batch, Float[].
         stats: the network's updated state.
-        gradients: of the loss, a tree like the parameters.
+        gradients: of the loss, a tree like the parameters; the loss scale is divided out.
         updates: what is to be added to the parameters.
         optimizer: the optimizer's updated state.
+        scale: the updated loss scale; None without loss scaling.
+        taken: whether the step is to be taken; None if always.
     """
 
     loss: Array
@@ -41,6 +46,8 @@ class Move(NamedTuple):
     gradients: Params
     updates: Params
     optimizer: optax.OptState
+    scale: LossScale | None
+    taken: Array | None
 
 
 Step: TypeAlias = Callable[[TrainState, Batch, Rate], tuple[TrainState, Array]]
@@ -94,22 +101,31 @@ def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransforma
 
 def start(network: Network, case: Case, variables: Variables) -> TrainState:
     """Start the case's optimizer on freshly drawn variables."""
-    return TrainState(variables, make_optimizer(case, 0.0, network.stacked).init(variables.params))
+    scaling: LossScaling | None = LOSS_SCALINGS.build(case.loss_scaling)
+    optimizer = make_optimizer(case, 0.0, network.stacked).init(variables.params)
+    return TrainState(variables, optimizer, scaling.start() if scaling else None)
 
 
 def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate: Rate) -> Move:
     """Compute the step that the optimizer would take from a state on a batch."""
     x, y = batch
-    params = state.variables.params
+    params, scale = state.variables.params, state.scale
 
-    def loss_of(params: Params) -> tuple[Array, Params]:
+    def loss_of(params: Params) -> tuple[Array, tuple[Array, Params]]:
         output = network.apply(state.variables._replace(params=params), x, train=True)
-        return network.problem.objective.loss(output.answers, y), output.stats
+        loss = network.problem.objective.loss(output.answers, y)
+        return loss if scale is None else loss * scale.value, (loss, output.stats)
 
-    (loss, stats), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    (_, (loss, stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    taken = None
+    if scale is not None:
+        scaling: LossScaling = LOSS_SCALINGS.build(case.loss_scaling)
+        gradients = jax.tree.map(lambda g, by=scale.value: g / by, gradients)
+        finite = jnp.stack([jnp.isfinite(g).all() for g in jax.tree.leaves(gradients)]).all()
+        scale, taken = scaling.after(scale, finite), finite if scaling.skips else None
     updates: Any
     updates, optimizer = make_optimizer(case, rate, network.stacked).update(gradients, state.optimizer, params)
-    return Move(loss, stats, gradients, updates, optimizer)
+    return Move(loss, stats, gradients, updates, optimizer, scale, taken)
 
 
 def make_step(network: Network, case: Case) -> Step:
@@ -118,6 +134,10 @@ def make_step(network: Network, case: Case) -> Step:
     def step(state: TrainState, batch: Batch, rate: Rate) -> tuple[TrainState, Array]:
         move = propose(network, case, state, batch, rate)
         params: Any = optax.apply_updates(state.variables.params, move.updates)
-        return TrainState(Variables(params, move.stats), move.optimizer), move.loss
+        after = TrainState(Variables(params, move.stats), move.optimizer, move.scale)
+        if move.taken is not None:
+            kept = state._replace(scale=move.scale)
+            after = jax.tree.map(partial(jnp.where, move.taken), after, kept)
+        return after, move.loss
 
     return step

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from vgbench.case import Case
 from vgbench.data import load_dataset
+from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, on_host, ratio
@@ -19,7 +20,7 @@ from vgbench.statistics import Interval, t_interval
 
 
 @dataclass(frozen=True)
-class TrainingCurves:
+class TrainingCurves(Displayed):
     """What training showed: the choice of the rate, and the fresh seeds at that rate.
 
     A record shows the state after so many updates on one batch, the seed's first one, in training mode: the same inputs
@@ -39,8 +40,12 @@ class TrainingCurves:
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, records, depth]; exact as in `GradientProfile`.
         log10_parameter_norm: log10 ||dL/dW_l||, the readout last, float64[seeds, records, layers]; equally exact.
         log10_state_norm: as in `GradientProfile`, float64[seeds, records, depth, states].
+        log10_kind_norm: as in `GradientProfile`, float64[seeds, records, depth, kinds].
         gradient_histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, plain
             backpropagation's, int32[seeds, records, layers, bins]; `GRADIENT_BINS` in `snapshot.py` says which bins.
+        zero_share: share of the entries of dL/dW_l that are exactly 0, [seeds, records, layers].
+        subnormal_share: share of those that are below the dtype's smallest normal number, zeros included, as
+            backpropagation gives them with the loss scale; the same shape.
         update_to_weight: ||update|| / ||W_l|| of the update that the optimizer would make next, float64[seeds, records,
             layers]; infinite where W_l is 0.
         log10_weight_norm: log10 ||W_l||, float64[seeds, records, layers].
@@ -52,6 +57,8 @@ class TrainingCurves:
         mean_slope: mean |phi'|, the same shape.
         saturated: share of units and examples where |phi'| is below 5 % of its largest value, the same shape.
         dead: share of units that are so for every example, the same shape.
+        loss_scale: what the loss is multiplied by, [seeds, records].
+        skipped_steps: steps so far that dynamic loss scaling left out, [seeds, records].
         test_accuracy: after the last step, with running statistics, [seeds].
     """
 
@@ -66,7 +73,10 @@ class TrainingCurves:
     log10_activation_norm: Float[np.ndarray, "seeds records depth"]
     log10_parameter_norm: Float[np.ndarray, "seeds records layers"]
     log10_state_norm: Float[np.ndarray, "seeds records depth states"]
+    log10_kind_norm: Float[np.ndarray, "seeds records depth kinds"]
     gradient_histogram: Int[np.ndarray, "seeds records layers bins"]
+    zero_share: Float[np.ndarray, "seeds records layers"]
+    subnormal_share: Float[np.ndarray, "seeds records layers"]
     update_to_weight: Float[np.ndarray, "seeds records layers"]
     log10_weight_norm: Float[np.ndarray, "seeds records layers"]
     displacement: Float[np.ndarray, "seeds records layers"]
@@ -75,6 +85,8 @@ class TrainingCurves:
     mean_slope: Float[np.ndarray, "seeds records depth"]
     saturated: Float[np.ndarray, "seeds records depth"]
     dead: Float[np.ndarray, "seeds records depth"]
+    loss_scale: Float[np.ndarray, "seeds records"]
+    skipped_steps: Int[np.ndarray, "seeds records"]
     test_accuracy: Float[np.ndarray, "seeds"]
 
     @property
@@ -140,7 +152,7 @@ def measure_training(case: Case) -> TrainingCurves:
 
 def _told(seen: Snapshot) -> dict[str, Any]:
     """The fields of `TrainingCurves` that snapshots [seeds, records] tell."""
-    activation, parameter, state = map(on_host, seen.profile[:3])
+    activation, parameter, state, kind = map(on_host, seen.profile[:4])
     weight, moved, update = map(on_host, (seen.weights.norm, seen.weights.displacement, seen.weights.update))
     initial = Norms(weight.mantissa[:, :1], weight.exponent[:, :1])
     given = seen.preactivation
@@ -148,7 +160,10 @@ def _told(seen: Snapshot) -> dict[str, Any]:
         "log10_activation_norm": log10_norms(*activation),
         "log10_parameter_norm": log10_norms(*parameter),
         "log10_state_norm": log10_norms(*state),
+        "log10_kind_norm": log10_norms(*kind),
         "gradient_histogram": np.asarray(seen.weights.histogram),
+        "zero_share": np.asarray(seen.weights.zeros),
+        "subnormal_share": np.asarray(seen.weights.subnormal),
         "update_to_weight": ratio(update, weight),
         "log10_weight_norm": log10_norms(*weight),
         "displacement": ratio(moved, initial),
@@ -157,6 +172,8 @@ def _told(seen: Snapshot) -> dict[str, Any]:
         "mean_slope": np.asarray(given.slope),
         "saturated": np.asarray(given.saturated),
         "dead": np.asarray(given.dead),
+        "loss_scale": np.asarray(seen.loss_scale),
+        "skipped_steps": np.asarray(seen.skipped),
     }
 
 

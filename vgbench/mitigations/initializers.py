@@ -18,6 +18,7 @@ from pydantic import PlainValidator
 
 from vgbench.errors import InputError
 from vgbench.mean_field import critical_variance, preserving_variance
+from vgbench.mitigations.norms import WEIGHT_NORMS
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice, Positive
 
 
@@ -64,6 +65,37 @@ def _no_critical_gain(case: Any) -> str | None:
     return None
 
 
+_OWN_VARIANCE = {
+    "lecun_normal": 1.0,
+    "lecun_uniform": 1.0,
+    "glorot_normal": 1.0,
+    "glorot_uniform": 1.0,
+    "he_normal": 2.0,
+    "he_uniform": 2.0,
+    "orthogonal": 1.0,
+    "identity": 1.0,
+    "delta_orthogonal": 1.0,
+}
+"""Of the initialisers that take a gain: the variance of the weights times fan-in in a square layer with gain 1."""
+
+
+def weight_variance(init: Choice, signal: Signal, inputs: int, outputs: int) -> float | None:
+    """How much larger the variance of z = W h is than the mean square of h, for a matrix from `inputs` to `outputs`.
+
+    None for an initialiser that looks at data, or one of a plug-in.
+    """
+    options = init.options()
+    if init.name == "small_normal":
+        return float(options["std"] ** 2 * inputs)
+    if init.name not in _OWN_VARIANCE:
+        return None
+    variance = _variance(signal, options["gain"], _OWN_VARIANCE[init.name])
+    if init.name.startswith("glorot"):
+        return variance * 2 * inputs / (inputs + outputs)
+    isometric = init.name in ("orthogonal", "identity", "delta_orthogonal")
+    return variance * min(inputs / outputs, 1.0) if isometric else variance
+
+
 def _variance(signal: Signal, gain: Gain, own: float) -> float:
     """The variance of the weights times fan-in in a square layer, where the initialiser's own with gain 1 is `own`."""
     if gain == "auto" and signal.raw:
@@ -76,37 +108,37 @@ def _variance(signal: Signal, gain: Gain, own: float) -> float:
 @INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default", refuses=_no_critical_gain)
 def lecun_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 / fan_in, truncated at two standard deviations."""
-    return variance_scaling(_variance(signal, gain, own=1.0), "fan_in", "truncated_normal")
+    return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["lecun_normal"]), "fan_in", "truncated_normal")
 
 
 @INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998", refuses=_no_critical_gain)
 def lecun_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 / fan_in."""
-    return variance_scaling(_variance(signal, gain, own=1.0), "fan_in", "uniform")
+    return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["lecun_uniform"]), "fan_in", "uniform")
 
 
 @INITIALIZERS.register(source="Glorot & Bengio 2010", refuses=_no_critical_gain)
 def glorot_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / (fan_in + fan_out), truncated at two standard deviations."""
-    return variance_scaling(_variance(signal, gain, own=1.0), "fan_avg", "truncated_normal")
+    return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["glorot_normal"]), "fan_avg", "truncated_normal")
 
 
 @INITIALIZERS.register(source="Glorot & Bengio 2010", refuses=_no_critical_gain)
 def glorot_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 * 2 / (fan_in + fan_out)."""
-    return variance_scaling(_variance(signal, gain, own=1.0), "fan_avg", "uniform")
+    return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["glorot_uniform"]), "fan_avg", "uniform")
 
 
 @INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", refuses=_no_critical_gain)
 def he_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / fan_in, truncated at two standard deviations; keeps ReLU's second moment."""
-    return variance_scaling(_variance(signal, gain, own=2.0), "fan_in", "truncated_normal")
+    return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["he_normal"]), "fan_in", "truncated_normal")
 
 
 @INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", refuses=_no_critical_gain)
 def he_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 * 2 / fan_in."""
-    return variance_scaling(_variance(signal, gain, own=2.0), "fan_in", "uniform")
+    return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["he_uniform"]), "fan_in", "uniform")
 
 
 @INITIALIZERS.register(source="Krizhevsky, Sutskever & Hinton 2012")
@@ -118,22 +150,36 @@ def small_normal(signal: Signal, *, std: Positive = 0.01) -> Initializer:
 @INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014", refuses=_no_critical_gain)
 def orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Orthogonal rows or columns times gain: a square layer is an exact isometry at gain 1."""
-    return jax.nn.initializers.orthogonal(_variance(signal, gain, own=1.0) ** 0.5)
+    return jax.nn.initializers.orthogonal(_variance(signal, gain, _OWN_VARIANCE["orthogonal"]) ** 0.5)
 
 
 @INITIALIZERS.register(source="Le, Jaitly & Hinton 2015", refuses=_no_critical_gain)
 def identity(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
-    """The identity matrix times gain, with zeros beyond the square part."""
-    scale = _variance(signal, gain, own=1.0) ** 0.5
+    """The identity matrix times gain, with zeros beyond the square part; of a convolution, its middle alone."""
+    scale = _variance(signal, gain, _OWN_VARIANCE["identity"]) ** 0.5
+    return _in_the_middle(lambda key, shape, dtype: scale * jnp.eye(*shape, dtype=dtype))
+
+
+@INITIALIZERS.register(source="Xiao, Bahri, Sohl-Dickstein, Schoenholz & Pennington 2018", refuses=_no_critical_gain)
+def delta_orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
+    """Orthogonal times gain in the middle of a convolution, zero around; of a matrix the same as orthogonal."""
+    scale = _variance(signal, gain, _OWN_VARIANCE["delta_orthogonal"]) ** 0.5
+    return _in_the_middle(jax.nn.initializers.orthogonal(scale))
+
+
+def _in_the_middle(matrix: Any) -> Initializer:
+    """A convolution's kernel of zeros but for the matrix in its middle; a matrix itself."""
 
     def initialise(key: Array, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
-        return scale * jnp.eye(*shape, dtype=dtype)
+        middle = tuple((size - 1) // 2 for size in shape[:-2])
+        return jnp.zeros(shape, dtype).at[middle].set(matrix(key, shape[-2:], dtype))
 
     return initialise
 
 
 def _weights_without_scale(case: Any) -> str | None:
-    return "norm 'weight' gives the weights a scale of its own" if case.norm.name == "weight" else None
+    fixed = case.norm.name in WEIGHT_NORMS
+    return f"norm {case.norm.name!r} gives the weights a scale of its own" if fixed else None
 
 
 @INITIALIZERS.register(source="Mishkin & Matas 2016", refuses=_weights_without_scale, data_dependent=True)

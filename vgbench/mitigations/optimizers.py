@@ -1,7 +1,9 @@
 """Optimizers: from (transformed) gradients and a learning rate to updates."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
+import jax
 import optax
 import optax.contrib
 from jax import Array
@@ -72,5 +74,14 @@ def lamb(
 
 @OPTIMIZERS.register(source="Jordan et al. 2024", scope="layer")
 def muon(rate: Rate, *, beta: Fraction = 0.95, weight_decay: WeightDecay = 0.0) -> optax.GradientTransformation:
-    """Muon: orthogonalised momentum for weight matrices, Adam for everything else."""
-    return optax.contrib.muon(rate, beta=beta, weight_decay=weight_decay)
+    """Muon: orthogonalised momentum for weight matrices, Adam for everything else.
+
+    A convolution's kernel counts as the matrix that maps a patch to its outputs; optax alone would leave it to Adam.
+    """
+
+    def matrix(leaf: Array) -> optax.contrib.MuonDimensionNumbers | None:
+        last = leaf.ndim - 1
+        return optax.contrib.MuonDimensionNumbers(tuple(range(last)), last) if last > 0 else None
+
+    dimensions: Any = partial(jax.tree.map, matrix)
+    return optax.contrib.muon(rate, beta=beta, weight_decay=weight_decay, muon_weight_dimension_numbers=dimensions)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from flax import nnx
 from jax import Array
 
+from vgbench.registry import Choice
+
 
 @dataclass(frozen=True)
 class Site:
@@ -15,14 +17,23 @@ class Site:
         depth: hidden layers of the whole network, the input layer included.
         layer: which of them this is, counted from 1; traced where blocks are drawn side by side.
         rngs: for the module's own parameters.
+        activation: that the layer applies; None where it has none.
+        branches: of every block, each with a skip of its own.
     """
 
     width: int
     depth: int
     layer: int | Array
     rngs: nnx.Rngs
+    activation: Choice | None = None
+    branches: int = 1
 
     @property
     def blocks(self) -> int:
         """Blocks of the whole network; a network of the input layer alone counts as one."""
         return max(self.depth - 1, 1)
+
+    @property
+    def skips(self) -> int:
+        """Skips of the whole network."""
+        return self.blocks * self.branches

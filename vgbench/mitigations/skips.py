@@ -1,5 +1,6 @@
 """Skips: how a block's input and its branch are joined."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -55,8 +56,8 @@ def residual(
 
 @SKIPS.register(source="Hanin & Rolnick 2018; Arpit, Campos & Bengio 2019")
 def scaled(site: Site) -> Skip:
-    """Residual with the branch over the root of the number of blocks, so that no depth explodes."""
-    return residual(site, scale=site.blocks**-0.5)
+    """Residual with the branch over the root of the number of branches, so that no depth explodes."""
+    return residual(site, scale=site.skips**-0.5)
 
 
 @SKIPS.register(source="Bachlechner, Majumder, Mao, Cottrell & McAuley 2021")
@@ -84,19 +85,36 @@ def layer_scale(site: Site) -> Skip:
     return residual(site, scale=scale, learned=True, per_channel=True)
 
 
+class WeightRule(ABC):
+    """What a skip adds that also says how the initial weights of its branch are to be scaled."""
+
+    @abstractmethod
+    def gain(self, layer: int, layers: int) -> float:
+        """What multiplies the initial weights of a branch's layer (counted from 1)."""
+
+
 def _without_post_norm(case: Any) -> str | None:
     if getattr(case.model, "order", None) == "post_norm":
         return None
-    return 'it raises the stream before a norm: wants model = { name = "mlp", order = "post_norm" }'
+    return f'it raises the stream before a norm: wants model = {{ name = "{case.model.name}", order = "post_norm" }}'
+
+
+class DeepNorm(Residual, WeightRule):
+    """alpha * h + branch, with alpha = skips^(1/4), and branches whose weights start beta = (4 skips)^(-1/4) times."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__((), 1.0, site.skips**0.25, learned=False)
+        self.beta = (4 * site.skips) ** -0.25
+
+    def gain(self, layer: int, layers: int) -> float:
+        """Beta in every layer; of attention, in those of values and outputs."""
+        return self.beta
 
 
 @SKIPS.register(source="Wang et al. 2022", refuses=_without_post_norm)
 def deep_norm(site: Site) -> Skip:
-    """Post-norm residual with the stream times blocks^(1/4) and the branch times (4 blocks)^(-1/4).
-
-    In the paper the second factor is the gain of the branch's weights; on the branch it is the same at initialisation.
-    """
-    return residual(site, scale=(4 * site.blocks) ** -0.25, stream_scale=site.blocks**0.25)
+    """Post-norm residual: the stream times skips^(1/4), the branches' initial weights times (4 skips)^(-1/4)."""
+    return DeepNorm(site)
 
 
 class Highway(nnx.Module):
@@ -145,7 +163,7 @@ class StochasticDepth(nnx.Module):
     def __call__(self, h: Stream, branch: Stream) -> Stream:
         """Join the two; the expected branch where deterministic."""
         if self.deterministic:
-            return h + self.survival[...] * branch
+            return h + self.survival[...].astype(branch.dtype) * branch
         key = jax.random.fold_in(jax.random.wrap_key_data(self.key[...]), self.batches[...])
         self.batches[...] += 1
         # Drawn in float32 whatever the network computes in, so that the same blocks survive.
@@ -159,7 +177,7 @@ def stochastic_depth(site: Site, *, survival: Annotated[float, Field(gt=0, le=1)
     return StochasticDepth(site, survival)
 
 
-class Fixup(nnx.Module):
+class Fixup(nnx.Module, WeightRule):
     """h + scale * branch + bias, both learned scalars, beside a rule for the branch's initial weights."""
 
     def __init__(self, site: Site) -> None:
@@ -168,7 +186,7 @@ class Fixup(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((), jnp.float32))
 
     def gain(self, layer: int, layers: int) -> float:
-        """What multiplies the initial weights of a branch's layer (counted from 1)."""
+        """Zero in the last layer; the smaller in the others the more blocks there are."""
         return 0.0 if layer == layers else self.blocks ** (-1 / (2 * layers - 2))
 
     def __call__(self, h: Stream, branch: Stream) -> Stream:
@@ -179,9 +197,10 @@ class Fixup(nnx.Module):
 def _without_fixup_branch(case: Any) -> str | None:
     fits = getattr(case.model, "order", None) == "pre_activation" and case.model.layers_per_block > 1
     if not fits or case.norm.name != "none":
+        name = "convnet" if case.model.name == "convnet" else "mlp"
         return (
             "it initialises branches of two layers or more that end in a linear map, without a norm: wants"
-            ' norm = "none" and model = { name = "mlp", order = "pre_activation", layers_per_block = 2 }'
+            f' norm = "none" and model = {{ name = "{name}", order = "pre_activation", layers_per_block = 2 }}'
         )
     return None
 

@@ -1,8 +1,10 @@
 """The model families, one file each; importing this package registers them."""
 
+from vgbench.models import convnet as _convnet
 from vgbench.models import mlp as _mlp
 from vgbench.models import recurrent as _recurrent
+from vgbench.models import transformer as _transformer
 from vgbench.models.network import Network, build_network
 
-del _mlp, _recurrent
+del _convnet, _mlp, _recurrent, _transformer
 __all__ = ["Network", "build_network"]

@@ -20,7 +20,7 @@ def unit_variance(network: Stack, variables: Variables, x: Float[Array, "batch f
 
     def visit(part: Part, h: Array, layer: tuple[Tree, Tree]) -> tuple[Array, Tree]:
         scaled = _scaled(part, *layer, h)
-        return part.apply(scaled, layer[1], h, True)[0], scaled
+        return part.apply(network.computing(scaled), layer[1], h, True)[0], scaled
 
     h, entry = visit(network.entry, x.astype(network.dtype), (params["entry"], stats["entry"]))
     if network.stacked:
@@ -40,20 +40,20 @@ def _scaled(part: Part, params: Tree, stats: Tree, x: Array) -> Tree:
     module = part.module(params, stats, train=True)
     for _, owner in list(nnx.iter_modules(module)):
         for name, linear in list(vars(owner).items()):
-            if isinstance(linear, nnx.Linear):
+            if isinstance(linear, nnx.Linear | nnx.Conv):
                 std = _output_std(module, owner, name, linear, x)
                 linear.kernel[...] = linear.kernel[...] / jnp.where(std > 0, std, 1)
     return nnx.to_pure_dict(nnx.state(module, nnx.Param))
 
 
-def _output_std(module: Any, owner: Any, name: str, linear: nnx.Linear, x: Array) -> Array:
+def _output_std(module: Any, owner: Any, name: str, linear: nnx.Linear | nnx.Conv, x: Array) -> Array:
     seen = []
 
     def watched(h: Array) -> Array:
-        seen.append(h @ linear.kernel[...])
-        return linear(h)
+        seen.append(linear(h))
+        return seen[0]
 
     setattr(owner, name, watched)
     module(x)
     setattr(owner, name, linear)
-    return jnp.std(seen[0])
+    return jnp.std(seen[0] - (0 if linear.bias is None else linear.bias[...]))

@@ -34,18 +34,20 @@ class Taps(NamedTuple):
         activation: Float[depth, 2], for dL/dh_l.
         parameter: Float[layers, 2], for dL/dW_l, the readout last.
         state: Float[depth, states, 2], for the arrays that h_l is made of.
+        kind: Float[depth, kinds, 2], for each kind of dL/dW_l.
     """
 
     activation: Array | None = None
     parameter: Array | None = None
     state: Array | None = None
+    kind: Array | None = None
 
 
 class Output(NamedTuple):
     """What a forward pass gives.
 
     Attributes:
-        answers: Float[batch, outputs]; Float[batch, answers, outputs] where several are wanted.
+        answers: Float[batch, outputs]; Float[batch, answers, outputs] where several are wanted; at least float32.
         stats: the updated state.
         largest: Float[depth], largest magnitude of each tapped h_l; None without a probe.
     """
@@ -139,8 +141,8 @@ class Network(ABC):
 
     Attributes:
         problem: what it reads and gives.
-        dtype: to which parameters and inputs are cast; draws are always float32, so that a float64 network is the
-            float32 one with more digits.
+        dtype: that it computes in. Draws are always float32, so that a float64 network is the float32 one with more
+            digits; variables are kept in float32 at least, and copied to a shorter dtype by every pass.
         forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
         backward_flops: the same of the backward pass.
         remat: whether the backward pass computes the inner values of each place anew; not counted in the operations.
@@ -177,6 +179,11 @@ class Network(ABC):
         """Names of the arrays that each h_l is made of; empty where it is a single one."""
         return ()
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinds of weights that each block has; empty where they are all of one."""
+        return ()
+
     @abstractmethod
     def init(self, key: Array) -> Variables:
         """Draw all variables; each layer from a key of its own."""
@@ -199,16 +206,27 @@ class Network(ABC):
 
     def zero_taps(self) -> Taps:
         """All dummy inputs."""
-        state = zero_taps(self.depth * len(self.states), self.dtype).reshape(self.depth, -1, 2)
-        return Taps(zero_taps(self.depth, self.dtype), zero_taps(self.layers, self.dtype), state)
+
+        def table(names: tuple[str, ...]) -> Array:
+            return zero_taps(self.depth * len(names), self.dtype).reshape(self.depth, len(names), 2)
+
+        activation, parameter = zero_taps(self.depth, self.dtype), zero_taps(self.layers, self.dtype)
+        return Taps(activation, parameter, table(self.states), table(self.kinds))
 
     def cast(self, variables: T) -> T:
-        """Floating-point numbers in the network's dtype."""
+        """Variables in the dtype that they are kept in."""
+        return _floating(variables, jnp.promote_types(self.dtype, jnp.float32))
 
-        def leaf(array: Array) -> Array:
-            return array.astype(self.dtype) if jnp.issubdtype(array.dtype, jnp.floating) else array
+    def computing(self, params: T) -> T:
+        """Parameters in the dtype that the network computes in."""
+        return _floating(params, self.dtype)
 
-        return jax.tree.map(leaf, variables)
+
+def _floating(tree: T, dtype: Any) -> T:
+    def leaf(array: Array) -> Array:
+        return array.astype(dtype) if jnp.issubdtype(array.dtype, jnp.floating) else array
+
+    return jax.tree.map(leaf, tree)
 
 
 def build_network(case: Case, problem: Problem, scanned: bool | None = None) -> Network:

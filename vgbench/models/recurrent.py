@@ -22,7 +22,7 @@ from vgbench.errors import InputError
 from vgbench.mitigations.cells import CellSite
 from vgbench.mitigations.initializers import Signal
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
-from vgbench.probe import Probe, largest_magnitude, observe, observe_weights
+from vgbench.probe import Probe, largest_magnitude, observe, observe_weights, wide
 from vgbench.problem import Problem
 from vgbench.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
 
@@ -143,12 +143,12 @@ class Recurrent(Network):
             outputs = self._output(modules(), carry, pieces[-1])
         else:
             outputs = jnp.moveaxis(outputs[-self.problem.answers :], 0, 1)
-        answers, _ = self.readout.apply(params["readout"], stats["readout"], outputs, train)
-        return Output(answers, stats, largest)
+        answers, _ = self.readout.apply(self.computing(params["readout"]), stats["readout"], outputs, train)
+        return Output(wide(answers), stats, largest)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
         """Describe what the cells' activations are given at each time step."""
-        params, stats = (_by_cell(tree) for tree in variables)
+        params, stats = map(_by_cell, (self.computing(variables.params), variables.stats))
 
         def step(carry: tuple[Carry, ...], inputs: Array) -> tuple[tuple[Carry, ...], T]:
             after, given = [], []
@@ -165,11 +165,11 @@ class Recurrent(Network):
         return jnp.moveaxis(x.astype(self.dtype).reshape(len(x), self.steps, self.inputs), 1, 0)
 
     def _modules(self, params: dict[str, Any], stats: dict[str, Any], train: bool) -> list[Step]:
-        held = zip(self.cells, _by_cell(params), _by_cell(stats), strict=True)
+        held = zip(self.cells, _by_cell(self.computing(params)), _by_cell(stats), strict=True)
         return [part.module(own, other, train) for part, own, other in held]
 
     def _start(self, batch: int) -> tuple[Carry, ...]:
-        return self.cast(tuple(part.blank.start(batch) for part in self.cells))
+        return self.computing(tuple(part.blank.start(batch) for part in self.cells))
 
     @staticmethod
     def _advance(modules: list[Step], carry: tuple[Carry, ...], inputs: Array) -> tuple[Carry, ...]:

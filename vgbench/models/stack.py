@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
-from vgbench.probe import Probe, largest_magnitude, observe_weights
+from vgbench.probe import Probe, largest_magnitude, observe_weights, wide
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ class Stack(Network):
         scanned: whether the blocks are to be scanned, which only equal ones can be.
         redrawn: whether scanned blocks are held as the keys that they are drawn from, and drawn anew whenever they are
             passed, forwards and backwards: memory then holds the weights of one of them. Such a network cannot learn.
+        weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
     """
 
     entry: Part
@@ -41,6 +42,12 @@ class Stack(Network):
     readout: Part
     scanned: bool
     redrawn: bool = False
+    weight_kinds: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of weights of a block."""
+        return self.weight_kinds
 
     @property
     def depth(self) -> int:
@@ -108,6 +115,8 @@ class Stack(Network):
         def visit(part: Part, params: Tree, stats: Tree, h: Array, tap: Taps | None) -> tuple[Array, tuple[Tree, Any]]:
             if tap is not None and tap.parameter is not None:
                 params = observe_weights(params, tap.parameter)
+            if tap is not None and tap.kind is not None:
+                params = self._observe_kinds(params, tap.kind)
             h, stats = part.apply(params, stats, h, train)
             if probe is None or tap is None or tap.activation is None:
                 return h, (stats, None)
@@ -118,12 +127,25 @@ class Stack(Network):
         layers = None
         readout_params = variables.params["readout"]
         if taps is not None:
-            layers = Taps(taps.activation, None if taps.parameter is None else taps.parameter[:-1])
+            parameter = None if taps.parameter is None else taps.parameter[:-1]
+            layers = Taps(taps.activation, parameter, kind=taps.kind if self.kinds else None)
             if taps.parameter is not None:
                 readout_params = observe_weights(readout_params, taps.parameter[-1])
         h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), layers)
+        readout_params = self.computing(readout_params)
         answers, readout_stats = self.readout.apply(readout_params, variables.stats["readout"], h, train)
-        return Output(answers, {**stats, "readout": readout_stats}, largest)
+        return Output(wide(answers), {**stats, "readout": readout_stats}, largest)
+
+    def _observe_kinds(self, params: Tree, taps: Float[Array, "kinds 2"]) -> Tree:
+        """The parameters, each kind of weights observed by its tap; a layer without such weights as it is."""
+        leaves, structure = jax.tree.flatten_with_path(params)
+        paths, arrays = [jax.tree_util.keystr(path) for path, _ in leaves], [leaf for _, leaf in leaves]
+        for kind, tap in zip(self.kinds, taps, strict=True):
+            held = [i for i, path in enumerate(paths) if f"'{kind}'" in path]
+            if held:
+                for i, observed in zip(held, observe_weights([arrays[i] for i in held], tap), strict=True):
+                    arrays[i] = observed
+        return jax.tree.unflatten(structure, arrays)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
         """Describe what each layer's activations are given in training mode."""
@@ -147,11 +169,16 @@ class Stack(Network):
             The last carry, the new statistics, and the records stacked to [depth, ...].
         """
         params, stats = variables
+
+        def lowered(part: Part, params: Tree, stats: Tree, carry: Any, inputs: Any) -> tuple[Any, tuple[Tree, Any]]:
+            # Layer by layer, so that gradients are widened layer by layer, too.
+            return visit(part, self.computing(params), stats, carry, inputs)
+
         first, others = jax.tree.map(lambda a: a[0], inputs), jax.tree.map(lambda a: a[1:], inputs)
-        carry, (entry_stats, record) = visit(self.entry, params["entry"], stats["entry"], carry, first)
+        carry, (entry_stats, record) = lowered(self.entry, params["entry"], stats["entry"], carry, first)
         records = jax.tree.map(lambda a: a[None], record)
 
-        inside = self._drawing(visit) if self.redrawn else visit
+        inside = self._drawing(lowered) if self.redrawn else lowered
 
         def block(carry: Any, layer: tuple[Tree, Tree, Any]) -> tuple[Any, tuple[Tree, Any]]:
             return inside(self.blocks[0], layer[0], layer[1], carry, layer[2])
@@ -165,7 +192,7 @@ class Stack(Network):
         block_stats = []
         for i, part in enumerate(self.blocks):
             tapped = jax.tree.map(lambda a, i=i: a[i], others)
-            carry, (new_stats, record) = visit(part, params["blocks"][i], stats["blocks"][i], carry, tapped)
+            carry, (new_stats, record) = lowered(part, params["blocks"][i], stats["blocks"][i], carry, tapped)
             block_stats.append(new_stats)
             records = jax.tree.map(lambda all_, one: join(all_, one[None]), records, record)
         return carry, {"entry": entry_stats, "blocks": tuple(block_stats)}, records

@@ -51,7 +51,7 @@ def trainable_depth(trains: Mapping[int, bool]) -> int:
     return deepest
 
 
-def on_front(rows: Sequence[tuple[Hashable, Merits] | None]) -> list[bool | None]:
+def on_front(rows: Sequence[tuple[Hashable, Sequence[float | int]] | None]) -> list[bool | None]:
     """Whether no other row of a row's group is as good in every respect and better in one: the Pareto front.
 
     What is not known of a row counts as worst. None for a row that is not timed.

@@ -1,6 +1,6 @@
 """Records as a pandas frame: one row a cell and device, numbers only rounded by whoever prints them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vgbench.measure.cost import Cost
+from vgbench.measure.gradients import GradientProfile
 from vgbench.records import CellRecord, CostRecord, Kind
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
 from vgbench.report.best import Outcome, among_best
@@ -21,6 +22,7 @@ COLUMNS = {
     "family": "name of the model",
     "depth": "hidden layers, or time steps",
     "width": "units a hidden layer",
+    "dtype": "of activations and of the back-propagated gradient",
     "cell_id": "hash of the case",
     "status": "how the cell ended; `missing` before it is measured",
     "reason": "the status in words",
@@ -35,12 +37,21 @@ COLUMNS = {
     "forward_limit": "first layer whose activations leave the dtype's range, if any",
     "log10_activation_scale": "log10 of the last hidden layer's root mean square at initialisation, mean over seeds",
     "log10_pair_distance": "log10(1 - cosine) of different inputs' signals there, mean over pairs and seeds",
+    "token_cosine": "mean cosine there between the tokens of an example, mean over seeds; empty where there are none",
+    "kind": "the kind of weights whose gradient differs most between the first block and the last; empty where all"
+    " weights of a block are of one kind",
+    "log10_kind_first_over_last": "log10 of the norm of its gradient in the first block over that in the last, mean"
+    " over seeds",
+    "below_rounding": "whether rounding drowns a kind's gradient in some block: the true difference is then larger",
     "seeds": "number of fresh seeds",
     "trained": "how many of them reach the target; empty where the case is not trained",
     "target": "test accuracy that counts as trained",
     "rate": "learning rate chosen on the tuning seeds",
     "rate_at_edge": "whether that is the lowest or the highest tried",
     "log10_first_over_last_trained": "log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean over seeds",
+    "zero_share": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most, mean"
+    " over seeds",
+    "skipped_steps": "steps that dynamic loss scaling left out, mean over seeds",
     "accuracy": "test accuracy after the last step, mean over the fresh seeds",
     "accuracy_low": "lower end of its 95 % t-interval",
     "accuracy_high": "upper end",
@@ -75,7 +86,9 @@ COLUMNS = {
     "flops_per_second": "operations of the matrix products in a second where steps queue",
     "utilisation": "that over what a plain matrix product of the same batch and width achieves beside it",
     "memory_ratio": "peak_bytes over the baseline's",
-    "peak_bytes": "most memory that the compiled step holds at once, arguments included",
+    "peak_bytes": "most memory that the compiled step holds at once, arguments included, as the executable tells it",
+    "device_peak_bytes": "the same as the device's own statistics tell it, of a fresh process that runs the step alone;"
+    " empty where it keeps none",
     "parameter_bytes": "memory of the parameters",
     "optimizer_bytes": "memory of the optimizer's state",
     "temporary_bytes": "scratch memory of the compiled step",
@@ -92,9 +105,9 @@ def load(directory: str | Path) -> pd.DataFrame:
     return frame(read_runs(Path(directory)))
 
 
-def frame(runs: list[Run]) -> pd.DataFrame:
+def frame(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for each entry of `runs`."""
-    known = origins(runs)
+    known = list(origins(runs))
     rows = [row for run in runs for row in _rows(run, known)]
     axes = [name for name in dict.fromkeys(k for row in rows for k in row) if name not in COLUMNS]
     return pd.DataFrame(rows, columns=[*axes, *COLUMNS])
@@ -154,7 +167,7 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
     yield "cell_id", entry.row.cell_id
     yield "status", entry.cell.status if entry.cell else "missing"
     yield "reason", entry.cell.reason if entry.cell else ""
-    yield "origin", ", ".join(sorted({str(known.index(str(origin)) + 1) for origin in entry.origins}))
+    yield "origin", ", ".join(sorted({str(known.index(str(record.provenance)) + 1) for record in entry.records}))
     yield "mixed", _mixed(run, entry)
     if entry.cell:
         yield from _cell_values(entry.cell, entry.reference)
@@ -188,6 +201,7 @@ def _cost_values(cost: Cost) -> Iterator[tuple[str, Any]]:
     yield "utilisation", cost.utilisation
     yield "memory_ratio", cost.memory_ratio
     yield "peak_bytes", cost.memory.peak
+    yield "device_peak_bytes", cost.device_peak_bytes
     yield "parameter_bytes", cost.memory.parameters
     yield "optimizer_bytes", cost.memory.optimizer
     yield "temporary_bytes", cost.memory.temporary
@@ -203,6 +217,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
     yield "family", cell.case.model.name
     yield "depth", cell.case.depth
     yield "width", cell.case.width
+    yield "dtype", cell.case.dtype
     yield "seeds", len(cell.case.seeds)
     if cell.gradients:
         yield from _interval("decay", cell.gradients.decay)
@@ -210,9 +225,11 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "plain_zero_layer", cell.gradients.plain_zero_layer
         yield "branches_closed", cell.gradients.branches_closed
         yield "forward_limit", cell.gradients.forward_limit
+        yield from _kind_values(cell.gradients)
     if cell.forward:
         yield "log10_activation_scale", float(cell.forward.log10_activation_scale[:, -1].mean())
         yield "log10_pair_distance", float(cell.forward.log10_pair_distance[:, -1].mean())
+        yield "token_cosine", float(cell.forward.token_cosine[:, -1].mean())
     if cell.training:
         yield "trained", cell.training.trained
         yield "target", cell.training.target
@@ -220,11 +237,23 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "rate_at_edge", cell.training.rate_at_edge
         yield "steps_to_target", steps_to_target(cell.training)
         yield "log10_first_over_last_trained", cell.training.log10_first_over_last.value
+        yield "zero_share", float(cell.training.zero_share[:, 0].mean(axis=0).max())
+        yield "skipped_steps", float(cell.training.skipped_steps[:, -1].mean())
         yield from _interval("accuracy", cell.training.accuracy)
         baseline = reference.training if reference and reference is not cell else None
         if baseline and reference and reference.case.seeds == cell.case.seeds:
             gains = cell.training.test_accuracy - baseline.test_accuracy
             yield from _interval("accuracy_gain", t_interval(np.asarray(gains, np.float64)))
+
+
+def _kind_values(gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
+    changes = {kind: change.value for kind, change in gradients.log10_kind_first_over_last.items()}
+    known = {kind: change for kind, change in changes.items() if np.isfinite(change)}
+    if known:
+        kind = max(known, key=lambda kind: abs(known[kind]))
+        yield "kind", kind
+        yield "log10_kind_first_over_last", known[kind]
+        yield "below_rounding", bool(gradients.below_rounding.any())
 
 
 def _interval(name: str, interval: Interval) -> Iterator[tuple[str, float]]:

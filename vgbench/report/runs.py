@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vgbench.records import CellRecord, CostRecord, Manifest, Provenance, Row
+from vgbench.records import CellRecord, CostRecord, Manifest, Row
 from vgbench.store import device_folders, read_record
 
 
@@ -19,9 +19,9 @@ class Entry:
     cost: CostRecord | None
 
     @property
-    def origins(self) -> list[Provenance]:
-        """What produced its own records."""
-        return [record.provenance for record in (self.cell, self.cost) if record]
+    def records(self) -> list[CellRecord | CostRecord]:
+        """Its own records, as far as they are measured."""
+        return [record for record in (self.cell, self.cost) if record]
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,26 @@ class Run:
     entries: tuple[Entry, ...]
 
 
-def origins(runs: Sequence[Run]) -> list[str]:
-    """What produced the records, in words and in the order of the rows; a manifest's where it has none."""
-    found = dict.fromkeys(
-        str(origin)
-        for run in runs
-        for origin in [each for entry in run.entries for each in entry.origins] or [run.manifest.provenance]
-    )
-    return list(found)
+def origins(runs: Sequence[Run]) -> dict[str, str]:
+    """What produced the records, in words and in the order of the rows, and the days on which it did.
+
+    A manifest's origin, and no day, where it has no records.
+    """
+    days: dict[str, set[str]] = {}
+    for run in runs:
+        records = [record for entry in run.entries for record in entry.records]
+        if not records:
+            days.setdefault(str(run.manifest.provenance), set())
+        for record in records:
+            days.setdefault(str(record.provenance), set()).add(record.started[:10])
+    return {origin: " to ".join(sorted({min(when), max(when)})) if when else "" for origin, when in days.items()}
+
+
+def footer(runs: Sequence[Run]) -> list[str]:
+    """What produced the records and when, for the foot of a table; numbered where there is more than one."""
+    known = origins(runs)
+    lines = [f"{origin}; measured on {when}" if when else origin for origin, when in known.items()]
+    return [f"({i}) {line}" for i, line in enumerate(lines, start=1)] if len(lines) > 1 else lines
 
 
 def read_runs(root: Path) -> list[Run]:

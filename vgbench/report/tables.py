@@ -1,13 +1,9 @@
-"""Tables for people: the frame's numbers with their intervals, as text."""
+"""Tables for people: the frame's numbers with their intervals, as text; what is shown, and what it means."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
-from rich.text import Text
-from tabulate import tabulate
 
 from vgbench.records import RESULTS
 from vgbench.report.frames import COLUMNS
@@ -80,15 +76,31 @@ def _compile(row: _Row) -> str:
     return f"{text} (cache)" if row["persistent_cache"] is True else text
 
 
+def _kind(row: _Row) -> str:
+    if pd.isna(row["log10_kind_first_over_last"]):
+        return NOTHING
+    floor = " (rounding)" if row["below_rounding"] is True else ""
+    return f"{row['kind']} {row['log10_kind_first_over_last']:+z.2f}{floor}"
+
+
+def _in_16_bits(formatter: _Formatter) -> _Formatter:
+    return lambda row: formatter(row) if row["dtype"] in ("float16", "bfloat16") else NOTHING
+
+
 _ROW: dict[str, _Formatter] = {
     "depth": _number("depth", ".0f"),
     "mitigation": _mitigation,
 }
 _BENEFIT: dict[str, _Formatter] = {
+    "seeds": _number("seeds", ".0f"),
     "decay": _decay,
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "after training": _number("log10_first_over_last_trained", "+z.2f"),
     "distance": _number("log10_pair_distance", "+.2f"),
+    "tokens": _number("token_cosine", ".3f"),
+    "weights": _kind,
+    "zeros": _in_16_bits(_number("zero_share", ".1%")),
+    "skipped": _in_16_bits(_number("skipped_steps", ".0f")),
     "trained": _trained,
     "test accuracy": _accuracy,
     "gain": _plus_minus("accuracy_gain", "+z.3f"),
@@ -111,6 +123,9 @@ _COST: dict[str, _Formatter] = {
 DISPLAY = _ROW | _BENEFIT | _COST
 """The columns of a table and how each is written: what names a row, what it is worth, what it costs."""
 
+OCCASIONAL = ("tokens", "weights", "zeros", "skipped")
+"""The columns that are left out where no row has anything to say."""
+
 IN_TERMINAL = (
     *_ROW,
     *("decay", "first/last", "trained", "test accuracy"),
@@ -119,8 +134,19 @@ IN_TERMINAL = (
 """The columns that the terminal has room for."""
 
 LEFT = ("mitigation", "verdict", "blocks")
+"""The columns of text."""
+
+BETTER = {
+    **dict.fromkeys(("decay", "first/last", "after training"), "→0"),
+    **dict.fromkeys(("trained", "test accuracy", "gain", "trainable depth"), "↑"),
+    **dict.fromkeys(("s to target", "step ratio", "latency ms", "memory", "compile s"), "↓"),
+    **dict.fromkeys(("examples/s", "of matmul"), "↑"),
+}
+"""Whether higher, lower or nearer to zero is better, for the heads of the columns."""
 
 LEGEND = {
+    "↑, ↓, →0": "higher, lower, nearer to zero is better",
+    "seeds": "fresh seeds that the row's gradients, training and intervals come from",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
     " recurrent network, a time step); negative is vanishing",
     "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
@@ -129,6 +155,12 @@ LEGEND = {
     "after training": "the same after the last step of training",
     "distance": "log10(1 - cosine) of different inputs' signals in the last hidden layer; where it is very negative the"
     " network has lost what tells inputs apart",
+    "tokens": "cosine between the tokens of an example in the last hidden layer, mean over pairs; 1 where their rank"
+    " has collapsed",
+    "weights": "the kind of weights whose gradient differs most between the first block and the last, with log10 of"
+    " the ratio of its norms; with `rounding` the true difference is larger than the dtype can show",
+    "zeros": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most",
+    "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
     "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
     " highest tried)",
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
@@ -173,10 +205,11 @@ def failures(frame: pd.DataFrame) -> list[str]:
 def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text (some `Bold`), with the columns of `DISPLAY`, after those swept axes that it does not show."""
     rows: list[_Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
-    names = [str(name) for name in frame.columns if name in ("family", "width") or name not in COLUMNS]
+    names = [str(name) for name in frame.columns if name in ("family", "width", "dtype") or name not in COLUMNS]
     axes = {name: [str(row[name]) for row in rows] for name in names}
     columns = {name: values for name, values in axes.items() if len(set(values)) > 1}
-    columns |= {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
+    written = {name: [write(row) for row in rows] for name, write in DISPLAY.items()}
+    columns |= {name: texts for name, texts in written.items() if name not in OCCASIONAL or {*texts} != {NOTHING}}
     origins = [str(row["origin"]) for row in rows]
     if len(set(origins)) > 1:
         columns["origin"] = origins
@@ -184,41 +217,23 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same rows twice: with what they are worth, and with what they cost."""
-    return table.drop(columns=list(_COST)), table.drop(columns=list(_BENEFIT))
+    """The same rows twice, with what they are worth and with what they cost, without columns that tell nothing."""
+    empty = [name for name in table.columns if name in DISPLAY and set(table[name]) == {NOTHING}]
+    told = table.drop(columns=empty)
+    return told.drop(columns=list(_COST), errors="ignore"), told.drop(columns=list(_BENEFIT), errors="ignore")
 
 
-def escape(text: str) -> str:
-    """Text from a suite's file as plain text on one line of a Markdown page."""
-    return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def side_of(name: str) -> str:
+    """Whether a column is an `axis` or another name of the `row`, or tells its `benefit` or its `cost`."""
+    sides = {"row": _ROW, "benefit": _BENEFIT, "cost": _COST}
+    return next((side for side, columns in sides.items() if name in columns), "axis")
 
 
-def _markdown_cell(text: str) -> str:
-    return f"**{escape(text)}**" if isinstance(text, Bold) else escape(text)
+def header(name: str) -> str:
+    """A column's name with the sign of what is better."""
+    return f"{name} {BETTER[name]}" if name in BETTER else name
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The table in GitHub's Markdown; text from suite files cannot break out of its cell."""
-    return tabulate(
-        table.map(_markdown_cell),  # pyright: ignore[reportArgumentType]
-        headers="keys",
-        tablefmt="github",
-        showindex=False,
-        disable_numparse=True,
-        colalign=["left" if name in LEFT else "right" for name in table.columns],
-    )
-
-
-def terminal(table: pd.DataFrame, title: str) -> Table:
-    """The table for rich, with a rule between depths."""
-    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE)
-    names = [name for name in table.columns if name in IN_TERMINAL or name not in DISPLAY]
-    for name in names:
-        shown.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
-    previous = None
-    for row in table.to_dict("records"):
-        if previous is not None and row["depth"] != previous:
-            shown.add_section()
-        previous = row["depth"]
-        shown.add_row(*(Text(row[name], style="bold" if isinstance(row[name], Bold) else "") for name in names))
-    return shown
+def alignment(table: pd.DataFrame) -> list[str]:
+    """The side of each column: text left, numbers right."""
+    return ["left" if name in LEFT else "right" for name in table.columns]

@@ -1,95 +1,73 @@
-"""The report of a run: its table, sentences and picture as files."""
+"""The report of a run: its sentences, tables, pictures and page as files."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from vgbench.errors import InputError
-from vgbench.report.charts import gradient_norms
+from vgbench.errors import InputError, unknown
+from vgbench.report import latex, markdown
+from vgbench.report.charts import PICTURES
+from vgbench.report.charts.render import RENDERERS, render
 from vgbench.report.frames import frame
-from vgbench.report.headlines import headlines
-from vgbench.report.runs import Run, origins, read_runs
-from vgbench.report.tables import LEGEND, display, escape, failures, halves, markdown
+from vgbench.report.page import page
+from vgbench.report.report import Report, report_of
+from vgbench.report.runs import Run, read_runs
 from vgbench.store import write_bytes
 
-
-@dataclass(frozen=True)
-class Report:
-    """What was written, for whoever wants to show it.
-
-    Attributes:
-        title: of the suite.
-        sentences: the findings.
-        table: as text.
-        failures: one line for each measurement that is not ok, with the reason.
-        footer: what produced the records: device, versions, commit; numbered where there is more than one.
-        files: the paths written.
-    """
-
-    title: str
-    sentences: list[str]
-    table: pd.DataFrame
-    failures: list[str]
-    footer: list[str]
-    files: list[Path]
-
-    @property
-    def all_ok(self) -> bool:
-        """Whether every measurement is there and ok."""
-        return not self.failures
+_Writer = Callable[[Sequence[Run], Report], str]
+_FORMATS: dict[str, tuple[str, _Writer]] = {
+    "md": ("table.md", lambda runs, report: markdown.page(report)),
+    "csv": ("table.csv", lambda runs, report: _csv(frame(runs))),
+    "latex": ("table.tex", lambda runs, report: latex.page(report)),
+    "html": ("report.html", page),
+}
+FORMATS = tuple(_FORMATS)
+"""The formats that a report can be written in."""
 
 
-def write_report(directory: str | Path) -> Report:
-    """Write `table.md`, `table.csv` and `gradients.png` into `directory` from the records there alone.
+def write_report(
+    directory: str | Path, formats: Sequence[str] = ("md", "csv", "html"), pictures: Sequence[str] = ()
+) -> Report:
+    """Write the report of a run into its folder, from the records there alone.
 
     The text is the same, byte for byte, whenever the records are.
 
+    Args:
+        directory: that a run has written.
+        formats: some of `FORMATS`: `table.md`, `table.csv`, `table.tex` and `report.html`, the last with all pictures.
+        pictures: forms of the pictures that are to lie in `pictures/` as well: png, svg, pdf, html. A picture is drawn
+            where the run has what it shows.
+
     Raises:
-        InputError: no records are there, one is damaged, or the folder cannot be written.
+        InputError: no records are there, one is damaged, the folder cannot be written, or a format is unknown.
     """
+    for kind, names, known in (("format", formats, FORMATS), ("form of a picture", pictures, RENDERERS)):
+        for name in names:
+            if name not in known:
+                raise InputError(unknown(kind, name, known))
     root = Path(directory)
     runs = read_runs(root)
-    data = frame(runs)
-    table, sentences = display(data), headlines(data)
-    not_ok, footer = failures(data), _footer(runs)
-    title = runs[0].manifest.title
-    tables = "\n\n".join(map(markdown, halves(table)))
-    text = _page(title, runs[0].manifest.question, sentences, tables, not_ok, footer)
-    files = {"table.md": text.encode(), "table.csv": _csv(data).encode()}
-    if any(entry.cell and entry.cell.gradients for run in runs for entry in run.entries):
-        files["gradients.png"] = _png(runs)
+    report = report_of(runs)
+    files = {name: write(runs, report).encode() for name, write in (_FORMATS[each] for each in formats)}
+    files |= dict(_drawn(runs, pictures))
     try:
         for name, content in files.items():
             write_bytes(root / name, content)
     except OSError as error:
         raise InputError(f"{error.filename or root}: cannot write the report: {error.strerror}") from None
-    return Report(title, sentences, table, not_ok, footer, [root / name for name in files])
+    return replace(report, files=[root / name for name in files])
 
 
-def _page(title: str, question: str, sentences: list[str], tables: str, failures: list[str], footer: list[str]) -> str:
-    findings = "\n".join(f"- {escape(sentence)}" for sentence in sentences)
-    not_ok = "".join(f"- {escape(line)}\n" for line in failures)
-    not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
-    provenance = "\n\n".join(footer)
-    legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
-    return f"# {escape(title)}\n\n{escape(question)}\n\n{findings}\n\n{tables}\n\n{not_ok}{legend}\n\n{provenance}\n"
-
-
-def _footer(runs: list[Run]) -> list[str]:
-    known = origins(runs)
-    return [f"({i}) {origin}" for i, origin in enumerate(known, start=1)] if len(known) > 1 else known
+def _drawn(runs: Sequence[Run], forms: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name, picture in PICTURES.items():
+        definition = picture.draw(runs) if forms else None
+        if definition is not None:
+            for form in forms:
+                yield f"pictures/{name}.{form}", render(definition, form)
 
 
 def _csv(data: pd.DataFrame) -> str:
     # Ten digits: the last few of sixteen differ between versions of numpy, and the text must not.
     return data.to_csv(index=False, lineterminator="\n", float_format="%.10g")
-
-
-def _png(runs: list[Run]) -> bytes:
-    import altair
-    import vl_convert
-
-    with altair.data_transformers.enable("default", max_rows=None):  # the picture is ours, not a page's
-        definition = gradient_norms(runs).to_json()
-    return vl_convert.vegalite_to_png(definition, scale=2)

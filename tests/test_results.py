@@ -1,0 +1,29 @@
+"""The published results: every table, and the index, comes out of the raw records to the letter."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vgbench.publish import BEGIN, END, published, section
+from vgbench.report import write_report
+
+RESULTS = Path(__file__).parents[1] / "results"
+TABLES = {"md": "table.md", "csv": "table.csv", "latex": "table.tex"}
+
+
+@pytest.mark.parametrize("folder", published(RESULTS), ids=lambda folder: folder.name)
+def test_published_tables_are_rebuilt_from_their_records(folder: Path, tmp_path: Path) -> None:
+    for device in folder.glob("*/manifest.json"):
+        shutil.copytree(device.parent, tmp_path / device.parent.name)
+    write_report(tmp_path, formats=tuple(TABLES))
+    for name in TABLES.values():
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    assert (folder / "report.html").exists()
+    assert list((folder / "pictures").glob("*.png"))
+
+
+def test_index_tells_of_every_published_run() -> None:
+    text = (RESULTS / "README.md").read_text()
+    sections = [section(folder) for folder in published(RESULTS)]
+    assert text.partition(BEGIN)[2].partition(END)[0].strip() == "\n".join(sections).strip()

@@ -1,0 +1,202 @@
+"""`vgbench theory`: what mean-field theory predicts, for every activation, a suite, a run, or gains and biases."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vgbench.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from vgbench.theory import PhaseDiagram
+
+_STYLES = {"vanishing": "white on blue", "critical": "black on white", "exploding": "white on red"}
+_SIGNS = {"vanishing": "-", "critical": "=", "exploding": "+"}
+
+
+class Format(StrEnum):
+    """What a picture can be written as."""
+
+    PNG = ".png"
+    SVG = ".svg"
+    HTML = ".html"
+
+
+def theory(
+    what: Annotated[
+        str | None,
+        typer.Argument(help="A suite or the folder of a run; all activations if left out.", metavar="[SUITE|DIR]"),
+    ] = None,
+    activation: Annotated[str | None, typer.Option(help="Show the phase diagram of this activation instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the phase diagram to this .png, .svg or .html file.")] = None,
+    gains: Annotated[str, typer.Option(metavar="LOW:HIGH", help="Gains of the phase diagram.")] = "0.25:3.25",
+    biases: Annotated[str, typer.Option(metavar="LOW:HIGH", help="Standard deviations of its biases.")] = "0:1.5",
+) -> None:
+    """Predict how the gradient decays: by activation, for the cells of a suite, beside the measurements of a run."""
+    from rich.console import Console
+
+    if out is not None and activation is None:
+        raise InputError("--out writes a phase diagram: wants --activation NAME")
+    if out is not None and out.suffix not in list(Format):
+        raise InputError(f"--out {out}: wants a name that ends in {', '.join(Format)}")
+    console = Console()
+    console = console if console.is_terminal else Console(width=200)
+    if activation is None:
+        console.print(_activations() if what is None else _run(what) if Path(what).is_dir() else _suite(what))
+        return
+    if what is not None:
+        raise InputError(f"--activation shows a phase diagram; leave {what!r} out")
+    diagram = _diagram(activation, _range("--gains", gains), _range("--biases", biases), fine=out is not None)
+    if out is None:
+        console.print(*_drawn(diagram), sep="\n")
+        return
+    _write(diagram, out)
+    typer.echo(f"written: {out}")
+
+
+def _range(option: str, text: str) -> tuple[float, float]:
+    low, _, high = text.partition(":")
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        ends = 0.0, 0.0
+    if not 0 <= ends[0] < ends[1] < float("inf"):
+        raise InputError(f"{option} {text}: wants LOW:HIGH, two numbers from 0 up, e.g. 0.5:2")
+    return ends
+
+
+def _diagram(activation: str, gains: tuple[float, float], biases: tuple[float, float], *, fine: bool) -> "PhaseDiagram":
+    import numpy as np
+
+    from vgbench.theory import phase_diagram
+
+    columns, rows = (121, 61) if fine else (61, 16)
+    low = max(gains[0], gains[1] / 1000)  # at gain 0 nothing comes back at all
+    return phase_diagram(activation, np.linspace(low, gains[1], columns), np.linspace(*biases, rows))
+
+
+def _drawn(diagram: "PhaseDiagram") -> "list[Text]":
+    from rich.text import Text
+
+    from vgbench.theory.phase import phase_of
+
+    lines = [Text(f"{diagram.activation}: - vanishing, = critical (within 0.005 decades a layer), + exploding")]
+    for bias, row in reversed(list(zip(diagram.bias_std, diagram.decay, strict=True))):
+        line = Text(f"bias std {bias:5.2f} ")
+        for decay in row:
+            phase = phase_of(float(decay))
+            line.append(_SIGNS[phase], style=_STYLES[phase])
+        lines.append(line)
+    low, high = f"{diagram.gain[0]:.2f}", f"{diagram.gain[-1]:.2f}"
+    lines.append(Text(" " * 15 + low + high.rjust(len(diagram.gain) - len(low))))
+    lines.append(Text("gain".rjust(15 + len(diagram.gain) // 2)))
+    edge = diagram.edge[0]
+    told = f"gain {edge:.4g}" if edge == edge else "none"
+    return [*lines, Text(f"edge of chaos at biases of {diagram.bias_std[0]:g}: {told} (LeCun has gain 1, He 1.414)")]
+
+
+def _write(diagram: "PhaseDiagram", out: Path) -> None:
+    import vl_convert
+    from altair import data_transformers
+
+    from vgbench.store import write_bytes
+    from vgbench.theory.picture import phase_chart
+
+    with data_transformers.enable("default", max_rows=None):
+        chart = phase_chart(diagram).to_json()
+    if out.suffix == Format.PNG:
+        content = vl_convert.vegalite_to_png(chart, scale=2)
+    elif out.suffix == Format.SVG:
+        content = vl_convert.vegalite_to_svg(chart).encode()
+    else:
+        content = vl_convert.vegalite_to_html(chart, bundle=True).encode()
+    try:
+        write_bytes(out, content)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written: {error.strerror}") from None
+
+
+def _activations() -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    from vgbench.registry import ACTIVATIONS
+    from vgbench.theory import point
+    from vgbench.theory.phase import edge_of_chaos
+    from vgbench.theory.predict import normalised_decay
+
+    table = Table(
+        "activation",
+        "LeCun (gain 1)",
+        "He (gain 1.414)",
+        "xi, LeCun",
+        "xi, He",
+        "edge of chaos",
+        "layer norm",
+        "batch norm",
+    )
+    for member in ACTIVATIONS:
+        choice = ACTIVATIONS.choose(member.name)
+        lecun, he = point(choice, 1.0), point(choice, 2**0.5)
+        edge = edge_of_chaos(choice)
+        norms = [normalised_decay(member.name, norm) for norm in ("layer", "batch")]
+        decays = [_number(each) for each in (lecun.decay, he.decay)]
+        scales = [f"{each.depth_scale:.3g}" for each in (lecun, he)]
+        gain = f"gain {edge:.4g}" if edge == edge else "-"
+        table.add_row(member.name, *map(Text, (*decays, *scales, gain, *map(_number, norms))))
+    table.caption = (
+        "decades a layer of ||dL/dh|| in a deep, wide plain network without biases: negative is vanishing; xi: layers"
+        " over which the squared gradient changes by e; norms before the activation, - where no theory holds"
+    )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:+z.4f}"
+
+
+def _suite(name: str) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    from vgbench.suite import read_suite
+    from vgbench.theory import predict, why_none
+
+    table = Table("cell", "decay", "first/last", "claim", "source; assumptions, or why there is none")
+    for cell in read_suite(name).cells():
+        found = predict(cell.case)
+        if found is None:
+            table.add_row(*map(Text, (cell.label, "-", "-", "-", why_none(cell.case) or "")))
+            continue
+        why = "; ".join([", ".join(found.sources), *found.assumptions])
+        numbers = _number(found.decay), f"{found.log10_first_over_last:+z.2f}"
+        table.add_row(*map(Text, (cell.label, *numbers, found.kind, why)))
+    return table
+
+
+def _run(directory: str) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    from vgbench.report.runs import read_runs
+    from vgbench.theory import compare, predict, why_none
+
+    table = Table("cell", "predicted", "measured", "difference in standard errors", "claim", "")
+    for entry in (entry for run in read_runs(Path(directory)) for entry in run.entries):
+        if entry.cell is None or entry.cell.gradients is None:
+            continue
+        axes = (f"{axis} {value}" for axis, value in entry.row.axes.items())
+        label, found = ", ".join([entry.row.mitigation, *axes]), predict(entry.cell.case)
+        decays = entry.cell.gradients.decay_per_seed
+        if found is None:
+            why = why_none(entry.cell.case) or ""
+            table.add_row(*map(Text, (label, "-", _number(float(decays.mean())), "-", "-", why)))
+            continue
+        beside = compare(found, decays)
+        numbers = _number(beside.predicted), _number(beside.measured), f"{beside.standard_errors:+z.1f}"
+        table.add_row(*map(Text, (label, *numbers, found.kind, "departs" if beside.flagged else "")))
+    return table

@@ -1,0 +1,201 @@
+"""The trunk that perceptrons and convolutional networks have in common: an input layer, blocks and a readout.
+
+Its layers are a linear map (W), a norm (N) and an activation (A), in the model's order:
+
+    order              input layer   block with k layers a branch         readout
+    before_addition    W N A         skip(h, k x (W N A))                 W
+    post_activation    W N A         A(skip(h, k x (W N A) less an A))    W
+    pre_activation     W             skip(h, k x (N A W))                 N A W
+    post_norm          W N           N(skip(h, k x (A W)))                W
+
+Sources: He, Zhang, Ren & Sun 2016 (post_activation in Deep Residual Learning, before_addition and pre_activation in
+Identity Mappings in Deep Residual Networks); Vaswani et al. 2017 (post_norm).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import jax
+from flax import nnx
+from jaxtyping import Array, Float
+
+from vgbench.case import Case
+from vgbench.mitigations.initializers import Signal
+from vgbench.mitigations.norms import WEIGHT_NORMS, reparametrised
+from vgbench.mitigations.site import Site
+from vgbench.mitigations.skips import WeightRule
+from vgbench.models.network import Part
+from vgbench.models.stack import Stack
+from vgbench.problem import Problem
+from vgbench.registry import ACTIVATIONS, INITIALIZERS, NORMS, SKIPS
+
+Order = Literal["before_addition", "post_activation", "pre_activation", "post_norm"]
+Steps = tuple[Literal["linear", "norm", "activation"], ...]
+
+
+class _Plan(NamedTuple):
+    """The steps of the input layer, of a branch's layers and its last, after the skip, and of the readout."""
+
+    entry: Steps
+    layer: Steps
+    last: Steps
+    joined: Steps
+    readout: Steps
+
+
+_PLANS: dict[Order, _Plan] = {
+    "before_addition": _Plan(
+        entry=("linear", "norm", "activation"),
+        layer=("linear", "norm", "activation"),
+        last=("linear", "norm", "activation"),
+        joined=(),
+        readout=("linear",),
+    ),
+    "post_activation": _Plan(
+        entry=("linear", "norm", "activation"),
+        layer=("linear", "norm", "activation"),
+        last=("linear", "norm"),
+        joined=("activation",),
+        readout=("linear",),
+    ),
+    "pre_activation": _Plan(
+        entry=("linear",),
+        layer=("norm", "activation", "linear"),
+        last=("norm", "activation", "linear"),
+        joined=(),
+        readout=("norm", "activation", "linear"),
+    ),
+    "post_norm": _Plan(
+        entry=("linear", "norm"),
+        layer=("activation", "linear"),
+        last=("activation", "linear"),
+        joined=("norm",),
+        readout=("linear",),
+    ),
+}
+
+
+LinearMap: TypeAlias = nnx.Linear | nnx.Conv
+
+
+MakeMap: TypeAlias = Callable[..., LinearMap]
+"""Draws a linear map as Flax's modules are made: (inputs, outputs, kernel_init=, bias_init=, rngs=)."""
+
+
+class Maps(NamedTuple):
+    """The linear maps of a family: of the input layer, inside blocks, and of the readout."""
+
+    entry: MakeMap
+    hidden: MakeMap
+    readout: MakeMap
+
+
+class Layer(nnx.Module):
+    """Some of a linear map, a norm and an activation, one after the other."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        make: MakeMap,
+        case: Case,
+        inputs: int,
+        outputs: int,
+        layer: int | Array,
+        rngs: nnx.Rngs,
+        *,
+        bias_std: float = 0.0,
+        raw: bool = False,
+    ) -> None:
+        self.steps = steps
+        linear = None
+        if "linear" in steps:
+            kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std, raw))
+            bias = jax.nn.initializers.normal(bias_std) if bias_std else jax.nn.initializers.zeros
+            linear = make(inputs, outputs, kernel_init=kernel, bias_init=bias, rngs=rngs)
+        if "norm" in steps:
+            features = outputs if steps[0] == "linear" else inputs
+            self.norm = NORMS.build(case.norm, Site(features, case.depth, layer, rngs, case.activation))
+        if linear:
+            self.linear = reparametrised(self.norm, linear) if "norm" in steps else linear
+        if "activation" in steps:
+            self.activation = partial(ACTIVATIONS.build, case.activation)
+
+    def __call__(self, h: Float[Array, "batch *place inputs"]) -> Float[Array, "batch *places outputs"]:
+        """Take the steps."""
+        for step in self.steps:
+            h = getattr(self, step)(h)
+        return h
+
+
+class Block(nnx.Module):
+    """A branch of layers joined to its input by the skip."""
+
+    def __init__(
+        self, make: MakeMap, case: Case, inputs: int, outputs: int, layer: int | Array, rngs: nnx.Rngs
+    ) -> None:
+        model: Any = case.model
+        plan, layers = _PLANS[model.order], model.layers_per_block
+        self.branch = nnx.List([])
+        for i in range(layers):
+            steps = plan.layer if i < layers - 1 else plan.last
+            reads = outputs if i else inputs
+            self.branch.append(Layer(steps, make, case, reads, outputs, layer, rngs, bias_std=model.bias_std))
+        self.skip = SKIPS.build(case.skip, Site(inputs, case.depth, layer, rngs))
+        self.joined = Layer(plan.joined, make, case, outputs, outputs, layer, rngs)
+        if isinstance(self.skip, WeightRule):
+            for i, each in enumerate(self.branch):
+                each.linear.kernel[...] *= self.skip.gain(i + 1, layers)
+
+    def __call__(self, h: Float[Array, "batch *place inputs"]) -> Float[Array, "batch *place outputs"]:
+        """Map h_{l-1} to h_l."""
+        branch = h
+        for layer in self.branch:
+            branch = layer(branch)
+        return self.joined(self.skip(h, branch))
+
+
+def no_stream_norm(case: Case) -> str | None:
+    """Why the model's order has nothing to normalise the stream with, or None where it has."""
+    model: Any = case.model
+    lacks = model.order == "post_norm" and case.norm.name in ("none", *WEIGHT_NORMS)
+    return f"order 'post_norm' wants a norm of the signal, not norm {case.norm.name!r}" if lacks else None
+
+
+def trunk(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1) -> Stack:
+    """Build the trunk of a case.
+
+    Args:
+        case: its model has the options `order`, `layers_per_block` and `bias_std`.
+        problem: what it reads and gives.
+        scanned: whether blocks are to be scanned.
+        maps: the linear maps.
+        features: that the input layer reads at every place.
+        places: how often the input layer and the blocks apply each map to one example.
+    """
+    model: Any = case.model
+    plan = _PLANS[model.order]
+    growth = getattr(case.skip, "growth", 0)  # of a skip that widens the stream block by block
+
+    def layer(steps: Steps, make: MakeMap, inputs: int, outputs: int, **options: Any) -> Part:
+        return Part(lambda rngs, number: Layer(steps, make, case, inputs, outputs, number, rngs, **options))
+
+    def block(inputs: int) -> Part:
+        return Part(lambda rngs, number: Block(maps.hidden, case, inputs, growth or inputs, number, rngs))
+
+    widths = [case.width + growth * i for i in range(case.depth)]
+    blocks = tuple(map(block, widths[:-1])) if growth else (block(case.width),) * (case.depth - 1)
+    entry = layer(plan.entry, maps.entry, features, case.width, bias_std=model.bias_std, raw=True)
+    readout = layer(plan.readout, maps.readout, widths[-1], problem.outputs)
+    first, others = places * entry.weights, places * sum(part.weights for part in blocks) + readout.weights
+    return Stack(
+        entry=entry,
+        blocks=blocks,
+        readout=readout,
+        scanned=scanned,
+        problem=problem,
+        dtype=case.dtype,
+        remat=case.remat,
+        forward_flops=2 * (first + others),
+        backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on
+    )

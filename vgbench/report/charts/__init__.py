@@ -1,0 +1,41 @@
+"""Pictures, as Vega-Lite definitions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vgbench.report.charts.benefit import cost_and_benefit
+from vgbench.report.charts.compose import Definition
+from vgbench.report.charts.curves import learning_curves
+from vgbench.report.charts.depth import accuracy_by_depth, cost_by_depth
+from vgbench.report.charts.forward import forward_signal
+from vgbench.report.charts.gradients import gradient_in_time, gradient_norms
+from vgbench.report.charts.heatmap import gradient_in_training
+from vgbench.report.charts.histograms import gradient_histograms
+from vgbench.report.runs import Run
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a run.
+
+    Attributes:
+        title: what it shows.
+        draw: its definition; None where the run has nothing of the kind.
+    """
+
+    title: str
+    draw: Callable[[Sequence[Run]], Definition | None]
+
+
+PICTURES = {
+    "gradients": Picture("The gradient by layer at initialisation, mean over seeds", gradient_norms),
+    "gradients-in-time": Picture("The gradient against distance in time at initialisation", gradient_in_time),
+    "forward": Picture("The forward signal at initialisation: its scale, and what tells inputs apart", forward_signal),
+    "accuracy": Picture("Test accuracy against depth; rings mark the trainable depth", accuracy_by_depth),
+    "benefit": Picture("Cost against benefit, and the Pareto front of what is shown", cost_and_benefit),
+    "curves": Picture("Learning curves: the median seed, in a band of all", learning_curves),
+    "heatmap": Picture("The gradient in training, by layer and step", gradient_in_training),
+    "histograms": Picture("How the entries of the weights' gradients are spread, by layer", gradient_histograms),
+    "cost": Picture("What a step costs against depth; unrolled and scanned blocks apart", cost_by_depth),
+}
+"""The pictures of a report, by the names of their files."""

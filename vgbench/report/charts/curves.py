@@ -1,0 +1,66 @@
+"""Learning curves: training loss and validation accuracy by step, with a band over seeds."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from vgbench.measure.training import TrainingCurves
+from vgbench.report.charts.compose import Definition, small_multiples
+from vgbench.report.charts.panels import Rows, Series, View, lines, places, rounded
+from vgbench.report.charts.style import WIDTH
+from vgbench.report.runs import Run
+
+BLOCKS = 60
+"""Points of a loss curve at most; each is the mean of the steps since the one before."""
+TITLES = {"loss": "training loss", "accuracy": "validation accuracy"}
+
+
+def learning_curves(runs: Sequence[Run]) -> Definition | None:
+    """The median over seeds in a band from the lowest to the highest: a line for each mitigation."""
+    frames = [
+        over_seeds(entry.cell.training).assign(**place)
+        for place, entry in places(runs)
+        if entry.cell and entry.cell.training
+    ]
+    return small_multiples(pd.concat(frames, ignore_index=True), _panel) if frames else None
+
+
+def over_seeds(curves: TrainingCurves) -> pd.DataFrame:
+    """Loss and accuracy with the columns what, step, low, median and high."""
+    steps = curves.loss.shape[1]
+    ends = np.unique(np.linspace(0, steps, BLOCKS + 1).round().astype(int))
+    with np.errstate(invalid="ignore", over="ignore"):
+        loss = np.add.reduceat(curves.loss.astype(np.float64), ends[:-1], axis=1) / np.diff(ends)
+    sides = {"loss": (ends[1:], loss), "accuracy": (curves.step, curves.validation_accuracy)}
+    return pd.concat([_band(what, step, values) for what, (step, values) in sides.items()], ignore_index=True)
+
+
+def _band(what: str, step: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+    columns = {name: rounded(take(values, axis=0), 4) for name, take in _TAKES.items()}
+    return pd.DataFrame({"what": what, "step": step, **columns}).dropna()
+
+
+_TAKES = {"low": np.min, "median": np.median, "high": np.max}
+
+
+def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
+    return [_side(what, rows, each, whole) for what in TITLES]
+
+
+def _side(what: str, rows: Rows, each: Series, whole: Rows) -> View:
+    shown = rows[rows["what"] == what]
+    x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, int(whole["step"].max())], nice=False))
+    y = alt.Y("median:Q", title=TITLES[what], scale=scale(what, whole), axis=alt.Axis(tickCount=5))
+    drawn = lines(shown, each, x, y, ["step:Q", "low:Q", "median:Q", "high:Q"])
+    band = alt.Chart(shown).mark_area(opacity=0.15).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), each.color)
+    return alt.layer(band, *drawn, width=WIDTH, height=140)
+
+
+def scale(what: str, rows: Rows) -> alt.Scale:
+    """Of the loss logarithmic where it can be, of the accuracy all there is."""
+    if what == "accuracy":
+        return alt.Scale(domain=[0, 1])
+    loss = rows.loc[rows["what"] == what, "low"]
+    return alt.Scale(type="log" if len(loss) and loss.min() > 0 else "symlog", nice=False)

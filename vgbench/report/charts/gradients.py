@@ -1,0 +1,71 @@
+"""The gradient's norm at initialisation: by layer, and of recurrent networks by the distance in time."""
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from vgbench.measure.gradients import GradientProfile
+from vgbench.report.charts.compose import Definition, small_multiples
+from vgbench.report.charts.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
+from vgbench.report.charts.style import HEIGHT, WIDTH
+from vgbench.report.runs import Entry, Run
+
+NORM = "log10 of ‖∂L/∂h‖"
+
+
+def gradient_norms(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]] | None = None) -> Definition | None:
+    """The gradient's norm by layer, mean over seeds: a line for each mitigation.
+
+    Args:
+        runs: those of feed-forward networks are shown.
+        predicted: for cell ids log10 of the norm at each layer over that at the last one; drawn dashed, from the last
+            measured layer on.
+    """
+    data = _profiles(runs, predicted or {}, recurrent=False)
+    return None if data is None else _picture(data, layer_axis())
+
+
+def gradient_in_time(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]] | None = None) -> Definition | None:
+    """The same of recurrent networks, by the number of time steps between a state and the loss."""
+    data = _profiles(runs, predicted or {}, recurrent=True)
+    return None if data is None else _picture(data, layer_axis("time steps back from the last one"))
+
+
+def _picture(data: Rows, x: alt.X) -> Definition | None:
+    def panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
+        domain = extent(whole["measured"], whole["predicted"])
+        y = alt.Y("measured:Q", title=NORM, scale=alt.Scale(domain=domain, nice=False))
+        drawn = lines(rows, each, x, y, ["layer:Q", "measured:Q", "predicted:Q"])
+        theory = rows.dropna(subset="predicted")
+        if len(theory):
+            dashed = alt.Chart(theory).mark_line(strokeDash=[5, 4], strokeWidth=1.5)
+            drawn.append(dashed.encode(x, alt.Y("predicted:Q"), each.color, opacity=each.opacity))
+        return [alt.layer(*drawn, width=WIDTH, height=HEIGHT)]
+
+    return small_multiples(data, panel)
+
+
+def _profiles(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]], *, recurrent: bool) -> pd.DataFrame | None:
+    frames = [
+        _profile(entry.cell.gradients, predicted.get(entry.row.cell_id), recurrent).assign(**place)
+        for place, entry in places(runs)
+        if entry.cell and entry.cell.gradients and is_recurrent(entry) == recurrent
+    ]
+    return pd.concat(frames).dropna(subset="measured").reset_index(drop=True) if frames else None
+
+
+def is_recurrent(entry: Entry) -> bool:
+    """Whether the layers of an entry's profile are time steps."""
+    return entry.cell is not None and entry.cell.case.cell.name != "none"
+
+
+def _profile(profile: GradientProfile, predicted: Sequence[float] | None, recurrent: bool) -> pd.DataFrame:
+    norms = profile.log10_activation_norm
+    with np.errstate(invalid="ignore"):
+        mean = norms.mean(axis=0)
+    layers = thinned(len(mean))
+    theory = np.full(len(mean), np.nan) if predicted is None else np.asarray(predicted, np.float64) + mean[-1]
+    place = len(mean) - 1 - layers if recurrent else layers + 1
+    return pd.DataFrame({"layer": place, "measured": rounded(mean[layers]), "predicted": rounded(theory[layers])})

@@ -1,0 +1,64 @@
+"""The gradient's norm in training, by layer and step: a map for each mitigation."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from vgbench.measure.training import TrainingCurves
+from vgbench.report.charts.compose import Definition, facets
+from vgbench.report.charts.gradients import NORM
+from vgbench.report.charts.panels import Rows, places, rounded, thinned
+from vgbench.report.runs import Run
+
+LAYERS, STEPS = 32, 41
+"""Rows and columns of a map at most."""
+FLOOR = -12.0
+"""Where the colours end: a gradient that is smaller has vanished for every purpose."""
+
+
+def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
+    """log10 of the norm at each layer, mean over seeds, after so many steps; blank where it is zero or not finite."""
+    frames = [
+        _map(entry.cell.training).assign(**place) for place, entry in places(runs) if entry.cell and entry.cell.training
+    ]
+    data: Rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if data.empty:
+        return None
+    low, high = max(FLOOR, float(data["norm"].min())), float(data["norm"].max())
+    scale = alt.Scale(scheme="viridis", domain=[low, max(high, low + 1)], clamp=True)
+    color = alt.Color("norm:Q", title=NORM, scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
+
+    def draw(rows: Rows) -> alt.Chart:
+        steps = alt.Axis(values=_ticks(rows["step"]), labelAngle=0, labelOverlap=True)
+        layers = alt.Axis(values=_ticks(rows["layer"]))
+        x = alt.X("step:O", title="step", axis=steps)
+        y = alt.Y("layer:O", title="layer", sort="descending", axis=layers)
+        shown = ["mitigation:N", "step:O", "layer:O", "norm:Q"]
+        return (
+            alt.Chart(rows)
+            .mark_rect(strokeWidth=0.6)
+            .encode(x, y, color, tooltip=shown)
+            .properties(width=120, height=80)
+        )
+
+    return facets(data, draw)
+
+
+def _map(curves: TrainingCurves) -> pd.DataFrame:
+    with np.errstate(invalid="ignore"):
+        norms = curves.log10_activation_norm.mean(axis=0)
+    steps, layers = thinned(norms.shape[0], STEPS), thinned(norms.shape[1], LAYERS)
+    step, layer = np.meshgrid(curves.step[steps], layers + 1, indexing="ij")
+    values = rounded(norms[np.ix_(steps, layers)], 4)
+    return pd.DataFrame({"step": step.ravel(), "layer": layer.ravel(), "norm": values.ravel()}).dropna()
+
+
+def _whole(cells: int, pixels: int) -> int:
+    return cells * max(1, round(pixels / cells))
+
+
+def _ticks(values: Rows) -> list[int]:
+    known = np.unique(values)
+    return [int(value) for value in known[thinned(len(known), 4)]]

@@ -1,0 +1,72 @@
+"""Tables for a paper: LaTeX with booktabs; text from suite files stays text."""
+
+import re
+from functools import cache
+from importlib import resources
+from itertools import groupby
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined, Template
+
+from vgbench.report.report import Report
+from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
+
+_SIGNS = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+        **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
+        **{"±": r"$\pm$", "→": r"$\to$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"},
+    }
+)
+
+
+def tex(text: str) -> str:
+    """Text as plain text on one line of a LaTeX document; numbers keep their minus signs."""
+    return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", " ".join(text.split()).translate(_SIGNS))
+
+
+def _tex_cell(text: str) -> str:
+    return rf"\textbf{{{tex(text)}}}" if isinstance(text, Bold) else tex(text)
+
+
+def page(report: Report) -> str:
+    """The findings as a list, then both halves of the table, each with what produced it below."""
+    captions = ("What each mitigation is worth", "What each mitigation costs")
+    tables = [
+        {
+            "caption": f"{report.title}. {caption}.",
+            "label": f"tab:{re.sub('[^a-zA-Z0-9]+', '-', report.suite)}-{label}",
+            "alignment": "".join(side[0] for side in alignment(half)),
+            "heads": list(map(header, half.columns)),
+            "groups": _groups(half),
+            "legend": {name: LEGEND[name] for name in half.columns if name in LEGEND},
+        }
+        for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
+    ]
+    return _template().render(report=report, tables=tables)
+
+
+def _groups(table: pd.DataFrame) -> list[list[list[str]]]:
+    """The rows as lists of cells, those of one depth together."""
+    rows = table.to_dict("records")
+    return [[list(row.values()) for row in group] for _, group in groupby(rows, key=lambda row: row.get("depth"))]
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+        autoescape=False,
+    )
+    environment.filters.update(tex=tex, cell=_tex_cell)
+    return environment.from_string((resources.files("vgbench.report") / "table.tex.jinja").read_text())

@@ -1,0 +1,40 @@
+"""Tables and the report as a page in GitHub's Markdown; text from suite files stays text."""
+
+import pandas as pd
+from tabulate import tabulate
+
+from vgbench.report.report import Report
+from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
+
+
+def escape(text: str) -> str:
+    """Text from a suite's file as plain text on one line of a Markdown page."""
+    return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _markdown_cell(text: str) -> str:
+    return f"**{escape(text)}**" if isinstance(text, Bold) else escape(text)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table in GitHub's Markdown."""
+    return tabulate(
+        table.map(_markdown_cell),  # pyright: ignore[reportArgumentType]
+        headers=[header(escape(str(name))) for name in table.columns],
+        tablefmt="github",
+        showindex=False,
+        disable_numparse=True,
+        colalign=alignment(table),
+    )
+
+
+def page(report: Report) -> str:
+    """The whole report: findings, both halves of the table, what is not ok, what the columns mean, and the origin."""
+    findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
+    tables = "\n\n".join(map(markdown, halves(report.table)))
+    not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
+    not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
+    legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
+    origin = "\n\n".join(report.footer)
+    head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
+    return f"{head}\n\n{tables}\n\n{origin}\n\n{not_ok}{legend}\n"

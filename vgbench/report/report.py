@@ -1,0 +1,82 @@
+"""What there is to tell of a run, before it is written in one form or another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vgbench.errors import InputError, unknown
+from vgbench.report.charts import PICTURES
+from vgbench.report.frames import frame
+from vgbench.report.headlines import headlines
+from vgbench.report.notebook import html_table, interactive
+from vgbench.report.runs import Run, footer
+from vgbench.report.tables import display, failures, halves
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is told of a run, for whoever wants to show it.
+
+    Attributes:
+        suite: its name.
+        title: of the suite.
+        question: that the suite answers.
+        sentences: the findings.
+        table: as text.
+        failures: one line for each measurement that is not ok, with the reason.
+        footer: what produced the records and when; numbered where there is more than one.
+        files: the paths written.
+        runs: what it tells of, one a device.
+    """
+
+    suite: str
+    title: str
+    question: str
+    sentences: list[str]
+    table: pd.DataFrame
+    failures: list[str]
+    footer: list[str]
+    files: list[Path]
+    runs: Sequence[Run]
+
+    @property
+    def all_ok(self) -> bool:
+        """Whether every measurement is there and ok."""
+        return not self.failures
+
+    def chart(self, name: str) -> Any:
+        """One of `PICTURES` as an Altair chart; None where the run has nothing of the kind.
+
+        Raises:
+            InputError: there is no such picture.
+        """
+        if name not in PICTURES:
+            raise InputError(unknown("picture", name, PICTURES))
+        definition = PICTURES[name].draw(self.runs)
+        return None if definition is None else interactive(definition)
+
+    def _repr_html_(self) -> str:
+        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in [*self.sentences, *self.failures])
+        origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
+        tables = "".join(map(html_table, halves(self.table)))
+        return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
+
+
+def report_of(runs: Sequence[Run]) -> Report:
+    """What there is to tell of the runs of a suite; nothing is written."""
+    data, manifest = frame(runs), runs[0].manifest
+    return Report(
+        suite=manifest.suite,
+        title=manifest.title,
+        question=manifest.question,
+        sentences=headlines(data),
+        table=display(data),
+        failures=failures(data),
+        footer=footer(runs),
+        files=[],
+        runs=runs,
+    )

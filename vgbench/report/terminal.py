@@ -1,0 +1,23 @@
+"""The table for the terminal."""
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from vgbench.report.tables import DISPLAY, IN_TERMINAL, LEFT, Bold, header
+
+
+def terminal(table: pd.DataFrame, title: str) -> Table:
+    """The table for rich, with a rule between depths."""
+    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE)
+    names = [name for name in table.columns if name in IN_TERMINAL or name not in DISPLAY]
+    for name in names:
+        shown.add_column(Text(header(name)), justify="left" if name in LEFT else "right", no_wrap=True)
+    previous = None
+    for row in table.to_dict("records"):
+        if previous is not None and row["depth"] != previous:
+            shown.add_section()
+        previous = row["depth"]
+        shown.add_row(*(Text(row[name], style="bold" if isinstance(row[name], Bold) else "") for name in names))
+    return shown

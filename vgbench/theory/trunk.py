@@ -1,0 +1,252 @@
+"""Multilayer perceptrons of any order, norm and skip by mean field: second moments forward, squared gradients back.
+
+Of the stream only numbers are carried from block to block: its mean square over units (over the examples of a batch its
+variance, where batch norm takes out the mean) and its mean. Weights that no earlier signal has seen make branch and
+stream independent, so that a block multiplies the squared gradient by stream_scale^2 + branch_scale^2 * (the branch's
+own factor), whatever the branch is (Yang & Schoenholz 2017).
+"""
+
+import math
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vgbench.case import Case
+from vgbench.registry import ACTIVATIONS, Choice
+from vgbench.theory import normalised
+from vgbench.theory.layers import ELEMENTWISE, Layers, Through, hidden_variance, normalised_over
+from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
+from vgbench.theory.skip import Skip, join, skip_of
+
+_UNSTABLE_BEYOND = 1.01
+_STRAYS_BEYOND = 0.1
+_FEWEST = 8
+_COMMON_SHARE = 0.03
+"""Of the squared gradient along one direction; it begins as one of `width`."""
+
+MEAN_FIELD = "Poole et al. 2016", "Schoenholz et al. 2017"
+_NORM_SOURCES = {
+    "batch": ("Yang et al. 2019",),
+    "layer": ("Yang & Schoenholz 2017", "Yang et al. 2019"),
+    "rms": ("Yang & Schoenholz 2017",),
+    "group": ("Yang et al. 2019",),
+}
+_ZERO_SOURCES = {
+    "rezero": ("Bachlechner et al. 2021",),
+    "skip_init": ("De & Smith 2020",),
+    "zero_gamma": ("Goyal et al. 2017",),
+    "fixup": ("Zhang, Dauphin & Ma 2019",),
+}
+_NO_SKIP = {
+    "stochastic_depth": "which branches are left out is drawn anew for every batch",
+    "dense": "layers of a growing stream share the gradient unevenly: no closed form is known",
+}
+
+
+def predict_trunk(case: Case) -> Prediction:
+    """Predict an MLP.
+
+    Raises:
+        NoTheory: no theory covers it.
+    """
+    exact = _exact(case)
+    if exact:
+        return exact
+    reason = _uncovered(case)
+    if reason:
+        raise NoTheory(reason)
+    walked = _walk(Layers(case))
+    sources = MEAN_FIELD if case.skip.name == "none" and case.norm.name in ELEMENTWISE else ()
+    sources += _NORM_SOURCES.get(case.norm.name, ())
+    if case.skip.name != "none" and "Yang & Schoenholz 2017" not in sources:
+        sources += ("Yang & Schoenholz 2017",)
+    assumptions = _assumptions(case, walked.strays)
+    return from_factors(walked.factors, walked.variances, "asymptotic", sources, assumptions)
+
+
+class _Walk(NamedTuple):
+    """Every block's factor and its variance; by how much a layer's factor strays at this width, in proportion."""
+
+    factors: Float[np.ndarray, "gaps"]
+    variances: Float[np.ndarray, "gaps"]
+    strays: float
+
+
+def _walk(layers: Layers) -> _Walk:
+    model: Any = layers.case.model
+    gaps, width = layers.case.depth - 1, layers.case.width
+    stream, deviation, strays, common = _entry(layers, model.order), 0.0, 0.0, 1.0
+    has_norm = layers.case.norm.name not in ELEMENTWISE
+    blocks: list[Through] = []
+    while len(blocks) < gaps:
+        through = _block(layers, model.order, stream)
+        common *= _common_growth(layers, stream) ** 2 / through.factor
+        if common > _COMMON_SHARE * width:
+            raise NoTheory(
+                f"activations of {layers.case.activation.name!r} have a mean that adds up on the stream, along which"
+                " the gradient outgrows what independent weights give"
+            )
+        # A norm sets deviations of a width right again.
+        sensitivity = _Sensitivity(0, 0) if has_norm else _sensitivity(layers, model.order, stream, through)
+        deviation = math.hypot(deviation * sensitivity.power, (5 / width) ** 0.5)
+        strays = max(strays, abs(sensitivity.factor) * deviation)
+        settled = math.isclose(through.power, stream.power, rel_tol=1e-12) and through.mean == stream.mean
+        # A settled stream repeats itself to the last block.
+        blocks += [through] * (gaps - len(blocks) if settled and sensitivity.power < 1 else 1)
+        stream = through
+    factors, variances = (np.asarray(each) for each in zip(*((at.factor, at.variance) for at in blocks), strict=True))
+    return _Walk(factors, variances, strays)
+
+
+def _exact(case: Case) -> Prediction | None:
+    """What holds for every network, not only on average."""
+    model: Any = case.model
+    gaps = case.depth - 1
+    kind: Kind = "exact"
+    if gaps == 0:
+        return from_factors(np.empty(0), 0.0, kind, (), ("one hidden layer",))
+    skip = Skip(1.0, 0.0) if case.skip.name == "fixup" else skip_of(case)
+    if skip and skip.branch == 0 and model.order in ("before_addition", "pre_activation"):
+        sources = _ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
+        return from_factors(np.full(gaps, skip.stream**2), 0.0, kind, sources, ("every branch starts at zero",))
+    isometric = case.init.name in ("orthogonal", "identity") and case.activation.name == "linear"
+    if isometric and case.skip.name == "none" and case.norm.name in ("none", "weight"):
+        factor = (hidden_variance(case, case.width, case.width, raw=False) or 1.0) ** model.layers_per_block
+        sources = ("Saxe, McClelland & Ganguli 2014",)
+        return from_factors(np.full(gaps, factor), 0.0, kind, sources, ("square layers",))
+    return None
+
+
+def _uncovered(case: Case) -> str | None:
+    """Why no theory covers an MLP."""
+    checks = _skip_uncovered, _norm_uncovered, _init_uncovered, _order_uncovered, _batch_uncovered
+    return next(filter(None, (check(case) for check in checks)), None)
+
+
+def _skip_uncovered(case: Case) -> str | None:
+    name = case.skip.name
+    if name in _NO_SKIP:
+        return f"skip {name!r}: {_NO_SKIP[name]}"
+    return None if skip_of(case) else f"skip {name!r}: no theory of it is known here"
+
+
+def _norm_uncovered(case: Case) -> str | None:
+    name = case.norm.name
+    if name in ELEMENTWISE:
+        return None
+    if name not in _NORM_SOURCES:
+        return f"norm {name!r}: no theory of it is known here"
+    over = normalised_over(case)
+    few = over < _FEWEST
+    return f"norm {name!r} over {over} numbers: the integrals want at least {_FEWEST}" if few else None
+
+
+def _init_uncovered(case: Case) -> str | None:
+    name = case.init.name
+    if name == "identity":
+        return "init 'identity': its weights are not random, so that every layer repeats the one before"
+    unknown = hidden_variance(case, case.width, case.width, raw=False) is None and name != "lsuv"
+    return f"init {name!r}: the variance of its weights is not known here" if unknown else None
+
+
+def _order_uncovered(case: Case) -> str | None:
+    model: Any = case.model
+    if model.order == "post_activation" and case.skip.name != "none":
+        return "order 'post_activation': activations on the stream itself tie the gradient to the signal"
+    if model.order == "post_norm" and case.norm.name == "dynamic_tanh":
+        return "norm 'dynamic_tanh' on the stream itself ties the gradient to the signal"
+    return None
+
+
+def _batch_uncovered(case: Case) -> str | None:
+    model: Any = case.model
+    if case.norm.name != "batch":
+        return None
+    if model.order == "post_norm" and model.layers_per_block > 1:
+        return "batch norm after a branch of several layers: the inner ones are not normalised"
+    growth = _growth(case.activation)  # pyright: ignore[reportArgumentType]
+    if case.skip.name == "none" and growth > _UNSTABLE_BEYOND:
+        return (
+            f"batch norm with {case.activation.name!r}: single examples' variances grow by {growth - 1:.0%} a layer and"
+            " leave the fixed point that the theory assumes (Yang et al. 2019)"
+        )
+    return None
+
+
+@lru_cache(maxsize=64)
+def _growth(activation: Choice) -> float:
+    return normalised.growth_of_one_example(partial(ACTIVATIONS.build, activation))
+
+
+def _entry(layers: Layers, order: str) -> Through:
+    z = layers.linear(1.0, raw=True)
+    if order == "pre_activation":
+        return z
+    if order == "post_norm":
+        return layers.normalise(z.power)
+    return layers.normalise_and_activate(z.power)
+
+
+def _block(layers: Layers, order: str, stream: Through) -> Through:
+    """What a block makes of the stream."""
+    model: Any = layers.case.model
+    branch = Through(stream.power, stream.mean, 1.0, 0.0)
+    for i in range(model.layers_per_block):
+        for step in _steps(layers, order, first=i == 0):
+            after = step(branch.power)
+            branch = Through(after.power, after.mean, branch.factor * after.factor, branch.variance + after.variance)
+    joined = join(layers.case, stream, branch)
+    if order != "post_norm":
+        return joined
+    normal = layers.normalise(joined.power)
+    return Through(normal.power, 0.0, joined.factor * normal.factor, joined.variance)
+
+
+def _steps(layers: Layers, order: str, *, first: bool) -> tuple[Any, ...]:
+    if order == "pre_activation":
+        return layers.normalise_and_activate, layers.linear
+    if order == "post_norm":
+        return (lambda power: layers.activate_normalised()) if first else layers.activate, layers.linear
+    return layers.linear, layers.normalise_and_activate
+
+
+def _common_growth(layers: Layers, stream: Through) -> float:
+    """What a block multiplies the gradient by along the direction in which all units agree, without a random sign.
+
+    Activations with a mean add up there on the stream, and weights are correlated with the slopes that they decide:
+    stream + branch * weight_variance * E[h] E[phi'']. A norm takes it out again.
+    """
+    case, skip = layers.case, skip_of(layers.case)
+    model: Any = case.model
+    adds_up = model.order == "before_addition" and case.norm.name in ELEMENTWISE
+    if skip is None or not adds_up or skip.stream == 0 or skip.gate_bias is not None:
+        return 0.0
+    inner = layers.linear(stream.power)
+    return skip.stream + skip.branch * inner.factor * stream.mean * float(layers.curves(inner.power).curvature)
+
+
+class _Sensitivity(NamedTuple):
+    """By how many per cent a block's outcome changes where the stream's mean square is a per cent larger."""
+
+    power: float
+    factor: float
+
+
+def _sensitivity(layers: Layers, order: str, stream: Through, at: Through) -> _Sensitivity:
+    step = 1.001
+    moved = _block(layers, order, stream._replace(power=stream.power * step, mean=stream.mean * step**0.5))
+    at = _block(layers, order, stream)
+    return _Sensitivity(
+        *(math.log(a / b) / math.log(step) for a, b in ((moved.power, at.power), (moved.factor, at.factor)))
+    )
+
+
+def _assumptions(case: Case, strays: float) -> tuple[str, ...]:
+    notes = [f"a width of {case.width} counts as large", "gradients independent of the weights", "unit inputs"]
+    if case.norm.name == "batch":
+        notes.append("the batch has reached its fixed point")
+    if strays > _STRAYS_BEYOND:
+        notes.append(f"near an unstable point, which this width leaves: factors may be off by {strays:.0%}")
+    return tuple(notes)
