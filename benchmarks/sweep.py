@@ -16,14 +16,15 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from side_by_side import Comparison, table, write
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
+from vgbench.data.dataset import Split
 from vgbench.harness.worker import execute
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
@@ -38,11 +39,11 @@ ONE = "one"
 """Argument that makes this program the one of a single cell, read from its input."""
 
 
-def alone(case: vg.Case) -> dict[str, Any]:
-    """What a script of one cell does, seeds and rates in a Python loop over jitted steps."""
+def alone(case: vg.Case) -> list[float]:
+    """What a script of one cell does, seeds and rates in a Python loop over jitted steps; accuracies on test."""
     vg.measure_gradients(case)
     vg.measure_forward(case)
-    dataset, begin = load_dataset(case), time.perf_counter()
+    dataset = load_dataset(case)
     with numerics(case.dtype, case.matmul_precision):
         network = build_network(case, dataset.problem)
         step = jax.jit(make_step(network, case), donate_argnums=0)
@@ -50,9 +51,9 @@ def alone(case: vg.Case) -> dict[str, Any]:
         answer = jax.jit(lambda variables, x: network.apply(variables, x, train=False).answers)
         train, validation, test = splits_of(dataset)
 
-        def trained(rate: float, seed: int, recorded: bool) -> float:
+        def trained(rate: float, seed: int, held_out: Split, recorded: bool) -> float:
             state = start(network, case, draw(case, network, dataset, seed))
-            initial = jax.tree.map(np.asarray, state.variables.params)
+            initial = jax.tree.map(jnp.copy, state.variables.params)
             batches = batch_indices(dataset.train.examples, case.batch_size, case.steps, seed)
             for i, batch in enumerate(batches):
                 if recorded and i % RECORD_EVERY == 0:
@@ -60,11 +61,11 @@ def alone(case: vg.Case) -> dict[str, Any]:
                     [np.asarray(answer(state.variables, split.x)) for split in (validation, test)]
                 state, loss = step(state, train.take(batch), rate)
                 float(loss)
-            return float((np.argmax(answer(state.variables, validation.x), axis=-1) == validation.y).mean())
+            answers = np.asarray(answer(state.variables, held_out.x))
+            return float((answers.argmax(axis=-1) == held_out.y).mean())
 
-        means = [np.mean([trained(rate, seed, False) for seed in case.tuning_seeds]) for rate in case.rates]
-        accuracy = [trained(case.rates[int(np.argmax(means))], seed, True) for seed in case.seeds]
-    return {"accuracy": accuracy, "training_seconds": time.perf_counter() - begin}
+        means = [np.mean([trained(rate, seed, validation, False) for seed in case.tuning_seeds]) for rate in case.rates]
+        return [trained(case.rates[int(np.argmax(means))], seed, test, True) for seed in case.seeds]
 
 
 def in_a_fresh_process(case: vg.Case) -> float:

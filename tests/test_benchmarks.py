@@ -19,6 +19,7 @@ import overhead
 import scale
 import side_by_side
 import summary
+import sweep
 
 
 def compared() -> side_by_side.Comparison:
@@ -90,3 +91,10 @@ def test_summary_has_a_section_for_each_result_that_is_there(tmp_path: Path) -> 
     assert page.count("\n## ") == 1
     assert "torch 2.13" in page
     assert side_by_side.table([compared()]) in page
+
+
+@pytest.mark.slow
+def test_a_cell_on_its_own_comes_to_the_same_accuracies_as_in_a_sweep() -> None:
+    fields = {"depth": 3, "width": 16, "steps": 60, "rates": (0.003, 0.03), "tuning_seeds": (7,), "seeds": (0, 1)}
+    case = vg.Case(**fields, optimizer="sgd", batch_size=32)
+    np.testing.assert_allclose(sweep.alone(case), vg.measure_training(case).test_accuracy, atol=0.01)
