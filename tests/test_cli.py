@@ -101,7 +101,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_names_the_verbs() -> None:
     result = vgbench("--help")
     assert (result.code, result.err) == (0, "")
-    assert all(verb in result.out for verb in ("run", "status", "report", "merge", "list"))
+    assert all(verb in result.out for verb in ("run", "status", "report", "publish", "merge", "list"))
 
 
 def test_no_arguments_show_the_help() -> None:
@@ -112,7 +112,8 @@ def test_help_and_bad_usage_import_nothing_heavy() -> None:
     source = f"""
 import sys
 from vgbench.cli import main
-for arguments in (["--help"], ["run"], *([verb, "--help"] for verb in ("run", "status", "report", "merge", "list"))):
+VERBS = ("run", "status", "report", "publish", "merge", "list")
+for arguments in (["--help"], ["run"], *([verb, "--help"] for verb in VERBS)):
     sys.argv = ["vgbench", *arguments]
     try:
         main()
@@ -368,7 +369,7 @@ def test_run_prints_findings_table_and_origin_and_writes_them(finished: tuple[Pa
     assert re.search(r"^Depth 2: ", result.out, re.MULTILINE)
     assert re.findall(r"^ +2 +(\w+)", result.out, re.MULTILINE) == ["baseline", "relu"]
     assert "; vgbench " in result.out
-    for name in ("table.md", "table.csv", "gradients.png"):
+    for name in ("table.md", "table.csv", "report.html"):
         assert f"{out / name}" in result.out.replace("\n", "")
         assert (out / name).stat().st_size > 0
 

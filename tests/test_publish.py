@@ -139,6 +139,14 @@ def test_index_tells_of_every_run_and_keeps_what_stands_around(tmp_path: Path) -
     assert "measured on 2026-01-01" in text
 
 
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", ""])
+def test_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"run: '.*' cannot be the name of a folder$"):
+        publish(run(tmp_path / "run", name), tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_damaged_record_stops_publishing_before_anything_is_written(tmp_path: Path) -> None:
     source = run(tmp_path / "run")
     sorted(source.glob("*/cells/*.json"))[0].write_text("{")

@@ -51,7 +51,7 @@ def publish(directory: str | Path, results: str | Path, *, allow: Collection[str
             raise InputError(unknown("fault", name, FAULTS))
     runs = read_runs(root)
     _refuse(root, {fault: reason for fault, reason in faults(runs).items() if fault not in allow})
-    (suite,) = {run.manifest.suite for run in runs}
+    suite = _name(root, runs)
     target = index / suite
     copies = {folder.path.name: _files(folder) for folder in device_folders(root)}
     taken = [slug for slug, files in copies.items() if _holds_others(target / slug, files)]
@@ -91,6 +91,15 @@ def faults(runs: Sequence[Run]) -> dict[Fault, str]:
     if data["mixed"].to_numpy().any():
         found["mixed"] = "records of several sources, versions or flags"
     return found
+
+
+def _name(root: Path, runs: Sequence[Run]) -> str:
+    names = sorted({run.manifest.suite for run in runs})
+    if len(names) > 1:
+        raise InputError(f"{root}: runs of different suites: {', '.join(names)}")
+    if Path(names[0]).name != names[0] or names[0] in ("", ".."):
+        raise InputError(f"{root}: {names[0]!r} cannot be the name of a folder")
+    return names[0]
 
 
 def _kinds(cell: CellRecord | None, cost: CostRecord | None) -> Iterator[tuple[Kind, CellRecord | CostRecord]]:

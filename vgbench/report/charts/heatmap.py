@@ -36,12 +36,9 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
         x = alt.X("step:O", title="step", axis=steps)
         y = alt.Y("layer:O", title="layer", sort="descending", axis=layers)
         shown = ["mitigation:N", "step:O", "layer:O", "norm:Q"]
-        return (
-            alt.Chart(rows)
-            .mark_rect(strokeWidth=0.6)
-            .encode(x, y, color, tooltip=shown)
-            .properties(width=120, height=80)
-        )
+        # Whole pixels a cell, or the paper shines through between them.
+        width, height = _fitted(rows["step"], 120), _fitted(rows["layer"], 80)
+        return alt.Chart(rows, width=width, height=height).mark_rect().encode(x, y, color, tooltip=shown)
 
     return facets(data, draw)
 
@@ -55,7 +52,8 @@ def _map(curves: TrainingCurves) -> pd.DataFrame:
     return pd.DataFrame({"step": step.ravel(), "layer": layer.ravel(), "norm": values.ravel()}).dropna()
 
 
-def _whole(cells: int, pixels: int) -> int:
+def _fitted(values: Rows, pixels: int) -> int:
+    cells = values.nunique()
     return cells * max(1, round(pixels / cells))
 
 

@@ -15,9 +15,10 @@ LINES = len(COLORS)
 """Mitigations in a panel, beside the baseline; where there are more, there are more panels."""
 POINTS = 130
 """Points that a line is drawn through at most, evenly spaced, the first and the last among them."""
-SIZES = [200, 120, 85, 60, 45, 34, 26]
 MARKS = 6
 """Shapes along a line, about."""
+SIZES = [200, 120, 85, 60, 45, 34, 26]
+"""Of the shapes, the baseline's first."""
 
 View = alt.Chart | alt.LayerChart | alt.FacetChart
 """A chart of one pair of axes; `alt.layer` says that it may be facets, which it is not here."""
