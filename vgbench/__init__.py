@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vgbench.case import Case
+    from vgbench.diagnosis import Finding, diagnose, verdict
     from vgbench.errors import InputError, PluginError
     from vgbench.harness.merge import merge
     from vgbench.harness.runner import run
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Case": "vgbench.case",
     "Cost": "vgbench.measure.cost",
+    "Finding": "vgbench.diagnosis",
     "ForwardProfile": "vgbench.measure.forward",
     "GradientProfile": "vgbench.measure.gradients",
     "InputError": "vgbench.errors",
@@ -34,6 +36,7 @@ _HOMES = {
     "PluginError": "vgbench.errors",
     "Suite": "vgbench.suite",
     "TrainingCurves": "vgbench.measure.training",
+    "diagnose": "vgbench.diagnosis",
     "load": "vgbench.report",
     "measure_cost": "vgbench.measure.cost",
     "measure_forward": "vgbench.measure.forward",
@@ -44,6 +47,7 @@ _HOMES = {
     "read_suite": "vgbench.suite",
     "run": "vgbench.harness.runner",
     "tap": "vgbench.own.tap",
+    "verdict": "vgbench.diagnosis",
     "watch": "vgbench.own.watch",
     "watched": "vgbench.own.watch",
     "write_report": "vgbench.report",
@@ -52,6 +56,7 @@ _HOMES = {
 __all__ = [
     "Case",
     "Cost",
+    "Finding",
     "ForwardProfile",
     "GradientProfile",
     "InputError",
@@ -59,6 +64,7 @@ __all__ = [
     "PluginError",
     "Suite",
     "TrainingCurves",
+    "diagnose",
     "load",
     "measure_cost",
     "measure_forward",
@@ -69,6 +75,7 @@ __all__ = [
     "read_suite",
     "run",
     "tap",
+    "verdict",
     "watch",
     "watched",
     "write_report",

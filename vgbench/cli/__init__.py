@@ -5,6 +5,7 @@ import sys
 import typer
 
 from vgbench.cli.compare import compare
+from vgbench.cli.diagnose import diagnose
 from vgbench.cli.list import list_members
 from vgbench.cli.merge import merge
 from vgbench.cli.publish import publish
@@ -25,6 +26,7 @@ app.command("run")(run)
 app.command("status")(status)
 app.command("report")(report)
 app.command("compare")(compare)
+app.command("diagnose")(diagnose)
 app.command("merge")(merge)
 app.command("theory")(theory)
 app.command("publish")(publish)

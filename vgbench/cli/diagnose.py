@@ -1,0 +1,70 @@
+"""`vgbench diagnose`: what a run of training shows, from a file of records or the folder of a run."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vgbench.errors import InputError
+
+if TYPE_CHECKING:
+    from vgbench.diagnosis import Finding
+
+
+def diagnose(
+    what: Annotated[Path, typer.Argument(help="A file of JSON lines, or the folder of a run.", metavar="FILE|DIR")],
+) -> None:
+    """Name what is wrong with a training run, with the evidence and what to try."""
+    from vgbench.diagnosis import diagnose as findings_of
+
+    if not what.is_dir():
+        _show("", findings_of(read_lines(what)))
+        return
+    for label, record in _records(what):
+        _show(label, findings_of(record))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a file of JSON lines.
+
+    Raises:
+        InputError: it cannot be read, or a line is no JSON object; names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    records = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: line {number}: not valid JSON: {error}") from None
+        if not isinstance(record, dict):
+            raise InputError(f"{path}: line {number}: wants an object, as vgbench.watched gives")
+        records.append(record)
+    return records
+
+
+def _records(directory: Path) -> Iterator[tuple[str, Any]]:
+    from vgbench.report.runs import read_runs
+
+    for run in read_runs(directory):
+        for entry in run.entries:
+            if entry.cell is not None:
+                axes = (f"{axis} {value}" for axis, value in entry.row.axes.items())
+                yield ", ".join([entry.row.mitigation, *axes]), entry.cell
+
+
+def _show(label: str, findings: "list[Finding]") -> None:
+    head = f"{label}: " if label else ""
+    if not findings:
+        typer.echo(f"{head}healthy")
+    for finding in findings:
+        seeds = f", {finding.seeds[0]} of {finding.seeds[1]} seeds" if finding.seeds[1] > 1 else ""
+        typer.echo(f"{head}{finding}{seeds}")
+        typer.echo(f"  try: {finding.suggestion}")

@@ -1,0 +1,223 @@
+"""What a diagnosis reads, whoever recorded it: one run as plain arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vgbench.errors import InputError
+from vgbench.mean_field import with_slope
+from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.training import TrainingCurves
+from vgbench.records import CellRecord
+from vgbench.registry import ACTIVATIONS, Choice
+
+Flat = Literal["below", "both", "none", "unknown"]
+"""Where an activation has no slope: below zero as ReLU, on both sides as tanh, nowhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One run. What was not recorded is None; layers count from the input.
+
+    Attributes:
+        step: updates made before each record.
+        loss: training loss around each record; NaN or infinite where it is so.
+        chance: loss of the best constant answer; None if unknown.
+        accuracy: on validation data.
+        chance_accuracy: of a constant answer.
+        signal: log10 ||dL/dh_l||; -inf where it is exactly zero.
+        gradient: log10 ||dL/dW_l|| as the optimizer gets it; -inf of zeros alone.
+        update: ||update|| / ||W_l||.
+        moved: ||W_l - its initial value|| / ||its initial value||.
+        zero: share of dL/dW_l that is zero or flushed to it.
+        saturated: share of units and examples where the activation is flat.
+        dead: share of units that are so for every example.
+        scale: log10 of the pre-activations' standard deviation.
+        distance: log10(1 - cosine) of different inputs' signals at initialisation.
+        flat: where the activation is flat.
+        names: of the weights' layers.
+    """
+
+    step: Int[np.ndarray, "records"]
+    loss: Float[np.ndarray, "records"] | None = None
+    chance: float | None = None
+    accuracy: Float[np.ndarray, "records"] | None = None
+    chance_accuracy: float | None = None
+    signal: Float[np.ndarray, "records depth"] | None = None
+    gradient: Float[np.ndarray, "records layers"] | None = None
+    update: Float[np.ndarray, "records layers"] | None = None
+    moved: Float[np.ndarray, "records layers"] | None = None
+    zero: Float[np.ndarray, "records layers"] | None = None
+    saturated: Float[np.ndarray, "records depth"] | None = None
+    dead: Float[np.ndarray, "records depth"] | None = None
+    scale: Float[np.ndarray, "records depth"] | None = None
+    distance: Float[np.ndarray, "depth"] | None = None
+    flat: Flat = "unknown"
+    names: tuple[str, ...] = ()
+
+
+_CHANCE = {"digits": (np.log(10), 0.1), "adding": (1 / 6, 0.08), "copy_memory": (np.log(8), 1 / 8)}
+"""Loss and accuracy of the best constant answer for the data sets that vgbench knows."""
+
+
+def from_record(record: CellRecord) -> list[Evidence]:
+    """The runs of a record, a seed each; of a case that was not trained what its initialisation shows."""
+    case, forward = record.case, record.forward
+    distance = None if forward is None else forward.log10_pair_distance
+    flat = flat_ends(case.activation)
+    chance = _CHANCE.get(case.data.name, (None, None))
+    if record.training is None:
+        return [] if record.gradients is None else _from_profile(record.gradients, distance, flat)
+    return from_curves(record.training, chance=chance, distance=distance, flat=flat)
+
+
+def from_curves(
+    curves: TrainingCurves,
+    *,
+    chance: tuple[float | None, float | None] = (None, None),
+    distance: Float[np.ndarray, "seeds depth"] | None = None,
+    flat: Flat = "unknown",
+) -> list[Evidence]:
+    """The runs of training curves, a seed each.
+
+    Args:
+        curves: what training recorded.
+        chance: loss and accuracy of the best constant answer.
+        distance: log10(1 - cosine) at initialisation, as `ForwardProfile` has it.
+        flat: where the activation is flat.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.log10(np.asarray(curves.preactivation_variance, np.float64)) / 2
+    counts = curves.gradient_histogram.astype(np.float64)
+    zero = counts[..., 0] / np.maximum(counts.sum(axis=-1), 1)
+    layers = curves.update_to_weight.shape[-1]
+    return [
+        Evidence(
+            step=np.asarray(curves.step),
+            loss=_around(np.asarray(curves.loss[seed], np.float64), curves.step),
+            chance=chance[0],
+            accuracy=np.asarray(curves.validation_accuracy[seed], np.float64),
+            chance_accuracy=chance[1],
+            signal=curves.log10_activation_norm[seed],
+            gradient=curves.log10_parameter_norm[seed],
+            update=curves.update_to_weight[seed],
+            moved=curves.displacement[seed],
+            zero=zero[seed],
+            saturated=_known(curves.saturated[seed]),
+            dead=_known(curves.dead[seed]),
+            scale=_known(scale[seed]),
+            distance=None if distance is None else distance[seed],
+            flat=flat,
+            names=_numbered(layers),
+        )
+        for seed in range(len(curves.loss))
+    ]
+
+
+def from_lines(lines: Sequence[Mapping[str, Any]]) -> Evidence:
+    """A run from records as `vgbench.watched` gives them, with more where people have it.
+
+    Each record has `step` and `layers` (by name, from input to output: log10 `gradient`, `weight` and `update`, and
+    `zero`), and may have `loss`, `accuracy`, `signal` (log10 ||dL/dh_l|| by layer, as a profile's taps tell),
+    `saturated` and `dead` (shares by layer), and `chance` and `chance_accuracy`, what the best constant answer gets.
+
+    Raises:
+        InputError: there is no record, or one is of another form; names it.
+    """
+    if not lines:
+        raise InputError("diagnose: no records to read")
+    names = tuple(_field(lines[0], "layers", 1))
+    tables = [_field(line, "layers", number) for number, line in enumerate(lines, start=1)]
+    for number, table in enumerate(tables, start=1):
+        if tuple(table) != names:
+            raise InputError(f"record {number}: other layers than in the first")
+
+    def column(field: str) -> np.ndarray:
+        return np.asarray([[_number(table[name].get(field)) for name in names] for table in tables])
+
+    def series(field: str) -> np.ndarray | None:
+        given = any(field in line for line in lines)
+        return np.asarray([_numbers(line.get(field)) for line in lines], np.float64) if given else None
+
+    zero = column("zero")
+    norms = (column(field) for field in ("gradient", "weight", "update"))
+    gradient, weight, update = (np.where(np.isnan(norm), -np.inf, norm) for norm in norms)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = 10.0 ** (update - weight)
+    return Evidence(
+        step=np.asarray([int(_field(line, "step", number)) for number, line in enumerate(lines, start=1)]),
+        loss=series("loss"),
+        chance=lines[0].get("chance"),
+        accuracy=series("accuracy"),
+        chance_accuracy=lines[0].get("chance_accuracy"),
+        signal=series("signal"),
+        gradient=gradient,
+        update=ratio,
+        zero=None if np.isnan(zero).all() else zero,
+        saturated=series("saturated"),
+        dead=series("dead"),
+        names=names,
+    )
+
+
+def flat_ends(activation: Choice) -> Flat:
+    """Where an activation is flat, by its slopes far from zero."""
+    below, above = np.abs(with_slope(partial(ACTIVATIONS.build, activation), np.asarray([-30.0, 30.0]))[1])
+    if above > _FLAT:
+        return "none" if below > _FLAT else "below"
+    return "both"
+
+
+_FLAT = 1e-3
+
+
+def _from_profile(profile: GradientProfile, distance: np.ndarray | None, flat: Flat) -> list[Evidence]:
+    layers = profile.log10_parameter_norm.shape[1]
+    return [
+        Evidence(
+            step=np.zeros(1, np.int64),
+            signal=profile.log10_activation_norm[seed][None],
+            gradient=profile.log10_parameter_norm[seed][None],
+            distance=None if distance is None else distance[seed],
+            flat=flat,
+            names=_numbered(layers),
+        )
+        for seed in range(len(profile.log10_activation_norm))
+    ]
+
+
+def _numbered(layers: int) -> tuple[str, ...]:
+    return (*(f"layer {i}" for i in range(1, layers)), "readout")
+
+
+def _around(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) -> Float[np.ndarray, "records"]:
+    """Mean loss of the few steps that follow each record (those before, at the last)."""
+    width = max(1, min(10, len(loss) // 4))
+    starts = np.minimum(np.asarray(step), len(loss) - width)
+    with np.errstate(invalid="ignore", over="ignore"):
+        means = [loss[start : start + width].mean() for start in starts]
+    return np.asarray([loss[0], *means[1:]])
+
+
+def _known(values: np.ndarray) -> Float[np.ndarray, "records depth"] | None:
+    """None where nothing was recorded; only layers that have an activation."""
+    kept = ~np.isnan(values).all(axis=0)
+    return np.asarray(values[:, kept], np.float64) if kept.any() else None
+
+
+def _field(line: Mapping[str, Any], name: str, number: int) -> Any:
+    if not isinstance(line, Mapping) or name not in line:
+        raise InputError(f"record {number}: no field {name!r}; wants what vgbench.watched gives")
+    return line[name]
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _numbers(value: Any) -> Any:
+    return [_number(each) for each in value] if isinstance(value, Sequence) else _number(value)

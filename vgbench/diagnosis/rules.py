@@ -1,0 +1,324 @@
+"""What each finding asks of the evidence. A rule says nothing where what it needs was not recorded."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.evidence import Evidence
+from vgbench.diagnosis.findings import Finding, Name, Sure
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Evidence with what several rules ask of it."""
+
+    evidence: Evidence
+
+    @cached_property
+    def lost(self) -> Float[np.ndarray, "records"] | None:
+        """Decades of the signal lost from the last to the first layer; NaN where one is exactly zero."""
+        signal = self.evidence.signal
+        if signal is None or signal.shape[1] < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = signal[:, -1] - signal[:, 0]
+        return np.where(np.isfinite(lost), lost, np.nan)
+
+    @cached_property
+    def trains(self) -> bool:
+        """Whether there is a training run to be judged, not an initialisation alone."""
+        return self.evidence.loss is not None and len(self.evidence.loss) > 1
+
+    @cached_property
+    def broken(self) -> bool:
+        """Whether the loss became non-finite."""
+        return self.trains and not bool(np.isfinite(self.loss).all())
+
+    @cached_property
+    def loss(self) -> Float[np.ndarray, "records"]:
+        """The training loss; empty if there is none."""
+        return np.empty(0) if self.evidence.loss is None else self.evidence.loss
+
+    @cached_property
+    def progress(self) -> float:
+        """Share of the constant predictor's loss that was taken off by the end; negative where it rose."""
+        if not self.trains or self.broken:
+            return float("nan") if not self.trains else -float("inf")
+        start = self.evidence.chance if self.evidence.chance is not None else self.loss[0]
+        return float(1 - self.loss[-3:].min() / start) if start > 0 else 0.0
+
+    @cached_property
+    def learned(self) -> bool:
+        """Whether anything was learned."""
+        return self.trains and self.progress >= thresholds.LEARNED
+
+    @cached_property
+    def update(self) -> Float[np.ndarray, "layers"] | None:
+        """Each layer's relative update, median over the records; a layer that starts at zero counts once it moves."""
+        update = self.evidence.update
+        if update is None:
+            return None
+        finite = np.where(np.isfinite(update), update, np.nan)
+        some = ~np.isnan(finite).all(axis=0)
+        typical = np.full(update.shape[1], np.nan)
+        typical[some] = np.nanmedian(finite[:, some], axis=0)
+        return typical
+
+    @cached_property
+    def lag(self) -> float | None:
+        """Decades by which the relative updates of the first third stay behind the quickest layer; None if unknown."""
+        if self.update is None or np.isnan(self.update).all():
+            return None
+        first = self.update[: max(1, len(self.update) // 3)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.log10(np.nanmax(self.update)) - np.log10(np.nanmedian(first)))
+
+    @cached_property
+    def faded(self) -> float | None:
+        """Decades of the pre-activations' scale lost from the first to the last layer at the start."""
+        scale = self.evidence.scale
+        return None if scale is None or scale.shape[1] < 2 else float(scale[0, 0] - scale[0, -1])
+
+    @cached_property
+    def arrives(self) -> bool:
+        """Whether the signal neither vanishes nor explodes at the start; taken for granted where not recorded."""
+        return self.lost is None or np.isnan(self.lost[0]) or abs(self.lost[0]) < thresholds.LOST_DECADES
+
+    def finding(self, name: Name, sure: Sure, layers: Any = (), first: int = 0, **evidence: float | None) -> Finding:
+        """A finding of this run."""
+        names, step = self.evidence.names, self.evidence.step
+        chosen = tuple(names[i] for i in layers if i < len(names))
+        numbers = {key.replace("_", " "): float(value) for key, value in evidence.items() if value is not None}
+        return Finding(name, chosen, (int(step[first]), int(step[-1])), numbers, sure)
+
+
+Rule = Callable[[Reading], Iterator[Finding]]
+
+
+def exploding(run: Reading) -> Iterator[Finding]:
+    """The signal grows towards the input at the start, and the run does not learn or breaks."""
+    if run.lost is not None and run.lost[0] <= -thresholds.LOST_DECADES and not run.learned:
+        sure: Sure = "certain" if run.broken else "likely" if run.trains else "possible"
+        yield run.finding("exploding", sure, _all(run), decades_gained=-run.lost[0], progress=_told(run.progress))
+
+
+def vanishing(run: Reading) -> Iterator[Finding]:
+    """The signal shrinks towards the input at the start, the first layers stand still, nothing is learned."""
+    if run.lost is None:
+        yield from _vanishing_by_weights(run)
+        return
+    if not run.lost[0] >= thresholds.LOST_DECADES or run.learned or run.broken:
+        return
+    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+    faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
+    if run.trains and not (lags or faded):
+        return
+    sure: Sure = "certain" if run.trains and lags else "likely" if run.trains else "possible"
+    yield run.finding(
+        "vanishing",
+        sure,
+        _first_third(run),
+        decades_lost=run.lost[0],
+        lag_in_decades=run.lag,
+        scale_lost_in_decades=run.faded,
+        progress=_told(run.progress),
+    )
+
+
+def _vanishing_by_weights(run: Reading) -> Iterator[Finding]:
+    """Where no signal was recorded: relative updates and gradients that shrink towards the input, nothing learned."""
+    gradient = run.evidence.gradient
+    if gradient is None or gradient.shape[1] < 3 or not run.trains or run.learned or run.broken:
+        return
+    with np.errstate(invalid="ignore"):
+        lost = gradient[0, -1] - gradient[0, 0]
+    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+    if np.isfinite(lost) and lost >= thresholds.LOST_DECADES and lags:
+        numbers = {"weight_gradient_decades_lost": float(lost), "lag_in_decades": run.lag}
+        yield run.finding("vanishing", "likely", _first_third(run), **numbers)
+
+
+def collapse(run: Reading) -> Iterator[Finding]:
+    """Different inputs' signals are one at the last layer, and nothing is learned."""
+    distance = run.evidence.distance
+    if distance is None or not distance[-1] <= thresholds.COLLAPSED or run.learned or run.broken:
+        return
+    first = int(np.argmax(distance <= thresholds.COLLAPSED))
+    layers = range(first, len(distance))
+    sure: Sure = "certain" if run.trains else "possible"
+    yield run.finding("collapse", sure, layers, log10_distance=float(distance[-1]), progress=_told(run.progress))
+
+
+def late(run: Reading) -> Iterator[Finding]:
+    """The signal arrived at the start and vanished on the way, short of the goal."""
+    if run.lost is None or len(run.lost) < 3 or run.broken or run.progress >= thresholds.MASTERED:
+        return
+    lost = run.lost
+    gone = (lost >= thresholds.LOST_DECADES) & (lost >= lost[0] + thresholds.LOST_DECADES)
+    if not run.arrives or not gone[-1]:
+        return
+    start = len(gone) - int(np.argmin(gone[::-1])) if not gone.all() else 0
+    yield run.finding(
+        "vanishing in training",
+        "likely",
+        _first_third(run),
+        first=start,
+        decades_lost_at_first=lost[0],
+        decades_lost=lost[-1],
+    )
+
+
+def dead_units(run: Reading) -> Iterator[Finding]:
+    """Units of a rectifier are flat for every example, in most of a layer."""
+    dead = run.evidence.dead
+    if dead is None or run.evidence.flat not in ("below", "unknown") or run.learned:
+        return
+    layers = np.flatnonzero(dead[-1] >= thresholds.DEAD)
+    if len(layers):
+        always = int(np.argmax((dead[:, layers] >= thresholds.DEAD).any(axis=1)))
+        yield run.finding("dead units", "certain", layers, first=always, dead_share=float(dead[-1].max()))
+
+
+def saturation(run: Reading) -> Iterator[Finding]:
+    """Units of a saturating activation lie on its flat ends, in most of the network, and nothing is learned."""
+    saturated = run.evidence.saturated
+    if saturated is None or run.evidence.flat not in ("both", "unknown") or run.learned or run.broken:
+        return
+    layers = np.flatnonzero(saturated[-1] >= thresholds.SATURATED)
+    if len(layers) * 2 >= saturated.shape[1] and run.evidence.flat == "both":
+        yield run.finding("saturation", "likely", layers, saturated_share=float(np.median(saturated[-1])))
+
+
+def underflow(run: Reading) -> Iterator[Finding]:
+    """Most of a layer's gradient reads zero although it exactly is not, and its units live."""
+    zero, signal = run.evidence.zero, run.evidence.signal
+    if zero is None or run.learned or run.broken or _opens(run):
+        return
+    typical = np.median(zero, axis=0)
+    layers = np.flatnonzero(typical >= thresholds.FLUSHED)
+    dead = run.evidence.dead
+    blocked = dead is not None and run.evidence.flat == "below" and bool((dead[-1] >= thresholds.DEAD).any())
+    arrives = signal is not None and bool(np.isfinite(signal[-1]).all())
+    if len(layers) and arrives and not blocked and not _exactly_zero(run, layers):
+        yield run.finding("underflow", "likely", layers, zero_share=float(typical.max()))
+
+
+def _exactly_zero(run: Reading, layers: Any) -> bool:
+    """Whether the exact gradient of these layers is zero as well, so that nothing was flushed."""
+    gradient = run.evidence.gradient
+    return gradient is not None and bool(np.isneginf(gradient[-1][layers]).all())
+
+
+def rate_too_small(run: Reading) -> Iterator[Finding]:
+    """The signal arrives, nothing is learned, and no layer moves."""
+    if not run.trains or run.learned or run.broken or not run.arrives or run.update is None:
+        return
+    quickest = float(np.nanmax(run.update, initial=0))
+    moved = run.evidence.moved
+    far = moved is not None and float(np.nanmedian(moved[-1])) >= thresholds.MOVED
+    if 0 < quickest < thresholds.SLOW and not far:
+        yield run.finding(
+            "rate too small", "likely", _all(run), largest_relative_update=quickest, progress=run.progress
+        )
+
+
+def rate_too_large(run: Reading) -> Iterator[Finding]:
+    """The signal arrives at the start; the loss breaks, rises or swings, or weights are thrown about."""
+    if not run.trains or run.learned or not run.arrives:
+        return
+    typical = None if run.update is None else float(np.nanmedian(run.update))
+    swings = 0.0 if run.broken else float(np.median(np.abs(np.diff(run.loss[1:]))) / max(np.median(run.loss), 1e-30))
+    start = run.evidence.chance if run.evidence.chance is not None else float(run.loss[0])
+    rises = run.broken or float(np.median(run.loss[len(run.loss) // 2 :])) > 2 * start
+    quick = typical is not None and typical >= thresholds.QUICK
+    if run.broken or quick or rises or swings >= thresholds.SWINGING:
+        sure: Sure = "certain" if run.broken else "likely"
+        yield run.finding("rate too large", sure, _all(run), median_relative_update=typical, swing=swings)
+
+
+def unlearnable(run: Reading) -> Iterator[Finding]:
+    """The signal arrives, layers move as they should, and nothing is learned that holds for other examples."""
+    if not run.trains or run.broken or not run.arrives or run.update is None:
+        return
+    accuracy, chance, stands = run.evidence.accuracy, run.evidence.chance_accuracy, not run.learned
+    if accuracy is not None and chance is not None:  # what was learned by heart alone does not count
+        stands = float(np.max(accuracy[-3:])) <= chance + thresholds.CHANCE_MARGIN
+    typical = float(np.nanmedian(run.update))
+    moved = run.evidence.moved
+    far = moved is None or float(np.nanmedian(moved[-1])) >= thresholds.MOVED
+    if stands and far and float(np.nanmax(run.update)) >= thresholds.SLOW and typical < thresholds.QUICK:
+        yield run.finding("unlearnable", "likely", (), median_relative_update=typical, progress=run.progress)
+
+
+def frozen(run: Reading) -> Iterator[Finding]:
+    """Layers that never move although the signal passes them, and others do."""
+    update = run.evidence.update
+    if update is None or len(update) < 2:
+        return
+    still = (update == 0).all(axis=0)
+    if still.any() and not still.all() and not (run.evidence.zero is not None and _flushed(run, still)):
+        yield run.finding("frozen", "certain", np.flatnonzero(still), layers_frozen=int(still.sum()))
+
+
+def _flushed(run: Reading, still: np.ndarray) -> bool:
+    """Whether layers stand still because their gradients, not exactly zero, read zero."""
+    zero, gradient = run.evidence.zero, run.evidence.gradient
+    assert zero is not None
+    reads_zero = bool((zero[:, still] >= 1).all())
+    return reads_zero and gradient is not None and bool(np.isfinite(gradient[:, still]).all())
+
+
+def zero_by_design(run: Reading) -> Iterator[Finding]:
+    """Weights of the blocks have a gradient of exactly zero at the start while the signal arrives, and not after."""
+    if _opens(run):
+        yield run.finding("zero by design", "certain", _all(run)[1:-1])
+
+
+def _opens(run: Reading) -> bool:
+    gradient, signal = run.evidence.gradient, run.evidence.signal
+    if gradient is None or gradient.shape[1] < 3 or (signal is not None and not np.isfinite(signal[0]).all()):
+        return False
+    blocks = np.isneginf(gradient[:, 1:-1])
+    ends = np.isfinite(gradient[0, [0, -1]]).all()
+    return bool(ends and blocks[0].all() and (len(blocks) == 1 or not blocks[1:].all()))
+
+
+def converged(run: Reading) -> Iterator[Finding]:
+    """The loss is all but gone, and other examples are answered, too."""
+    if run.trains and run.progress >= thresholds.MASTERED and not any(unlearnable(run)):
+        yield run.finding("converged", "certain", (), progress=run.progress)
+
+
+RULES: tuple[Rule, ...] = (
+    exploding,
+    underflow,
+    dead_units,
+    collapse,
+    vanishing,
+    saturation,
+    late,
+    rate_too_large,
+    rate_too_small,
+    unlearnable,
+    frozen,
+    zero_by_design,
+    converged,
+)
+"""In the order in which a run's first finding is its verdict: causes before what may follow from them."""
+
+
+def _all(run: Reading) -> range:
+    return range(len(run.evidence.names))
+
+
+def _first_third(run: Reading) -> range:
+    return range(max(1, len(run.evidence.names) // 3))
+
+
+def _told(progress: float) -> float | None:
+    return progress if np.isfinite(progress) else None
