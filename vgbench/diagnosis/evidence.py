@@ -137,11 +137,14 @@ def from_lines(lines: Sequence[Mapping[str, Any]]) -> Evidence:
             raise InputError(f"record {number}: other layers than in the first")
 
     def column(field: str) -> np.ndarray:
-        return np.asarray([[_number(table[name].get(field)) for name in names] for table in tables])
+        return np.asarray(
+            [[_of_layer(table[name], name, field, number) for name in names] for number, table in enumerate(tables, 1)]
+        )
 
     def series(field: str) -> np.ndarray | None:
-        given = any(field in line for line in lines)
-        return np.asarray([_numbers(line.get(field)) for line in lines], np.float64) if given else None
+        if not any(field in line for line in lines):
+            return None
+        return np.asarray([_numbers(line.get(field), f"record {i}: {field}") for i, line in enumerate(lines, start=1)])
 
     zero = column("zero")
     norms = (column(field) for field in ("gradient", "weight", "update"))
@@ -215,9 +218,20 @@ def _field(line: Mapping[str, Any], name: str, number: int) -> Any:
     return line[name]
 
 
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
+def _of_layer(table: Any, name: str, field: str, number: int) -> float:
+    place = f"record {number}: layer {name!r}"
+    if not isinstance(table, Mapping):
+        raise InputError(f"{place}: wants a table of norms, not {table!r}")
+    return _number(table.get(field), f"{place}: {field}")
 
 
-def _numbers(value: Any) -> Any:
-    return [_number(each) for each in value] if isinstance(value, Sequence) else _number(value)
+def _number(value: Any, place: str) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{place}: wants a number or null, not {value!r}")
+    return float(value)
+
+
+def _numbers(value: Any, place: str) -> Any:
+    return [_number(each, place) for each in value] if isinstance(value, list | tuple) else _number(value, place)

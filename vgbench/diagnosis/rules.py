@@ -87,7 +87,7 @@ class Reading:
     @cached_property
     def arrives(self) -> bool:
         """Whether the signal neither vanishes nor explodes at the start; taken for granted where not recorded."""
-        return self.lost is None or np.isnan(self.lost[0]) or abs(self.lost[0]) < thresholds.LOST_DECADES
+        return self.lost is None or not bool(abs(self.lost[0]) >= thresholds.LOST_DECADES)
 
     def finding(self, name: Name, sure: Sure, layers: Any = (), first: int = 0, **evidence: float | None) -> Finding:
         """A finding of this run."""
@@ -262,7 +262,7 @@ def frozen(run: Reading) -> Iterator[Finding]:
         return
     still = (update == 0).all(axis=0)
     if still.any() and not still.all() and not (run.evidence.zero is not None and _flushed(run, still)):
-        yield run.finding("frozen", "certain", np.flatnonzero(still), layers_frozen=int(still.sum()))
+        yield run.finding("frozen", "certain", np.flatnonzero(still), layers_frozen=float(still.sum()))
 
 
 def _flushed(run: Reading, still: np.ndarray) -> bool:

@@ -1,0 +1,173 @@
+"""Train the corpus, many runs side by side wherever they share a compiled program, and keep what is read."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from corpus import Build, Fault
+
+import vgbench as vg
+from vgbench.data import batch_indices, load_dataset
+from vgbench.diagnosis.evidence import Evidence, from_curves
+from vgbench.diagnosis.evidence import flat_ends as flat_ends_of
+from vgbench.measure.draw import draw, training_of
+from vgbench.measure.forward import measure_forward, unfit
+from vgbench.measure.numerics import numerics
+from vgbench.measure.programs import RECORD_EVERY, programs_of, splits_of
+from vgbench.measure.step import start
+from vgbench.measure.training import TrainingCurves, _told
+from vgbench.models import build_network
+from vgbench.models.network import Variables
+from vgbench.registry import TRANSFORMS
+
+LANE = 24
+"""Runs of one call; groups are filled up to it, so that each program is compiled once."""
+CHANCE = float(np.log(10)), 0.1
+
+
+@TRANSFORMS.register(source="the corpus", scope="global")
+def frozen(*, layers: int) -> optax.GradientTransformation:
+    """The user's own mask: the input layer and the first blocks do not move."""
+
+    def mask(gradients: Any, _: Any) -> Any:
+        def block(leaf: jax.Array) -> jax.Array:
+            keep = jnp.arange(len(leaf)) >= layers - 1
+            return leaf * keep.reshape(-1, *[1] * (leaf.ndim - 1))
+
+        entry = jax.tree.map(jnp.zeros_like, gradients["entry"])
+        return {**gradients, "entry": entry, "blocks": jax.tree.map(block, gradients["blocks"])}
+
+    return optax.stateless(mask)
+
+
+@TRANSFORMS.register(source="the corpus", scope="element")
+def half(*, loss_scale: float) -> optax.GradientTransformation:
+    """Gradients of a loss at this scale as float16 holds them, scaled back."""
+
+    def rounded(gradient: jax.Array) -> jax.Array:
+        return (gradient * loss_scale).astype(jnp.float16).astype(gradient.dtype) / loss_scale
+
+    return optax.stateless(lambda gradients, _: jax.tree.map(rounded, gradients))
+
+
+class Outcome(NamedTuple):
+    """What a run showed.
+
+    Attributes:
+        evidence: for the diagnosis.
+        mean_gradient: mean |g| of every layer's weights from the histogram's bins, [records, layers].
+        loss: of every step.
+        accuracy: on validation data, at the records.
+    """
+
+    evidence: Evidence
+    mean_gradient: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray
+
+
+class Job(NamedTuple):
+    """A run to be made."""
+
+    case: vg.Case
+    fault: Fault
+
+
+def jobs_of(build: Build) -> list[Job]:
+    """The run, and the one that its intervention changes it to."""
+    own = Job(build.case, build.fault)
+    if build.cure is None:
+        return [own]
+    changed = build.case.model_dump(mode="json") | {"seeds": list(build.case.seeds), "rates": list(build.case.rates)}
+    return [own, Job(vg.Case(**changed | build.cure), build.cured)]
+
+
+def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
+    """Train all jobs, those of a program together."""
+    groups: dict[Any, list[Job]] = defaultdict(list)
+    for job in dict.fromkeys(jobs):
+        groups[(training_of(job.case), job.fault.random_labels)].append(job)
+    found: dict[Job, Outcome] = {}
+    for number, ((_, random), members) in enumerate(groups.items(), start=1):
+        for first in range(0, len(members), LANE):
+            lane = members[first : first + LANE]
+            found |= dict(zip(lane, _train(lane, random), strict=True))
+        print(f"group {number} of {len(groups)}: {len(members)} runs", file=sys.stderr, flush=True)
+    return found
+
+
+def _train(jobs: list[Job], random_labels: bool) -> list[Outcome]:
+    case = jobs[0].case
+    dataset = load_dataset(case)
+    if random_labels:
+        labels = np.random.default_rng(7).permutation(np.asarray(dataset.train.y))
+        dataset = dataset._replace(train=dataset.train._replace(y=labels))
+    filled = [*jobs, *[jobs[-1]] * (LANE - len(jobs))]
+    with numerics(case.dtype, case.matmul_precision):
+        network, programs, data = build_network(case, dataset.problem), programs_of(case, runs=LANE), splits_of(dataset)
+        drawn = [_faulty(draw(job.case, network, dataset, job.case.seeds[0]), job.fault) for job in filled]
+        variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
+        state = jax.vmap(lambda v: start(network, case, v))(variables)
+        initial = jax.tree.map(jnp.copy, variables.params)
+        rates = np.asarray([job.case.rates[0] for job in filled], np.float32)
+        batches = np.stack(
+            [batch_indices(dataset.train.examples, case.batch_size, case.steps, job.case.seeds[0]) for job in filled]
+        )
+        losses, records = [], []
+        for begin in range(0, case.steps, RECORD_EVERY):
+            records.append(jax.device_get(programs.look(state, initial, rates, batches[:, 0], data)))
+            chunk = batches[:, begin : begin + RECORD_EVERY]
+            state, loss = programs.advance[chunk.shape[1]](state, rates, chunk, data)
+            losses.append(np.asarray(loss))
+        records.append(jax.device_get(programs.look(state, initial, rates, batches[:, 0], data)))
+    together = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
+    step = np.append(np.arange(0, case.steps, RECORD_EVERY), case.steps)
+    return [
+        _outcome(job, np.concatenate(losses, axis=1)[[i]], jax.tree.map(lambda leaf, i=i: leaf[[i]], together), step)
+        for i, job in enumerate(jobs)
+    ]
+
+
+def _faulty(variables: Variables, fault: Fault) -> Variables:
+    if not fault.bias:
+        return variables
+
+    def shifted(path: Any, leaf: jax.Array) -> jax.Array:
+        return leaf + fault.bias if "bias" in jax.tree_util.keystr(path) else leaf
+
+    hidden = {name: variables.params[name] for name in ("entry", "blocks")}
+    return variables._replace(params=variables.params | jax.tree_util.tree_map_with_path(shifted, hidden))
+
+
+def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outcome:
+    case = job.case
+    curves = TrainingCurves(
+        rates=case.rates,
+        tuning_accuracy=np.zeros((1, 0), np.float32),
+        tuning_diverged=np.zeros((1, 0), bool),
+        rate=case.rates[0],
+        target=case.target,
+        loss=loss,
+        step=step,
+        validation_accuracy=np.asarray(record.validation_accuracy),
+        test_accuracy=np.asarray(record.test_accuracy)[:, -1],
+        **_told(record.snapshot),
+    )
+    distance = None if unfit(case) or job.fault.bias else measure_forward(case).log10_pair_distance
+    (evidence,) = from_curves(curves, chance=CHANCE, distance=distance, flat=flat_ends_of(case.activation))
+    counts = curves.gradient_histogram[0].astype(np.float64)
+    if case.transform.name == "half":  # what float16 holds of the scaled gradient
+        smallest = 2.0**-24 / case.transform.options()["loss_scale"]
+        below = 2.0 ** (np.arange(256) - 126.0) <= smallest
+        evidence = replace(evidence, zero=counts[..., below].sum(-1) / counts.sum(-1))
+    sizes = np.where(np.arange(256) > 0, 1.5 * 2.0 ** (np.arange(256) - 127.0), 0.0)
+    sizes[-1] = np.inf
+    with np.errstate(invalid="ignore"):
+        mean = np.where(counts > 0, counts * sizes, 0).sum(-1) / counts.sum(-1)
+    return Outcome(evidence, mean, curves.loss[0], np.asarray(curves.validation_accuracy[0]))
