@@ -39,7 +39,7 @@ class ForwardProfile(Displayed):
 
     Attributes:
         log10_activation_scale: log10 of the root mean square of h_l, float64[seeds, depth].
-        mean_slope: mean |phi'| over units and examples, float64[seeds, depth]; NaN where a layer has no activation.
+        mean_slope: mean `|phi'|` over units and examples, float64[seeds, depth]; NaN where a layer has no activation.
         log10_pair_distance: mean over pairs of different inputs of log10(1 - cosine) of their h_l, float64[seeds,
             depth]; below 1e-6 through a renormalised tangent, so that it never floors.
         token_distance: mean of 1 - cosine over pairs of different tokens of an example, float64[seeds, depth]; NaN

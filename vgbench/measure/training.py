@@ -54,8 +54,8 @@ class TrainingCurves(Displayed):
         preactivation_mean: mean of a layer's pre-activations over units and examples, [seeds, records, depth]; NaN, as
             the next four, where a layer has no activation.
         preactivation_variance: their variance, the same shape.
-        mean_slope: mean |phi'|, the same shape.
-        saturated: share of units and examples where |phi'| is below 5 % of its largest value, the same shape.
+        mean_slope: mean `|phi'|`, the same shape.
+        saturated: share of units and examples where `|phi'|` is below 5 % of its largest value, the same shape.
         dead: share of units that are so for every example, the same shape.
         loss_scale: what the loss is multiplied by, [seeds, records].
         skipped_steps: steps so far that dynamic loss scaling left out, [seeds, records].

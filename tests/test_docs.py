@@ -1,0 +1,106 @@
+"""The documentation: built as its readers build it, without a warning, whole, and with no broken link inside."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import vgbench as vg
+from vgbench.suite import built_in_suites
+
+ROOT = Path(__file__).parents[1]
+BUILD = "sphinx-build -W -b html docs docs/_build"
+PAGES = (
+    "index",
+    "getting-started",
+    "concepts",
+    "protocol",
+    "running",
+    "members",
+    "api",
+    "glossary",
+    "adding",
+    "changelog",
+)
+
+
+def test_readme_gives_the_command_that_is_tested_here() -> None:
+    assert BUILD in (ROOT / "README.md").read_text()
+
+
+def test_reference_names_the_whole_public_api() -> None:
+    named = re.findall(r"^\.\. auto\w+:: vgbench\.(\w+)$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(vg.__all__)
+
+
+class Page(HTMLParser):
+    """What a page can be linked at, and what it links to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.anchors, self.links, self.text = path, {""}, list[str](), ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.anchors.add(given.get("id") or "")
+        self.links += [given[name] or "" for name in ("href", "src") if name in given]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Page]:
+    """The built pages by their paths."""
+    pytest.importorskip("furo", reason="needs the extra docs")
+    out = tmp_path_factory.mktemp("docs") / "_build"
+    command = [sys.executable, "-m", "sphinx", *BUILD.split()[1:-1], str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    return {path: Page(path) for path in out.rglob("*.html")}
+
+
+def broken(pages: dict[Path, Page]) -> Iterator[str]:
+    for page in pages.values():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path
+            if not target.exists():
+                yield f"{page.path.name}: {link}"
+            elif target in pages and unquote(parts.fragment) not in pages[target].anchors:
+                yield f"{page.path.name}: {link} (no such place)"
+
+
+@pytest.mark.slow
+def test_every_page_is_there_and_no_link_inside_is_broken(pages: dict[Path, Page]) -> None:
+    suites = {f"suites/{suite.name}.html" for suite in built_in_suites()}
+    built = {"/".join(path.parts[path.parts.index("_build") + 1 :]) for path in pages}
+    assert {f"{name}.html" for name in PAGES} | suites <= built
+    assert list(broken(pages)) == []
+
+
+@pytest.mark.slow
+def test_suite_pages_ask_the_question_and_show_what_is_published(pages: dict[Path, Page]) -> None:
+    text = {path.stem: " ".join(page.text.split()) for path, page in pages.items() if path.parent.name == "suites"}
+    for suite in built_in_suites():
+        assert suite.question in text[suite.name].replace("’", "'")
+        published = (ROOT / "results" / suite.name / "table.md").exists()
+        assert ("Not published." in text[suite.name]) != published
+        if published:
+            assert "95 % t-interval over seeds" in text[suite.name]
+
+
+@pytest.mark.slow
+def test_reference_has_a_place_for_every_name(pages: dict[Path, Page]) -> None:
+    (api,) = [page for path, page in pages.items() if path.name == "api.html"]
+    assert {f"vgbench.{name}" for name in vg.__all__} <= api.anchors
