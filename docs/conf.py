@@ -13,6 +13,7 @@ project = "vgbench"
 author = "The vgbench authors"
 copyright = author  # noqa: A001  # Sphinx calls it so
 version = release = vgbench.__version__
+smartquotes = False  # options have two hyphens
 
 extensions = [
     "sphinx.ext.autodoc",

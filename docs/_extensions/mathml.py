@@ -29,7 +29,8 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 
 def _mathml(node: nodes.Element, *, as_block: bool) -> str:
     try:
-        return tex2mathml(node.astext(), as_block=as_block)
+        # Browsers stretch the bars of a norm well beyond what they enclose.
+        return tex2mathml(node.astext(), as_block=as_block).replace("<mo>‖</mo>", '<mo stretchy="false">‖</mo>')
     except MathError as error:
         _log.warning("formula %r: %s", node.astext(), error, location=node)
         return ""
