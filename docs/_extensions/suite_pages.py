@@ -98,4 +98,6 @@ def _found(suite: Suite, source: _Source) -> str:
     shown = [f"![{suite.title}: {each.stem}]({source.link(each)})" for each in pictures]
     included = f"```{{include}} {source.link(table)}\n:start-line: 4\n```"  # after title and question
     command = f"Measured with `vgbench run {suite.name} --out results/{suite.name}`."
-    return "\n\n".join([command, *shown, included])
+    page = folder / "report.html"
+    linked = [f"[The interactive page]({source.link(page)}) has every cell's details."] if page.exists() else []
+    return "\n\n".join([command, *linked, *shown, included])
