@@ -92,7 +92,12 @@ def cost(ratio: float) -> Cost:
 def forward(depth: int) -> ForwardProfile:
     """A signal of two seeds that keeps its scale, and loses a decade of what tells inputs apart at every layer."""
     scale, distance = np.zeros((2, depth)), np.tile(-np.arange(depth, dtype=float), (2, 1))
-    return ForwardProfile(log10_activation_scale=scale, mean_slope=np.ones((2, depth)), log10_pair_distance=distance)
+    return ForwardProfile(
+        log10_activation_scale=scale,
+        mean_slope=np.ones((2, depth)),
+        log10_pair_distance=distance,
+        token_distance=np.full((2, depth), np.nan),
+    )
 
 
 def learned(depth: int, accuracy: float) -> TrainingCurves:
@@ -110,7 +115,11 @@ def learned(depth: int, accuracy: float) -> TrainingCurves:
         log10_activation_norm=norms,
         log10_parameter_norm=np.pad(norms, ((0, 0), (0, 0), (0, 1))),
         log10_state_norm=np.zeros((2, 3, depth, 0)),
+        log10_kind_norm=np.zeros((2, 3, depth, 0)),
         gradient_histogram=histogram,
+        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((2, 3, depth + 1))),
+        loss_scale=np.ones((2, 3), np.float32),
+        skipped_steps=np.zeros((2, 3), np.int32),
         **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), weights),
         **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), activations),
         **dict.fromkeys(("saturated", "dead"), activations),

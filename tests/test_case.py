@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -31,8 +31,10 @@ OTHER = {
     "rates": (0.1,),
     "data": "gaussian",
     "warmup_steps": 10,
-    "batch_size": 127,
+    "batch_size": 126,
+    "devices": 2,
     "dtype": "float64",
+    "loss_scaling": "static",
     "matmul_precision": "highest",
     "remat": True,
     "steps": 499,
@@ -81,7 +83,9 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "data": _tables("digits", split_seed=st.integers(0, 9)) | _tables("gaussian", features=st.integers(1, 9)),
     "warmup_steps": st.just(0),
     "batch_size": st.integers(1, 512),
+    "devices": st.just(1),
     "dtype": st.sampled_from(["float32", "float64"]),
+    "loss_scaling": st.just("none") | _tables("static", scale=positive),
     "matmul_precision": st.sampled_from(["default", "high", "highest"]),
     "remat": st.booleans(),
     "steps": st.integers(0, 10_000),
@@ -135,7 +139,7 @@ def test_choice_within_a_case_is_frozen() -> None:
         ({"rates": [float("inf")]}, "case: rates.0: Input should be a finite number"),
         ({"seeds": [2**32]}, "case: seeds.0: Input should be less than 4294967296"),
         ({"seeds": []}, "case: seeds: Tuple should have at least 1 item after validation, not 0"),
-        ({"dtype": "float16"}, "case: dtype: Input should be 'float32' or 'float64'"),
+        ({"dtype": "int8"}, "case: dtype: Input should be 'float32', 'float64', 'bfloat16' or 'float16'"),
         ({"matmul_precision": "low"}, "case: matmul_precision: Input should be 'default', 'high' or 'highest'"),
         ({"layers": "rolled"}, "case: layers: Input should be 'auto', 'scanned' or 'unrolled'"),
         (
@@ -263,9 +267,12 @@ def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) ->
     others = NEEDS.get((slot, name), {}) | ({"depth": 41} if option == "symbols" else {})
     default = Case(**others, **{slot: {"name": name} | beside})
     value = getattr(getattr(default, slot), option)
+    annotation = type(getattr(default, slot)).model_fields[option].annotation
     changed: Any = (
-        "pre_activation"
-        if option == "order"
+        next(each for each in get_args(annotation) if each != value)
+        if get_origin(annotation) is Literal
+        else 1.5
+        if value is None
         else not value
         if isinstance(value, bool)
         else value * 2 or 1

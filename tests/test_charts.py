@@ -59,7 +59,8 @@ def marks(definition: Definition, kind: str) -> list[Definition]:
 
 
 def rows(definition: Definition, part: Definition) -> list[dict[str, Any]]:
-    return definition["datasets"][part["data"]["name"]]
+    data = part.get("data") or part["layer"][0]["data"]
+    return definition["datasets"][data["name"]]
 
 
 def everything(definition: Definition) -> list[dict[str, Any]]:
@@ -117,7 +118,15 @@ def test_theory_is_drawn_dashed_from_the_last_measured_layer_on(runs: list[Run])
         ("baseline", -3.0),
         ("baseline", -1.0),
     ]
-    assert not [view for view in marks(drawn(runs, "gradients"), "line") if "strokeDash" in view["mark"]]
+    plain = gradient_norms(runs, {})
+    assert plain is not None
+    assert not [view for view in marks(plain, "line") if "strokeDash" in view["mark"]]
+
+
+def test_theory_of_the_cells_themselves_is_drawn_unless_another_is_given(runs: list[Run]) -> None:
+    dashed = [view for view in marks(drawn(runs, "gradients"), "line") if "strokeDash" in view["mark"]]
+    assert len(dashed) == 2
+    assert {row["mitigation"] for row in rows(drawn(runs, "gradients"), dashed[0])} <= {"baseline", "he", "lecun"}
 
 
 def test_recurrent_networks_are_drawn_back_in_time_and_nowhere_else(tmp_path: Path) -> None:
@@ -125,7 +134,7 @@ def test_recurrent_networks_are_drawn_back_in_time_and_nowhere_else(tmp_path: Pa
     runs = read_runs(write_run(tmp_path, [("baseline", cell)]))
     definition = drawn(runs, "gradients-in-time")
     assert {(row["layer"], row["measured"]) for row in everything(definition)} == {(0, -1.0), (1, -2.0)}
-    (line,) = marks(definition, "line")
+    line = marks(definition, "line")[0]
     assert line["encoding"]["x"]["title"] == "time steps back from the last one"
     assert gradient_norms(runs) is None
     assert PICTURES["forward"].draw(runs) is None

@@ -22,7 +22,7 @@ from vgbench.records import CellRecord, CostRecord, Device, Manifest, Row
 from vgbench.report.frames import COLUMNS, load
 from vgbench.report.headlines import headlines
 from vgbench.report.markdown import markdown
-from vgbench.report.tables import BETTER, DISPLAY, LEGEND, display, halves, header
+from vgbench.report.tables import BETTER, DISPLAY, LEGEND, OCCASIONAL, display, halves, header
 from vgbench.report.terminal import terminal
 from vgbench.report.write import write_report
 from vgbench.statistics import t_interval
@@ -31,6 +31,7 @@ from vgbench.store import Folder, device_folders, read_record, write_record
 OUTPUTS = ("table.md", "table.csv", "report.html")
 WHENCE = "Chip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4; measured on 2026-01-01"
 TEXT = ("md", "csv")
+ALWAYS = [name for name in DISPLAY if name not in OCCASIONAL]
 HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
 
 
@@ -70,7 +71,8 @@ def row(**values: Any) -> dict[str, Any]:
     """A row of a frame: a trained cell, but for `values`."""
     base = {
         **dict.fromkeys(COLUMNS, float("nan")),
-        **{"suite": "tiny", "device": "Chip", "mitigation": "baseline", "depth": 4, "width": 8, "cell_id": "0"},
+        **{"suite": "tiny", "device": "Chip", "mitigation": "baseline", "beside": "baseline", "depth": 4, "width": 8},
+        "cell_id": "0",
         **{"status": "ok", "reason": "", "decay": -0.25, "decay_low": -0.5, "decay_high": 0.0},
         **{"log10_first_over_last": -0.75, "seeds": 3, "trained": 0, "target": 0.9, "rate": 0.01},
         **{"rate_at_edge": False, "accuracy": 0.5, "form": "unrolled"},
@@ -552,9 +554,9 @@ def test_accuracy_is_bold_where_it_is_among_the_best(best: Any, bold: bool) -> N
 
 
 def test_nothing_known_is_shown_as_a_dash() -> None:
-    nothing = dict.fromkeys(set(COLUMNS) - {"mitigation", "status"}, float("nan"))
+    nothing = dict.fromkeys(set(COLUMNS) - {"mitigation", "beside", "status"}, float("nan"))
     (shown,) = display(frame(row(**nothing))).to_dict("records")
-    assert {name for name, text in shown.items() if text == "-"} == set(DISPLAY) - {"mitigation"}
+    assert {name for name, text in shown.items() if text == "-"} == set(ALWAYS) - {"mitigation"}
 
 
 def test_heads_say_what_is_better() -> None:
@@ -599,7 +601,7 @@ def test_depths_are_set_apart_in_the_terminal() -> None:
 def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> None:
     header, _, line = markdown(display(frame(row(mitigation=name)))).splitlines()
     assert f"| {written} " in line
-    assert borders(line) == borders(header) == len(DISPLAY) + 1
+    assert borders(line) == borders(header) == len(ALWAYS) + 1
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "a\nb", "a\r\nb"])

@@ -21,8 +21,8 @@ def gradient_norms(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]]
 
     Args:
         runs: those of feed-forward networks are shown.
-        predicted: for cell ids log10 of the norm at each layer over that at the last one, theory's if None; drawn
-            dashed, from the last measured layer on.
+        predicted: for cell ids log10 of the norm at each layer over that at the last one; drawn dashed, from the last
+            measured layer on. Theory's if None.
     """
     data = _profiles(runs, relative_norms(runs) if predicted is None else predicted, recurrent=False)
     return None if data is None else _picture(data, layer_axis())
@@ -37,12 +37,15 @@ def gradient_in_time(runs: Sequence[Run], predicted: Mapping[str, Sequence[float
 def _picture(data: Rows, x: alt.X) -> Definition | None:
     def panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
         domain = extent(whole["measured"], whole["predicted"])
-        y = alt.Y("measured:Q", title=NORM, scale=alt.Scale(domain=domain, nice=False))
+        scale = alt.Scale(domain=domain, nice=False)
+        y = alt.Y("measured:Q", title=NORM, scale=scale)
         drawn = lines(rows, each, x, y, ["layer:Q", "measured:Q", "predicted:Q"])
         theory = rows.dropna(subset="predicted")
         if len(theory):
             dashed = alt.Chart(theory).mark_line(strokeDash=[5, 4], strokeWidth=1.5)
-            drawn.append(dashed.encode(x, alt.Y("predicted:Q"), each.color, opacity=each.opacity))
+            drawn.append(
+                dashed.encode(x, alt.Y("predicted:Q", title=NORM, scale=scale), each.color, opacity=each.opacity)
+            )
         return [alt.layer(*drawn, width=WIDTH, height=HEIGHT)]
 
     return small_multiples(data, panel)
