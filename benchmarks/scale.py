@@ -28,7 +28,7 @@ import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
-from vgbench.report.charts import PALETTE
+from vgbench.report.charts.style import COLORS
 from vgbench.statistics import Interval, bootstrap_median
 
 DEPTH_LINE = [(depth, 128) for depth in (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)]
@@ -130,7 +130,7 @@ def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
     def line(axis: str, other: str, value: int) -> alt.LayerChart:
         chosen = alt.Chart(data[data[other] == value]).encode(
             x=alt.X(f"{axis}:Q", scale=alt.Scale(type="log"), title=f"{axis}, at {other} {value}"),
-            color=alt.Color("of:N", title=None, scale=alt.Scale(range=PALETTE[1:3])),
+            color=alt.Color("of:N", title=None, scale=alt.Scale(range=COLORS[:2])),
         )
         y = alt.Y("value:Q", scale=alt.Scale(type="log"), title="microseconds a layer")
         ends = chosen.mark_rule().encode(y=alt.Y("low:Q", title="microseconds a layer"), y2="high:Q")

@@ -167,8 +167,8 @@ import vgbench as vg
 from jax._src.xla_bridge import backends_are_initialized
 {guard}
     folder = vg.run("faults.toml", "out")
-    vg.write_report(folder)
     print("initialised:", backends_are_initialized())
+    vg.write_report(folder)
 """
 
 

@@ -309,7 +309,7 @@ class TestQuickVersion:
         (HEAD + "references = [2015]\n[baseline]", "mine.toml: references.0: Input should be a valid string"),
         (
             HEAD + "[baseline]\n[mitigations]\nbn = {norm = 'batch'}\n[beside]\nbn = 'bm'",
-            "mine.toml: beside: unknown mitigation 'bm'; did you mean 'bn'?",
+            "mine.toml: beside: unknown mitigation 'bm' (choose from: bn)",
         ),
         (HEAD + "minutes = 0\n[baseline]", "mine.toml: minutes: Input should be greater than 0"),
         (HEAD + "minutes = '4'\n[baseline]", "mine.toml: minutes: Input should be a valid number"),

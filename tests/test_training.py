@@ -62,7 +62,7 @@ MEMBERS = [("transform", m.name) for m in TRANSFORMS] + [("optimizer", m.name) f
 def test_an_update_of_stacked_arrays_equals_one_of_separate_ones(slot: str, name: str) -> None:
     case, draw = vg.Case(**SMALL, **{slot: name}), np.random.default_rng(0)
     params, *gradients = (
-        {part: {"kernel": draw.standard_normal(shape).astype(np.float32)} for part, shape in SHAPES.items()}
+        {part: {"kernel": jnp.asarray(draw.standard_normal(shape), jnp.float32)} for part, shape in SHAPES.items()}
         for _ in range(3)
     )
 

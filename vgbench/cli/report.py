@@ -23,8 +23,10 @@ def report(
 
     Runs stay apart, a report each; `vgbench merge` makes one of several.
     """
+    from vgbench.cli.host import stay_on_host
     from vgbench.report import write_report
 
+    stay_on_host()
     for directory in directories:
         show(write_report(directory, format_.split(","), pictures.split(",") if pictures else ()))
 

@@ -67,6 +67,7 @@ def run(
                 typer.echo(f"{cell.case.cell_id}  {cell.label}")
         return
 
+    from vgbench.cli.host import stay_on_host
     from vgbench.cli.log import Log
     from vgbench.cli.progress import Progress
     from vgbench.cli.report import show
@@ -99,6 +100,7 @@ def run(
         typer.echo(f"part {shard} is in {folder}; `vgbench merge OUT DIR...` makes one run of all parts")
         all_ok = read_status(folder).all_ok
     else:
+        stay_on_host()
         report = write_report(folder)
         show(report)
         all_ok = report.all_ok

@@ -39,6 +39,9 @@ def theory(
     """Predict how the gradient decays: by activation, for the cells of a suite, beside the measurements of a run."""
     from rich.console import Console
 
+    from vgbench.cli.host import stay_on_host
+
+    stay_on_host()
     if out is not None and activation is None:
         raise InputError("--out writes a phase diagram: wants --activation NAME")
     if out is not None and out.suffix not in list(Format):

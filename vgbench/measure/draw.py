@@ -111,8 +111,10 @@ def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables
 def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
     """The same variables, of a small network as numpy arrays that are kept for the other measurements of the cell."""
     small = isinstance(network, Stack) and not network.redrawn and network.weights <= KEPT_WEIGHTS
-    if not small or INITIALIZERS[case.init.name].data_dependent:
+    if not small:
         return draw(case, network, dataset, seed)
+    if INITIALIZERS[case.init.name].data_dependent:
+        return jax.tree.map(np.asarray, draw(case, network, dataset, seed))
     return _kept(_drawn_from(case), dataset.problem, seed)  # pyright: ignore[reportArgumentType]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vgbench.case import Case
 from vgbench.measure.cost import Cost
 from vgbench.measure.gradients import GradientProfile
 from vgbench.records import CellRecord, CostRecord, Kind
@@ -236,7 +235,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
     yield "seeds", len(cell.case.seeds)
     if cell.gradients:
         yield from _interval("decay", cell.gradients.decay)
-        yield from _theory_values(cell.case, cell.gradients)
+        yield from _theory_values(cell, cell.gradients)
         yield "log10_first_over_last", cell.gradients.log10_first_over_last.value
         yield "plain_zero_layer", cell.gradients.plain_zero_layer
         yield "branches_closed", cell.gradients.branches_closed
@@ -262,8 +261,8 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
             yield from _interval("accuracy_gain", t_interval(np.asarray(gains, np.float64)))
 
 
-def _theory_values(case: Case, gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
-    found = prediction(case)
+def _theory_values(cell: CellRecord, gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
+    found = prediction(cell)
     if found:
         beside = compare(found, gradients.decay_per_seed)
         yield "predicted_decay", beside.predicted

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from vgbench.case import Case
+from vgbench.records import CellRecord
 from vgbench.report.runs import Run
 from vgbench.theory import Prediction, predict
 
 
-def prediction(case: Case) -> Prediction | None:
-    """What theory says of a case's gradient at initialisation; None where none is known."""
-    return _predicted(case)  # pyright: ignore[reportArgumentType]
+def prediction(cell: CellRecord) -> Prediction | None:
+    """What theory says of a cell's gradient at initialisation; None where none is known, or nothing was measured."""
+    if cell.gradients is None or cell.gradients.status != "ok":
+        return None
+    return _predicted(cell.case)  # pyright: ignore[reportArgumentType]
 
 
 @lru_cache(maxsize=1024)
@@ -20,6 +23,6 @@ def _predicted(case: Case) -> Prediction | None:
 
 def relative_norms(runs: Sequence[Run]) -> dict[str, Sequence[float]]:
     """For cell ids log10 of the predicted norm at each layer over that at the last; no orders of magnitude."""
-    cells = [entry.cell for run in runs for entry in run.entries if entry.cell and entry.cell.gradients]
-    found = {cell.case.cell_id: prediction(cell.case) for cell in cells}
+    cells = [entry.cell for run in runs for entry in run.entries if entry.cell]
+    found = {cell.case.cell_id: prediction(cell) for cell in cells}
     return {cell_id: each.log10_norm.tolist() for cell_id, each in found.items() if each and each.kind != "order"}

@@ -12,6 +12,7 @@ from vgbench.mean_field import Activation, Curves
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice
 from vgbench.theory import normalised
+from vgbench.theory.prediction import NoTheory
 
 ELEMENTWISE = ("none", "weight", "dynamic_tanh")
 """Norms that look at one number of the signal, or at none."""
@@ -128,7 +129,10 @@ def curves_of(activation: Choice, squashed: float | None = None) -> Curves:
 @lru_cache(maxsize=64)
 def _curves(activation: Choice, squashed: float | None) -> Curves:
     function: Activation = partial(ACTIVATIONS.build, activation)
-    return Curves(function if squashed is None else lambda z: function(jnp.tanh(squashed * z)))
+    try:
+        return Curves(function if squashed is None else lambda z: function(jnp.tanh(squashed * z)))
+    except ValueError:
+        raise NoTheory(f"activation {activation.name!r} has moments that are not finite") from None
 
 
 def clip(power: float) -> float:
