@@ -75,8 +75,8 @@ def test_taps_read_under_scan_remat_and_vmap_even_in_a_function_jitted_before(ji
     before = function(W, X)
     profiled = vg.profile({"w": W}, lambda params, x: function(params["w"], x), X)
     taps = {each.name: each for each in profiled.of("tap")}
-    assert [taps[f"layer[{i}]"].log10_gradient for i in range(3)] == pytest.approx(by_hand(), abs=1e-5)
-    assert taps["last"].log10_gradient == pytest.approx(by_hand()[-1], abs=1e-5)
+    assert [taps[f"layer[{i}]"].log10_gradient for i in range(3)] == pytest.approx(by_hand(), abs=1e-4)
+    assert taps["last"].log10_gradient == pytest.approx(by_hand()[-1], abs=1e-4)
     assert taps["last"].size == X.size
     assert function(W, X) == before == pytest.approx(profiled.loss)
 
@@ -136,7 +136,7 @@ def test_a_profile_of_an_nnx_module_is_its_gradients_and_changes_nothing(
             )
         assert parameters[name].histogram.sum() == gradient.size
     whole = next(each for each in found.of("module") if each.name == "")
-    assert whole.log10_gradient == pytest.approx(float(jnp.log10(optax.tree.norm(gradients))), abs=1e-5)
+    assert whole.log10_gradient == pytest.approx(float(jnp.log10(optax.tree.norm(gradients))), abs=1e-4)
     assert {"layers", "layers.0", "layers.1", "norm", "out"} < {each.name for each in found.of("module")}
 
 
@@ -162,7 +162,7 @@ def test_stacked_parameters_are_told_layer_by_layer() -> None:
     gradient = jax.grad(loss)(params, X)["blocks"]["w"]
     rows = {each.name: each.log10_gradient for each in found.of("parameter")}
     for i in range(2):
-        assert rows[f"blocks.w[{i}]"] == pytest.approx(float(jnp.log10(jnp.linalg.norm(gradient[i]))), abs=1e-5)
+        assert rows[f"blocks.w[{i}]"] == pytest.approx(float(jnp.log10(jnp.linalg.norm(gradient[i]))), abs=1e-4)
 
 
 def test_what_cannot_be_profiled_is_told() -> None:
@@ -217,7 +217,7 @@ def test_watching_changes_nothing_and_keeps_the_last_records() -> None:
     updates, _ = adam.update(gradients, opt_state, at_five)
     told = records[0]["layers"]["stack.w[1]"]
     for name, tree in (("gradient", gradients), ("weight", at_five), ("update", updates)):
-        assert told[name] == pytest.approx(float(jnp.log10(jnp.linalg.norm(tree["stack"]["w"][1]))), abs=1e-5)
+        assert told[name] == pytest.approx(float(jnp.log10(jnp.linalg.norm(tree["stack"]["w"][1]))), abs=1e-4)
     assert sum(told["histogram"]) == pytest.approx(1, abs=1e-4)
     assert json.loads(json.dumps(records, allow_nan=False)) == records
 

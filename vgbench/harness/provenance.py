@@ -33,7 +33,7 @@ _MEASURING_SOURCE = (
     "measure",
 )
 _COST = ("cost.py", "executable.py", "pairs.py")
-_STEP = ("__init__.py", "draw.py", "numerics.py", "step.py")
+_STEP = ("__init__.py", "draw.py", "mesh.py", "numerics.py", "step.py")
 """What the cost of a step depends on in `measure`; gradients and training depend on all but the first three."""
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
