@@ -131,20 +131,23 @@ def _of_net(half: _Half, net: dict[str, Any], good: Any, bad: tuple[Any, ...]) -
     yield build("trains", {**sound, "optimizer": {"name": "adam", "b1": 0.9}, "rates": (rate / 15,)})
     yield build("rate too small", {**sound, "rates": (rate * 1e-5,)}, {"rates": (rate,)})
     yield build("rate too large", {**sound, "rates": (rate * 300,)}, {"rates": (rate,)})
-    yield build("exploding", {**net, "init": {**good, "gain": good["gain"] * 2.5}}, {"init": good})
+    rectifier = net["activation"] in ("relu", "gelu") or isinstance(net["activation"], dict)
+    if net["activation"] != "sigmoid":  # whose slopes are too small to explode
+        yield build(
+            "exploding", {**net, "init": {**good, "gain": good["gain"] * (2.5 if rectifier else 5)}}, {"init": good}
+        )
     yield build("unlearnable", sound, {}, random_labels=True)
     yield build("zero by design", {**sound, "skip": "rezero", **(SCALE | {"skip": "rezero"})})
     yield build(
         "frozen", {**sound, "transform": {"name": "frozen", "layers": max(1, depth // 3)}}, {"transform": "none"}
     )
-    decayed = {"name": "adamw", "weight_decay": 60.0}
+    decayed = {"name": "adamw", "weight_decay": 10.0}
     yield build(
         "vanishing in training",
         {**sound, "optimizer": decayed, "rates": (rate / 30,)},
         {"optimizer": {**decayed, "weight_decay": 1e-4}},
     )
     yield build("underflow", {**sound, "transform": {"name": "half", "loss_scale": 1e-6}}, {"transform": "none"})
-    rectifier = net["activation"] in ("relu", "gelu") or isinstance(net["activation"], dict)
     for bias in (4.0, 7.0):
         if rectifier:
             yield build("dead units", {**sound, "activation": "relu", "init": gained("he_normal", 1.0)}, {}, bias=-bias)

@@ -174,23 +174,32 @@ def late(run: Reading) -> Iterator[Finding]:
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
-    """Units of a rectifier are flat for every example, in most of a layer."""
-    dead = run.evidence.dead
-    if dead is None or run.evidence.flat not in ("below", "unknown") or run.learned:
+    """Units of a rectifier are flat for every example from the start, in most of a layer."""
+    yield from _dead(run, at_first=True)
+
+
+def died(run: Reading) -> Iterator[Finding]:
+    """They were alive at first: steps that throw the weights about kill units, too."""
+    yield from _dead(run, at_first=False)
+
+
+def _dead(run: Reading, *, at_first: bool) -> Iterator[Finding]:
+    if run.evidence.dead is None or run.evidence.flat not in ("below", "unknown") or run.learned:
         return
-    layers = np.flatnonzero(dead[-1] >= thresholds.DEAD)
-    if len(layers):
-        always = int(np.argmax((dead[:, layers] >= thresholds.DEAD).any(axis=1)))
-        yield run.finding("dead units", "certain", layers, first=always, dead_share=float(dead[-1].max()))
+    dead = run.evidence.dead >= thresholds.DEAD
+    layers = np.flatnonzero(dead[-1])
+    if len(layers) and bool(dead[0].any()) is at_first:
+        first = int(np.argmax(dead[:, layers].any(axis=1)))
+        yield run.finding("dead units", "certain", layers, first=first, dead_share=float(run.evidence.dead[-1].max()))
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
-    """Units of a saturating activation lie on its flat ends, in most of the network, and nothing is learned."""
+    """Units of a saturating activation lie on its flat ends from the start, in half of the layers."""
     saturated = run.evidence.saturated
-    if saturated is None or run.evidence.flat not in ("both", "unknown") or run.learned or run.broken:
+    if saturated is None or run.evidence.flat != "both" or run.learned or run.broken:
         return
-    layers = np.flatnonzero(saturated[-1] >= thresholds.SATURATED)
-    if len(layers) * 2 >= saturated.shape[1] and run.evidence.flat == "both":
+    layers = np.flatnonzero((saturated[[0, -1]] >= thresholds.SATURATED).all(axis=0))
+    if len(layers) * 2 >= saturated.shape[1]:
         yield run.finding("saturation", "likely", layers, saturated_share=float(np.median(saturated[-1])))
 
 
@@ -296,13 +305,14 @@ def converged(run: Reading) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     exploding,
-    underflow,
     dead_units,
-    collapse,
-    vanishing,
     saturation,
-    late,
+    collapse,
     rate_too_large,
+    died,
+    vanishing,
+    late,
+    underflow,
     rate_too_small,
     unlearnable,
     frozen,
