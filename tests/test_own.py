@@ -222,6 +222,15 @@ def test_watching_changes_nothing_and_keeps_the_last_records() -> None:
     assert json.loads(json.dumps(records, allow_nan=False)) == records
 
 
+def test_a_watched_state_can_be_donated() -> None:
+    optimizer = vg.watch(optax.sgd(1.0))
+    step = jax.jit(lambda state: optimizer.update({"w": W}, state, {"w": W})[1], donate_argnums=0)
+    state = optimizer.init({"w": W})
+    for _ in range(2):
+        state = step(state)
+    assert vg.watched(state)[0]["step"] == 0
+
+
 def test_records_tell_zeros_and_what_is_not_finite() -> None:
     optimizer = vg.watch(optax.sgd(1.0))
     state = optimizer.init({"w": W, "v": W})

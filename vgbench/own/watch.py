@@ -94,8 +94,9 @@ def watch(
         shapes = jax.eval_shape(look, params, params, params)
         layers = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), leaf.dtype), shapes)
         blank = Watched(jnp.full(keep, -1, jnp.int32), jnp.full(keep, jnp.nan, jnp.float32), layers)
-        zero = jnp.zeros((), jnp.int32)
-        return WatchState(zero, jnp.zeros((), jnp.float32), zero, blank, wrapped.init(params))
+        # Arrays of their own, so that the state can be donated.
+        counts = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
+        return WatchState(counts[0], jnp.zeros((), jnp.float32), counts[1], blank, wrapped.init(params))
 
     def update(
         gradients: optax.Updates, state: WatchState, params: optax.Params | None = None, **extra: Any
