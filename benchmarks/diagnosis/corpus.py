@@ -48,7 +48,7 @@ class Build:
     cured: Fault = field(default_factory=Fault)
 
 
-STEPS = 200
+STEPS = 300
 SGD = {"name": "sgd", "momentum": 0.9}
 SCALE = {"skip": "scaled", "model": {"name": "mlp", "order": "pre_activation"}}
 """The residual path that cures vanishing: it changes neither the layers nor their number."""
@@ -80,7 +80,7 @@ _HALVES = (
         (
             ("relu", 12, gained("he_normal", 1.0), tuple(gained("he_normal", g) for g in (0.5, 0.6, 0.7))),
             ("tanh", 16, gained("lecun_normal", 1.1), tuple(gained("lecun_normal", g) for g in (0.4, 0.5, 0.6))),
-            ("sigmoid", 10, gained("orthogonal", 5.0), tuple(gained("lecun_normal", g) for g in (0.7, 1.0, 1.5))),
+            ("sigmoid", 10, gained("orthogonal", 8.0), tuple(gained("lecun_normal", g) for g in (0.7, 1.0, 1.5))),
         ),
         range(0, 6),
         (0.03, 0.1),

@@ -13,7 +13,7 @@ import optax
 from corpus import Build, Fault
 
 import vgbench as vg
-from vgbench.data import batch_indices, load_dataset
+from vgbench.data import Dataset, batch_indices, load_dataset
 from vgbench.diagnosis.evidence import Evidence, from_curves
 from vgbench.diagnosis.evidence import flat_ends as flat_ends_of
 from vgbench.measure.draw import draw, training_of
@@ -111,7 +111,7 @@ def _train(jobs: list[Job], random_labels: bool) -> list[Outcome]:
     filled = [*jobs, *[jobs[-1]] * (LANE - len(jobs))]
     with numerics(case.dtype, case.matmul_precision):
         network, programs, data = build_network(case, dataset.problem), programs_of(case, runs=LANE), splits_of(dataset)
-        drawn = [_faulty(draw(job.case, network, dataset, job.case.seeds[0]), job.fault) for job in filled]
+        drawn = [_drawn(job, dataset) for job in filled]
         variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
         state = jax.vmap(lambda v: start(network, case, v))(variables)
         initial = jax.tree.map(jnp.copy, variables.params)
@@ -132,6 +132,11 @@ def _train(jobs: list[Job], random_labels: bool) -> list[Outcome]:
         _outcome(job, np.concatenate(losses, axis=1)[[i]], jax.tree.map(lambda leaf, i=i: leaf[[i]], together), step)
         for i, job in enumerate(jobs)
     ]
+
+
+def _drawn(job: Job, dataset: Dataset) -> Variables:
+    network = build_network(job.case, dataset.problem)  # its own, since a network draws by its case's init
+    return _faulty(draw(job.case, network, dataset, job.case.seeds[0]), job.fault)
 
 
 def _faulty(variables: Variables, fault: Fault) -> Variables:

@@ -12,6 +12,9 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.evidence import Evidence
 from vgbench.diagnosis.findings import Finding, Name, Sure
 
+_SWINGS_OVER = 5
+"""Records that it takes to see a loss swing."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -241,13 +244,19 @@ def rate_too_large(run: Reading) -> Iterator[Finding]:
     if not run.trains or run.learned or not run.arrives:
         return
     typical = None if run.update is None else float(np.nanmedian(run.update))
-    swings = 0.0 if run.broken else float(np.median(np.abs(np.diff(run.loss[1:]))) / max(np.median(run.loss), 1e-30))
+    swings = 0.0 if run.broken or len(run.loss) < _SWINGS_OVER else _swing(run.loss[1:])
     start = run.evidence.chance if run.evidence.chance is not None else float(run.loss[0])
     rises = run.broken or float(np.median(run.loss[len(run.loss) // 2 :])) > 2 * start
     quick = typical is not None and typical >= thresholds.QUICK
     if run.broken or quick or rises or swings >= thresholds.SWINGING:
         sure: Sure = "certain" if run.broken else "likely"
         yield run.finding("rate too large", sure, _all(run), median_relative_update=typical, swing=swings)
+
+
+def _swing(loss: Float[np.ndarray, "records"]) -> float:
+    """Typical change from record to record, as a share of the typical level."""
+    level = float(np.median(loss))
+    return float(np.median(np.abs(np.diff(loss)))) / level if level > 0 else 0.0
 
 
 def unlearnable(run: Reading) -> Iterator[Finding]:
