@@ -121,6 +121,22 @@ def test_homogeneous_networks_vanish_without_any_lag_between_their_weights() -> 
     assert found.evidence["scale lost in decades"] == pytest.approx(6)
 
 
+def test_time_steps_that_share_their_weights_cannot_lag_behind_each_other() -> None:
+    recurrent = {
+        "signal": rows(-20.0, -2.0, layers=100),
+        "saturated": None,
+        "dead": None,
+        "scale": None,
+        "distance": None,
+    }
+    weights = {
+        name: rows(value, value, layers=2)
+        for name, value in {"update": 0.01, "gradient": -2, "moved": 0.5, "zero": 0}.items()
+    }
+    assert vg.verdict(evidence(**STUCK, **recurrent, **weights)) == "vanishing"
+    assert vg.verdict(evidence(**recurrent, **weights)) == "healthy"  # as a GRU, which learns all the same
+
+
 def test_a_small_gradient_alone_is_nothing() -> None:
     tiny = {"signal": rows(-12.0, -12.1), "gradient": rows(-11.0, -11.2, layers=LAYERS)}
     assert vg.verdict(evidence(**tiny)) == "healthy"

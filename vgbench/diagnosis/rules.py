@@ -88,6 +88,12 @@ class Reading:
         return None if scale is None or scale.shape[1] < 2 else float(scale[0, 0] - scale[0, -1])
 
     @cached_property
+    def shared(self) -> bool:
+        """Whether more places pass the signal on than have weights, as time steps do: none can lag behind another."""
+        signal, update = self.evidence.signal, self.evidence.update
+        return signal is not None and update is not None and signal.shape[1] > update.shape[1]
+
+    @cached_property
     def arrives(self) -> bool:
         """Whether the signal neither vanishes nor explodes at the start; taken for granted where not recorded."""
         return self.lost is None or not bool(abs(self.lost[0]) >= thresholds.LOST_DECADES)
@@ -119,7 +125,7 @@ def vanishing(run: Reading) -> Iterator[Finding]:
         return
     lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-    if run.trains and not (lags or faded):
+    if run.trains and not (lags or faded or run.shared):
         return
     sure: Sure = "certain" if run.trains and lags else "likely" if run.trains else "possible"
     yield run.finding(
