@@ -198,6 +198,7 @@ def test_lost_worker_is_a_further_attempt_and_two_are_the_outcome(
 MEETS = '''
 import os
 import time
+from multiprocessing import parent_process
 from pathlib import Path
 
 import jax
@@ -207,7 +208,9 @@ from vgbench.registry import ACTIVATIONS
 
 @ACTIVATIONS.register(source="None 2026")
 def meets(z):
-    """Waits for a second process that comes here, and says what it sees."""
+    """Waits for a second worker that comes here, and says what it sees."""
+    if parent_process() is None:  # the report looks at the activation, too
+        return jax.numpy.tanh(z)
     place = Path("met")
     place.mkdir(exist_ok=True)
     (place / str(os.getpid())).write_text(str(jax.device_count()))
