@@ -114,7 +114,7 @@ def test_run_that_loses_a_node_has_every_record_once_and_the_table_of_a_local_ru
     lines = (tmp_path / "log").read_text().splitlines()
     assert sum(" ok after " in line for line in lines) == RECORDS
     assert sorted({record.attempts for record in records.values()}) in ([1], [1, 2])
-    run(tmp_path / "suite.toml", tmp_path / "local", precision=1)
+    run(tmp_path / "suite.toml", tmp_path / "local", precision=1.0)
     ray, local = (load(tmp_path / name).drop(columns=TIMINGS, errors="ignore") for name in ("ray", "local"))
     assert ray.to_csv() == local.to_csv()
 
@@ -133,14 +133,14 @@ def test_head_that_is_lost_is_told_and_the_folder_can_be_resumed(nodes: Nodes, t
     assert time.monotonic() - began < 45  # before Ray ends the process by itself
     kept = {name: record.started for name, record in read_all(tmp_path / "out").items()}
     assert 4 <= len(kept) < RECORDS
-    run(tmp_path / "suite.toml", tmp_path / "out", precision=1)
+    run(tmp_path / "suite.toml", tmp_path / "out", precision=1.0)
     records = read_all(tmp_path / "out")
     assert len(records) == RECORDS
     assert kept.items() <= {name: record.started for name, record in records.items()}.items()
 
 
 @pytest.mark.slow
-def test_ctrl_c_twice_ends_at_once_and_leaves_no_worker(nodes: Nodes, tmp_path: Path) -> None:
+def test_sigterm_ends_at_once_and_what_is_finished_stays(nodes: Nodes, tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     process = start(tmp_path, "--out", "out", "--executor", "ray", "--address", nodes.address)
     until(lambda: cells(tmp_path / "out") >= 2 or process.poll() is not None)
@@ -148,6 +148,7 @@ def test_ctrl_c_twice_ends_at_once_and_leaves_no_worker(nodes: Nodes, tmp_path: 
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, err
     assert "; the same command goes on from here\n" in err
+    assert len(read_all(tmp_path / "out")) >= 2
 
 
 @pytest.mark.slow
