@@ -278,6 +278,12 @@ def test_one_definition_gives_a_page_that_stands_alone(runs: list[Run]) -> None:
     assert set(RENDERERS) == {"png", "svg", "pdf", "html"}
 
 
+@pytest.mark.parametrize("name", ["a\u2028b", "a\u2029b", "a\nb", '"', "'", "\\"])
+def test_picture_is_drawn_whatever_a_mitigation_is_called(tmp_path: Path, name: str) -> None:
+    runs = read_runs(write_run(tmp_path, [(name, measured(case(3)))]))
+    assert render(drawn(runs, "gradients"), "svg").startswith(b"<svg")
+
+
 def test_long_things_are_thinned_with_their_ends_kept() -> None:
     assert list(thinned(3)) == [0, 1, 2]
     indices = thinned(10_000, 100)
