@@ -68,7 +68,7 @@ FOUND = {
     "dead units": STUCK | {"dead": DEAD},
     "saturation": STUCK | {"flat": "both", "saturated": rows(0.9, 0.95)},
     "vanishing in training": {"loss": np.full(RECORDS, 1.9), "signal": FADING},
-    "underflow": STUCK | {"zero": rows(1.0, 0.3, layers=LAYERS)},
+    "underflow": STUCK | {"zero": rows(1.0, 0.3, layers=LAYERS), "smallest": 0.01},
     "rate too small": STUCK | STILL | {"update": rows(1e-7, 1e-6, layers=LAYERS)},
     "rate too large": STUCK | {"loss": SWINGS, "update": rows(0.5, 0.9, layers=LAYERS)},
     "unlearnable": STUCK,

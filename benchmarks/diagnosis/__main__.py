@@ -9,7 +9,7 @@ import pickle
 from collections import Counter
 from pathlib import Path
 
-from corpus import VANISHING, Build, builds
+from corpus import UNCOUNTED, VANISHING, Build, builds
 from generate import Job, Outcome, jobs_of, train
 from score import confusion, mcnemar, recall_and_precision, told
 from tools import TOOLS
@@ -41,10 +41,12 @@ def verified(build: Build, runs: dict[Job, Outcome]) -> bool:
 def report(chosen: list[Build], runs: dict[Job, Outcome], dropped: Counter[str]) -> str:
     """The page."""
     own = [runs[jobs_of(build)[0]] for build in chosen]
-    labels, verdicts = [build.label for build in chosen], [verdict(run.evidence) for run in own]
+    all_labels, all_verdicts = [build.label for build in chosen], [verdict(run.evidence) for run in own]
+    counted = [i for i, label in enumerate(all_labels) if label not in UNCOUNTED]
+    labels, verdicts = [all_labels[i] for i in counted], [all_verdicts[i] for i in counted]
     truth = [label in VANISHING for label in labels]
     ours = [said in VANISHING for said in verdicts]
-    others = {name: [rule(run) for run in own] for name, rule in TOOLS.items()}
+    others = {name: [rule(own[i]) for i in counted] for name, rule in TOOLS.items()}
     lines = [
         "| rule | recall for vanishing | precision | only it is right | only vgbench is | McNemar's p |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -59,8 +61,8 @@ def report(chosen: list[Build], runs: dict[Job, Outcome], dropped: Counter[str])
         shares = [told(sum(said[i] for i in of_label), len(of_label)) for said in (ours, *others.values())]
         alarms.append(f"| {label} | {' | '.join(shares)} |")
     named = ["| built as | named so first |", "| --- | --- |"]
-    for label in sorted(set(labels)):
-        hits = [verdicts[i] in _accepted(label) for i, each in enumerate(labels) if each == label]
+    for label in sorted(set(all_labels)):
+        hits = [all_verdicts[i] in _accepted(label) for i, each in enumerate(all_labels) if each == label]
         named.append(f"| {label} | {told(sum(hits), len(hits))} |")
     left = ", ".join(f"{label} {count}" for label, count in sorted(dropped.items())) or "none"
     return "\n\n".join(
@@ -73,13 +75,13 @@ def report(chosen: list[Build], runs: dict[Job, Outcome], dropped: Counter[str])
             "## By name",
             "\n".join(named),
             "## Confusion",
-            confusion(labels, verdicts),
+            confusion(all_labels, all_verdicts),
         ]
     )
 
 
 def _accepted(label: str) -> tuple[str, ...]:
-    return {"trains": ("healthy", "converged"), "vanishing": VANISHING, "collapse": VANISHING}.get(label, (label,))
+    return ("healthy", "converged") if label == "trains" else (label,)
 
 
 def main() -> None:

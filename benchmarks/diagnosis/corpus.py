@@ -10,8 +10,10 @@ from typing import Any, Literal
 import vgbench as vg
 
 Half = Literal["tuning", "held-out"]
-VANISHING = ("vanishing", "collapse")
-"""Labels that count as vanishing: of scale, and with the information as well."""
+VANISHING = ("vanishing", "collapse", "vanishing in training")
+"""Labels that count as vanishing: of scale, with the information as well, and later on."""
+UNCOUNTED = ("saturation",)
+"""Neither vanishing nor not: the gradient does vanish there, for a reason with a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ _HALVES = (
             ("sigmoid", 10, gained("orthogonal", 8.0), tuple(gained("lecun_normal", g) for g in (0.7, 1.0, 1.5))),
         ),
         range(0, 6),
-        (0.03, 0.1),
+        (0.01, 0.03),
         False,
     ),
     _Half(
@@ -93,14 +95,14 @@ _HALVES = (
                 {"name": "leaky_relu", "negative_slope": 0.1},
                 18,
                 gained("he_uniform", 1.0),
-                tuple(gained("he_uniform", g) for g in (0.45, 0.55, 0.65)),
+                tuple(gained("he_uniform", g) for g in (0.45, 0.6)),
             ),
-            ("gelu", 9, gained("he_normal", 1.1), tuple(gained("lecun_normal", g) for g in (0.5, 0.7, 0.9))),
-            ("erf", 20, gained("glorot_normal", 0.95), tuple(gained("glorot_uniform", g) for g in (0.4, 0.5, 0.6))),
-            ("softsign", 14, gained("orthogonal", 1.05), tuple(gained("orthogonal", g) for g in (0.4, 0.5, 0.6))),
+            ("gelu", 9, gained("he_normal", 1.1), tuple(gained("lecun_normal", g) for g in (0.5, 0.8))),
+            ("erf", 20, gained("glorot_normal", 0.95), tuple(gained("glorot_uniform", g) for g in (0.4, 0.55))),
+            ("softsign", 14, gained("orthogonal", 1.05), tuple(gained("orthogonal", g) for g in (0.45, 0.6))),
         ),
         range(100, 108),
-        (0.02, 0.05, 0.15),
+        (0.01, 0.02, 0.04),
         True,
     ),
 )
@@ -141,13 +143,14 @@ def _of_net(half: _Half, net: dict[str, Any], good: Any, bad: tuple[Any, ...]) -
     yield build(
         "frozen", {**sound, "transform": {"name": "frozen", "layers": max(1, depth // 3)}}, {"transform": "none"}
     )
-    decayed = {"name": "adamw", "weight_decay": 10.0}
+    # A twentieth of every weight is taken off at each step.
+    decayed = {"name": "adamw", "weight_decay": 0.05 / (rate / 30)}
     yield build(
         "vanishing in training",
         {**sound, "optimizer": decayed, "rates": (rate / 30,)},
         {"optimizer": {**decayed, "weight_decay": 1e-4}},
     )
-    yield build("underflow", {**sound, "transform": {"name": "half", "loss_scale": 1e-6}}, {"transform": "none"})
+    yield build("underflow", {**sound, "transform": {"name": "half", "loss_scale": 1e-9}}, {"transform": "none"})
     for bias in (4.0, 7.0):
         if rectifier:
             yield build("dead units", {**sound, "activation": "relu", "init": gained("he_normal", 1.0)}, {}, bias=-bias)

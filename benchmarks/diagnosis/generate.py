@@ -170,7 +170,7 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
     if case.transform.name == "half":  # what float16 holds of the scaled gradient
         smallest = 2.0**-24 / case.transform.options()["loss_scale"]
         below = 2.0 ** (np.arange(256) - 126.0) <= smallest
-        evidence = replace(evidence, zero=counts[..., below].sum(-1) / counts.sum(-1))
+        evidence = replace(evidence, zero=counts[..., below].sum(-1) / counts.sum(-1), smallest=smallest)
     sizes = np.where(np.arange(256) > 0, 1.5 * 2.0 ** (np.arange(256) - 127.0), 0.0)
     sizes[-1] = np.inf
     with np.errstate(invalid="ignore"):

@@ -34,6 +34,7 @@ class Evidence:
         update: ||update|| / ||W_l||.
         moved: ||W_l - its initial value|| / ||its initial value||.
         zero: share of dL/dW_l that is zero or flushed to it.
+        smallest: the smallest number that the gradient's dtype holds; float32's smallest normal one where not known.
         saturated: share of units and examples where the activation is flat.
         dead: share of units that are so for every example.
         scale: log10 of the pre-activations' standard deviation.
@@ -52,6 +53,7 @@ class Evidence:
     update: Float[np.ndarray, "records layers"] | None = None
     moved: Float[np.ndarray, "records layers"] | None = None
     zero: Float[np.ndarray, "records layers"] | None = None
+    smallest: float = float(np.finfo(np.float32).smallest_normal)
     saturated: Float[np.ndarray, "records depth"] | None = None
     dead: Float[np.ndarray, "records depth"] | None = None
     scale: Float[np.ndarray, "records depth"] | None = None

@@ -213,23 +213,16 @@ def saturation(run: Reading) -> Iterator[Finding]:
 
 
 def underflow(run: Reading) -> Iterator[Finding]:
-    """Most of a layer's gradient reads zero although it exactly is not, and its units live."""
-    zero, signal = run.evidence.zero, run.evidence.signal
-    if zero is None or run.learned or run.broken or _opens(run):
+    """Most of a layer's gradient reads zero; exactly it is not, but about as small as the dtype's smallest number."""
+    zero, gradient = run.evidence.zero, run.evidence.gradient
+    if zero is None or gradient is None or run.learned or run.broken:
         return
-    typical = np.median(zero, axis=0)
-    layers = np.flatnonzero(typical >= thresholds.FLUSHED)
-    dead = run.evidence.dead
-    blocked = dead is not None and run.evidence.flat == "below" and bool((dead[-1] >= thresholds.DEAD).any())
-    arrives = signal is not None and bool(np.isfinite(signal[-1]).all())
-    if len(layers) and arrives and not blocked and not _exactly_zero(run, layers):
-        yield run.finding("underflow", "likely", layers, zero_share=float(typical.max()))
-
-
-def _exactly_zero(run: Reading, layers: Any) -> bool:
-    """Whether the exact gradient of these layers is zero as well, so that nothing was flushed."""
-    gradient = run.evidence.gradient
-    return gradient is not None and bool(np.isneginf(gradient[-1][layers]).all())
+    limit = np.log10(run.evidence.smallest) + thresholds.FLUSHED_WITHIN
+    small = np.isfinite(gradient) & (gradient <= limit)
+    layers = np.flatnonzero(np.median((zero >= thresholds.FLUSHED) & small, axis=0) > 0)
+    if len(layers):
+        share = float(np.median(zero, axis=0).max())
+        yield run.finding("underflow", "likely", layers, zero_share=share, smallest_number=run.evidence.smallest)
 
 
 def rate_too_small(run: Reading) -> Iterator[Finding]:
@@ -324,9 +317,9 @@ RULES: tuple[Rule, ...] = (
     saturation,
     collapse,
     rate_too_large,
-    died,
     vanishing,
     late,
+    died,
     underflow,
     rate_too_small,
     unlearnable,

@@ -41,5 +41,9 @@ MOVED = 0.02
 FLUSHED = 0.5
 """Share of a layer's gradient that reads zero although the signal arrives."""
 
+FLUSHED_WITHIN = 3.0
+"""Decades of a layer's exact gradient norm above the dtype's smallest number within which zeros can be flushed ones:
+the root of a million entries."""
+
 CHANCE_MARGIN = 0.08
 """Validation accuracy above that of chance up to which nothing was learned that holds for other examples."""
