@@ -252,6 +252,7 @@ def test_most_seeds_decide() -> None:
         for name, value in vars(once).items()
         if isinstance(value, np.ndarray) and value.shape[1:2] == (1,)
     }
+    twice["update_to_weight"] = np.full((2, 2, 3), 0.01)
     curves = replace(once, **twice, step=np.asarray([0, 40]))
     diverged = replace(curves, loss=np.full((2, 40), np.nan, np.float32))
     half = replace(curves, loss=np.stack([np.full(40, np.nan), np.ones(40)]).astype(np.float32))
