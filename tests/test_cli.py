@@ -16,6 +16,7 @@ from inline import Inline
 
 from vgbench.cli import main
 from vgbench.harness import runner, worker
+from vgbench.measure import shared
 from vgbench.members import members_page
 from vgbench.registry import REGISTRIES
 from vgbench.report.frames import COLUMNS, load
@@ -79,6 +80,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """A run of the baseline and one mitigation, from the command line, that really measures."""
+    for kind in shared._KINDS:  # programs that earlier tests of this process have left
+        kind.cache_clear()
     place = tmp_path_factory.mktemp("cli")
     (place / "tiny.toml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patched:
