@@ -26,7 +26,7 @@ def members_page() -> str:
 
 
 def _section(slot: str) -> str:
-    families = [family.name for family in MODELS]
+    families = [family.name for family in MODELS if family.name != MODELS.imports]
     lines = [_line(["name", "meaning", "options", "source", *families]), _line(["---"] * (4 + len(families)))]
     for member in REGISTRIES[slot]:
         fits = [_fit(slot, member.name, family) for family in families]

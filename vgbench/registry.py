@@ -80,11 +80,14 @@ class Registry:
     Args:
         slot: the slot's name in a case, as error messages print it.
         home: the module (or package) whose import registers the built-in members.
+        imports: the member that `MODULE:FUNCTION` chooses, which becomes its option `build`; without one the text
+            behind the colon is the option `path` of the member before it.
     """
 
-    def __init__(self, slot: str, home: str) -> None:
+    def __init__(self, slot: str, home: str, imports: str | None = None) -> None:
         self.slot = slot
         self.home = home
+        self.imports = imports
         self._members: dict[str, Member] = {}
 
     def register(
@@ -144,7 +147,7 @@ class Registry:
         return members[name]
 
     def choose(self, value: Any) -> Choice:
-        """Read a choice from a name, `NAME:PATH` for a member with that option, a table with a `name`, or a choice.
+        """Read a choice from a name, `NAME:PATH` or `MODULE:FUNCTION`, a table with a `name`, or a choice.
 
         Raises:
             InputError: the name or an option is unknown, or a value is of a wrong type.
@@ -155,6 +158,7 @@ class Registry:
         if isinstance(value, str):
             name, colon, path = value.partition(":")
             table = {"name": name, "path": path} if colon else {"name": name}
+            table = {"name": self.imports, "build": value} if colon and self.imports else table
         if not (isinstance(table, dict) and isinstance(table.get("name"), str)):
             raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {value!r}')
         member = self[table["name"]]
@@ -188,7 +192,7 @@ CELLS = Registry("cell", "vgbench.mitigations.cells")
 TRANSFORMS = Registry("transform", "vgbench.mitigations.transforms")
 OPTIMIZERS = Registry("optimizer", "vgbench.mitigations.optimizers")
 LOSS_SCALINGS = Registry("loss_scaling", "vgbench.mitigations.loss_scaling")
-MODELS = Registry("model", "vgbench.models")
+MODELS = Registry("model", "vgbench.models", imports="imported")
 DATA = Registry("data", "vgbench.data")
 
 REGISTRIES = {

@@ -2,11 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vgbench.errors import InputError
+
+if TYPE_CHECKING:
+    from vgbench.suite import Suite
 
 
 def run(
@@ -48,6 +51,9 @@ def run(
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep, and mark, records of another source or other versions.")
     ] = False,
+    allow_imports: Annotated[
+        bool, typer.Option("--allow-imports", help="Import models that the suite names as MODULE:FUNCTION.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 unless every cell is ok.")] = False,
     log_file: Annotated[Path | None, typer.Option(help="Append a line for every event to this file.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells without measuring any.")] = False,
@@ -60,6 +66,7 @@ def run(
     names = [name for text in only or [] for name in text.split(",")]
     whole = read_suite(suite)
     selected = (whole.quick_version() if quick else whole).select(settings, names)
+    _check_imports(selected, allowed=allow_imports)
     if dry_run:
         part = read_shard(shard) if shard else None
         for cell in selected.cells():
@@ -106,6 +113,15 @@ def run(
         all_ok = report.all_ok
     if strict and not all_ok:
         raise typer.Exit(1)
+
+
+def _check_imports(suite: "Suite", *, allowed: bool) -> None:
+    from vgbench.models import imported
+
+    if allowed:
+        imported.allow()
+    for cell in suite.cells():
+        imported.check(cell.case)
 
 
 def _setting(text: str) -> tuple[str, list[Any]]:

@@ -16,7 +16,7 @@ from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import TrainState, make_step, start
-from vgbench.models import build_network
+from vgbench.models import Network, build_network
 
 WARM_UP_SECONDS = 0.1
 SAMPLE_SECONDS = 0.01
@@ -91,7 +91,7 @@ class Executable:
                 first_batch(case, dataset, case.seeds[0]),
                 jax.device_put(np.float32(case.rates[0] if case.rates else 0.0), whole(case)),
             )
-            self._product = _products(case)
+            self._product = _products(case, network)
         params = jax.tree.leaves(state.variables.params)
         self.parameters = sum(leaf.size for leaf in params)
         self.flops = case.batch_size * (network.forward_flops + network.backward_flops)
@@ -158,8 +158,7 @@ class Executable:
         """Time queues of steps that are waited for at their end alone, each beside plain matrix products.
 
         Returns:
-            Seconds a step in each queue, and operations a second of the product of the case's shape, [batch, width] by
-            [width, width], right after it.
+            Seconds a step in each queue, and operations a second of plain products right after it.
         """
         steps = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS))
         products, operands, flops = self._product
@@ -183,10 +182,13 @@ def _seconds(run: Callable[[], None]) -> float:
     return time.perf_counter() - begin
 
 
-def _products(case: Case) -> tuple[Any, Any, int]:
-    """Products in a row as an executable, its inputs, and how many operations they are."""
-    width = case.width
-    h, w = jnp.ones((case.batch_size, width), case.dtype), jnp.eye(width, dtype=case.dtype)
+def _products(case: Case, network: Network) -> tuple[Any, Any, int]:
+    """Products as of one matrix of a block, there and back again and again: an executable, its inputs, operations.
+
+    The shapes are [batch * places, patch * width] by [patch * width, width], and that back.
+    """
+    rows, reads, gives = case.batch_size * network.places, network.patch * case.width, case.width
+    h, w = jnp.ones((rows, reads), case.dtype), jnp.eye(reads, gives, dtype=case.dtype)
     inputs = jax.device_put(h, split(case)), jax.device_put(w, whole(case))
-    run = jax.jit(lambda h, w: jax.lax.fori_loop(0, _PRODUCTS, lambda _, h: h @ w, h)).lower(*inputs).compile()
-    return run, inputs, _PRODUCTS * 2 * case.batch_size * width * width
+    run = jax.jit(lambda h, w: jax.lax.fori_loop(0, _PRODUCTS // 2, lambda _, h: h @ w @ w.T, h))
+    return run.lower(*inputs).compile(), inputs, _PRODUCTS * 2 * rows * reads * gives

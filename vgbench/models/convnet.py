@@ -84,4 +84,4 @@ def convnet(
     if scanned:
         options["conv_general_dilated"] = product_of_patches
     maps = Maps(partial(FirstConv, **options), partial(nnx.Conv, **options), readout_map(readout, pixels))
-    return trunk(case, problem, scanned, maps, features=channels, places=pixels)
+    return trunk(case, problem, scanned, maps, features=channels, places=pixels, patch=kernel_size**2)

@@ -146,6 +146,8 @@ class Network(ABC):
         forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
         backward_flops: the same of the backward pass.
         remat: whether the backward pass computes the inner values of each place anew; not counted in the operations.
+        places: how often a block applies each of its matrices to one example, as at every pixel.
+        patch: how many places' features one such product reads together.
     """
 
     problem: Problem
@@ -153,6 +155,8 @@ class Network(ABC):
     forward_flops: int
     backward_flops: int
     remat: bool
+    places: int = 1
+    patch: int = 1
 
     @property
     @abstractmethod

@@ -232,6 +232,7 @@ def transformer(
         dtype=case.dtype,
         remat=case.remat,
         weight_kinds=KINDS,
+        places=tokens,
         forward_flops=2 * (first + others),
         backward_flops=2 * (first + 2 * others),  # the embedding passes no gradient on
     )

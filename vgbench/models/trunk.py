@@ -162,7 +162,7 @@ def no_stream_norm(case: Case) -> str | None:
     return f"order 'post_norm' wants a norm of the signal, not norm {case.norm.name!r}" if lacks else None
 
 
-def trunk(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1) -> Stack:
+def trunk(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1, patch: int = 1) -> Stack:
     """Build the trunk of a case.
 
     Args:
@@ -172,6 +172,7 @@ def trunk(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: 
         maps: the linear maps.
         features: that the input layer reads at every place.
         places: how often the input layer and the blocks apply each map to one example.
+        patch: how many places' features a map of a block reads together.
     """
     model: Any = case.model
     plan = _PLANS[model.order]
@@ -196,6 +197,8 @@ def trunk(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: 
         problem=problem,
         dtype=case.dtype,
         remat=case.remat,
+        places=places,
+        patch=patch,
         forward_flops=2 * (first + others),
         backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on
     )

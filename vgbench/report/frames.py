@@ -92,7 +92,7 @@ COLUMNS = {
     "xla_flops": "all operations of one step by XLA's own count, which takes the body of a loop once",
     "flops_differ": "whether the two counts are over 20 % apart",
     "flops_per_second": "operations of the matrix products in a second where steps queue",
-    "utilisation": "that over what a plain matrix product of the same batch and width achieves beside it",
+    "utilisation": "that over what plain matrix products of the shape that the blocks' have achieve beside it",
     "memory_ratio": "peak_bytes over the baseline's",
     "peak_bytes": "most memory that the compiled step holds at once, arguments included, as the executable tells it",
     "device_peak_bytes": "the same as the device's own statistics tell it, of a fresh process that runs the step alone;"

@@ -195,8 +195,8 @@ LEGEND = {
     "memory": "the most bytes that the compiled step holds at once, over the baseline's",
     "compile s": "to trace, lower and compile that step; with `cache` jax could read it from disk",
     "MFLOP": "floating-point operations of the matrix products in one step, in millions",
-    "of matmul": "operations of the matrix products a second, over what a plain product of the same batch and width"
-    " achieves on the device",
+    "of matmul": "operations of the matrix products a second, over what plain products of the shape that the blocks'"
+    " have achieve on the device",
     "origin": "where there are several, the numbers of the lines below that say what produced the row",
     "mixed": "measured with another source of vgbench, other versions or other flags than the run's last start, and"
     " kept or merged all the same",

@@ -1,0 +1,70 @@
+"""The examples, run as they stand."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_cli import vgbench
+
+import vgbench as vg
+from vgbench.models import imported
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_the_linen_model_loses_its_gradient_on_the_way_down(capsys: pytest.CaptureFixture[str]) -> None:
+    profile = example("linen_profile")["main"]()
+    taps = [each.log10_gradient for each in profile.of("tap")]
+    assert taps == sorted(taps)
+    assert taps[0] < taps[-1] - 5
+    assert "h[11]" in capsys.readouterr().out
+
+
+def test_the_equinox_run_writes_lines_that_are_diagnosed(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    findings = example("equinox_watch")["main"](path)
+    assert findings[0].name == "vanishing"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [record["step"] for record in records] == list(range(0, 101, 10))
+    shown = vgbench("diagnose", path)
+    assert shown.out.startswith("vanishing (likely) in layers.0.weight to layers.3.weight")
+
+
+@pytest.fixture
+def beside_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VGBENCH_ALLOW_IMPORTS", raising=False)
+    monkeypatch.chdir(EXAMPLES)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def test_a_suite_with_a_model_of_its_own_wants_permission(beside_the_examples: None) -> None:
+    refused = vgbench("run", "sine.toml", "--dry-run")
+    assert refused.code == 2
+    assert "model 'sine:build' is code to be imported: pass --allow-imports if you trust it" in refused.err
+    assert "sine" not in sys.modules
+    shown = vgbench("run", "sine.toml", "--dry-run", "--allow-imports")
+    assert shown.code == 0
+    assert "sine, depth 64" in shown.out
+    assert "sine" not in sys.modules
+
+
+def test_a_model_of_ones_own_is_measured_as_any_family(
+    beside_the_examples: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = vg.Case(model="sine:build", depth=6, width=64, seeds=(0,), steps=0, rates=(), tuning_seeds=())
+    with pytest.raises(vg.InputError, match="pass --allow-imports"):
+        vg.measure_gradients(case)
+    monkeypatch.setenv("VGBENCH_ALLOW_IMPORTS", "")  # put back afterwards
+    imported.allow()
+    assert abs(vg.measure_gradients(case).decay.value) < 0.1
+    with pytest.raises(vg.InputError, match="model 'sine:no': cannot be imported"):
+        vg.measure_gradients(vg.Case(model="sine:no", steps=0, rates=(), tuning_seeds=()))
+    with pytest.raises(vg.InputError, match="cannot be imported: No module named 'nowhere'"):
+        vg.measure_gradients(vg.Case(model="nowhere:build", steps=0, rates=(), tuning_seeds=()))

@@ -1,0 +1,49 @@
+"""A model family of one's own without a plug-in: `model = "mypackage.nets:build"`, imported where that is allowed."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from vgbench.case import Case
+from vgbench.errors import InputError
+from vgbench.problem import Problem
+from vgbench.registry import MODELS
+
+_VARIABLE = "VGBENCH_ALLOW_IMPORTS"
+"""In the environment, since worker processes inherit it."""
+
+
+def allow() -> None:
+    """Let suites import the models that they name, from the working directory, too; here and in worker processes.
+
+    A suite's file is then code: it runs whatever the module does.
+    """
+    os.environ[_VARIABLE] = "1"
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def check(case: Case) -> None:
+    """Refuse a case whose model is to be imported where that is not allowed.
+
+    Raises:
+        InputError: it is.
+    """
+    if case.model.name == "imported" and not os.environ.get(_VARIABLE):
+        build = case.model.options()["build"]
+        raise InputError(f"model {build!r} is code to be imported: pass --allow-imports if you trust it")
+
+
+@MODELS.register(source="the user")
+def imported(case: Case, problem: Problem, scanned: bool, *, build: str) -> Any:
+    """Family of one's own: `MODULE:FUNCTION`, which gets (case, problem, scanned) as every family does."""
+    check(case)
+    module, colon, function = build.partition(":")
+    if not (module and colon and function):
+        raise InputError(f"model {build!r}: wants MODULE:FUNCTION")
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"model {build!r}: cannot be imported: {error}") from None
+    return found(case, problem, scanned)
