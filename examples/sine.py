@@ -2,8 +2,8 @@
 
     vgbench run examples/sine.toml --allow-imports
 
-`build` gets the case, with its depth, width and whatever slots it wants to use, what the data ask, and whether blocks are
-to be scanned; what comes back is an input layer, blocks and a readout. Everything that vgbench measures is then measured.
+`build` gets the case, with its depth, width and whatever slots it wants to use, what the data ask, and whether blocks
+are to be scanned; what comes back is an input layer, blocks and a readout, of which vgbench measures everything.
 """
 
 from functools import partial

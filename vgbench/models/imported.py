@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from vgbench.case import Case
@@ -20,8 +21,9 @@ def allow() -> None:
     A suite's file is then code: it runs whatever the module does.
     """
     os.environ[_VARIABLE] = "1"
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def check(case: Case) -> None:
