@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import jax
@@ -115,7 +116,9 @@ def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variable
         return draw(case, network, dataset, seed)
     if INITIALIZERS[case.init.name].data_dependent:
         return jax.tree.map(np.asarray, draw(case, network, dataset, seed))
-    return _kept(_drawn_from(case), dataset.problem, seed)  # pyright: ignore[reportArgumentType]
+    seeds = (*case.seeds, *case.tuning_seeds)
+    together = seeds if network.stacked and seed in seeds else (seed,)
+    return _kept(_drawn_from(case), dataset.problem, together)[seed]  # pyright: ignore[reportArgumentType]
 
 
 def _drawn_from(case: Case) -> Case:
@@ -128,5 +131,10 @@ def _built(case: Case, problem: Problem) -> Network:
 
 
 @lru_cache(maxsize=16)
-def _kept(case: Case, problem: Problem, seed: int) -> Variables:
-    return jax.tree.map(np.asarray, _built(case, problem).init(jax.random.key(seed)))  # pyright: ignore[reportArgumentType]
+def _kept(case: Case, problem: Problem, seeds: tuple[int, ...]) -> dict[int, Variables]:
+    init = _built(case, problem).init  # pyright: ignore[reportArgumentType]
+    if len(seeds) == 1:
+        return {seeds[0]: jax.tree.map(np.asarray, init(jax.random.key(seeds[0])))}
+    # All at once: jax takes an operation apart in Python at every call, which took most of the time of a small cell.
+    drawn = jax.tree.map(np.asarray, jax.vmap(init)(jax.vmap(jax.random.key)(np.asarray(seeds))))
+    return {seed: jax.tree.map(itemgetter(i), drawn) for i, seed in enumerate(seeds)}
