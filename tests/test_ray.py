@@ -20,7 +20,7 @@ from vgbench.report import load
 from vgbench.store import device_folders, read_record
 
 TIMINGS = [
-    *("step_ratio", "step_ratio_low", "step_ratio_high", "verdict", "rounds", "outlying_rounds", "latency"),
+    *("step_ratio", "step_ratio_low", "step_ratio_high", "step_verdict", "rounds", "outlying_rounds", "latency"),
     *("examples_per_second", "compile_seconds", "flops_per_second", "utilisation", "on_front"),
 ]
 MITIGATIONS = "\n".join(f"m{seed} = {{ seeds = [{seed}] }}" for seed in range(1, 6))

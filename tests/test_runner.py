@@ -486,12 +486,21 @@ def test_resumed_tables_are_those_of_the_uninterrupted_run_but_for_timings(
     with pytest.raises(Interrupted):
         run(TINY, tmp_path / "parts", observers=[Signals(2, signal.SIGINT)])
     rerun(tmp_path / "parts")
-    timings = ["step ratio", "verdict", "latency ms", "examples/s", "compile s", "of matmul", "s to target", "front"]
+    timings = [
+        "step ratio",
+        "step verdict",
+        "latency ms",
+        "examples/s",
+        "compile s",
+        "of matmul",
+        "s to target",
+        "front",
+    ]
     whole, parts = (write_report(tmp_path / name) for name in ("whole", "parts"))
     assert whole.table.drop(columns=timings).to_csv() == parts.table.drop(columns=timings).to_csv()
     assert (whole.footer, whole.failures) == (parts.footer, parts.failures)
     timed = [
-        *("step_ratio", "step_ratio_low", "step_ratio_high", "verdict", "rounds", "outlying_rounds", "latency"),
+        *("step_ratio", "step_ratio_low", "step_ratio_high", "step_verdict", "rounds", "outlying_rounds", "latency"),
         *("examples_per_second", "compile_seconds", "flops_per_second", "utilisation", "seconds_to_target", "on_front"),
     ]
     frames = [load(tmp_path / name).drop(columns=timed).to_csv() for name in ("whole", "parts")]

@@ -35,8 +35,8 @@ class Cost(Displayed):
         step_flops: floating-point operations of the matrix products in one step, by the network's own count;
             what rematerialisation computes twice is counted once.
         xla_flops: all operations of one step by XLA's count, which takes a loop's body once; NaN where it has none.
-        product_flops_per_second: operations a second of plain matrix products, of the shape that the blocks' have, after
-            each queue, [queues].
+        product_flops_per_second: operations a second of plain matrix products of the shape that the blocks' have,
+            after each queue, [queues].
         batch_size: examples a step.
         device_peak_bytes: the most memory that was in use by the device's own statistics, in a process that did nothing
             else; None where nobody asked, or where it keeps none.

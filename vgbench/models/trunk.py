@@ -162,7 +162,9 @@ def no_stream_norm(case: Case) -> str | None:
     return f"order 'post_norm' wants a norm of the signal, not norm {case.norm.name!r}" if lacks else None
 
 
-def trunk(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1, patch: int = 1) -> Stack:
+def trunk(
+    case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1, patch: int = 1
+) -> Stack:
     """Build the trunk of a case.
 
     Args:

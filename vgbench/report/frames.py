@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vgbench.diagnosis import diagnose
 from vgbench.measure.cost import Cost
 from vgbench.measure.gradients import GradientProfile
 from vgbench.records import CellRecord, CostRecord, Kind
@@ -51,6 +52,8 @@ COLUMNS = {
     "log10_kind_first_over_last": "log10 of the norm of its gradient in the first block over that in the last, mean"
     " over seeds",
     "below_rounding": "whether rounding drowns a kind's gradient in some block: the true difference is then larger",
+    "verdict": "what `vgbench diagnose` finds, the likeliest cause first; `healthy` if nothing; of a case that is not"
+    " trained, what its initialisation shows",
     "seeds": "number of fresh seeds",
     "trained": "how many of them reach the target; empty where the case is not trained",
     "target": "test accuracy that counts as trained",
@@ -80,7 +83,7 @@ COLUMNS = {
     "step_ratio": "step time over the baseline's, median over interleaved rounds",
     "step_ratio_low": "lower end of its 95 % bootstrap interval",
     "step_ratio_high": "upper end",
-    "verdict": "FASTER or SLOWER than the baseline by more than 3 %, SAME within, or UNCLEAR; of the whole interval",
+    "step_verdict": "FASTER or SLOWER than the baseline by over 3 %, SAME within, or UNCLEAR; of the whole interval",
     "rounds": "interleaved rounds that were timed",
     "outlying_rounds": "those whose ratio lies far from the others; they count all the same",
     "latency": "median seconds of a plain step that is waited for",
@@ -200,7 +203,7 @@ def _beside(run: Run, entry: Entry) -> str:
 
 
 def _cost_values(cost: Cost) -> Iterator[tuple[str, Any]]:
-    yield "verdict", cost.verdict
+    yield "step_verdict", cost.verdict
     yield "rounds", len(cost.step_seconds)
     yield "outlying_rounds", int(cost.outliers.sum())
     yield "latency", cost.latency
@@ -241,6 +244,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "branches_closed", cell.gradients.branches_closed
         yield "forward_limit", cell.gradients.forward_limit
         yield from _kind_values(cell.gradients)
+        yield "verdict", ", ".join(finding.name for finding in diagnose(cell)) or "healthy"
     if cell.forward:
         yield "log10_activation_scale", float(cell.forward.log10_activation_scale[:, -1].mean())
         yield "log10_pair_distance", float(cell.forward.log10_pair_distance[:, -1].mean())

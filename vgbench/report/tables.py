@@ -118,10 +118,11 @@ _BENEFIT: dict[str, _Formatter] = {
     "gain": _plus_minus("accuracy_gain", "+z.3f"),
     "trainable depth": _number("trainable_depth", ".0f"),
     "s to target": _number("seconds_to_target", ".2f"),
+    "verdict": _text("verdict"),
 }
 _COST: dict[str, _Formatter] = {
     "step ratio": _ratio,
-    "verdict": _text("verdict"),
+    "step verdict": _text("step_verdict"),
     "blocks": _text("form"),
     "latency ms": _number("latency", ".3g", unit=1e-3),
     "examples/s": _number("examples_per_second", ",.0f"),
@@ -145,7 +146,7 @@ IN_TERMINAL = (
 )
 """The columns that the terminal has room for."""
 
-LEFT = ("mitigation", "verdict", "blocks")
+LEFT = ("mitigation", "verdict", "step verdict", "blocks")
 """The columns of text."""
 
 BETTER = {
@@ -190,7 +191,9 @@ LEGEND = {
     "examples/s": "batch size over the time of such a step where steps queue and the last one is waited for",
     "step ratio": "time of that step over the baseline's, in interleaved rounds, blocks in the same form;"
     " 95 % bootstrap interval",
-    "verdict": "SLOWER or FASTER than the baseline's step where the whole interval is beyond 3 %, SAME where it is"
+    "verdict": "what the curves show, the likeliest cause first; of a row that is not trained, what its initialisation"
+    " does; `vgbench diagnose DIR` tells the evidence",
+    "step verdict": "SLOWER or FASTER than the baseline's step where the whole interval is beyond 3 %, SAME where it is"
     " within, UNCLEAR where it is neither",
     "memory": "the most bytes that the compiled step holds at once, over the baseline's",
     "compile s": "to trace, lower and compile that step; with `cache` jax could read it from disk",
