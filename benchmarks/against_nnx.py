@@ -86,13 +86,14 @@ def from_nothing(run: Callable[[], list[list[float]]], steps: int, depth: int) -
     return sample
 
 
-def at(depth: int, width: int = WIDTH, steps: int = STEPS, rounds: int = 10) -> Comparison:
+def at(depth: int, width: int = WIDTH, steps: int = STEPS, rounds: int | None = None) -> Comparison:
     """One depth."""
     case = case_of(depth, width)
     over, under = (from_nothing(lambda run=run: run(case, steps), steps, depth) for run in (script, ours))
     for each in (over, under):
         each()  # what is imported only then
     row: dict[str, str | int] = {"depth": depth, "width": width, "steps": steps}
+    rounds = rounds or (10 if depth < 200 else 6)  # it compiles for most of a minute at depth 200
     return compare(row, ("Flax NNX", over), ("vgbench", under), ">= 3 x", budget=1, rounds_at_least=rounds)
 
 

@@ -9,6 +9,11 @@ PARTS = {
     "torch": ("Against PyTorch", "against_torch.py", "PyTorch's time of a step over vgbench's"),
     "nnx": ("Against Flax NNX", "against_nnx.py", "the script's time over vgbench's, compiling and all steps together"),
     "limit": ("Against the limit", "limit.py", "vgbench's time of a step over that of the hand-written one"),
+    "instrumentation": (
+        "Instrumentation",
+        "instrumentation.py",
+        "time of training with records over training that looks at its last state alone, by steps and seeds",
+    ),
     "sweep": ("A whole sweep", "sweep.py", "one by one over vgbench, cell by cell; `total` is the ratio of the sums"),
     "overhead": (
         "Overhead",

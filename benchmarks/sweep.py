@@ -1,4 +1,4 @@
-"""A whole sweep: every third cell of the suite `mitigations`, in `vgbench run`'s way and each in a program of its own.
+"""A whole sweep: every third trained cell of `mitigations`, in `vgbench run`'s way and each in its own program.
 
     python benchmarks/sweep.py results/speed/sweep.json
 
@@ -49,7 +49,7 @@ def alone(case: vg.Case) -> list[float]:
         step = jax.jit(make_step(network, case), donate_argnums=0)
         look = jax.jit(partial(snapshot, network, case))
         answer = jax.jit(lambda variables, x: network.apply(variables, x, train=False).answers)
-        train, validation, test = splits_of(dataset)
+        train, validation, test = splits_of(case, dataset)
 
         def trained(rate: float, seed: int, held_out: Split, recorded: bool) -> float:
             state = start(network, case, draw(case, network, dataset, seed))
@@ -87,7 +87,8 @@ def in_the_sweep(case: vg.Case) -> float:
 def main(path: str, every: str = str(EVERY)) -> None:
     """Measure every so manieth cell."""
     suite = vg.read_suite("mitigations")
-    cells = sorted(suite.cells(), key=lambda cell: cell.case.depth)[:: int(every)]
+    trained = [cell for cell in suite.cells() if cell.case.steps]
+    cells = sorted(trained, key=lambda cell: cell.case.depth)[:: int(every)]
     before, done = programs_made(), []
     for i, cell in enumerate(cells):
         ways = (in_a_fresh_process, in_the_sweep)
@@ -96,7 +97,7 @@ def main(path: str, every: str = str(EVERY)) -> None:
         done.append((cell.label, over, under))
         print(cell.label, f"{over:.1f} s, {under:.1f} s: {over / under:.1f}", flush=True)
     labels, over, under = zip(*done, strict=True)
-    row: dict[str, str | int] = {"suite": suite.name, "cells": f"{len(cells)} of {len(suite.cells())}"}
+    row: dict[str, str | int] = {"suite": suite.name, "cells": f"{len(cells)} of {len(trained)}"}
     programs = programs_made() - before
     total = sum(over) / sum(under)
     row |= {"programs compiled": programs, "total": f"{total:.1f} x"}
