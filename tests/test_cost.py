@@ -107,7 +107,7 @@ def test_xlas_count_takes_a_loop_once_and_is_flagged() -> None:
 
 
 @pytest.mark.parametrize("family", [{}, {"model": "recurrent", "depth": 64}], ids=["mlp", "recurrent"])
-@pytest.mark.parametrize("layers", ["scanned", "unrolled"])
+@pytest.mark.parametrize("layers", ["scanned", pytest.param("unrolled", marks=pytest.mark.slow)])
 def test_rematerialisation_gives_the_same_step_for_less_memory(layers: Any, family: dict[str, Any]) -> None:
     fields: dict[str, Any] = {"depth": 40, "width": 32, "batch_size": 256, "norm": "none", "activation": "gelu"}
     plain, remat = (

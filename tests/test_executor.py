@@ -223,6 +223,7 @@ def meets(z):
 '''
 
 
+@pytest.mark.slow
 def test_two_devices_have_a_worker_each_that_sees_its_own_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def _name(case: dict[str, Any]) -> str:
     return "too_big" if case["width"] > 4 else "baseline" if name == "relu" else name
 
 
+@pytest.mark.slow
 def test_every_fault_costs_its_own_cell_alone(tmp_path: Path) -> None:
     """One run in which everything goes wrong but one cell: it is long, so that all that it shows is checked here."""
     site, out = install(tmp_path / "site"), tmp_path / "site" / "out"

@@ -196,7 +196,13 @@ def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profi
     assert _program.cache_info().misses == 2
 
 
-@pytest.mark.parametrize("others", [{"init": "orthogonal", "norm": "batch"}, {"skip": "highway", "dtype": "float64"}])
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"init": "orthogonal", "norm": "batch"},
+        pytest.param({"skip": "highway", "dtype": "float64"}, marks=pytest.mark.slow),
+    ],
+)
 def test_weights_drawn_where_they_are_used_give_the_same_profile(others: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     case = vg.Case(depth=6, width=16, batch_size=16, activation="tanh", seeds=(0,), **others)
     held, held_forward = vg.measure_gradients(case), vg.measure_forward(case)

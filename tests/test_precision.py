@@ -79,6 +79,7 @@ def stepped(case: vg.Case, poisoned: bool) -> tuple[Any, Any]:
     return before, make_step(network, case)(before, (x * jnp.inf if poisoned else x, y), 0.1)[0]
 
 
+@pytest.mark.slow
 def test_a_step_that_overflows_changes_nothing_but_the_scale_if_scaling_is_dynamic() -> None:
     case = vg.Case(**SMALL, norm="batch", loss_scaling="dynamic")
     before, after = stepped(case, poisoned=True)

@@ -39,7 +39,7 @@ each_cell_slowly = pytest.mark.parametrize(
 )
 
 
-@each_cell
+@each_cell_slowly
 def test_float64_profile_equals_backpropagation_by_hand(cell: str) -> None:
     case = vg.Case(**SMALL | {"seeds": (0, 1)}, cell=cell, dtype="float64")
     joint, apart, weights = recurrent_by_hand.log10_norms(case)
@@ -69,7 +69,8 @@ def test_a_loss_at_many_steps_leaves_its_profile_to_the_last_one(cell: str) -> N
     np.testing.assert_allclose(measured.log10_parameter_norm, weights, atol=1e-9)
 
 
-@each_cell_slowly
+@pytest.mark.slow
+@each_cell
 def test_stacked_cells_in_every_form_have_the_norms_of_an_undivided_pass(cell: str) -> None:
     for layers in ("scanned", "unrolled"):
         model = {"name": "recurrent", "layers": 2}
@@ -159,7 +160,10 @@ def test_chrono_profile_without_weights_is_that_of_its_forget_gates() -> None:
     np.testing.assert_allclose(memory - memory[-1], expected - expected[-1], atol=1e-12)
 
 
-@pytest.mark.parametrize(("r_min", "r_max"), [(0.0, 1.0), (0.9, 0.999), (0.5, 0.6)])
+@pytest.mark.parametrize(
+    ("r_min", "r_max"),
+    [(0.0, 1.0), *(pytest.param(*ring, marks=pytest.mark.slow) for ring in ((0.9, 0.999), (0.5, 0.6)))],
+)
 def test_linear_recurrent_unit_loses_what_its_ring_says(r_min: float, r_max: float) -> None:
     cell = {"name": "lru", "r_min": r_min, "r_max": r_max}
     case = vg.Case(**SMALL | {"depth": 20, "width": 512, "seeds": tuple(range(8))}, cell=cell, activation="linear")
@@ -232,6 +236,7 @@ def test_decades_over_200_steps_are_those_known_of_the_cell(name: str) -> None:
     assert low <= vg.measure_gradients(case).log10_first_over_last.value <= high
 
 
+@pytest.mark.slow
 def test_gaussian_matrix_shared_over_time_is_outside_mean_field_theory() -> None:
     slots = {"activation": "linear", "init": "lecun_normal", "depth": 100, "width": 256, "seeds": tuple(range(6))}
     fresh = vg.measure_gradients(vg.Case(**slots)).log10_first_over_last
@@ -331,6 +336,7 @@ def test_state_that_waits_for_the_first_input_is_no_underflow() -> None:
     assert (profile.status, profile.forward_limit) == ("ok", None)
 
 
+@pytest.mark.slow
 def test_training_begins_with_the_profile_at_initialisation_and_is_the_same_again() -> None:
     slots = {**SMALL, "cell": "lstm", "steps": 30, "rates": (0.01,), "tuning_seeds": ()}
     case = vg.Case(**slots | {"seeds": (0, 1)}, matmul_precision="highest")

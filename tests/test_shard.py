@@ -76,6 +76,7 @@ def test_cell_stays_in_its_part_whatever_else_the_suite_holds(suite: Suite) -> N
     assert part(other.select({"depth": [9, 5, 6, 7]})) & {cell.case for cell in suite.cells()} <= part(suite)
 
 
+@pytest.mark.slow
 def test_command_line_measures_a_part_and_says_how_to_make_the_whole() -> None:
     shown = [vgbench("run", "parts.toml", "--dry-run", *more).out for more in ([], ["--shard", "1/2"])]
     assert 0 < len(shown[1].splitlines()) < len(shown[0].splitlines()) == 30

@@ -150,6 +150,7 @@ def test_a_layer_without_activation_has_no_preactivations() -> None:
     assert np.isfinite(curves.saturated[:, :, 1]).all()
 
 
+@pytest.mark.slow
 def test_blocks_of_unequal_width_and_of_several_matrices_are_shown() -> None:
     case = vg.Case(**TINY | {"model": "mlp"}, skip={"name": "dense", "growth": 4}, norm="weight", layers="unrolled")
     curves = vg.measure_training(case)

@@ -385,6 +385,7 @@ def test_the_command_shows_the_cells_of_a_suite() -> None:
     assert "drawn anew" in suite.out
 
 
+@pytest.mark.slow
 def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
     shown = vgbench("theory", "--activation", "tanh", "--gains", "0.5:2", "--biases", "0:0.5")
     assert shown.code == 0
