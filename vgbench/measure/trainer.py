@@ -1,9 +1,9 @@
 """Runs of one case side by side: many steps in one program, and in between a look at the state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,6 @@ from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
 from vgbench.models import Network
-from vgbench.models.network import Variables
 
 
 class Run(NamedTuple):
@@ -54,8 +53,7 @@ class Trainer:
         Keys and batches depend on the seed alone, so that they are the same in every cell.
         """
         case = self._case
-        seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
-        lanes = [self._start(lane, seeds) for lane in _deal(runs, case)]
+        lanes = self._start(_deal(runs, case))
         programs, data = programs_of(case, runs=len(lanes[0].rates)), splits_of(case, self._dataset)
 
         def alone(lane: _Lane) -> Trained:
@@ -67,18 +65,27 @@ class Trainer:
             results = list(pool.map(alone, lanes))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(runs)], *results)
 
-    def _start(self, runs: Sequence[Run], seeds: Mapping[int, Variables]) -> "_Lane":
-        case = self._case
+    def _start(self, dealt: Sequence[Sequence[Run]]) -> list["_Lane"]:
+        case, examples = self._case, self._dataset.train.examples
+        length, runs = len(dealt[0]), [run for lane in dealt for run in lane]
+        seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
         variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
-        examples = self._dataset.train.examples
+        state = jax.tree.map(np.asarray, jax.vmap(partial(start, self._network, case))(variables))
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
-        return _Lane(
-            state=jax.device_put(jax.vmap(partial(start, self._network, case))(variables), whole(case)),
-            initial=jax.device_put(jax.tree.map(jnp.copy, variables.params), whole(case)),
-            rates=np.asarray([run.rate for run in runs], np.float32),
-            dials=dials_of(case),
-            batches=[batches[:, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
-        )
+
+        def lane(rows: slice) -> _Lane:
+            def own(tree: Any) -> Any:  # copied, since training consumes it
+                return jax.device_put(jax.tree.map(lambda leaf: leaf[rows].copy(), tree), whole(case))
+
+            return _Lane(
+                state=own(state),
+                initial=own(variables.params),
+                rates=np.asarray([run.rate for run in runs[rows]], np.float32),
+                dials=dials_of(case),
+                batches=[batches[rows, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
+            )
+
+        return [lane(slice(first, first + length)) for first in range(0, len(runs), length)]
 
 
 class _Lane(NamedTuple):
