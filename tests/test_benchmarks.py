@@ -1,8 +1,10 @@
 """The benchmark programs beside those of pytest-benchmark: their pure parts, and tiny runs of those without PyTorch."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,14 @@ import vgbench as vg
 from vgbench.measure.draw import training_of
 from vgbench.statistics import Interval
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "diagnosis")]
 import against_nnx
 import against_torch
 import limit
 import overhead
 import scale
+import score
 import side_by_side
 import summary
 import sweep
@@ -91,6 +95,30 @@ def test_summary_has_a_section_for_each_result_that_is_there(tmp_path: Path) -> 
     assert page.count("\n## ") == 1
     assert "torch 2.13" in page
     assert side_by_side.table([compared()]) in page
+
+
+def configuration(label: str, verdict: str, *, alarm: bool = False, verified: bool = True) -> dict[str, Any]:
+    row = score.Row("held-out", "mlp", label, "abc", verified, verdict, {"Tool": alarm})
+    return dataclasses.asdict(row)
+
+
+def test_diagnoses_are_scored_by_what_was_built_and_borne_out() -> None:
+    rows = [
+        *[configuration("vanishing", "collapse", alarm=True)] * 3,
+        configuration("vanishing", "healthy"),
+        configuration("vanishing", "vanishing", verified=False),
+        configuration("trains", "converged", alarm=True),
+        configuration("exploding", "vanishing"),
+        configuration("saturation", "vanishing"),
+    ]
+    origin = {"cpu": "Chip", "commit": "abc", "python": "3.11", "packages": {"jax": "1"}}
+    page = score.page({"command": "--half held-out", "provenance": origin, "rows": rows})
+    assert "7 configurations whose label an intervention bore out; left out, since none did: vanishing 1." in page
+    assert "| vgbench | 0.750 [0.301, 0.954] (3/4) | 0.750 [0.301, 0.954] (3/4) |" in page
+    assert "| Tool | 0.750 [0.301, 0.954] (3/4) | 0.750 [0.301, 0.954] (3/4) | 1 | 1 | 1 |" in page
+    assert "| exploding | 1.000 [0.207, 1.000] (1/1) | 0.000 [0.000, 0.793] (0/1) |" in page
+    assert "| trains | 1.000 [0.207, 1.000] (1/1) |" in page
+    assert "`python benchmarks/diagnosis --half held-out` on Chip, commit abc" in page
 
 
 @pytest.mark.slow

@@ -1,19 +1,16 @@
 """The labelled corpus: what is built, why it is called so, and what would prove it.
 
-A label says how a run was built. Two halves share no activation, depth or seed; the second has families of its own.
+A label says how a run was built. Two halves share no activation, depth or seed; the second has families that the first
+has not: convolutional, transformers, recurrent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import vgbench as vg
 
 Half = Literal["tuning", "held-out"]
-VANISHING = ("vanishing", "collapse", "vanishing in training")
-"""Labels that count as vanishing: of scale, with the information as well, and later on."""
-UNCOUNTED = ("saturation",)
-"""Neither vanishing nor not: the gradient does vanish there, for a reason with a name of its own."""
 
 
 @dataclass(frozen=True)
@@ -52,107 +49,179 @@ class Build:
 
 STEPS = 300
 SGD = {"name": "sgd", "momentum": 0.9}
-SCALE = {"skip": "scaled", "model": {"name": "mlp", "order": "pre_activation"}}
-"""The residual path that cures vanishing: it changes neither the layers nor their number."""
-
-
-def _case(**slots: Any) -> vg.Case:
-    common = {"width": 24, "batch_size": 64, "steps": STEPS, "tuning_seeds": (), "optimizer": SGD}
-    return vg.Case(**common | slots)
+SPREAD = 0.06
+"""Gains are spread by so much to both sides, so that no two configurations are alike but for their seed."""
 
 
 def gained(init: str, gain: float) -> dict[str, Any]:
     return {"name": init, "gain": gain}
 
 
-@dataclass(frozen=True)
-class _Half:
-    """What a half is made of: (activation, depth, init that keeps the signal, init that loses it)."""
+def residual(family: str = "mlp") -> dict[str, Any]:
+    """The residual path that cures vanishing: it changes neither the layers nor their number."""
+    return {"skip": "scaled", "model": {"name": family, "order": "pre_activation"}}
 
-    name: Half
-    nets: tuple[tuple[Any, int, Any, tuple[Any, ...]], ...]
-    seeds: range
+
+@dataclass(frozen=True, kw_only=True)
+class Net:
+    """A network that a half is made of.
+
+    Attributes:
+        slots: fields of its case.
+        good: init that keeps the signal.
+        bad: inits that lose it.
+        cure: fields that undo the loss, together with the good init.
+        rates: the base learning rates.
+        optimizer: for them.
+        loses: the label of a net that loses the signal.
+        layered: whether it is a perceptron, to which everything can be done; of other families vanishing and the rates.
+    """
+
+    slots: dict[str, Any]
+    good: dict[str, Any]
+    bad: tuple[dict[str, Any], ...]
+    cure: dict[str, Any] = field(default_factory=residual)
     rates: tuple[float, ...]
-    pre: bool
+    optimizer: Any = field(default_factory=lambda: SGD)
+    loses: str = "vanishing"
+    layered: bool = True
 
 
-_HALVES = (
-    _Half(
-        "tuning",
-        (
-            ("relu", 12, gained("he_normal", 1.0), tuple(gained("he_normal", g) for g in (0.5, 0.6, 0.7))),
-            ("tanh", 16, gained("lecun_normal", 1.1), tuple(gained("lecun_normal", g) for g in (0.4, 0.5, 0.6))),
-            ("sigmoid", 10, gained("orthogonal", 8.0), tuple(gained("lecun_normal", g) for g in (0.7, 1.0, 1.5))),
+PRE = {"model": {"name": "mlp", "order": "pre_activation"}}
+SLOW, WIDE = (0.01, 0.03), (0.01, 0.02, 0.04)
+NETS: dict[Half, tuple[Net, ...]] = {
+    "tuning": (
+        Net(
+            slots={"activation": "relu", "depth": 12},
+            good=gained("he_normal", 1.0),
+            bad=tuple(gained("he_normal", gain) for gain in (0.5, 0.6, 0.7)),
+            rates=SLOW,
         ),
-        range(0, 6),
-        (0.01, 0.03),
-        False,
-    ),
-    _Half(
-        "held-out",
-        (
-            (
-                {"name": "leaky_relu", "negative_slope": 0.1},
-                18,
-                gained("he_uniform", 1.0),
-                tuple(gained("he_uniform", g) for g in (0.45, 0.6)),
-            ),
-            ("gelu", 9, gained("he_normal", 1.1), tuple(gained("lecun_normal", g) for g in (0.5, 0.8))),
-            ("erf", 20, gained("glorot_normal", 0.95), tuple(gained("glorot_uniform", g) for g in (0.4, 0.55))),
-            ("softsign", 14, gained("orthogonal", 1.05), tuple(gained("orthogonal", g) for g in (0.45, 0.6))),
+        Net(
+            slots={"activation": "tanh", "depth": 16},
+            good=gained("lecun_normal", 1.1),
+            bad=tuple(gained("lecun_normal", gain) for gain in (0.4, 0.5, 0.6)),
+            rates=SLOW,
         ),
-        range(100, 108),
-        (0.01, 0.02, 0.04),
-        True,
+        Net(
+            slots={"activation": "sigmoid", "depth": 10},
+            good=gained("orthogonal", 8.0),
+            bad=tuple(gained("lecun_normal", gain) for gain in (0.7, 1.0, 1.5)),
+            rates=SLOW,
+            loses="collapse",
+        ),
     ),
-)
+    "held-out": (
+        Net(
+            slots={"activation": {"name": "leaky_relu", "negative_slope": 0.1}, "depth": 18},
+            good=gained("he_uniform", 1.0),
+            bad=tuple(gained("he_uniform", gain) for gain in (0.45, 0.6)),
+            rates=WIDE,
+        ),
+        Net(
+            slots={"activation": "gelu", "depth": 9, **PRE},
+            good=gained("he_normal", 1.1),
+            bad=tuple(gained("lecun_normal", gain) for gain in (0.5, 0.8)),
+            rates=WIDE,
+        ),
+        Net(
+            slots={"activation": "erf", "depth": 20},
+            good=gained("glorot_normal", 0.95),
+            bad=tuple(gained("glorot_uniform", gain) for gain in (0.4, 0.55)),
+            rates=WIDE,
+        ),
+        Net(
+            slots={"activation": "softsign", "depth": 14},
+            good=gained("orthogonal", 1.05),
+            bad=tuple(gained("orthogonal", gain) for gain in (0.45, 0.6)),
+            rates=WIDE,
+        ),
+        Net(
+            slots={"model": "convnet", "activation": "tanh", "depth": 12, "width": 8, "batch_size": 32},
+            good=gained("lecun_normal", 1.15),
+            bad=(gained("lecun_normal", 0.5),),
+            cure=residual("convnet"),
+            rates=(0.03,),
+            layered=False,
+        ),
+        Net(
+            slots={
+                "model": "transformer",
+                "activation": "relu",
+                "depth": 9,
+                "width": 16,
+                "batch_size": 32,
+                "norm": "none",
+                "skip": "none",
+            },
+            good=gained("glorot_normal", 1.0),
+            bad=(gained("glorot_normal", 0.6),),
+            cure={"norm": "layer", "skip": "residual"},
+            rates=(1e-3,),
+            optimizer="adam",
+            layered=False,
+        ),
+        Net(
+            slots={"model": "recurrent", "cell": "rnn", "activation": "tanh", "depth": 24, "data": "adding"},
+            good=gained("orthogonal", 1.0),
+            bad=(gained("orthogonal", 0.5),),
+            cure={},
+            rates=(5e-3,),
+            optimizer="adam",
+            layered=False,
+        ),
+    ),
+}
+SEEDS: dict[Half, range] = {"tuning": range(6), "held-out": range(100, 108)}
 
 
 def builds() -> Iterator[Build]:
-    """All configurations of both halves."""
-    for half in _HALVES:
-        for activation, depth, good, bad in half.nets:
-            order = {"model": {"name": "mlp", "order": "pre_activation"}} if half.pre and depth % 2 else {}
-            for seed in half.seeds:
-                for rate in half.rates:
-                    net = {"activation": activation, "depth": depth, "seeds": (seed,), "rates": (rate,), **order}
-                    yield from _of_net(half, net, good, bad)
+    """All configurations of both halves; each has a gain of its own, a rate and a seed."""
+    for half, nets in NETS.items():
+        for net in nets:
+            for i, seed in enumerate(seeds := SEEDS[half]):
+                factor = 1 + SPREAD * (2 * i / (len(seeds) - 1) - 1)
+                for rate in net.rates:
+                    yield from _of_net(half, net, seed, rate, factor)
 
 
-def _of_net(half: _Half, net: dict[str, Any], good: Any, bad: tuple[Any, ...]) -> Iterator[Build]:
-    (rate,), depth = net["rates"], net["depth"]
-    sound = {**net, "init": good}
+def _of_net(half: Half, net: Net, seed: int, rate: float, factor: float) -> Iterator[Build]:
+    good, *bad = (gained(init["name"], init["gain"] * factor) for init in (net.good, *net.bad))
+    common = {"width": 24, "batch_size": 64, "steps": STEPS, "tuning_seeds": (), "optimizer": net.optimizer}
+    common |= {**net.slots, "seeds": (seed,), "rates": (rate,), "init": good}
 
     def build(label: str, slots: dict[str, Any], cure: dict[str, Any] | None = None, **faults: Any) -> Build:
-        return Build(half.name, label, _case(**slots), Fault(**faults), cure)
+        return Build(half, label, vg.Case(**common | slots), Fault(**faults), cure)
 
     for init in bad:
-        label = "collapse" if net["activation"] == "sigmoid" else "vanishing"
-        yield build(label, {**net, "init": init}, {"init": good, **SCALE})
-    yield build("trains", sound)
-    yield build("trains", {**sound, "optimizer": {"name": "adam", "b1": 0.9}, "rates": (rate / 15,)})
-    yield build("rate too small", {**sound, "rates": (rate * 1e-5,)}, {"rates": (rate,)})
-    yield build("rate too large", {**sound, "rates": (rate * 300,)}, {"rates": (rate,)})
-    rectifier = net["activation"] in ("relu", "gelu") or isinstance(net["activation"], dict)
-    if net["activation"] != "sigmoid":  # whose slopes are too small to explode
-        yield build(
-            "exploding", {**net, "init": {**good, "gain": good["gain"] * (2.5 if rectifier else 5)}}, {"init": good}
-        )
-    yield build("unlearnable", sound, {}, random_labels=True)
-    yield build("zero by design", {**sound, "skip": "rezero", **(SCALE | {"skip": "rezero"})})
-    yield build(
-        "frozen", {**sound, "transform": {"name": "frozen", "layers": max(1, depth // 3)}}, {"transform": "none"}
-    )
+        yield build(net.loses, {"init": init}, {"init": good, **net.cure})
+    yield build("rate too small", {"rates": (rate * 1e-5,)}, {"rates": (rate,)})
+    yield build("rate too large", {"rates": (rate * 300,)}, {"rates": (rate,)})
+    yield build("trains", {})
+    if net.layered:
+        yield from _of_perceptron(net, rate, good, build)
+
+
+def _of_perceptron(net: Net, rate: float, good: dict[str, Any], build: Callable[..., Build]) -> Iterator[Build]:
+    activation, depth = net.slots["activation"], net.slots["depth"]
+    yield build("trains", {"optimizer": {"name": "adam", "b1": 0.9}, "rates": (rate / 15,)})
+    rectifier = activation in ("relu", "gelu") or isinstance(activation, dict)
+    if activation != "sigmoid":  # whose slopes are too small to explode
+        yield build("exploding", {"init": {**good, "gain": good["gain"] * (2.5 if rectifier else 5)}}, {"init": good})
+    yield build("unlearnable", {}, {}, random_labels=True)
+    yield build("zero by design", residual() | {"skip": "rezero"})
+    yield build("frozen", {"transform": {"name": "frozen", "layers": max(1, depth // 3)}}, {"transform": "none"})
     # A twentieth of every weight is taken off at each step.
     decayed = {"name": "adamw", "weight_decay": 0.05 / (rate / 30)}
     yield build(
         "vanishing in training",
-        {**sound, "optimizer": decayed, "rates": (rate / 30,)},
+        {"optimizer": decayed, "rates": (rate / 30,)},
         {"optimizer": {**decayed, "weight_decay": 1e-4}},
     )
-    yield build("underflow", {**sound, "transform": {"name": "half", "loss_scale": 1e-9}}, {"transform": "none"})
+    yield build("underflow", {"transform": {"name": "half", "loss_scale": 1e-9}}, {"transform": "none"})
     for bias in (4.0, 7.0):
         if rectifier:
-            yield build("dead units", {**sound, "activation": "relu", "init": gained("he_normal", 1.0)}, {}, bias=-bias)
+            dying = {"activation": "relu", "init": gained("he_normal", good["gain"])}
+            yield build("dead units", dying, {}, bias=-bias)
         else:
-            yield build("saturation", sound, {}, bias=bias)
+            yield build("saturation", {}, {}, bias=bias)
