@@ -22,6 +22,7 @@ PAGES = (
     "concepts",
     "protocol",
     "running",
+    "scaling",
     "members",
     "api",
     "glossary",
