@@ -1,6 +1,6 @@
 """Scale: a training step along two lines, depth at one width and width at one depth, and the memory of a deep profile.
 
-    python benchmarks/scale.py results/speed/scale.json docs
+    python benchmarks/scale.py results/speed/scale.json results/speed
 
 Times the step that vgbench trains with (blocks scanned, many steps in one program), blocked at the end of a program, up
 to 1e8 weights, and the gradient profile at initialisation (one seed, its weights drawn, nothing compiled), which goes

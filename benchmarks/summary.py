@@ -14,6 +14,7 @@ PARTS = {
         "instrumentation.py",
         "time of training with records over training that looks at its last state alone, by steps and seeds",
     ),
+    "watching": ("Watching", "watching.py", "time of a step that `vgbench.watch` watches over that of one unwatched"),
     "sweep": ("A whole sweep", "sweep.py", "one by one over vgbench, cell by cell; `total` is the ratio of the sums"),
     "overhead": (
         "Overhead",

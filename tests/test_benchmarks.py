@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import vgbench as vg
@@ -24,6 +27,7 @@ import score
 import side_by_side
 import summary
 import sweep
+import watching
 
 
 def compared() -> side_by_side.Comparison:
@@ -86,6 +90,18 @@ def test_norms_beside_pytorch_are_those_of_the_profile_at_the_first_step() -> No
 def test_the_hand_written_step_runs() -> None:
     run = limit.hand_written(limit.case_of(3, 8))
     assert side_by_side.sampler(run, 1)() > 0
+
+
+def test_a_watched_optimizer_takes_the_steps_of_the_plain_one() -> None:
+    weights = [jax.random.normal(key, (8, 8)) for key in jax.random.split(jax.random.key(0), 3)]
+    batch = jax.random.normal(jax.random.key(1), (4, 8)), jnp.arange(4)
+    plain, watched = (
+        watching.Training(each, weights, batch) for each in (optax.adam(0.1), vg.watch(optax.adam(0.1), every=5))
+    )
+    for run in (plain, watched):
+        run()
+    jax.tree.map(np.testing.assert_array_equal, plain.params, watched.params)
+    assert all((a != b).any() for a, b in zip(plain.params, weights, strict=True))
 
 
 def test_summary_has_a_section_for_each_result_that_is_there(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ PAGES = (
     "protocol",
     "running",
     "scaling",
+    "diagnosis",
+    "speed",
     "members",
     "api",
     "glossary",
