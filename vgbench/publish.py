@@ -146,10 +146,9 @@ def section(folder: Path) -> str:
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     kept = [name for name in report.table.columns if name in _HEADLINES or name not in DISPLAY]
-    links = " · ".join(
-        f"[{name}]({folder.name}/{target})"
-        for name, target in {"table": "table.md", "page": "report.html", "pictures": "pictures"}.items()
-    )
+    targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
+    targets |= {"claims": "claims.md"} if report.claims else {}
+    links = " · ".join(f"[{name}]({folder.name}/{target})" for name, target in targets.items())
     head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     origin = "\n\n".join(report.footer)
     return f"{head}\n\n{markdown(report.table.filter(items=kept))}\n\n{origin}\n\n{links}\n"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from vgbench.errors import InputError, unknown
 from vgbench.report.charts import PICTURES
+from vgbench.report.claims import Judged, judged
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.notebook import html_table, interactive
@@ -29,6 +30,7 @@ class Report:
         table: as text.
         failures: one line for each measurement that is not ok, with the reason.
         footer: what produced the records and when; numbered where there is more than one.
+        claims: what became of the claims of its suite, a device each; empty where it has none.
         files: the paths written.
         runs: what it tells of, one a device.
     """
@@ -40,6 +42,7 @@ class Report:
     table: pd.DataFrame
     failures: list[str]
     footer: list[str]
+    claims: list[Judged]
     files: list[Path]
     runs: Sequence[Run]
 
@@ -77,6 +80,7 @@ def report_of(runs: Sequence[Run]) -> Report:
         table=display(data),
         failures=failures(data),
         footer=footer(runs),
+        claims=judged(runs),
         files=[],
         runs=runs,
     )
