@@ -27,9 +27,10 @@ from vgbench.harness.runner import run
 from vgbench.harness.work import Observer
 from vgbench.measure.cost import cost_id
 from vgbench.measure.training import TrainingCurves
+from vgbench.publish import section
 from vgbench.records import CellRecord, CostRecord, Fixed, Manifest, Row
 from vgbench.report import write_report
-from vgbench.report.claims import effect
+from vgbench.report.claims import effect, lines
 from vgbench.statistics import Interval
 from vgbench.store import Folder, device_folders, read_record, write_record
 from vgbench.suite import Suite, read_suite
@@ -425,6 +426,27 @@ def test_report_tells_verdict_effect_cells_rule_and_both_commits(tmp_path: Path)
 def test_records_made_after_the_rules_are_not_told_to_be_earlier(tmp_path: Path) -> None:
     report = write_report(with_claims(tmp_path, Fixed("1234", "2025-12-31T23:59:59+00:00")), ["md"])
     assert report.claims[0].rules.endswith("fixed in commit 1234 on 2025-12-31")
+
+
+def test_terminal_gets_a_line_a_claim_with_its_smallest_and_largest_effect(tmp_path: Path) -> None:
+    out = with_claims(tmp_path)
+    path = Folder(out / DEVICE.slug).manifest
+    cells = [{"mitigation": "he", "beside": "baseline"}, {"mitigation": "baseline"}]
+    said = (claim(cells=cells), claim(cells=[{"mitigation": "baseline"}], statistic="decay"))
+    write_record(path, replace(read_record(path, Manifest), claims=said))
+    told = list(lines(write_report(out, ["md"]).claims))
+    assert told[0] == (
+        "It trains: depends: supported for he, depth 3 beside baseline, depth 3; refuted for baseline, depth 3"
+        " (test_accuracy +0.25 [+0.25, +0.25] to +0.7 [+0.7, +0.7])"
+    )
+    assert told[1] == "It trains: refuted (decay -1 [-1, -1])"
+    assert told[-1] == f"rules {rules_digest(said)}: no commit holds them as they are"
+
+
+def test_index_of_published_runs_shows_the_verdicts_and_links_to_the_claims(tmp_path: Path) -> None:
+    told = section(with_claims(tmp_path / "tiny"))
+    assert "| It trains | supported |" in " ".join(told.split())
+    assert "[claims](tiny/claims.md)" in told
 
 
 def test_report_of_a_suite_without_claims_has_no_page_of_them(tmp_path: Path) -> None:

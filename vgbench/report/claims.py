@@ -74,5 +74,14 @@ def lines(found: Sequence[Judged]) -> Iterator[str]:
         if len(found) > 1:
             yield each.device
         for judgement in each.judgements:
-            yield f"{judgement.claim.sentence}: {judgement.words}"
+            yield f"{judgement.claim.sentence}: {judgement.words}{_effects(judgement)}"
         yield each.rules
+
+
+def _effects(judgement: Judgement) -> str:
+    """The smallest and the largest effect, where some are known."""
+    effects = sorted(condition.effect for condition in judgement.conditions if not np.isnan(condition.effect.value))
+    if not effects:
+        return ""
+    ends = [effects[0], effects[-1]] if len(effects) > 1 else effects
+    return f" ({judgement.claim.statistic or judgement.claim.sign} {' to '.join(map(effect, ends))})"

@@ -6,7 +6,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from vgbench.claims.judge import Judgement
-from vgbench.report.claims import NOTE, effect
+from vgbench.report.claims import NOTE, Judged, effect
 from vgbench.report.report import Report
 from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
 
@@ -50,12 +50,15 @@ def claims_page(report: Report) -> str:
     for judged in report.claims:
         if len(report.claims) > 1:
             parts.append(f"# {escape(judged.device)}")
-        parts.append(
-            _claims_table(("claim", "verdict"), [(each.claim.sentence, each.verdict) for each in judged.judgements])
-        )
-        parts.append("\n".join(f"- {escape(line)}" for line in (judged.rules, *judged.records)))
+        parts += [verdicts(judged), "\n".join(f"- {escape(line)}" for line in (judged.rules, *judged.records))]
         parts += [text for judgement in judged.judgements for text in _claim(judgement)]
     return "\n\n".join(parts) + "\n"
+
+
+def verdicts(judged: Judged) -> str:
+    """The verdict on each claim in a table."""
+    rows = [(judgement.claim.sentence, judgement.verdict) for judgement in judged.judgements]
+    return _claims_table(("claim", "verdict"), rows)
 
 
 def _claim(judgement: Judgement) -> Iterator[str]:

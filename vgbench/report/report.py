@@ -10,7 +10,7 @@ import pandas as pd
 
 from vgbench.errors import InputError, unknown
 from vgbench.report.charts import PICTURES
-from vgbench.report.claims import Judged, judged
+from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.notebook import html_table, interactive
@@ -63,7 +63,8 @@ class Report:
         return None if definition is None else interactive(definition)
 
     def _repr_html_(self) -> str:
-        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in [*self.sentences, *self.failures])
+        told = [*self.sentences, *lines(self.claims), *self.failures]
+        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
         tables = "".join(map(html_table, halves(self.table)))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
