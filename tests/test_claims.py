@@ -111,6 +111,7 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
             {"displacement": looks([0] * 4, [9] * 4, [0.01, 0.1, 1, 1000])},  # the readout last
             -2.0,
         ),
+        ("log10_displacement_first_over_last", {"displacement": looks([0] * 4, [9] * 4, [0, 0, 1, 9])}, -8.0),
         (
             "log10_moment_drift",
             {
@@ -195,6 +196,9 @@ def test_sign_by_hand(name: str, shown: dict[str, Any], hidden: dict[str, Any]) 
     assert np.array(found).tolist() == [[True, True], [False, False]]
 
 
+SOON = trained(validation_accuracy=accuracy(0.1, 0.9, 0.9))
+
+
 def curves(which: Measured) -> TrainingCurves:
     assert which.curves is not None
     return which.curves
@@ -270,6 +274,18 @@ def test_cells_beside_what_is_missing_or_has_other_seeds_are_not_measured() -> N
     assert judge([claim(cells=beside)], [trained(), other])[0].verdict == "not measured"
     assert judge([claim(cells=beside)], [trained()])[0].verdict == "not measured"
     assert judge([claim(cells=[{"mitigation": "other"}])], [trained()])[0].conditions == ()
+
+
+def test_runs_that_both_never_reach_the_target_have_no_known_difference() -> None:
+    never = replace(
+        trained(validation_accuracy=accuracy(0.1, 0.1, 0.1)), row=replace(trained().row, mitigation="never")
+    )
+    cells = [{"mitigation": "never", "beside": "never"}, {"mitigation": "never", "beside": "baseline"}]
+    (judgement,) = judge([claim(statistic="log10_steps_to_target", cells=cells, rule={"above": 0.1})], [never, SOON])
+    unknown, known = judgement.conditions
+    assert (unknown.verdict, np.isnan(unknown.effect.value)) == ("unclear", True)
+    assert known.effect == pytest.approx([np.log10(2)] * 3)
+    assert known.verdict == "supported"
 
 
 def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:

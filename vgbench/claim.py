@@ -19,13 +19,15 @@ STATISTICS: dict[str, str] = {
     "log10_slope_first_over_last": "log10 of the mean |phi'| of the first hidden layer over that of the last, at"
     " initialisation",
     "log10_displacement_first_over_last": "log10 of ||W - its initial value|| / ||its initial value|| after the last"
-    " step, mean of the first third of the hidden layers over that of the last third",
+    " step, mean of the first third of the hidden layers over that of the last third; what moves less than 1e-8, which"
+    " float32 cannot show, counts as 1e-8",
     "log10_moment_drift": "log10 of how far the mean and the standard deviation of a layer's pre-activations, on the"
     " same inputs, move between two looks 25 steps apart, in standard deviations; mean over layers and looks",
     "log10_largest_update": "log10 of the largest ||update|| / ||W_l|| that any look at training found in any hidden"
     " layer",
     "log10_steps_to_target": "log10 of the steps until validation accuracy, looked at every 25th step, reaches the"
-    " target; a run that never does counts as if it did with its last step, so that an effect is rather too small",
+    " target; a run that never does counts as if it did with its last step, so that an effect is rather too small, and"
+    " of two that never do no difference is known",
     "log10_seconds_to_target": "the same times the latency of a plain step",
     "loss_fall": "share of the training loss of the first tenth of steps that is gone in the last tenth",
     "test_accuracy": "after the last step",

@@ -88,20 +88,17 @@ def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Conditio
         if cells.beside is not None:
             label = f"{label} beside {_label(other) if other else cells.beside}"
             ids = (*ids, other.row.cell_id) if other else ids
-        effect = _effect(claim, row, other if cells.beside is not None else None, alone=cells.beside is None)
+        effect = _effect(claim, row, other, alone=cells.beside is None)
         yield Condition(label, effect or _NOTHING, claim.rule.judge(effect) if effect else "not measured", ids)
 
 
 def _effect(claim: Claim, row: Measured, other: Measured | None, *, alone: bool) -> Interval | None:
     assert claim.statistic is not None
-    statistic = statistics.FUNCTIONS[claim.statistic]
-    values = statistic(row)
-    if values is None or alone:
-        return None if values is None else t_interval(values)
-    against = None if other is None else statistic(other)
-    if against is None or _seeds(row) != _seeds(other):  # no pairs of seeds
-        return None
-    return t_interval(values - against)
+    if alone:
+        values = statistics.FUNCTIONS[claim.statistic](row)
+    else:
+        values = None if other is None else statistics.difference(claim.statistic, row, other)
+    return None if values is None else t_interval(values)
 
 
 def _of_sign(claim: Claim, sign: str, measured: Sequence[Measured]) -> Iterator[Condition]:
@@ -122,10 +119,6 @@ def _beside(cells: Cells, row: Measured, measured: Sequence[Measured]) -> Measur
 
 def _stands_at(axes: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]) -> bool:
     return all(name in axes and str(axes[name]) in map(str, values) for name, values in wanted.items())
-
-
-def _seeds(measured: Measured | None) -> tuple[int, ...] | None:
-    return measured.cell.case.seeds if measured and measured.cell else None
 
 
 def _label(measured: Measured) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.records import CellRecord, CostRecord, Row
@@ -24,12 +24,20 @@ class Measured:
     cost: CostRecord | None
 
     @property
+    def seeds(self) -> tuple[int, ...] | None:
+        """That its numbers are of."""
+        return self.cell.case.seeds if self.cell else None
+
+    @property
     def curves(self) -> TrainingCurves | None:
         """How it trained; None where it did not."""
         return self.cell.training if self.cell else None
 
 
 Statistic = Callable[[Measured], Values | None]
+
+_SMALLEST_MOVE = 1e-8
+"""Share of its norm that a layer can move by at least, about a tenth of float32's spacing at 1."""
 
 
 def decay(measured: Measured) -> Values | None:
@@ -75,8 +83,8 @@ def log10_displacement_first_over_last(measured: Measured) -> Values | None:
         return None
     hidden = curves.displacement[:, -1, :-1]
     third = max(1, hidden.shape[1] // 3)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log10(hidden[:, :third].mean(axis=1)) - np.log10(hidden[:, -third:].mean(axis=1))
+    first, last = (np.maximum(each.mean(axis=1), _SMALLEST_MOVE) for each in (hidden[:, :third], hidden[:, -third:]))
+    return np.log10(first) - np.log10(last)
 
 
 def log10_moment_drift(measured: Measured) -> Values | None:
@@ -109,7 +117,7 @@ def log10_steps_to_target(measured: Measured) -> Values | None:
     if curves is None:
         return None
     reached = curves.validation_accuracy >= curves.target
-    steps = np.where(reached.any(axis=1), curves.step[reached.argmax(axis=1)], curves.step[-1])
+    steps = np.where(never_reaches(curves), curves.step[-1], curves.step[reached.argmax(axis=1)])
     return np.log10(np.maximum(steps, 1).astype(np.float64))
 
 
@@ -133,6 +141,23 @@ def test_accuracy(measured: Measured) -> Values | None:
     """What was learned."""
     curves = measured.curves
     return None if curves is None else np.asarray(curves.test_accuracy, np.float64)
+
+
+def never_reaches(curves: TrainingCurves) -> Bool[np.ndarray, "seeds"]:
+    """Which seeds do not reach the target at any look."""
+    return np.asarray(~(curves.validation_accuracy >= curves.target).any(axis=1))
+
+
+def difference(name: str, row: Measured, other: Measured) -> Values | None:
+    """A statistic's difference, paired by seed; NaN where it is not known, None where there are no pairs."""
+    values, against = FUNCTIONS[name](row), FUNCTIONS[name](other)
+    if values is None or against is None or row.seeds != other.seeds:
+        return None
+    with np.errstate(invalid="ignore"):
+        apart = values - against
+    if name in _CENSORED and row.curves and other.curves:
+        apart[never_reaches(row.curves) & never_reaches(other.curves)] = np.nan
+    return apart
 
 
 def ends_of_loss(curves: TrainingCurves) -> tuple[Values, Values]:
@@ -166,3 +191,6 @@ FUNCTIONS: Mapping[str, Statistic] = {
     )
 }
 """By name, as claims call them."""
+
+_CENSORED = ("log10_steps_to_target", "log10_seconds_to_target")
+"""Those that are lower bounds where a run never arrives."""
