@@ -273,7 +273,13 @@ def test_cells_beside_what_is_missing_or_has_other_seeds_are_not_measured() -> N
     beside = [{"mitigation": "baseline", "beside": "other"}]
     assert judge([claim(cells=beside)], [trained(), other])[0].verdict == "not measured"
     assert judge([claim(cells=beside)], [trained()])[0].verdict == "not measured"
-    assert judge([claim(cells=[{"mitigation": "other"}])], [trained()])[0].conditions == ()
+
+
+def test_what_a_claim_names_and_a_run_does_not_have_is_told() -> None:
+    cells = [{"mitigation": "other"}, {"mitigation": "baseline", "at": {"depth": [3, 9]}}]
+    (judgement,) = judge([claim(cells=cells)], [trained()])
+    assert judgement.words == ("unclear: supported for baseline, depth 3; not measured for other / baseline, depth 9")
+    assert judge([claim(cells=[{"at": {"depth": 9}}])], [trained()])[0].verdict == "not measured"
 
 
 def test_runs_that_both_never_reach_the_target_have_no_known_difference() -> None:

@@ -78,7 +78,10 @@ def selected(cells: Cells, measured: Sequence[Measured]) -> list[tuple[Measured,
 
 
 def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Condition]:
-    pairs = [(cells, pair) for cells in claim.cells for pair in selected(cells, measured)]
+    found = [(cells, selected(cells, measured)) for cells in claim.cells]
+    pairs = [(cells, pair) for cells, chosen in found for pair in chosen]
+    missing = [label for cells, chosen in found for label in _missing(cells, chosen)]
+    yield from (Condition(label, _NOTHING, "not measured", ()) for label in missing)
     if claim.sign is not None:
         rows = {(row.row.place, row.row.cell_id): row for _, (row, _) in pairs}
         yield from _of_sign(claim, claim.sign, list(rows.values()))
@@ -90,6 +93,18 @@ def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Conditio
             ids = (*ids, other.row.cell_id) if other else ids
         effect = _effect(claim, row, other, alone=cells.beside is None)
         yield Condition(label, effect or _NOTHING, claim.rule.judge(effect) if effect else "not measured", ids)
+
+
+def _missing(cells: Cells, pairs: Sequence[tuple[Measured, Measured | None]]) -> Iterator[str]:
+    """What a claim names and a run does not have, as where it was narrowed: without it no verdict is whole."""
+    for name in cells.mitigation:
+        found = [row.row.axes for row, _ in pairs if row.row.mitigation == name]
+        if not found:
+            yield name
+            continue
+        for axis, values in cells.at.items():
+            there = {str(axes[axis]) for axes in found}
+            yield from (f"{name}, {axis} {value}" for value in values if str(value) not in there)
 
 
 def _effect(claim: Claim, row: Measured, other: Measured | None, *, alone: bool) -> Interval | None:
