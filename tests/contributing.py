@@ -12,7 +12,8 @@ def _snippets(language: str) -> list[str]:
 
 
 MEMBERS = _snippets("python")
-SUITES = [text for text in _snippets("toml") if "project" not in tomllib.loads(text)]
+SUITES = [text for text in _snippets("toml") if "baseline" in tomllib.loads(text)]
+(CLAIMS,) = [text for text in _snippets("toml") if "claims" in tomllib.loads(text)]
 (PLUGIN,) = [text for text in _snippets("toml") if "project" in tomllib.loads(text)]
 
 

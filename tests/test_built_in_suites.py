@@ -10,8 +10,11 @@ import pytest
 
 import vgbench
 from vgbench.case import Case
+from vgbench.claims.judge import selected
+from vgbench.claims.statistics import Measured
 from vgbench.data import load_dataset
 from vgbench.models import build_network
+from vgbench.records import Row
 from vgbench.suite import Cell, built_in_suites, read_suite
 
 # By name, so that a file that is no suite fails its own tests only.
@@ -59,13 +62,39 @@ def test_suite_says_what_it_asks_what_it_draws_on_and_how_long_it_takes(name: st
     assert suite.minutes or name == FOR_ACCELERATORS
 
 
+@each
+def test_every_claim_is_tested_on_cells_of_its_suite(name: str) -> None:
+    suite = read_suite(name)
+    rows = [
+        Measured(
+            Row(place, cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, None), None, None
+        )
+        for place, cell in enumerate(suite.cells())
+    ]
+    for claim in suite.claims:
+        for cells in claim.cells:
+            found = selected(cells, rows)
+            assert {row.row.mitigation for row, _ in found} >= set(cells.mitigation), claim.sentence
+            assert found, claim.sentence
+            assert cells.beside is None or all(other is not None for _, other in found), claim.sentence
+
+
+OF_CLAIMS_ALONE = {"sigmoid_gain_4", "deep_relu_batch_norm", "gelu_he", "silu_he"}
+
+
+def test_claims_are_tested_on_cells_of_other_suites_where_these_have_them() -> None:
+    others = {cell.case.cell_id for name in NAMES if name != "claims" for cell in read_suite(name).cells()}
+    cells = read_suite("claims").cells()
+    assert {cell.mitigation for cell in cells if cell.case.cell_id not in others} == OF_CLAIMS_ALONE
+
+
 RECURRENT = ("recurrent", "sequential-digits")
 FAMILIES = ("convnet", "transformer", "precision")
 
 
 @pytest.mark.parametrize(
     ("names", "minutes"),
-    [(set(NAMES).difference(RECURRENT, FAMILIES), 65), (RECURRENT, 20), (FAMILIES, 30), (("mitigations",), 15)],
+    [(set(NAMES).difference(RECURRENT, FAMILIES), 75), (RECURRENT, 20), (FAMILIES, 30), (("mitigations",), 15)],
     ids=["feed-forward", "recurrent", "families", "mitigations"],
 )
 def test_suites_of_a_kind_together_take_no_longer_than_promised(names: Collection[str], minutes: float) -> None:

@@ -16,7 +16,7 @@ import pytest
 from jax import Array
 
 import vgbench as vg
-from contributing import MEMBERS, SUITES, TEXT, defined, snippet
+from contributing import CLAIMS, MEMBERS, SUITES, TEXT, defined, snippet
 from vgbench.data import load_dataset
 from vgbench.measure.snapshot import by_layer
 from vgbench.measure.step import propose, start
@@ -185,6 +185,15 @@ def test_suite_answers_its_question(tmp_path: Path) -> None:
     # Halved weights leave tanh nearly linear, so each layer halves the gradient.
     assert decays["halved"] == pytest.approx(np.log10(0.5), abs=0.05)
     assert decays["baseline"] > decays["halved"] + 0.1
+
+
+def test_claim_added_to_the_suite_is_tested_on_cells_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "example.toml"
+    path.write_text(f"{SUITES[0]}\n{CLAIMS}")
+    suite = vg.read_suite(path)
+    ((cells,),) = [claim.cells for claim in suite.claims]
+    labels = {f"{name}, depth {depth}" for name in cells.mitigation for depth in cells.at["depth"]}
+    assert labels <= {cell.label for cell in suite.cells()}
 
 
 def part(path: Path) -> str:

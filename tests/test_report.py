@@ -256,6 +256,11 @@ def test_report_that_cannot_be_written_is_bad_input(run: Path) -> None:
 # Files.
 
 
+def test_depth_without_a_baseline_has_no_finding() -> None:
+    rows = [row(), row(mitigation="other", depth=9)]
+    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Depth 4"]
+
+
 def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
     write_report(run)
     before = outputs(run)

@@ -10,7 +10,7 @@ from vgbench.harness.provenance import source_digest
 from vgbench.records import CellRecord, CostRecord, Kind, Manifest
 from vgbench.report import write_report
 from vgbench.report.frames import frame
-from vgbench.report.markdown import escape, markdown
+from vgbench.report.markdown import escape, markdown, verdicts
 from vgbench.report.report import report_of
 from vgbench.report.runs import Run, read_runs
 from vgbench.report.tables import DISPLAY
@@ -146,13 +146,13 @@ def section(folder: Path) -> str:
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     kept = [name for name in report.table.columns if name in _HEADLINES or name not in DISPLAY]
-    links = " · ".join(
-        f"[{name}]({folder.name}/{target})"
-        for name, target in {"table": "table.md", "page": "report.html", "pictures": "pictures"}.items()
-    )
+    targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
+    targets |= {"claims": "claims.md"} if report.claims else {}
+    links = " · ".join(f"[{name}]({folder.name}/{target})" for name, target in targets.items())
     head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     origin = "\n\n".join(report.footer)
-    return f"{head}\n\n{markdown(report.table.filter(items=kept))}\n\n{origin}\n\n{links}\n"
+    claims = "".join(f"{verdicts(judged)}\n\n{escape(judged.rules)}\n\n" for judged in report.claims)
+    return f"{head}\n\n{claims}{markdown(report.table.filter(items=kept))}\n\n{origin}\n\n{links}\n"
 
 
 def _index(path: Path, sections: Mapping[str, str]) -> str:

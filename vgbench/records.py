@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vgbench.case import Case
+from vgbench.claim import Claim
 from vgbench.measure.cost import Cost
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
@@ -177,6 +178,19 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """The commit in which the rules of a suite's claims became what they are.
+
+    Attributes:
+        commit: abbreviated.
+        date: of the commit, ISO 8601, UTC.
+    """
+
+    commit: str
+    date: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a run set out to measure on a device, written before anything is measured.
 
@@ -186,6 +200,8 @@ class Manifest:
         question: that it answers.
         rows: of its table, in order.
         provenance: what the run's last start measured with.
+        claims: what its records are to decide about.
+        fixed: when their rules were fixed; None without claims, or where no commit holds them as they are.
     """
 
     suite: str
@@ -193,3 +209,5 @@ class Manifest:
     question: str
     rows: tuple[Row, ...]
     provenance: Provenance
+    claims: tuple[Claim, ...] = ()
+    fixed: Fixed | None = None

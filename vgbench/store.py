@@ -111,6 +111,16 @@ def set_aside(path: Path) -> Path:
     return Path(f"{path}.damaged")
 
 
+def copy_record(path: Path, target: Path) -> None:
+    """Copy a record and its arrays as they are; the JSON comes last, as in `write_record`."""
+    content, arrays = path.read_bytes(), path.with_suffix(".npz")
+    if arrays.exists():
+        write_bytes(target.with_suffix(".npz"), arrays.read_bytes())
+    else:
+        target.with_suffix(".npz").unlink(missing_ok=True)
+    write_bytes(target, content)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically and durably: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

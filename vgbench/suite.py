@@ -9,9 +9,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from vgbench.case import Case
+from vgbench.claim import Claim
 from vgbench.errors import InputError, explain, unknown
 from vgbench.registry import Choice, Strict
 
@@ -37,7 +38,7 @@ class Cell:
 
     Attributes:
         mitigation: its name; `baseline` for the baseline itself.
-        axes: the values of the swept axes, members of slots in words.
+        axes: the values that its case has on the swept axes, members of slots in words.
         case: what is measured.
         reference: the baseline, or what it is to be compared with instead, at the same values of the axes.
         timed: whether its cost is measured beside the reference's.
@@ -93,6 +94,7 @@ class Suite(Strict):
         beside: for each mitigation that is not to be compared with the baseline, the one that it is compared with.
         sweep: for each field the values that it takes; every combination is measured.
         protocol: how cells are trained.
+        claims: what the records are to decide about.
         quick: the settings that narrow the suite to its quick version; a value alone stands for a list of one.
     """
 
@@ -106,7 +108,14 @@ class Suite(Strict):
     beside: dict[str, str] = {}
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     protocol: Protocol = Protocol()
+    claims: Annotated[tuple[Claim, ...], Field(strict=False)] = ()
     quick: dict[str, Annotated[list[Any], BeforeValidator(_as_list)]] = {}
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from, where it was."""
+        return self._file
 
     @field_validator("mitigations")
     @classmethod
@@ -120,6 +129,15 @@ class Suite(Strict):
         for name in (*self.beside, *self.beside.values()):
             if name not in self.mitigations:
                 raise ValueError(f"beside: {unknown('mitigation', name, self.mitigations)}")
+        return self
+
+    @model_validator(mode="after")
+    def _known_cells(self) -> "Suite":
+        known = {"mitigation": [BASELINE, *self.mitigations], "swept axis": list(self.sweep)}
+        for number, claim in enumerate(self.claims):
+            for kind, name in claim.named():
+                if name not in known[kind]:
+                    raise ValueError(f"claims.{number}: {unknown(kind, name, known[kind])}")
         return self
 
     @field_validator("quick")
@@ -140,9 +158,9 @@ class Suite(Strict):
         for values in itertools.product(*self.sweep.values()):
             axes = dict(zip(self.sweep, values, strict=True))
             baseline = self._case(BASELINE, axes)
-            shown = {axis: _in_words(getattr(baseline, axis)) for axis in axes}
             for mitigation in (BASELINE, *self.mitigations):
                 case = self._case(mitigation, axes)
+                shown = {axis: _in_words(getattr(case, axis)) for axis in axes}
                 other = self.beside.get(mitigation)
                 reference = self._case(other, axes) if other else baseline
                 timed = limit is None or case.depth <= limit
@@ -197,6 +215,8 @@ class Suite(Strict):
     def quick_version(self) -> "Suite":
         """The suite narrowed by its table `[quick]`, named `NAME-quick`.
 
+        What the table sets goes before what a mitigation does, but for mitigations that are not to be trained.
+
         Raises:
             InputError: it has no such table.
         """
@@ -205,7 +225,16 @@ class Suite(Strict):
             raise InputError(
                 f"suite {self.name!r} has no quick version: add a table [quick] of settings, e.g. {example}"
             )
-        return self.select(self.quick).model_copy(update={"name": f"{self.name}-quick", "minutes": None, "quick": {}})
+        narrowed = {
+            name: {
+                field: value
+                for field, value in patch.items()
+                if field not in self.quick or (field, value) == ("steps", 0)
+            }
+            for name, patch in self.mitigations.items()
+        }
+        changed = {"name": f"{self.name}-quick", "minutes": None, "quick": {}, "mitigations": narrowed}
+        return self.select(self.quick).model_copy(update=changed)
 
 
 def _in_words(value: Any) -> Any:
@@ -219,7 +248,8 @@ def _built_in() -> dict[str, Traversable]:
 
 def built_in_suites() -> tuple[Suite, ...]:
     """The suites that come with vgbench, by name."""
-    return tuple(_parse(name, file.read_bytes(), f"suite {name!r}") for name, file in sorted(_built_in().items()))
+    files = sorted(_built_in().items())
+    return tuple(_parse(name, file.read_bytes(), f"suite {name!r}", file) for name, file in files)
 
 
 def read_suite(name_or_path: str | Path) -> Suite:
@@ -230,24 +260,27 @@ def read_suite(name_or_path: str | Path) -> Suite:
     """
     path, known = Path(name_or_path), _built_in()
     if str(name_or_path) in known:
-        return _parse(str(name_or_path), known[str(name_or_path)].read_bytes(), f"suite {str(name_or_path)!r}")
+        file = known[str(name_or_path)]
+        return _parse(str(name_or_path), file.read_bytes(), f"suite {str(name_or_path)!r}", file)
     if path.suffix != ".toml":
         raise InputError(f"{unknown('suite', name_or_path, known)}, or give the path of a .toml file")
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read this suite: {getattr(error, 'strerror', None) or error}") from None
-    return _parse(path.stem, content, str(path))
+    return _parse(path.stem, content, str(path), path)
 
 
-def _parse(name: str, content: bytes, place: str) -> Suite:
+def _parse(name: str, content: bytes, place: str, file: Traversable) -> Suite:
     try:
         table = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not valid TOML: {error}") from None
     try:
-        return Suite(name=name, **table)
+        suite = Suite(name=name, **table)
     except ValidationError as error:
         raise explain(error, place) from None
     except TypeError:
         raise InputError(f"{place}: the name of a suite is that of its file; remove the field 'name'") from None
+    suite._file = file if isinstance(file, Path) else None  # none where it lies inside an archive
+    return suite

@@ -100,4 +100,6 @@ def _found(suite: Suite, source: _Source) -> str:
     command = f"Measured with `vgbench run {suite.name} --out results/{suite.name}`."
     page = folder / "report.html"
     linked = [f"[The interactive page]({source.link(page)}) has every cell's details."] if page.exists() else []
-    return "\n\n".join([command, *linked, *shown, included])
+    claims = folder / "claims.md"
+    judged = [f"```{{include}} {source.link(claims)}\n:start-line: 4\n```"] if claims.exists() else []
+    return "\n\n".join([command, *linked, *shown, included, *judged])

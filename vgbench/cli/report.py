@@ -36,6 +36,7 @@ def show(written: "Report") -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from vgbench.report import claims
     from vgbench.report.terminal import terminal
 
     console = Console()
@@ -44,6 +45,8 @@ def show(written: "Report") -> None:
     console.print()
     for sentence in written.sentences:
         console.print(Text(sentence))
+    for line in claims.lines(written.claims):
+        console.print(Text(line))
     console.print()
     console.print(terminal(written.table, written.title))
     for line in written.failures:

@@ -51,6 +51,10 @@ def run(
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep, and mark, records of another source or other versions.")
     ] = False,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Copy results of the same cells from this run, of any suite; repeatable."),
+    ] = None,
     allow_imports: Annotated[
         bool, typer.Option("--allow-imports", help="Import models that the suite names as MODULE:FUNCTION.")
     ] = False,
@@ -98,6 +102,7 @@ def run(
                 memory_limit=None if memory_limit is None else int(memory_limit * 2**30),
                 retry_failed=retry_failed,
                 keep_stale=keep_stale,
+                reuse=reuse or (),
                 observers=[progress, *logs],
             )
     except Interrupted as interrupted:

@@ -9,7 +9,7 @@ from pathlib import Path
 from vgbench.errors import InputError
 from vgbench.harness.occupied import occupy
 from vgbench.records import RESULTS, CellRecord, CostRecord, Kind, Manifest, Provenance, Row
-from vgbench.store import Folder, device_folders, read_record, write_bytes, write_record
+from vgbench.store import Folder, copy_record, device_folders, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,8 @@ def _mixture(manifest: Manifest, found: _Found) -> list[str]:
 def _write(folder: Folder, manifest: Manifest, records: Sequence[_Found]) -> None:
     write_record(folder.manifest, manifest)
     for found in records:
-        target = folder.path / f"{found.kind}s" / found.path.name
-        arrays = found.path.with_suffix(".npz")
-        if arrays.exists():
-            write_bytes(target.with_suffix(".npz"), arrays.read_bytes())
-        else:
-            target.with_suffix(".npz").unlink(missing_ok=True)
-        write_bytes(target, found.rank[2])
+        copy_record(found.path, folder.path / f"{found.kind}s" / found.path.name)
 
 
 def _canonical(value: Manifest | Provenance | Row) -> str:
-    return json.dumps(dataclasses.asdict(value), sort_keys=True)
+    return json.dumps(dataclasses.asdict(value), sort_keys=True, default=lambda claim: claim.model_dump(mode="json"))

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
 from vgbench.errors import InputError, unknown
 from vgbench.harness.executor import Executor
+from vgbench.harness.fixed import fixed_in
 from vgbench.harness.local import Local
 from vgbench.harness.occupied import occupy
 from vgbench.harness.ray import Ray
+from vgbench.harness.reuse import reuse as reuse_records
 from vgbench.harness.shard import read_shard
 from vgbench.harness.tasks import survey, tasks_of
 from vgbench.harness.work import Observer, Work
@@ -39,6 +42,7 @@ def run(
     memory_limit: int | None = None,
     retry_failed: bool = False,
     keep_stale: bool = False,
+    reuse: Sequence[str | Path] = (),
     observers: Sequence[Observer] = (),
 ) -> Path:
     """Measure every cell of a suite that is not measured yet, and the cost of every cell beside its baseline.
@@ -61,6 +65,8 @@ def run(
         memory_limit: bytes of memory that the worker may take (on Linux); no limit if None.
         retry_failed: measure again what failed before (out of memory, compile error, timeout, crash, skipped).
         keep_stale: keep records of another source, other versions or flags, where they are measured again otherwise.
+        reuse: folders of other runs, of any suite, whose results of the same cells and pairs are copied before anything
+            is measured, where the same source, versions and flags produced them on a like device.
         observers: are told how the run stands.
 
     Returns:
@@ -84,8 +90,12 @@ def run(
             origin = workers.prepare([cell.case for cell in cells])
             folder = Folder(out / origin.device.slug)
             rows = tuple(_row(place, cell) for place, cell in placed)
-            write_record(folder.manifest, Manifest(suite.name, suite.title, suite.question, rows, origin))
-            plan = survey(tasks_of(cells), folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
+            told = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed_in(suite)
+            write_record(folder.manifest, Manifest(*told))
+            tasks = tasks_of(cells)
+            reused = reuse_records(tasks, folder, [Path(each) for each in reuse], origin)
+            plan = survey(tasks, folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
+            plan = replace(plan, notes=(*reused, *plan.notes))
             Work(plan, folder, origin, workers, occupied, observers).go()
     except OSError as error:
         raise InputError(

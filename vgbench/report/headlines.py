@@ -15,13 +15,15 @@ _Row = dict[str, Any]
 
 
 def headlines(frame: pd.DataFrame) -> list[str]:
-    """One sentence per device and depth: the cheapest mitigation that trains, and its cost."""
+    """One sentence per device and depth at which there is a baseline: the cheapest mitigation that trains, its cost."""
     rows = frame.dropna(subset=["depth"]).to_dict("records")
     several = len({row["device"] for row in rows}) > 1
     sentences = []
+    compared = {(row["device"], row["depth"]) for row in rows if row["mitigation"] == BASELINE}
     for (device, depth), group in groupby(rows, key=lambda row: (row["device"], row["depth"])):
-        place = f"{device}, depth {depth:.0f}" if several else f"Depth {depth:.0f}"
-        sentences.append(f"{place}: {_finding(list(group))}")
+        if (device, depth) in compared:
+            place = f"{device}, depth {depth:.0f}" if several else f"Depth {depth:.0f}"
+            sentences.append(f"{place}: {_finding(list(group))}")
     return sentences
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from vgbench.errors import InputError, unknown
 from vgbench.report.charts import PICTURES
+from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.notebook import html_table, interactive
@@ -29,6 +30,7 @@ class Report:
         table: as text.
         failures: one line for each measurement that is not ok, with the reason.
         footer: what produced the records and when; numbered where there is more than one.
+        claims: what became of the claims of its suite, a device each; empty where it has none.
         files: the paths written.
         runs: what it tells of, one a device.
     """
@@ -40,6 +42,7 @@ class Report:
     table: pd.DataFrame
     failures: list[str]
     footer: list[str]
+    claims: list[Judged]
     files: list[Path]
     runs: Sequence[Run]
 
@@ -60,7 +63,8 @@ class Report:
         return None if definition is None else interactive(definition)
 
     def _repr_html_(self) -> str:
-        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in [*self.sentences, *self.failures])
+        told = [*self.sentences, *lines(self.claims), *self.failures]
+        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
         tables = "".join(map(html_table, halves(self.table)))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
@@ -77,6 +81,7 @@ def report_of(runs: Sequence[Run]) -> Report:
         table=display(data),
         failures=failures(data),
         footer=footer(runs),
+        claims=judged(runs),
         files=[],
         runs=runs,
     )

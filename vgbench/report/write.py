@@ -37,6 +37,7 @@ def write_report(
     Args:
         directory: that a run has written.
         formats: some of `FORMATS`: `table.md`, `table.csv`, `table.tex` and `report.html`, the last with all pictures.
+            With `md` goes `claims.md` where the suite has claims.
         pictures: forms of the pictures that are to lie in `pictures/` as well: png, svg, pdf, html. A picture is drawn
             where the run has what it shows.
 
@@ -51,6 +52,8 @@ def write_report(
     runs = read_runs(root)
     report = report_of(runs)
     files = {name: write(runs, report).encode() for name, write in (_FORMATS[each] for each in formats)}
+    if "md" in formats and report.claims:
+        files["claims.md"] = markdown.claims_page(report).encode()
     files |= dict(_drawn(runs, pictures))
     try:
         for name, content in files.items():

@@ -24,6 +24,7 @@ from vgbench.report.charts.compose import Definition, alone
 from vgbench.report.charts.curves import over_seeds
 from vgbench.report.charts.single import SINGLES, forward_layers, gradient_layers, timing_rounds
 from vgbench.report.charts.style import DARK, LIGHT
+from vgbench.report.claims import NOTE, effect
 from vgbench.report.report import Report
 from vgbench.report.runs import Entry, Run
 from vgbench.report.tables import LEFT, LEGEND, NOTHING, Bold, header, side_of
@@ -50,6 +51,8 @@ def page(runs: Sequence[Run], report: Report) -> str:
             filters=_filters(report.table),
             pictures={name: PICTURES[name].title for name in data["pictures"]},
             legend=LEGEND,
+            claims_note=NOTE,
+            effect=effect,
             style=Markup(_asset("page.css")),  # ours, as the scripts are
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),

@@ -1,0 +1,1 @@
+"""Claims judged by records: statistics and signs of cells, and what their intervals say."""

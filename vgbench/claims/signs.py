@@ -1,0 +1,123 @@
+"""The signs by which vanishing gradients are said to be recognised, and how well they tell.
+
+`vgbench.claim.SIGNS` says what each is. Whether a gradient does vanish is told by its exact profile alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool
+from scipy import stats
+
+from vgbench.claims.statistics import Measured, ends_of_loss
+from vgbench.diagnosis.thresholds import LOST_DECADES
+from vgbench.measure.training import TrainingCurves
+from vgbench.statistics import CONFIDENCE, Interval
+
+Shown = Bool[np.ndarray, "seeds"]
+Sign = Callable[[TrainingCurves], Shown]
+
+_FLUSHED_BINS = 104
+"""Bins of the gradient histogram whose entries are below 2**-23."""
+
+
+def vanishes(curves: TrainingCurves) -> Shown:
+    """Whether the signal loses 1.5 decades from the last layer to the first, in the median over training."""
+    norms = curves.log10_activation_norm
+    with np.errstate(invalid="ignore"):
+        kept = norms[..., 0] - norms[..., -1]
+    return np.asarray(_median(kept) <= -LOST_DECADES)
+
+
+def weights_converge(curves: TrainingCurves) -> Shown:
+    """The first layers' weights settle."""
+    hidden = curves.displacement[..., :-1]
+    first = hidden[..., : max(1, hidden.shape[-1] // 3)]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(first[:, -1] - first[:, _middle(curves)]).mean(axis=1) < 0.01)
+
+
+def plateau(curves: TrainingCurves) -> Shown:
+    """Accuracy stands still."""
+    accuracy, middle = curves.validation_accuracy, _middle(curves)
+    return np.asarray(accuracy[:, middle:].max(axis=1) - accuracy[:, middle] < 0.01)
+
+
+def stagnant_loss(curves: TrainingCurves) -> Shown:
+    """The loss does not fall."""
+    first, last = ends_of_loss(curves)
+    return np.asarray(last >= 0.9 * first)
+
+
+def irregular_curves(curves: TrainingCurves) -> Shown:
+    """Accuracy goes up and down."""
+    if len(curves.step) < 2:
+        return np.zeros(len(curves.loss), bool)
+    return np.asarray((np.diff(curves.validation_accuracy, axis=1) <= -0.03).mean(axis=1) >= 0.2)
+
+
+def small_gradient_ratio(curves: TrainingCurves) -> Shown:
+    """The first layer's weight gradient is small, and small beside the readout's."""
+    norms = curves.log10_parameter_norm
+    with np.errstate(invalid="ignore"):
+        ratio = norms[..., 0] - norms[..., -1]
+    return np.asarray((_median(norms[..., 0]) < -4) & (_median(ratio) < -3))
+
+
+def small_gradient_norm(curves: TrainingCurves) -> Shown:
+    """Some weight gradient is small."""
+    norms = np.median(curves.log10_parameter_norm, axis=1)
+    return np.asarray((np.isfinite(norms) & (norms < -7)).any(axis=1))
+
+
+def histogram_at_zero(curves: TrainingCurves) -> Shown:
+    """The histogram of the first layer's gradient piles up at zero."""
+    counts = curves.gradient_histogram[:, :, 0].astype(np.float64)
+    share = counts[..., :_FLUSHED_BINS].sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
+    return np.asarray(_median(share) > 0.5)
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """A share with its 95 % score interval (Wilson 1927), which holds for few trials and near 0 and 1 as well."""
+    if trials == 0:
+        return Interval(*[float("nan")] * 3)
+    z, share = float(stats.norm.ppf((1 + CONFIDENCE) / 2)), successes / trials
+    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    reach = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    return Interval(share, max(0.0, float(middle - reach)), min(1.0, float(middle + reach)))
+
+
+def split(measured: Sequence[Measured]) -> tuple[list[Measured], list[Measured]]:
+    """The trained cells whose gradient vanishes, and those whose does not; of a cell half of its seeds decide."""
+    trained = [each for each in measured if each.curves is not None]
+    gone = [each for each in trained if _half(each, vanishes)]
+    return gone, [each for each in trained if not _half(each, vanishes)]
+
+
+def showing(sign: str, measured: Sequence[Measured]) -> int:
+    """How many of these trained cells show a sign; cells are counted, not seeds, which are all but alike."""
+    return sum(_half(each, FUNCTIONS[sign]) for each in measured)
+
+
+def _half(measured: Measured, shows: Sign) -> bool:
+    return measured.curves is not None and bool(shows(measured.curves).mean() >= 0.5)
+
+
+def _middle(curves: TrainingCurves) -> int:
+    """The look at half of the steps."""
+    return int(np.searchsorted(curves.step, curves.step[-1] / 2))
+
+
+def _median(records: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return np.median(records, axis=1)
+
+
+FUNCTIONS: Mapping[str, Sign] = {
+    function.__name__: function
+    for function in (
+        *(weights_converge, plateau, stagnant_loss, irregular_curves),
+        *(small_gradient_ratio, small_gradient_norm, histogram_at_zero),
+    )
+}
+"""By name, as claims call them."""

@@ -1,0 +1,57 @@
+"""Reusing records of other runs: a cell or a pair that another suite has measured is not measured again."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from vgbench.errors import InputError, OtherVersionError
+from vgbench.harness.tasks import Task
+from vgbench.records import RESULTS, CellRecord, CostRecord, Provenance
+from vgbench.store import Folder, copy_record, device_folders, read_record
+
+
+def reuse(tasks: Sequence[Task], folder: Folder, sources: Sequence[Path], origin: Provenance) -> tuple[str, ...]:
+    """Copy from other runs, of any suite, the results that `folder` lacks.
+
+    Only what was measured on a like device by the same source, versions and flags as `origin` counts; where several
+    runs have it, the first one's.
+
+    Args:
+        tasks: all that the run is to have done.
+        folder: of the device, in the run's own folder.
+        sources: folders of other runs.
+        origin: what would produce records now.
+
+    Returns:
+        A line for each source, on how many records of it are used.
+
+    Raises:
+        InputError: a folder holds no run, or a record in it is damaged.
+    """
+    notes = []
+    for root in sources:
+        like = [each for each in device_folders(root) if each.path.name == folder.path.name]
+        used = sum(_copy(task, each, folder, origin) for each in like for task in tasks)
+        notes.append(f"reused: {used} {'record' if used == 1 else 'records'} of {root}")
+    return tuple(notes)
+
+
+def _copy(task: Task, source: Folder, folder: Folder, origin: Provenance) -> bool:
+    path, target = task.record(source), task.record(folder)
+    if not path.exists() or not _usable(task, path, origin):
+        return False
+    with suppress(InputError):  # the run sets aside what it cannot read
+        if target.exists() and _usable(task, target, origin):
+            return False
+        copy_record(path, target)
+        return True
+    return False
+
+
+def _usable(task: Task, path: Path, origin: Provenance) -> bool:
+    """Whether a record is a result that would come out the same now."""
+    try:
+        record = read_record(path, CellRecord if task.kind == "cell" else CostRecord)
+    except OtherVersionError:
+        return False
+    return record.status in RESULTS and not origin.differences(record.provenance, task.kind)

@@ -1,0 +1,87 @@
+"""What became of the claims of a run's suite."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vgbench.claim import rules_digest
+from vgbench.claims.judge import Judgement, judge
+from vgbench.claims.statistics import Measured
+from vgbench.report.runs import Run, footer
+from vgbench.statistics import Interval
+
+NOTE = (
+    "Each condition is judged by its own 95 % interval (t over seeds, paired by seed beside another cell; Wilson's for"
+    " shares of cells), without a correction for their number."
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The claims of a run on one device.
+
+    Attributes:
+        device: what it ran on.
+        judgements: a claim each.
+        rules: what was decided beforehand, and the commit that fixed it.
+        records: what produced the records and when.
+    """
+
+    device: str
+    judgements: tuple[Judgement, ...]
+    rules: str
+    records: tuple[str, ...]
+
+
+def judged(runs: Sequence[Run]) -> list[Judged]:
+    """The claims of every run whose suite has some."""
+    return [_judged(run) for run in runs if run.manifest.claims]
+
+
+def _judged(run: Run) -> Judged:
+    rows = [Measured(entry.row, entry.cell, entry.cost) for entry in run.entries]
+    return Judged(
+        device=str(run.manifest.provenance.device),
+        judgements=tuple(judge(run.manifest.claims, rows)),
+        rules=_rules(run),
+        records=tuple(footer([run])),
+    )
+
+
+def _rules(run: Run) -> str:
+    rules = f"rules {rules_digest(run.manifest.claims)}"
+    fixed = run.manifest.fixed
+    if fixed is None:
+        return f"{rules}: no commit holds them as they are"
+    records = [record for entry in run.entries for record in entry.records]
+    earlier = sum(record.started < fixed.date for record in records)
+    before = f"; {earlier} of {len(records)} records had been measured before" if earlier else ""
+    return f"{rules}, fixed in commit {fixed.commit} on {fixed.date[:10]}{before}"
+
+
+def effect(interval: Interval) -> str:
+    """An effect with its interval, as text."""
+    if np.isnan(interval.value):
+        return "-"
+    ends = "" if np.isnan(interval.low) else f" [{interval.low:+z.3g}, {interval.high:+z.3g}]"
+    return f"{interval.value:+z.3g}{ends}"
+
+
+def lines(found: Sequence[Judged]) -> Iterator[str]:
+    """A line for each claim, and what the verdicts rest on."""
+    for each in found:
+        if len(found) > 1:
+            yield each.device
+        for judgement in each.judgements:
+            yield f"{judgement.claim.sentence}: {judgement.words}{_effects(judgement)}"
+        yield each.rules
+
+
+def _effects(judgement: Judgement) -> str:
+    """The smallest and the largest effect, where some are known."""
+    effects = sorted(condition.effect for condition in judgement.conditions if not np.isnan(condition.effect.value))
+    if not effects:
+        return ""
+    ends = [effects[0], effects[-1]] if len(effects) > 1 else effects
+    return f" ({judgement.claim.statistic or judgement.claim.sign} {' to '.join(map(effect, ends))})"
