@@ -65,6 +65,7 @@ def seconds_of(step: Callable[[], list[float]], steps: int) -> float:
 
 def best(task: dict[str, Any]) -> tuple[Callable[[], list[float]], dict[str, Any]]:
     """The step with the threads and Adam that are fastest here; a straightforward script takes Adam as it comes."""
+    torch._dynamo.reset()  # what was compiled before counts towards its limit, beyond which it does not compile
     kind, found = task["kind"], []
     adams: list[dict[str, bool]] = [{}] if kind == "eager" else [{"foreach": True}, {"fused": True}]
     begin = time.perf_counter()
