@@ -243,6 +243,24 @@ def test_records_tell_zeros_and_what_is_not_finite() -> None:
     assert record["layers"]["v"]["nonfinite"] == pytest.approx(1 / 16)
 
 
+def test_parameters_without_weight_matrices_have_no_layers() -> None:
+    optimizer = vg.watch(optax.sgd(1.0))
+    state = optimizer.update({"b": W[0]}, optimizer.init({"b": W[0]}), {"b": W[0]})[1]
+    assert vg.watched(state)[0]["layers"] == {}
+
+
+def test_shares_are_of_evenly_spaced_numbers_of_large_arrays_and_of_all_of_small_ones() -> None:
+    optimizer = vg.watch(optax.sgd(1.0))
+    large = jnp.where(jnp.arange(90_000).reshape(300, 300) % 90_000 < 45_000, 0.0, 1e-3)
+    gradients = {"large": large, "small": jnp.asarray([[0.0, 1e-30], [1e-5, 1.0]])}
+    _, state = optimizer.update(gradients, optimizer.init(gradients), gradients)
+    layers = vg.watched(state)[0]["layers"]
+    assert layers["large"]["zero"] == pytest.approx(0.5, abs=0.01)
+    assert layers["small"]["zero"] == 0.25
+    assert sum(layers["small"]["histogram"]) == pytest.approx(1)
+    assert sorted(share for share in layers["small"]["histogram"] if share) == [0.25] * 4
+
+
 def test_watching_badly_is_told() -> None:
     with pytest.raises(vg.InputError, match="must be at least 1, not 0 and 1"):
         vg.watch(optax.sgd(1.0), every=0)

@@ -1,6 +1,6 @@
 """An optimizer that is watched: norms, update ratios and histograms of every layer, kept on the device."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,18 +12,18 @@ from jaxtyping import Array, Float, Int
 
 from vgbench.errors import InputError
 from vgbench.own.tree import in_order, is_stacked, named
-from vgbench.probe import ScaledNorm, log10_norms, scaled_norm
+from vgbench.probe import ScaledNorm, log10_norms, scaled_norm, wide
 
 EDGES = tuple(10.0**exponent for exponent in range(-36, 3, 2))
 """Edges of the histogram of |g|: every other decade from 1e-36 to 1e2; below the first, what is not zero, too."""
-SAMPLE = 4096
+SAMPLE = 1024
 """Numbers of a layer's gradient, evenly spaced, that shares and histogram are counted over; norms are of all."""
 
 _NORMS = "gradient", "weight", "update"
 
 
-class Layer(NamedTuple):
-    """One weight array at every record; of a stack, layer by layer.
+class Layers(NamedTuple):
+    """All weight arrays at every record, a row each; of a stack, a row for each of its layers.
 
     Attributes:
         gradient: norm of the gradient, as the optimizer gets it.
@@ -37,9 +37,14 @@ class Layer(NamedTuple):
     gradient: ScaledNorm
     weight: ScaledNorm
     update: ScaledNorm
-    zero: Float[Array, "keep *layers"]
-    nonfinite: Float[Array, "keep *layers"]
-    histogram: Float[Array, "keep *layers bins"]
+    zero: Float[Array, "*keep rows"]
+    nonfinite: Float[Array, "*keep rows"]
+    histogram: Float[Array, "*keep rows bins"]
+
+
+@jax.tree_util.register_static
+class Names(tuple[str, ...]):
+    """Names, which jax takes for a part of the structure."""
 
 
 class Watched(NamedTuple):
@@ -48,12 +53,14 @@ class Watched(NamedTuple):
     Attributes:
         step: updates made before it; -1 of a place that is still empty.
         loss: mean of the `value`s that updates were given since the record before; NaN without any.
-        layers: by name, in order.
+        layers: at every record.
+        names: of the rows.
     """
 
     step: Int[Array, "keep"]
     loss: Float[Array, "keep"]
-    layers: dict[str, Layer]
+    layers: Layers
+    names: Names
 
 
 class WatchState(NamedTuple):
@@ -95,7 +102,8 @@ def watch(
     def init(params: optax.Params) -> WatchState:
         shapes = jax.eval_shape(look, params, params, params)
         layers = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), leaf.dtype), shapes)
-        blank = Watched(jnp.full(keep, -1, jnp.int32), jnp.full(keep, jnp.nan, jnp.float32), layers)
+        names = Names(_names(stacked, params))
+        blank = Watched(jnp.full(keep, -1, jnp.int32), jnp.full(keep, jnp.nan, jnp.float32), layers, names)
         # Arrays of their own, so that the state can be donated.
         counts = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
         return WatchState(counts[0], jnp.zeros((), jnp.float32), counts[1], blank, wrapped.init(params))
@@ -112,7 +120,8 @@ def watch(
 
         def record() -> Watched:
             place = (state.taken // every) % keep
-            now = Watched(state.taken, jnp.where(losses > 0, total / losses, jnp.nan), look(gradients, params, updates))
+            loss = jnp.where(losses > 0, total / losses, jnp.nan)
+            now = Watched(state.taken, loss, look(gradients, params, updates), state.watched.names)
             return jax.tree.map(lambda kept, one: kept.at[place].set(one), state.watched, now)
 
         due = state.taken % every == 0
@@ -123,26 +132,62 @@ def watch(
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _look(stacked: Collection[str], gradients: Any, params: Any, updates: Any) -> dict[str, Layer]:
-    trees = [named(tree) for tree in (gradients, params, updates)]
+def _rows(stacked: Collection[str], tree: Any) -> dict[str, Array]:
+    """The weight arrays of a tree by name, [rows, numbers]: of a stack a row a layer, of any other array one."""
     found = {}
-    for name, (gradient, weight, update) in zip(
-        trees[0], zip(*(tree.values() for tree in trees), strict=True), strict=True
-    ):
+    for name, array in named(tree).items():
         layered = is_stacked(name, stacked)
-        if gradient.ndim >= 2 + layered:
-            found[name] = (jax.vmap(_layer) if layered else _layer)(gradient, weight, update)
+        if array.ndim >= 2 + layered:
+            found[name] = wide(array).reshape(len(array) if layered else 1, -1)
     return found
 
 
-def _layer(gradient: Array, weight: Array, update: Array) -> Layer:
+def _names(stacked: Collection[str], tree: Any) -> Iterator[str]:
+    for name, rows in jax.eval_shape(partial(_rows, stacked), tree).items():
+        layered = is_stacked(name, stacked)
+        yield from (f"{name}[{i}]" for i in range(rows.shape[0])) if layered else (name,)
+
+
+def _look(stacked: Collection[str], gradients: Any, params: Any, updates: Any) -> Layers:
+    # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
+    gradient, weight, update = (list(_rows(stacked, tree).values()) for tree in (gradients, params, updates))
+    seen = _together([jnp.abs(_sample(rows)) for rows in gradient], SAMPLE)
+    numbers = _together([jnp.full(len(rows), min(rows.shape[1], SAMPLE)) for rows in gradient])
+    below = jnp.sum(seen[:, None] < jnp.asarray(EDGES, seen.dtype)[:, None], axis=-1) / numbers[:, None]
+    zero, finite = (
+        jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
+    )
+    return Layers(
+        gradient=_norms_of(gradient),
+        weight=_norms_of(weight),
+        update=_norms_of(update),
+        zero=zero,
+        nonfinite=1 - finite,
+        histogram=jnp.diff(below, prepend=0, append=finite[:, None]),
+    )
+
+
+def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
+    """All rows in one array; of no arrays, no rows."""
+    return jnp.concatenate([jnp.zeros((0, *shape), jnp.float32), *arrays])
+
+
+def _norms_of(arrays: list[Float[Array, "_ _"]]) -> ScaledNorm:
+    """The norm of every row of every array, as `scaled_norm` has it."""
+    exponent = jax.vmap(scaled_norm)(_together([jnp.max(jnp.abs(rows), axis=1) for rows in arrays])[:, None]).exponent
+    scale, first, squares = jnp.ldexp(jnp.ones_like(exponent), -exponent.astype(jnp.int32)), 0, []
+    for rows in arrays:
+        squares.append(jnp.sum(jnp.square(rows * scale[first : first + len(rows), None]), axis=1))
+        first += len(rows)
+    return ScaledNorm(jnp.sqrt(_together(squares)), exponent)
+
+
+def _sample(rows: Float[Array, "rows numbers"]) -> Float[Array, "rows sample"]:
+    """`SAMPLE` numbers of each row, filled up with NaN where it has fewer."""
     # An odd step, so that it does not always meet the same columns.
-    step = (gradient.size // SAMPLE) | 1
-    seen = jnp.abs(gradient.ravel()[::step].astype(jnp.promote_types(gradient.dtype, jnp.float32)))
-    below = jnp.mean(seen < jnp.asarray(EDGES, seen.dtype)[:, None], axis=1)
-    zero, finite = jnp.mean(seen < jnp.finfo(seen.dtype).tiny), jnp.mean(jnp.isfinite(seen))
-    histogram = jnp.diff(below, prepend=0, append=finite)
-    return Layer(scaled_norm(gradient), scaled_norm(weight), scaled_norm(update), zero, 1 - finite, histogram)
+    step = max(1, rows.shape[1] // SAMPLE - 1 | 1)
+    taken = rows[:, ::step][:, :SAMPLE]
+    return jnp.pad(taken, ((0, 0), (0, SAMPLE - taken.shape[1])), constant_values=jnp.nan)
 
 
 def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -169,19 +214,15 @@ def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, 
 
 
 def _plain(host: Watched, place: int, order: Sequence[str]) -> dict[str, Any]:
-    layers = {}
-    for name in in_order(host.layers, order):
-        one = jax.tree.map(lambda leaf: leaf[place], host.layers[name])
-        if one.zero.ndim:
-            layers |= {
-                f"{name}[{i}]": _told(jax.tree.map(lambda leaf, i=i: leaf[i], one)) for i in range(len(one.zero))
-            }
-        else:
-            layers[name] = _told(one)
+    rows = {name: i for i, name in enumerate(host.names)}
+    layers = {
+        name: _told(jax.tree.map(lambda leaf, i=rows[name]: leaf[place, i], host.layers))
+        for name in in_order(rows, order)
+    }
     return {"step": int(host.step[place]), "loss": _finite(host.loss[place]), "layers": layers}
 
 
-def _told(layer: Layer) -> dict[str, Any]:
+def _told(layer: Layers) -> dict[str, Any]:
     norms = {name: _finite(log10_norms(*map(np.asarray, getattr(layer, name)))) for name in _NORMS}
     shares = {"zero": float(layer.zero), "nonfinite": float(layer.nonfinite)}
     return {**norms, **shares, "histogram": [round(float(share), 6) for share in layer.histogram]}
