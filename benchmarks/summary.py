@@ -24,6 +24,24 @@ PARTS = {
     "scale": ("Scale", "scale.py", "seconds of a training step and of a gradient profile"),
 }
 
+REASONS = {
+    "torch": "Where the aim is missed: from width 128 on both spend their time in matrix products, and the step here is"
+    " at the limit of the same products in XLA (see Against the limit). What PyTorch loses, and what vgbench saves, is"
+    " the dispatch of single operations, a share that falls with width; at 50 x 512 it is gone.",
+    "nnx": "Where the aim is missed: nearly all of vgbench's time is compiling, the small operations that draw the"
+    " weights and one program of 25 steps. It hardly grows with depth, as the script's does, so it is too long at depth"
+    " 10, where the script compiles ten layers, and pays from depth 50 on. A suite compiles once for many cells.",
+    "limit": "Where the aim is missed: at width 512 one product already fills both cores, so that seeds side by side"
+    " gain nothing, and what is over is the recording (see Instrumentation).",
+    "watching": "Where the aim is missed: a branch that is taken at every tenth step has its inputs written to memory"
+    " at every step, updates above all, which XLA otherwise fuses into the weights' new values (7 % at 16 x 128, found"
+    " by emptying the branch step by step); the rest is norms and histograms of layers so small that dispatch counts.",
+    "sweep": "Where the aim is missed: these cells differ in what they compute, not in init, rate or seed alone, so"
+    " that nearly each compiles programs of its own, and compiling is most of vgbench's time as well. Suites whose"
+    " cells share programs gain more (see Overhead).",
+}
+"""Why an aim is missed, found by profiling; shown under the table."""
+
 
 def summary(found: dict[str, dict[str, Any]]) -> str:
     """A section for each program whose result is there."""
@@ -37,6 +55,8 @@ def summary(found: dict[str, dict[str, Any]]) -> str:
     for name, content in found.items():
         title, program, words = PARTS[name]
         lines += ["", f"## {title}", "", f"`benchmarks/{program}`: {words}.", "", content["table"]]
+        if name in REASONS:
+            lines += ["", REASONS[name]]
         if name == "scale":
             deep = content["deep_profile"]
             lines += ["", f"Between depth 50 and 1,000 the cost of a layer differs by {content['uneven']:.0%}."]
