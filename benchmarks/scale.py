@@ -129,7 +129,7 @@ def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
 
     def line(axis: str, other: str, value: int) -> alt.LayerChart:
         chosen = alt.Chart(data[data[other] == value]).encode(
-            x=alt.X(f"{axis}:Q", scale=alt.Scale(type="log"), title=f"{axis}, at {other} {value}"),
+            x=alt.X(f"{axis}:Q", scale=alt.Scale(type="log", nice=False), title=f"{axis}, at {other} {value}"),
             color=alt.Color("of:N", title=None, scale=alt.Scale(range=COLORS[:2])),
         )
         y = alt.Y("value:Q", scale=alt.Scale(type="log"), title="microseconds a layer")
@@ -168,9 +168,7 @@ def main(path: str, folder: str) -> None:
     shown, uneven = table(rows), evenness(rows)
     print(shown, f"\nuneven by {uneven:.0%}; profile of {DEEP['depth']:,} x {DEEP['width']}: {deep}")
     write(Path(path), {"rows": rows, "uneven": uneven, "deep_profile": {**DEEP, **deep}, "table": shown})
-    chart = picture(rows)
-    for kind in ("svg", "png"):
-        chart.save(Path(folder) / f"scale.{kind}", **({"scale_factor": 2} if kind == "png" else {}))
+    picture(rows).save(Path(folder) / "scale.svg")
 
 
 if __name__ == "__main__":
