@@ -1,6 +1,5 @@
 """The published results: every table, and the index, comes out of the raw records to the letter."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,8 +10,7 @@ from vgbench.publish import BEGIN, END, published, section
 from vgbench.report import write_report
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "diagnosis")]
-import score
+sys.path.insert(0, str(BENCHMARKS))
 import summary
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -34,12 +32,6 @@ def test_index_tells_of_every_published_run() -> None:
     text = (RESULTS / "README.md").read_text()
     sections = [section(folder) for folder in published(RESULTS)]
     assert text.partition(BEGIN)[2].partition(END)[0].strip() == "\n".join(sections).strip()
-
-
-def test_published_scores_of_the_diagnosis_are_made_from_its_configurations() -> None:
-    folder = RESULTS / "diagnosis"
-    content = json.loads((folder / "configurations.json").read_text())
-    assert score.page(content) == (folder / "table.md").read_text()
 
 
 def test_published_speed_is_made_from_what_the_programs_wrote(tmp_path: Path) -> None:
