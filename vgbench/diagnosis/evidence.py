@@ -35,7 +35,7 @@ class Evidence:
         moved: ||W_l - its initial value|| / ||its initial value||.
         zero: share of dL/dW_l that is zero or flushed to it.
         smallest: the smallest number that the gradient's dtype holds; float32's smallest normal one where not known.
-        saturated: share of units and examples where the activation is flat.
+        saturated: share of units and examples where the activation is flat, in the layers that have one.
         dead: share of units that are so for every example.
         scale: log10 of the pre-activations' standard deviation.
         distance: log10(1 - cosine) of different inputs' signals at initialisation.
@@ -54,9 +54,9 @@ class Evidence:
     moved: Float[np.ndarray, "records layers"] | None = None
     zero: Float[np.ndarray, "records layers"] | None = None
     smallest: float = float(np.finfo(np.float32).smallest_normal)
-    saturated: Float[np.ndarray, "records depth"] | None = None
-    dead: Float[np.ndarray, "records depth"] | None = None
-    scale: Float[np.ndarray, "records depth"] | None = None
+    saturated: Float[np.ndarray, "records active"] | None = None
+    dead: Float[np.ndarray, "records active"] | None = None
+    scale: Float[np.ndarray, "records active"] | None = None
     distance: Float[np.ndarray, "depth"] | None = None
     flat: Flat = "unknown"
     names: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ def _around(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) 
     return np.asarray([loss[0], *means[1:]])
 
 
-def _known(values: np.ndarray) -> Float[np.ndarray, "records depth"] | None:
+def _known(values: np.ndarray) -> Float[np.ndarray, "records active"] | None:
     """None where nothing was recorded; only layers that have an activation."""
     kept = ~np.isnan(values).all(axis=0)
     return np.asarray(values[:, kept], np.float64) if kept.any() else None
