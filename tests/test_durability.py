@@ -33,7 +33,8 @@ def measured(out: Path) -> dict[str, CellRecord]:
     return {path.stem: read_record(path, CellRecord) for path in (folder.path / "cells").glob("*.json")}
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("rounds", [3, 20])
 def test_killed_at_random_moments_loses_and_repeats_nothing_and_ends_with_the_same_bits(
     tmp_path: Path, rounds: int
 ) -> None:

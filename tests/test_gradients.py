@@ -94,6 +94,7 @@ def test_decay_is_what_mean_field_theory_says(slots: dict, decay: float, toleran
     assert profile.status == "ok"
 
 
+@pytest.mark.slow
 def test_tanhs_mean_factor_is_what_theory_says_though_its_decay_is_no_straight_line() -> None:
     profile = vg.measure_gradients(vg.Case(**THEORY, activation="tanh", init="lecun_normal"))
     assert profile.log10_first_over_last.value / 49 == pytest.approx(-0.0154, abs=0.002)

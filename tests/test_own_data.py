@@ -116,6 +116,7 @@ def test_saved_hugging_face_set_is_read(tmp_path: Path) -> None:
             load(named | change)
 
 
+@pytest.mark.slow
 def test_own_data_can_be_learned(tmp_path: Path) -> None:
     data = save_npz(tmp_path, arrays(train=400, test=100))
     protocol: dict[str, Any] = {"steps": 50, "rates": (0.01,), "tuning_seeds": (), "seeds": (0,)}

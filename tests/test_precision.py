@@ -119,6 +119,7 @@ CONSTRUCTED: dict[str, Any] = {"depth": 8, "loss_scaling": {"name": "static", "s
 """Half of the exponents that float16 has are lost before the backward pass begins."""
 
 
+@pytest.mark.slow
 def test_float16_reads_zeros_where_the_loss_is_small_and_records_their_share() -> None:
     scale = {"name": "static", "scale": 1e-9}
     curves = trained(**SMALL | {"steps": 1, "loss_scaling": scale}, dtype="float16")

@@ -228,7 +228,7 @@ PROTOTYPES: dict[str, tuple[dict[str, Any], float, float]] = {
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in ("tanh", "gru") else pytest.param(name, marks=pytest.mark.slow) for name in PROTOTYPES]
+    "name", [name if name == "tanh" else pytest.param(name, marks=pytest.mark.slow) for name in PROTOTYPES]
 )
 def test_decades_over_200_steps_are_those_known_of_the_cell(name: str) -> None:
     slots, low, high = PROTOTYPES[name]
@@ -350,6 +350,7 @@ def test_training_begins_with_the_profile_at_initialisation_and_is_the_same_agai
     assert first.preactivation_mean.shape == (2, 3, 12)
 
 
+@pytest.mark.slow
 def test_gru_learns_to_add_over_a_few_steps() -> None:
     slots: dict[str, Any] = {"depth": 8, "width": 24, "batch_size": 64, "steps": 300, "rates": (0.02,)}
     curves = vg.measure_training(vg.Case(model="recurrent", data="adding", cell="gru", tuning_seeds=(), **slots))

@@ -321,6 +321,7 @@ def errors(width: int, activations: tuple[str, ...], gains: tuple[float, ...], s
     return np.asarray(found)
 
 
+@pytest.mark.slow
 def test_predictions_come_true_the_better_the_wider() -> None:
     narrow, wide = (errors(width, ("tanh", "sigmoid"), (1.0, 2.0), seeds=2, depth=12) for width in (16, 192))
     assert wide.max() < 0.01
