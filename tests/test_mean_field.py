@@ -104,6 +104,7 @@ def test_every_layer_has_the_initialisers_spread(init: str, std: float) -> None:
     np.testing.assert_allclose(np.std(kernels, axis=(1, 2)), std, rtol=0.03)
 
 
+@pytest.mark.slow
 def test_orthogonal_linear_and_identity_networks_are_exact_isometries() -> None:
     for init in ("orthogonal", "identity"):
         profile = vg.measure_gradients(vg.Case(depth=100, activation="linear", init=init, seeds=(0,), dtype="float64"))

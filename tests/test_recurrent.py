@@ -149,6 +149,7 @@ def test_chrono_memories_last_as_long_as_the_sequence(steps: int) -> None:
     np.testing.assert_array_equal(biases[:, 0], -biases[:, 1])
 
 
+@pytest.mark.slow
 def test_chrono_profile_without_weights_is_that_of_its_forget_gates() -> None:
     case = vg.Case(**SMALL | {"depth": 60, "width": 64}, cell="chrono_lstm", dtype="float64")
     measured, variables = changed(case, zero_kernels)

@@ -293,6 +293,7 @@ def test_shallow_sigmoid_nets_train(optimizer: dict) -> None:
     assert 0.93 < curves.accuracy.value < 0.97
 
 
+@pytest.mark.slow
 def test_cells_that_differ_in_initialisation_and_protocol_alone_share_their_compiled_training() -> None:
     slots: dict = {"depth": 3, "width": 24, "batch_size": 16, "steps": 3, "rates": (1e-3,), "seeds": (0,)}
     _compiled.cache_clear()
