@@ -25,24 +25,25 @@ PARTS = {
 }
 
 REASONS = {
-    "torch": "Where the aim is missed: from width 128 on both spend their time in matrix products, and the step here is"
+    "torch": "Where the aim is missed, by comparison and not by profile: from width 128 on both"
+    " spend their time in matrix products, and the step here is"
     " at the limit of the same products in XLA (see Against the limit). What PyTorch loses, and what vgbench saves, is"
     " the dispatch of single operations, a share that falls with width; at 50 x 512 it is gone.",
     "nnx": "Where the aim is missed: nearly all of vgbench's time is compiling, the small operations that draw the"
     " weights and one program of 25 steps. It hardly grows with depth, as the script's does, so it is too long at depth"
     " 10, where the script compiles ten layers, and pays from depth 50 on. A suite compiles once for many cells.",
-    "limit": "Where the aim is missed: at width 512 one product already fills both cores, so that seeds side by side"
-    " gain nothing, and what is over is the recording (see Instrumentation).",
+    "limit": "Where the aim is missed, not profiled: at width 512 one product probably fills both cores,"
+    " so that seeds side by side gain nothing, and what is over is the recording (see Instrumentation).",
     "watching": "Where the aim is missed: a branch that is taken at every tenth step has its inputs written to memory"
     " at every step, updates above all, which XLA otherwise fuses into the weights' new values (7 % at 16 x 128, found"
     " by emptying the branch step by step); the rest is norms and histograms of layers so small that dispatch counts.",
     "sweep": "Where the aim is missed: these cells differ in what they compute, not in init, rate or seed alone, so"
     " that nearly each compiles programs of its own, and compiling is most of vgbench's time as well. Suites whose"
     " cells share programs gain more (see Overhead).",
-    "scale": "The aim is 30 %. Weights, gradient and Adam's moments of 50 layers are 13 MB, which the caches hold, of"
-    " 1,000 layers 262 MB, which they do not; from there to 5,000 layers a layer's cost differs by 11 %.",
+    "scale": "The aim is 30 %. Not profiled; weights, gradient and Adam's moments of 50 layers are 13 MB, which"
+    " caches can hold, of 1,000 layers 262 MB, which they cannot; from there to 5,000 layers a layer's cost differs by 11 %.",
 }
-"""Why an aim is missed, found by profiling; shown under the table."""
+"""Why an aim is missed; shown under the table. What was not profiled says so."""
 
 
 def summary(found: dict[str, dict[str, Any]]) -> str:
