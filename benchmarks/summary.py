@@ -41,7 +41,8 @@ REASONS = {
     " that nearly each compiles programs of its own, and compiling is most of vgbench's time as well. Suites whose"
     " cells share programs gain more (see Overhead).",
     "scale": "The aim is 30 %. Not profiled; weights, gradient and Adam's moments of 50 layers are 13 MB, which"
-    " caches can hold, of 1,000 layers 262 MB, which they cannot; from there to 5,000 layers a layer's cost differs by 11 %.",
+    " caches can hold, of 1,000 layers 262 MB, which they cannot; from there to 5,000 layers a"
+    " layer's cost differs by 11 %.",
 }
 """Why an aim is missed; shown under the table. What was not profiled says so."""
 
