@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from vgbench.claims.signs import wilson
+
 VANISHING = ("vanishing", "collapse", "vanishing in training")
 """Labels that count as vanishing: of scale, with the information as well, and later on."""
 UNCOUNTED = ("saturation",)
@@ -37,14 +39,6 @@ class Row:
     verified: bool
     verdict: str
     alarms: Mapping[str, bool]
-
-
-def wilson(hits: int, total: int, confidence: float = 0.95) -> tuple[float, float, float]:
-    """A share with its Wilson score interval (Wilson 1927); NaN of nothing."""
-    if not total:
-        return float("nan"), float("nan"), float("nan")
-    interval = stats.binomtest(hits, total).proportion_ci(confidence, method="wilson")
-    return hits / total, float(interval.low), float(interval.high)
 
 
 def told(hits: int, total: int) -> str:

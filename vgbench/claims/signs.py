@@ -81,10 +81,8 @@ def wilson(successes: int, trials: int) -> Interval:
     """A share with its 95 % score interval (Wilson 1927), which holds for few trials and near 0 and 1 as well."""
     if trials == 0:
         return Interval(*[float("nan")] * 3)
-    z, share = float(stats.norm.ppf((1 + CONFIDENCE) / 2)), successes / trials
-    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    reach = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return Interval(share, max(0.0, float(middle - reach)), min(1.0, float(middle + reach)))
+    low, high = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(successes / trials, float(low), float(high))
 
 
 def split(measured: Sequence[Measured]) -> tuple[list[Measured], list[Measured]]:
