@@ -137,10 +137,41 @@ def test_time_steps_that_share_their_weights_cannot_lag_behind_each_other() -> N
     assert vg.verdict(evidence(**recurrent, **weights)) == "healthy"  # as a GRU, which learns all the same
 
 
+def test_a_signal_that_still_shrinks_when_little_was_learned_is_not_healthy() -> None:
+    little = {"loss": np.linspace(2.3, 1.9, RECORDS), "update": LAGGING}
+    assert vg.verdict(evidence(**little, signal=rows(-9.0, -2.0))) == "vanishing"
+    recovers = rows(-9.0, -2.0)
+    recovers[-1] = -2.0
+    assert vg.verdict(evidence(**little, signal=recovers)) == "healthy"
+    assert vg.verdict(evidence(update=LAGGING, signal=rows(-9.0, -2.0))) == "healthy"  # more than a little was learned
+
+
+def test_a_signal_beyond_all_range_is_told() -> None:
+    signal = rows(-2.0, -2.1)
+    signal[0, :3] = np.inf
+    assert vg.verdict(evidence(loss=np.full(RECORDS, np.nan), signal=signal)) == "exploding"
+    nothing = rows(-2.0, -2.1)
+    nothing[:, :3] = -np.inf
+    (finding,) = vg.diagnose(evidence(loss=None, accuracy=None, signal=nothing))
+    assert (finding.name, finding.evidence["decades lost"]) == ("vanishing", np.inf)
+
+
 def test_a_small_gradient_alone_is_nothing() -> None:
     tiny = {"signal": rows(-12.0, -12.1), "gradient": rows(-11.0, -11.2, layers=LAYERS)}
     assert vg.verdict(evidence(**tiny)) == "healthy"
     assert vg.verdict(evidence(**tiny, loss=np.linspace(2.3, 1e-3, RECORDS))) == "converged"
+
+
+def test_a_loss_that_starts_high_and_stays_there_does_not_rise() -> None:
+    high = STILL | {"loss": np.full(RECORDS, 7.0), "accuracy": np.full(RECORDS, 0.1)}
+    assert vg.verdict(evidence(**high, update=rows(1e-7, 1e-6, layers=LAYERS))) == "rate too small"
+    assert vg.verdict(evidence(**high | {"moved": rows(0.0, 2.0, layers=LAYERS)})) == "rate too large"
+
+
+def test_labels_are_doubted_where_the_quickest_layer_alone_has_moved() -> None:
+    moved = np.tile(np.linspace(0.001, 0.2, LAYERS), (RECORDS, 1))
+    assert vg.verdict(evidence(**STUCK, moved=moved)) == "unlearnable"
+    assert vg.verdict(evidence(**STUCK, moved=moved / 20)) == "healthy"
 
 
 def test_what_was_learned_by_heart_is_no_success() -> None:
@@ -243,6 +274,17 @@ def test_files_that_are_no_records_are_told(text: str, message: str, tmp_path: A
 
 def test_a_missing_file_is_told(tmp_path: Any) -> None:
     assert "cannot be read" in vgbench("diagnose", tmp_path / "none.jsonl").err
+
+
+def test_layers_without_an_activation_are_neither_counted_nor_named() -> None:
+    unknown = np.full((RECORDS, 1), np.nan)
+    dead, saturated = (np.hstack([unknown, run[:, 1:]]) for run in (DEAD, rows(0.9, 0.9)))
+    (finding,) = (each for each in vg.diagnose(evidence(**STUCK, dead=dead)) if each.name == "dead units")
+    assert finding.layers == ("layer 5",)
+    (finding,) = (
+        each for each in vg.diagnose(evidence(**STUCK, flat="both", saturated=saturated)) if each.name == "saturation"
+    )
+    assert finding.layers[0] == "layer 2"
 
 
 def test_most_seeds_decide() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -29,15 +30,16 @@ class Evidence:
         chance: loss of the best constant answer; None if unknown.
         accuracy: on validation data.
         chance_accuracy: of a constant answer.
-        signal: log10 ||dL/dh_l||; -inf where it is exactly zero.
+        signal: log10 ||dL/dh_l||; -inf where it is exactly zero, inf where it left the dtype's range.
         gradient: log10 ||dL/dW_l|| as the optimizer gets it; -inf of zeros alone.
         update: ||update|| / ||W_l||.
         moved: ||W_l - its initial value|| / ||its initial value||.
         zero: share of dL/dW_l that is zero or flushed to it.
-        smallest: the smallest number that the gradient's dtype holds; float32's smallest normal one where not known.
-        saturated: share of units and examples where the activation is flat, in the layers that have one.
-        dead: share of units that are so for every example.
-        scale: log10 of the pre-activations' standard deviation.
+        smallest: the smallest number that the gradient's dtype holds, over the scale of the loss; float32's smallest
+            normal one where not known.
+        saturated: share of units and examples where the activation is flat; NaN in layers that have none.
+        dead: share of units that are so for every example, with the same layers.
+        scale: log10 of the pre-activations' standard deviation, with the same layers.
         distance: log10(1 - cosine) of different inputs' signals at initialisation.
         flat: where the activation is flat.
         names: of the weights' layers.
@@ -54,9 +56,9 @@ class Evidence:
     moved: Float[np.ndarray, "records layers"] | None = None
     zero: Float[np.ndarray, "records layers"] | None = None
     smallest: float = float(np.finfo(np.float32).smallest_normal)
-    saturated: Float[np.ndarray, "records active"] | None = None
-    dead: Float[np.ndarray, "records active"] | None = None
-    scale: Float[np.ndarray, "records active"] | None = None
+    saturated: Float[np.ndarray, "records depth"] | None = None
+    dead: Float[np.ndarray, "records depth"] | None = None
+    scale: Float[np.ndarray, "records depth"] | None = None
     distance: Float[np.ndarray, "depth"] | None = None
     flat: Flat = "unknown"
     names: tuple[str, ...] = ()
@@ -74,12 +76,13 @@ def from_record(record: CellRecord) -> list[Evidence]:
     chance = _CHANCE.get(case.data.name, (None, None))
     if record.training is None:
         return [] if record.gradients is None else _from_profile(record.gradients, distance, flat)
-    return from_curves(record.training, chance=chance, distance=distance, flat=flat)
+    return from_curves(record.training, dtype=case.dtype, chance=chance, distance=distance, flat=flat)
 
 
 def from_curves(
     curves: TrainingCurves,
     *,
+    dtype: str = "float32",
     chance: tuple[float | None, float | None] = (None, None),
     distance: Float[np.ndarray, "seeds depth"] | None = None,
     flat: Flat = "unknown",
@@ -88,6 +91,7 @@ def from_curves(
 
     Args:
         curves: what training recorded.
+        dtype: of the gradients, before the scale of the loss is taken off them.
         chance: loss and accuracy of the best constant answer.
         distance: log10(1 - cosine) at initialisation, as `ForwardProfile` has it.
         flat: where the activation is flat.
@@ -104,11 +108,12 @@ def from_curves(
             chance=chance[0],
             accuracy=np.asarray(curves.validation_accuracy[seed], np.float64),
             chance_accuracy=chance[1],
-            signal=curves.log10_activation_norm[seed],
+            signal=_in_range(curves.log10_activation_norm[seed]),
             gradient=curves.log10_parameter_norm[seed],
             update=curves.update_to_weight[seed],
             moved=curves.displacement[seed],
             zero=zero[seed],
+            smallest=_smallest(dtype) / float(np.median(curves.loss_scale[seed])),
             saturated=_known(curves.saturated[seed]),
             dead=_known(curves.dead[seed]),
             scale=_known(scale[seed]),
@@ -185,7 +190,7 @@ def _from_profile(profile: GradientProfile, distance: np.ndarray | None, flat: F
     return [
         Evidence(
             step=np.zeros(1, np.int64),
-            signal=profile.log10_activation_norm[seed][None],
+            signal=_in_range(profile.log10_activation_norm[seed][None]),
             gradient=profile.log10_parameter_norm[seed][None],
             distance=None if distance is None else distance[seed],
             flat=flat,
@@ -208,10 +213,19 @@ def _around(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) 
     return np.asarray([loss[0], *means[1:]])
 
 
-def _known(values: np.ndarray) -> Float[np.ndarray, "records active"] | None:
-    """None where nothing was recorded; only layers that have an activation."""
-    kept = ~np.isnan(values).all(axis=0)
-    return np.asarray(values[:, kept], np.float64) if kept.any() else None
+def _in_range(signal: Float[np.ndarray, "records depth"]) -> Float[np.ndarray, "records depth"]:
+    return np.where(np.isnan(signal), np.inf, signal)
+
+
+def _smallest(dtype: str) -> float:
+    """float16's subnormal numbers count; XLA flushes those of the wider ranges to zero."""
+    limits = jnp.finfo(dtype)
+    return float(limits.smallest_subnormal if dtype == "float16" else limits.smallest_normal)
+
+
+def _known(values: np.ndarray) -> Float[np.ndarray, "records depth"] | None:
+    """None where no layer has an activation."""
+    return None if np.isnan(values).all() else np.asarray(values, np.float64)
 
 
 def _field(line: Mapping[str, Any], name: str, number: int) -> Any:

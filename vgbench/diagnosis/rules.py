@@ -14,6 +14,8 @@ from vgbench.diagnosis.findings import Finding, Name, Sure
 
 _SWINGS_OVER = 5
 """Records that it takes to see a loss swing."""
+_FALLS = 0.9
+"""Share of the first loss below which the loss falls, however high it began."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Reading:
 
     @cached_property
     def lost(self) -> Float[np.ndarray, "records"] | None:
-        """Decades of the signal lost from the last to the first layer; NaN where one is exactly zero."""
+        """Decades of the signal lost from the last to the first layer; NaN where one is zero or out of range."""
         signal = self.evidence.signal
         if signal is None or signal.shape[1] < 2:
             return None
@@ -84,8 +86,10 @@ class Reading:
     @cached_property
     def faded(self) -> float | None:
         """Decades of the pre-activations' scale lost from the first to the last layer at the start."""
-        scale = self.evidence.scale
-        return None if scale is None or scale.shape[1] < 2 else float(scale[0, 0] - scale[0, -1])
+        if self.evidence.scale is None:
+            return None
+        scale = self.evidence.scale[0, _has_any(self.evidence.scale)]
+        return float(scale[0] - scale[-1]) if len(scale) > 1 else None
 
     @cached_property
     def shared(self) -> bool:
@@ -94,9 +98,21 @@ class Reading:
         return signal is not None and update is not None and signal.shape[1] > update.shape[1]
 
     @cached_property
+    def silent(self) -> bool:
+        """Whether exactly nothing of the signal arrives at the first layer at the start."""
+        signal = self.evidence.signal
+        return signal is not None and bool(np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1]))
+
+    @cached_property
+    def overflows(self) -> bool:
+        """Whether the signal leaves the dtype's range at the start."""
+        return self.evidence.signal is not None and bool(np.isposinf(self.evidence.signal[0]).any())
+
+    @cached_property
     def arrives(self) -> bool:
         """Whether the signal neither vanishes nor explodes at the start; taken for granted where not recorded."""
-        return self.lost is None or not bool(abs(self.lost[0]) >= thresholds.LOST_DECADES)
+        lost = self.lost is not None and bool(abs(self.lost[0]) >= thresholds.LOST_DECADES)
+        return not (lost or self.silent or self.overflows)
 
     def finding(self, name: Name, sure: Sure, layers: Any = (), first: int = 0, **evidence: float | None) -> Finding:
         """A finding of this run."""
@@ -110,18 +126,25 @@ Rule = Callable[[Reading], Iterator[Finding]]
 
 
 def exploding(run: Reading) -> Iterator[Finding]:
-    """The signal grows towards the input at the start, and the run does not learn or breaks."""
-    if run.lost is not None and run.lost[0] <= -thresholds.LOST_DECADES and not run.learned:
+    """The signal grows towards the input at the start, or beyond all range, and the run does not learn or breaks."""
+    if run.overflows and not run.learned:
+        yield run.finding("exploding", "certain", _all(run))
+    elif run.lost is not None and run.lost[0] <= -thresholds.LOST_DECADES and not run.learned:
         sure: Sure = "certain" if run.broken else "likely" if run.trains else "possible"
         yield run.finding("exploding", sure, _all(run), decades_gained=-run.lost[0], progress=_told(run.progress))
 
 
 def vanishing(run: Reading) -> Iterator[Finding]:
-    """The signal shrinks towards the input at the start, the first layers stand still, nothing is learned."""
+    """The signal shrinks towards the input at the start, the first layers stand still, nothing is learned.
+
+    Or little is learned, and the signal still shrinks at the end.
+    """
     if run.lost is None:
         yield from _vanishing_by_weights(run)
         return
-    if not run.lost[0] >= thresholds.LOST_DECADES or run.learned or run.broken:
+    shrinks = run.lost >= thresholds.LOST_DECADES
+    stays = bool(shrinks[-1]) and run.progress < thresholds.LITTLE and not run.shared
+    if not (shrinks[0] or run.silent) or (run.learned and not stays) or run.broken:
         return
     lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
@@ -132,7 +155,7 @@ def vanishing(run: Reading) -> Iterator[Finding]:
         "vanishing",
         sure,
         _first_third(run),
-        decades_lost=run.lost[0],
+        decades_lost=float("inf") if run.silent else run.lost[0],
         lag_in_decades=run.lag,
         scale_lost_in_decades=run.faded,
         progress=_told(run.progress),
@@ -199,7 +222,8 @@ def _dead(run: Reading, *, at_first: bool) -> Iterator[Finding]:
     layers = np.flatnonzero(dead[-1])
     if len(layers) and bool(dead[0].any()) is at_first:
         first = int(np.argmax(dead[:, layers].any(axis=1)))
-        yield run.finding("dead units", "certain", layers, first=first, dead_share=float(run.evidence.dead[-1].max()))
+        share = float(np.nanmax(run.evidence.dead[-1]))
+        yield run.finding("dead units", "certain", layers, first=first, dead_share=share)
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
@@ -208,8 +232,8 @@ def saturation(run: Reading) -> Iterator[Finding]:
     if saturated is None or run.evidence.flat != "both" or run.learned or run.broken:
         return
     layers = np.flatnonzero((saturated[[0, -1]] >= thresholds.SATURATED).all(axis=0))
-    if len(layers) * 2 >= saturated.shape[1]:
-        yield run.finding("saturation", "likely", layers, saturated_share=float(np.median(saturated[-1])))
+    if len(layers) and len(layers) * 2 >= _has_any(saturated).sum():
+        yield run.finding("saturation", "likely", layers, saturated_share=float(np.nanmedian(saturated[-1])))
 
 
 def underflow(run: Reading) -> Iterator[Finding]:
@@ -244,12 +268,19 @@ def rate_too_large(run: Reading) -> Iterator[Finding]:
         return
     typical = None if run.update is None else float(np.nanmedian(run.update))
     swings = 0.0 if run.broken or len(run.loss) < _SWINGS_OVER else _swing(run.loss[1:])
-    start = run.evidence.chance if run.evidence.chance is not None else float(run.loss[0])
-    rises = run.broken or float(np.median(run.loss[len(run.loss) // 2 :])) > 2 * start
+    rises = run.broken or _rises(run)
     quick = typical is not None and typical >= thresholds.QUICK
     if run.broken or quick or rises or swings >= thresholds.SWINGING:
         sure: Sure = "certain" if run.broken else "likely"
         yield run.finding("rate too large", sure, _all(run), median_relative_update=typical, swing=swings)
+
+
+def _rises(run: Reading) -> bool:
+    """Whether the loss went far beyond the constant answer's; where it began there, weights have to have moved."""
+    chance = float(run.loss[0]) if run.evidence.chance is None else run.evidence.chance
+    late = float(np.median(run.loss[len(run.loss) // 2 :]))
+    still = run.evidence.moved is not None and float(np.nanmax(run.evidence.moved[-1])) < thresholds.MOVED
+    return not still and late > max(2 * chance, _FALLS * float(run.loss[0]))
 
 
 def _swing(loss: Float[np.ndarray, "records"]) -> float:
@@ -259,7 +290,7 @@ def _swing(loss: Float[np.ndarray, "records"]) -> float:
 
 
 def unlearnable(run: Reading) -> Iterator[Finding]:
-    """The signal arrives, layers move as they should, and nothing is learned that holds for other examples."""
+    """The signal arrives, weights move as they should, and nothing is learned that holds for other examples."""
     if not run.trains or run.broken or not run.arrives or run.update is None:
         return
     accuracy, chance, stands = run.evidence.accuracy, run.evidence.chance_accuracy, not run.learned
@@ -267,7 +298,7 @@ def unlearnable(run: Reading) -> Iterator[Finding]:
         stands = float(np.max(accuracy[-3:])) <= chance + thresholds.CHANCE_MARGIN
     typical = float(np.nanmedian(run.update))
     moved = run.evidence.moved
-    far = moved is None or float(np.nanmedian(moved[-1])) >= thresholds.MOVED
+    far = moved is None or float(np.nanmax(moved[-1])) >= thresholds.MOVED
     if stands and far and float(np.nanmax(run.update)) >= thresholds.SLOW and typical < thresholds.QUICK:
         yield run.finding("unlearnable", "likely", (), median_relative_update=typical, progress=run.progress)
 
@@ -328,6 +359,11 @@ RULES: tuple[Rule, ...] = (
     converged,
 )
 """In the order in which a run's first finding is its verdict: causes before what may follow from them."""
+
+
+def _has_any(values: Float[np.ndarray, "records depth"]) -> np.ndarray:
+    """The layers of which something was recorded."""
+    return np.asarray(~np.isnan(values).all(axis=0))
 
 
 def _all(run: Reading) -> range:

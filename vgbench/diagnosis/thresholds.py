@@ -17,6 +17,9 @@ COLLAPSED = -3.0
 LEARNED = 0.1
 """Share of the constant predictor's loss (or of the first one) that training has to take off to have learned."""
 
+LITTLE = 0.3
+"""The same up to which so little was learned that a signal which still vanishes at the end is to blame."""
+
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then what one wants."""
 
@@ -36,7 +39,8 @@ SWINGING = 0.35
 """Typical change of the loss from record to record, as a share of its level, that counts as oscillation."""
 
 MOVED = 0.02
-"""|W - W_0| / |W_0| from which a layer has moved: a task that is not learned in spite of it is not too slow."""
+"""|W - W_0| / |W_0| from which a layer has moved: a task that is not learned although most have is not too slow, and
+one that is not learned although the quickest has may not be learnable."""
 
 FLUSHED = 0.5
 """Share of a layer's gradient that reads zero although the signal arrives."""
