@@ -80,7 +80,9 @@ FOUND = {
 
 def test_every_finding_has_a_rule_words_and_something_to_try() -> None:
     assert MEANINGS.keys() == SUGGESTIONS.keys() == FOUND.keys()
-    assert len(RULES) == len(FOUND) + 1  # units may be dead from the start, or die
+    assert (
+        len(RULES) == len(FOUND) + 2
+    )  # units are dead from the start, or die; gradients read zero from the start, or come to
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -166,6 +168,14 @@ def test_a_loss_that_starts_high_and_stays_there_does_not_rise() -> None:
     high = STILL | {"loss": np.full(RECORDS, 7.0), "accuracy": np.full(RECORDS, 0.1)}
     assert vg.verdict(evidence(**high, update=rows(1e-7, 1e-6, layers=LAYERS))) == "rate too small"
     assert vg.verdict(evidence(**high | {"moved": rows(0.0, 2.0, layers=LAYERS)})) == "rate too large"
+
+
+def test_what_reads_zero_from_the_start_is_the_cause_of_what_is_thrown_about() -> None:
+    zero = rows(1.0, 0.3, layers=LAYERS)
+    thrown = STUCK | {"loss": SWINGS, "update": rows(0.5, 0.9, layers=LAYERS), "smallest": 0.01}
+    later = np.where(np.arange(RECORDS)[:, None] > 0, zero, 0.0)
+    found = [[each.name for each in vg.diagnose(evidence(**thrown, zero=share))] for share in (zero, later)]
+    assert found == [["underflow", "rate too large"], ["rate too large", "underflow"]]
 
 
 def test_labels_are_doubted_where_the_quickest_layer_alone_has_moved() -> None:

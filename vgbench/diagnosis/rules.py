@@ -237,14 +237,26 @@ def saturation(run: Reading) -> Iterator[Finding]:
 
 
 def underflow(run: Reading) -> Iterator[Finding]:
-    """Most of a layer's gradient reads zero; exactly it is not, but about as small as the dtype's smallest number."""
+    """The signal arrives, and from the start most of a layer's gradient reads zero.
+
+    Exactly it is not, but about as small as the dtype's smallest number.
+    """
+    yield from _underflow(run, at_first=True)
+
+
+def underflow_later(run: Reading) -> Iterator[Finding]:
+    """The same of a signal that does not arrive, or only after the start: it may follow from what else is wrong."""
+    yield from _underflow(run, at_first=False)
+
+
+def _underflow(run: Reading, *, at_first: bool) -> Iterator[Finding]:
     zero, gradient = run.evidence.zero, run.evidence.gradient
     if zero is None or gradient is None or run.learned or run.broken:
         return
     limit = np.log10(run.evidence.smallest) + thresholds.FLUSHED_WITHIN
-    small = np.isfinite(gradient) & (gradient <= limit)
-    layers = np.flatnonzero(np.median((zero >= thresholds.FLUSHED) & small, axis=0) > 0)
-    if len(layers):
+    flushed = (zero >= thresholds.FLUSHED) & np.isfinite(gradient) & (gradient <= limit)
+    layers = np.flatnonzero(np.median(flushed, axis=0) > 0)
+    if len(layers) and (run.arrives and bool(flushed[0].any())) is at_first:
         share = float(np.median(zero, axis=0).max())
         yield run.finding("underflow", "likely", layers, zero_share=share, smallest_number=run.evidence.smallest)
 
@@ -347,11 +359,12 @@ RULES: tuple[Rule, ...] = (
     dead_units,
     saturation,
     collapse,
+    underflow,
     rate_too_large,
     vanishing,
     late,
     died,
-    underflow,
+    underflow_later,
     rate_too_small,
     unlearnable,
     frozen,
