@@ -1,5 +1,6 @@
 """The published results: every table, and the index, comes out of the raw records to the letter."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from vgbench.publish import BEGIN, END, published, section
 from vgbench.report import write_report
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "diagnosis")]
+import score
 import summary
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -39,3 +41,9 @@ def test_published_speed_is_made_from_what_the_programs_wrote(tmp_path: Path) ->
         shutil.copy(path, tmp_path)
     summary.main(str(tmp_path))
     assert (tmp_path / "README.md").read_text() == (RESULTS / "speed" / "README.md").read_text()
+
+
+def test_published_scores_are_made_from_what_was_said_of_each_configuration() -> None:
+    folder = RESULTS / "diagnosis"
+    content = json.loads((folder / "configurations.json").read_text())
+    assert score.page(content) == (folder / "table.md").read_text()
