@@ -213,7 +213,8 @@ def _of_perceptron(net: Net, rate: float, good: dict[str, Any], build: Callable[
     yield build("trains", {"optimizer": {"name": "adam", "b1": 0.9}, "rates": (rate / 15,)})
     rectifier = activation in ("relu", "gelu") or isinstance(activation, dict)
     if activation != "sigmoid":  # whose slopes are too small to explode
-        yield build("exploding", {"init": {**good, "gain": good["gain"] * (2.5 if rectifier else 5)}}, {"init": good})
+        for factor in (2.5, 4.0) if rectifier else (5.0, 8.0):
+            yield build("exploding", {"init": {**good, "gain": good["gain"] * factor}}, {"init": good})
     yield build("unlearnable", {}, {}, random_labels=True)
     yield build("zero by design", residual() | {"skip": "rezero"})
     yield build("frozen", {"transform": {"name": "frozen", "layers": max(1, depth // 3)}}, {"transform": "none"})
