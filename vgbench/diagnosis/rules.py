@@ -292,7 +292,7 @@ def _rises(run: Reading) -> bool:
     chance = float(run.loss[0]) if run.evidence.chance is None else run.evidence.chance
     late = float(np.median(run.loss[len(run.loss) // 2 :]))
     still = run.evidence.moved is not None and float(np.nanmax(run.evidence.moved[-1])) < thresholds.MOVED
-    return not still and late > max(2 * chance, _FALLS * float(run.loss[0]))
+    return bool(not still and late > max(2 * chance, _FALLS * run.loss[0]))
 
 
 def _swing(loss: Float[np.ndarray, "records"]) -> float:
