@@ -6,7 +6,8 @@ from typing import Any
 
 from vgbench.diagnosis.evidence import Evidence, from_curves, from_lines, from_record
 from vgbench.diagnosis.findings import Finding
-from vgbench.diagnosis.rules import RULES, Reading
+from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules import RULES
 from vgbench.errors import InputError
 from vgbench.measure.training import TrainingCurves
 from vgbench.records import CellRecord
