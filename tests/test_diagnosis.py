@@ -80,9 +80,8 @@ FOUND = {
 
 def test_every_finding_has_a_rule_words_and_something_to_try() -> None:
     assert MEANINGS.keys() == SUGGESTIONS.keys() == FOUND.keys()
-    assert (
-        len(RULES) == len(FOUND) + 2
-    )  # units are dead from the start, or die; gradients read zero from the start, or come to
+    # Units are dead from the start, or die; gradients read zero from the start, or come to.
+    assert len(RULES) == len(FOUND) + 2
 
 
 @pytest.mark.parametrize("name", FOUND)

@@ -44,12 +44,16 @@ class Reading:
         return np.empty(0) if self.evidence.loss is None else self.evidence.loss
 
     @cached_property
+    def chance(self) -> float:
+        """Loss of the constant predictor, or the first one where that is not known."""
+        return float(self.loss[0] if self.evidence.chance is None else self.evidence.chance)
+
+    @cached_property
     def progress(self) -> float:
         """Share of the constant predictor's loss that was taken off by the end; negative where it rose."""
         if not self.trains or self.broken:
             return float("nan") if not self.trains else -float("inf")
-        start = self.evidence.chance if self.evidence.chance is not None else self.loss[0]
-        return float(1 - self.loss[-3:].min() / start) if start > 0 else 0.0
+        return float(1 - self.loss[-3:].min() / self.chance) if self.chance > 0 else 0.0
 
     @cached_property
     def learned(self) -> bool:
@@ -63,10 +67,15 @@ class Reading:
         if update is None:
             return None
         finite = np.where(np.isfinite(update), update, np.nan)
-        some = ~np.isnan(finite).all(axis=0)
+        some = recorded_in(finite)
         typical = np.full(update.shape[1], np.nan)
         typical[some] = np.nanmedian(finite[:, some], axis=0)
         return typical
+
+    @cached_property
+    def furthest(self) -> float | None:
+        """How far the quickest layer has moved by the end, relative to its first weights; None if unknown."""
+        return None if self.evidence.moved is None else float(np.nanmax(self.evidence.moved[-1]))
 
     @cached_property
     def lag(self) -> float | None:

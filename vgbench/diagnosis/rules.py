@@ -182,10 +182,9 @@ def rate_too_large(run: Reading) -> Iterator[Finding]:
 
 def _rises(run: Reading) -> bool:
     """Whether the loss went far beyond the constant answer's; where it began there, weights have to have moved."""
-    chance = float(run.loss[0]) if run.evidence.chance is None else run.evidence.chance
     late = float(np.median(run.loss[len(run.loss) // 2 :]))
-    still = run.evidence.moved is not None and float(np.nanmax(run.evidence.moved[-1])) < thresholds.MOVED
-    return bool(not still and late > max(2 * chance, _FALLS * run.loss[0]))
+    still = run.furthest is not None and run.furthest < thresholds.MOVED
+    return not still and late > max(2 * run.chance, _FALLS * float(run.loss[0]))
 
 
 def _swing(loss: Float[np.ndarray, "records"]) -> float:
@@ -202,8 +201,7 @@ def unlearnable(run: Reading) -> Iterator[Finding]:
     if accuracy is not None and chance is not None:  # what was learned by heart alone does not count
         stands = float(np.max(accuracy[-3:])) <= chance + thresholds.CHANCE_MARGIN
     typical = float(np.nanmedian(run.update))
-    moved = run.evidence.moved
-    far = moved is None or float(np.nanmax(moved[-1])) >= thresholds.MOVED
+    far = run.furthest is None or run.furthest >= thresholds.MOVED
     if stands and far and float(np.nanmax(run.update)) >= thresholds.SLOW and typical < thresholds.QUICK:
         yield run.finding("unlearnable", "likely", (), median_relative_update=typical, progress=run.progress)
 
