@@ -26,12 +26,12 @@ from side_by_side import SAMPLE_SECONDS, Comparison, compare, sampler, write_com
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
+from vgbench.instruments.probe import scaled_norm, weight_matrices
 from vgbench.measure.numerics import numerics
 from vgbench.measure.snapshot import by_layer
 from vgbench.measure.step import TrainState, propose, start
 from vgbench.models import build_network
 from vgbench.models.network import Variables
-from vgbench.probe import scaled_norm, weight_matrices
 
 KINDS = {
     "eager": "eager, a norm read back for each layer",

@@ -18,12 +18,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.harness.provenance import describe_device
 from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.executable import Executable
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import profile
 from vgbench.models import build_network
+from vgbench.records.provenance import describe_device
 
 # Executables that an earlier run left on disk would be read back, and that would be timed as compiling.
 jax.config.update("jax_enable_compilation_cache", False)
@@ -50,7 +50,7 @@ def benchmark_profile(benchmark: BenchmarkFixture) -> Benchmark:
         norms = benchmark(run).activation
         assert norms.mantissa.shape == (case.depth,)
         assert (np.asarray(norms.mantissa) > 0).all()  # renormalised norms, so none may underflow
-        _describe(benchmark, case, "scanned" if case.scanned else "unrolled", _median_seconds(benchmark, warm))
+        _describe(benchmark, case, "scan" if case.scanned else "unroll", _median_seconds(benchmark, warm))
 
     return timed
 

@@ -31,7 +31,7 @@ RATE = 1e-4
 
 def case_of(depth: int, width: int, **others: Any) -> vg.Case:
     """The network that everything here is compared on: ReLU, He's initialisation, Adam, batches of 128 digits."""
-    return vg.Case(depth=depth, width=width, optimizer="adam", rates=(RATE,), batch_size=128, **others)
+    return vg.Case(depth=depth, width=width, optimizer="adam", learning_rates=(RATE,), batch_size=128, **others)
 
 
 def hand_written(case: vg.Case) -> Callable[[], Any]:

@@ -4,7 +4,7 @@
 
 Runs a suite of cells so small that computing takes next to nothing, which differ in the gain of their initialisation
 and so share all programs: after the first, a cell's time from one record on disk to the next is overhead (drawing and
-moving weights, the worker's pipe, the record), and an upper bound of it. Default protocol: five rates, two tuning seeds
+moving weights, the worker's pipe, the record), and an upper bound of it. Default protocol: five learning rates, two tuning seeds
 and three reported ones, with the records of 50 steps.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 from side_by_side import write
 
 import vgbench as vg
-from vgbench.harness.standing import Standing
-from vgbench.harness.tasks import Plan, Record, Task
+from vgbench.harness.plan import Plan, Record, Task
+from vgbench.harness.progress import Progress
 from vgbench.statistics import bootstrap_median
 
 CELLS, AIM_MS = 40, 100
@@ -32,18 +32,18 @@ class Clock:
         self.in_worker: list[float] = []
         self.programs = 0
 
-    def planned(self, plan: Plan, standing: Standing) -> None:
+    def planned(self, plan: Plan, progress: Progress) -> None:
         """Nothing to note."""
 
-    def started(self, task: Task, standing: Standing) -> None:
+    def started(self, task: Task, progress: Progress) -> None:
         """Nothing to note."""
 
-    def ended(self, task: Task, record: Record, standing: Standing) -> None:
+    def ended(self, task: Task, record: Record, progress: Progress) -> None:
         """Note the moment."""
         assert record.status == "ok", record.reason
         self.ended_at.append(time.perf_counter())
         self.in_worker.append(record.seconds)
-        self.programs = standing.programs
+        self.programs = progress.programs
 
     def stopping(self) -> None:
         """Nobody stops this."""
@@ -58,7 +58,7 @@ def suite(cells: int) -> vg.Suite:
         question="What does a cell cost beyond compiling and computing?",
         baseline={"depth": 4, "width": 16, "batch_size": 32, "steps": 50, "optimizer": "sgd"},
         mitigations={f"gain {gain:.3f}": {"init": {"name": "he_normal", "gain": float(gain)}} for gain in gains},
-        protocol={"rate_centers": {"sgd": 0.01}, "time_to_depth": 0},
+        protocol={"learning_rate_centers": {"sgd": 0.01}, "time_to_depth": 0},
     )
 
 

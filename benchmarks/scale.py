@@ -28,7 +28,7 @@ import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
-from vgbench.report.charts.style import COLORS
+from vgbench.pictures.style import COLORS
 from vgbench.statistics import Interval, bootstrap_median
 
 DEPTH_LINE = [(depth, 128) for depth in (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)]

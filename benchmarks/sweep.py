@@ -3,7 +3,7 @@
     python benchmarks/sweep.py results/speed/sweep.json
 
 One by one, a cell is a fresh Python process that measures the same: the gradient and forward profile at
-initialisation, then training at every rate with every tuning seed, and the reported seeds at the best rate, one run
+initialisation, then training at every learning rate with every tuning seed, and the reported seeds at the best rate, one run
 after the other in a Python loop, an unjitted loop over jitted steps that records as often. vgbench measures the same
 cells one after the other in one process. The two take turns cell by cell, so a round is a cell: the interval is
 over cells, and says how the ratio varies between them; the total is the ratio of the sums. The cells are stratified:
@@ -25,7 +25,7 @@ from side_by_side import Comparison, table, write
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.data.dataset import Split
-from vgbench.harness.worker import execute
+from vgbench.harness.workers.worker import execute
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
 from vgbench.measure.programs import RECORD_EVERY, splits_of
@@ -40,7 +40,7 @@ ONE = "one"
 
 
 def alone(case: vg.Case) -> list[float]:
-    """What a script of one cell does, seeds and rates in a Python loop over jitted steps; accuracies on test."""
+    """What a script of one cell does, seeds and learning rates in a Python loop over jitted steps; accuracies on test."""
     vg.measure_gradients(case)
     vg.measure_forward(case)
     dataset = load_dataset(case)
@@ -64,8 +64,11 @@ def alone(case: vg.Case) -> list[float]:
             answers = np.asarray(answer(state.variables, held_out.x))
             return float((answers.argmax(axis=-1) == held_out.y).mean())
 
-        means = [np.mean([trained(rate, seed, validation, False) for seed in case.tuning_seeds]) for rate in case.rates]
-        return [trained(case.rates[int(np.argmax(means))], seed, test, True) for seed in case.seeds]
+        means = [
+            np.mean([trained(rate, seed, validation, False) for seed in case.tuning_seeds])
+            for rate in case.learning_rates
+        ]
+        return [trained(case.learning_rates[int(np.argmax(means))], seed, test, True) for seed in case.seeds]
 
 
 def in_a_fresh_process(case: vg.Case) -> float:

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from vgbench.case import Case
 from vgbench.models.network import Part
+from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.problem import Problem
+from vgbench.spec.case import Case
 
 FREQUENCY = 3.0
 

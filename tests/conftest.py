@@ -12,7 +12,7 @@ install_import_hook("vgbench", "beartype.beartype")
 import pytest
 from hypothesis import settings
 
-from vgbench.registry import REGISTRIES
+from vgbench.spec.registry import REGISTRIES
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -139,6 +139,13 @@ def test_diagnoses_are_scored_by_what_was_built_and_borne_out() -> None:
 
 @pytest.mark.slow
 def test_a_cell_on_its_own_comes_to_the_same_accuracies_as_in_a_sweep() -> None:
-    fields = {"depth": 3, "width": 16, "steps": 60, "rates": (0.003, 0.03), "tuning_seeds": (7,), "seeds": (0, 1)}
+    fields = {
+        "depth": 3,
+        "width": 16,
+        "steps": 60,
+        "learning_rates": (0.003, 0.03),
+        "tuning_seeds": (7,),
+        "seeds": (0, 1),
+    }
     case = vg.Case(**fields, optimizer="sgd", batch_size=32)
     np.testing.assert_allclose(sweep.alone(case), vg.measure_training(case).test_accuracy, atol=0.01)

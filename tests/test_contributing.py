@@ -13,17 +13,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.contributing import CLAIMS, MEMBERS, SUITES, TEXT, defined, snippet
 from jax import Array
 
 import vgbench as vg
-from contributing import CLAIMS, MEMBERS, SUITES, TEXT, defined, snippet
 from vgbench.data import load_dataset
+from vgbench.instruments.probe import ScaledNorm, scaled_norm, weight_matrices
 from vgbench.measure.snapshot import by_layer
 from vgbench.measure.step import propose, start
 from vgbench.models import build_network
 from vgbench.models.network import Variables
-from vgbench.probe import ScaledNorm, scaled_norm, weight_matrices
-from vgbench.registry import REGISTRIES, Member
+from vgbench.spec.registry import REGISTRIES, Member
 
 ROOT = Path(__file__).parents[1]
 # One shape for all, since what draws a shape of weights is compiled once.
@@ -94,9 +94,9 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
         **TINY,
         activation="sigmoid",
         init={"name": "glorot_normal", "gain": 1e-3},
-        transform="block_normalized",
+        gradient_transform="block_normalized",
         optimizer={"name": "sgd", "momentum": 0.0},
-        layers="scanned",
+        block_execution="scan",
     )
     train = load_dataset(case).train
     network = build_network(case, load_dataset(case).problem)
@@ -148,7 +148,7 @@ def test_model_family_takes_its_pieces_from_the_case(add: Callable[[str], Added]
     assert decay(activation="relu") == pytest.approx(np.log10(0.1 / np.sqrt(2)), abs=0.1)
     # The batch's statistics undo the gain, and beside the skip it hardly counts.
     assert decay(activation="relu", norm="batch") == pytest.approx(0, abs=0.15)
-    assert decay(activation="relu", skip="residual", layers="unrolled") == pytest.approx(0, abs=0.02)
+    assert decay(activation="relu", skip="residual", block_execution="unroll") == pytest.approx(0, abs=0.02)
 
 
 def test_model_family_ends_blocks_in_their_linear_map(add: Callable[[str], Added]) -> None:
@@ -171,8 +171,8 @@ def test_suite_is_read_with_a_cell_for_every_mitigation_at_every_depth(text: str
         expected = vg.Case(**{**table["baseline"], **cell.axes, **table["mitigations"].get(cell.mitigation, {})})
         trains = cell.case.depth <= table["protocol"]["train_to_depth"]
         assert cell.case.steps == (expected.steps if trains else 0)
-        assert len(cell.case.rates) == (5 if trains else 0)
-        schedule = {"steps", "rates", "tuning_seeds"}
+        assert len(cell.case.learning_rates) == (5 if trains else 0)
+        schedule = {"steps", "learning_rates", "tuning_seeds"}
         assert cell.case.model_dump(exclude=schedule) == expected.model_dump(exclude=schedule)
 
 

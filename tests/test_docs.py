@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import vgbench as vg
-from vgbench.suite import built_in_suites
+from vgbench.spec.suite import built_in_suites
 
 ROOT = Path(__file__).parents[1]
 BUILD = "sphinx-build -W -b html docs docs/_build"

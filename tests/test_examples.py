@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import vgbench
+from helpers.command_line import vgbench
 
 import vgbench as vg
 from vgbench.models import imported
@@ -58,13 +58,13 @@ def test_a_suite_with_a_model_of_its_own_wants_permission(beside_the_examples: N
 def test_a_model_of_ones_own_is_measured_as_any_family(
     beside_the_examples: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = vg.Case(model="sine:build", depth=6, width=64, seeds=(0,), steps=0, rates=(), tuning_seeds=())
+    case = vg.Case(model="sine:build", depth=6, width=64, seeds=(0,), steps=0, learning_rates=(), tuning_seeds=())
     with pytest.raises(vg.InputError, match="pass --allow-imports"):
         vg.measure_gradients(case)
     monkeypatch.setenv("VGBENCH_ALLOW_IMPORTS", "")  # put back afterwards
     imported.allow()
     assert abs(vg.measure_gradients(case).decay.value) < 0.1
     with pytest.raises(vg.InputError, match="model 'sine:no': cannot be imported"):
-        vg.measure_gradients(vg.Case(model="sine:no", steps=0, rates=(), tuning_seeds=()))
+        vg.measure_gradients(vg.Case(model="sine:no", steps=0, learning_rates=(), tuning_seeds=()))
     with pytest.raises(vg.InputError, match="cannot be imported: No module named 'nowhere'"):
-        vg.measure_gradients(vg.Case(model="nowhere:build", steps=0, rates=(), tuning_seeds=()))
+        vg.measure_gradients(vg.Case(model="nowhere:build", steps=0, learning_rates=(), tuning_seeds=()))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vgbench.publish import BEGIN, END, published, section
 from vgbench.report import write_report
+from vgbench.report.publish import BEGIN, END, published, section
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "diagnosis")]

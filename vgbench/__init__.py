@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vgbench.case import Case
     from vgbench.diagnosis import Finding, diagnose, verdict
     from vgbench.errors import InputError, PluginError
     from vgbench.harness.merge import merge
     from vgbench.harness.runner import run
+    from vgbench.instruments.model_profile import ModelProfile, profile
+    from vgbench.instruments.tap import tap
+    from vgbench.instruments.watch import watch, watched
     from vgbench.measure.cost import Cost, measure_cost
     from vgbench.measure.forward import ForwardProfile, measure_forward
     from vgbench.measure.gradients import GradientProfile, measure_gradients
     from vgbench.measure.training import TrainingCurves, measure_training
-    from vgbench.own.profile import ModelProfile, profile
-    from vgbench.own.tap import tap
-    from vgbench.own.watch import watch, watched
     from vgbench.report import load, write_report
-    from vgbench.suite import Suite, read_suite
+    from vgbench.spec.case import Case
+    from vgbench.spec.suite import Suite, read_suite
 
 _HOMES = {
-    "Case": "vgbench.case",
+    "Case": "vgbench.spec.case",
     "Cost": "vgbench.measure.cost",
     "Finding": "vgbench.diagnosis",
     "ForwardProfile": "vgbench.measure.forward",
     "GradientProfile": "vgbench.measure.gradients",
     "InputError": "vgbench.errors",
-    "ModelProfile": "vgbench.own.profile",
+    "ModelProfile": "vgbench.instruments.model_profile",
     "PluginError": "vgbench.errors",
-    "Suite": "vgbench.suite",
+    "Suite": "vgbench.spec.suite",
     "TrainingCurves": "vgbench.measure.training",
     "diagnose": "vgbench.diagnosis",
     "load": "vgbench.report",
@@ -43,13 +43,13 @@ _HOMES = {
     "measure_gradients": "vgbench.measure.gradients",
     "measure_training": "vgbench.measure.training",
     "merge": "vgbench.harness.merge",
-    "profile": "vgbench.own.profile",
-    "read_suite": "vgbench.suite",
+    "profile": "vgbench.instruments.model_profile",
+    "read_suite": "vgbench.spec.suite",
     "run": "vgbench.harness.runner",
-    "tap": "vgbench.own.tap",
+    "tap": "vgbench.instruments.tap",
     "verdict": "vgbench.diagnosis",
-    "watch": "vgbench.own.watch",
-    "watched": "vgbench.own.watch",
+    "watch": "vgbench.instruments.watch",
+    "watched": "vgbench.instruments.watch",
     "write_report": "vgbench.report",
 }
 

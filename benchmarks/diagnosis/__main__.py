@@ -19,7 +19,7 @@ from score import Row, page
 from tools import TOOLS
 
 from vgbench.diagnosis import verdict
-from vgbench.harness.provenance import provenance
+from vgbench.records.provenance import provenance
 
 LEARNS = 0.1
 """Share of the constant predictor's loss: what an intervention has to take off, and its fault must not."""

@@ -33,7 +33,7 @@ class Build:
     Attributes:
         half: of the corpus.
         label: what the run is.
-        case: with one rate and one seed.
+        case: with one learning rate and one seed.
         fault: what was done to it.
         cure: fields of the case that undo the fault (None: the run itself has to learn).
         cured: the fault under the cure.
@@ -71,19 +71,19 @@ class Net:
         good: init that keeps the signal.
         bad: inits that lose it.
         cure: fields that undo the loss, together with the good init.
-        rates: the base learning rates.
+        learning_rates: the base learning rates.
         optimizer: for them.
         loses: the label of a net that loses the signal.
-        layered: whether it is a perceptron, to which everything can be done; of other families vanishing and the rates.
+        layered: whether it is a perceptron, to which everything can be done; of other families vanishing and the learning rates.
         keeps: whether the good init keeps the whole signal; where it loses some of it, as tanh does over time and
-            attention over blocks, a rate that is too small or too large is not all that is wrong.
+            attention over blocks, a learning rate that is too small or too large is not all that is wrong.
     """
 
     slots: dict[str, Any]
     good: dict[str, Any]
     bad: tuple[dict[str, Any], ...]
     cure: dict[str, Any] = field(default_factory=residual)
-    rates: tuple[float, ...]
+    learning_rates: tuple[float, ...]
     optimizer: Any = field(default_factory=lambda: SGD)
     loses: str = "vanishing"
     layered: bool = True
@@ -98,19 +98,19 @@ NETS: dict[Half, tuple[Net, ...]] = {
             slots={"activation": "relu", "depth": 12},
             good=gained("he_normal", 1.0),
             bad=tuple(gained("he_normal", gain) for gain in (0.5, 0.6, 0.7)),
-            rates=SLOW,
+            learning_rates=SLOW,
         ),
         Net(
             slots={"activation": "tanh", "depth": 16},
             good=gained("lecun_normal", 1.1),
             bad=tuple(gained("lecun_normal", gain) for gain in (0.4, 0.5, 0.6)),
-            rates=SLOW,
+            learning_rates=SLOW,
         ),
         Net(
             slots={"activation": "sigmoid", "depth": 10},
             good=gained("orthogonal", 8.0),
             bad=tuple(gained("lecun_normal", gain) for gain in (0.7, 1.0, 1.5)),
-            rates=SLOW,
+            learning_rates=SLOW,
             loses="collapse",
         ),
     ),
@@ -119,32 +119,32 @@ NETS: dict[Half, tuple[Net, ...]] = {
             slots={"activation": {"name": "leaky_relu", "negative_slope": 0.1}, "depth": 18},
             good=gained("he_uniform", 1.0),
             bad=tuple(gained("he_uniform", gain) for gain in (0.45, 0.6)),
-            rates=WIDE,
+            learning_rates=WIDE,
         ),
         Net(
             slots={"activation": "gelu", "depth": 9, **PRE},
             good=gained("he_normal", 1.1),
             bad=tuple(gained("lecun_normal", gain) for gain in (0.5, 0.8)),
-            rates=WIDE,
+            learning_rates=WIDE,
         ),
         Net(
             slots={"activation": "erf", "depth": 20},
             good=gained("glorot_normal", 0.95),
             bad=tuple(gained("glorot_uniform", gain) for gain in (0.4, 0.55)),
-            rates=WIDE,
+            learning_rates=WIDE,
         ),
         Net(
             slots={"activation": "softsign", "depth": 14},
             good=gained("orthogonal", 1.05),
             bad=tuple(gained("orthogonal", gain) for gain in (0.45, 0.6)),
-            rates=WIDE,
+            learning_rates=WIDE,
         ),
         Net(
             slots={"model": "convnet", "activation": "tanh", "depth": 12, "width": 8, "batch_size": 32},
             good=gained("lecun_normal", 1.15),
             bad=(gained("lecun_normal", 0.5),),
             cure=residual("convnet"),
-            rates=(0.03,),
+            learning_rates=(0.03,),
             layered=False,
         ),
         Net(
@@ -160,7 +160,7 @@ NETS: dict[Half, tuple[Net, ...]] = {
             good=gained("glorot_normal", 1.0),
             bad=(gained("glorot_normal", 0.6),),
             cure={"norm": "layer", "skip": "residual"},
-            rates=(1e-3,),
+            learning_rates=(1e-3,),
             optimizer="adam",
             layered=False,
             keeps=False,
@@ -170,7 +170,7 @@ NETS: dict[Half, tuple[Net, ...]] = {
             good=gained("orthogonal", 1.0),
             bad=(gained("orthogonal", 0.35),),
             cure={},
-            rates=(5e-3,),
+            learning_rates=(5e-3,),
             optimizer="adam",
             layered=False,
             keeps=False,
@@ -181,19 +181,19 @@ SEEDS: dict[Half, range] = {"tuning": range(6), "held-out": range(100, 108)}
 
 
 def builds() -> Iterator[Build]:
-    """All configurations of both halves; each has a gain of its own, a rate and a seed."""
+    """All configurations of both halves; each has a gain of its own, a learning rate and a seed."""
     for half, nets in NETS.items():
         for net in nets:
             for i, seed in enumerate(seeds := SEEDS[half]):
                 factor = 1 + SPREAD * (2 * i / (len(seeds) - 1) - 1)
-                for rate in net.rates:
+                for rate in net.learning_rates:
                     yield from _of_net(half, net, seed, rate, factor)
 
 
 def _of_net(half: Half, net: Net, seed: int, rate: float, factor: float) -> Iterator[Build]:
     good, *bad = (gained(init["name"], init["gain"] * factor) for init in (net.good, *net.bad))
     common = {"width": 24, "batch_size": 64, "steps": STEPS, "tuning_seeds": (), "optimizer": net.optimizer}
-    common |= {**net.slots, "seeds": (seed,), "rates": (rate,), "init": good}
+    common |= {**net.slots, "seeds": (seed,), "learning_rates": (rate,), "init": good}
 
     def build(label: str, slots: dict[str, Any], cure: dict[str, Any] | None = None, **faults: Any) -> Build:
         return Build(half, label, vg.Case(**common | slots), Fault(**faults), cure)
@@ -202,30 +202,36 @@ def _of_net(half: Half, net: Net, seed: int, rate: float, factor: float) -> Iter
         yield build(net.loses, {"init": init}, {"init": good, **net.cure})
     yield build("trains", {})
     if net.keeps:
-        yield build("rate too small", {"rates": (rate * 1e-5,)}, {"rates": (rate,)})
-        yield build("rate too large", {"rates": (rate * 300,)}, {"rates": (rate,)})
+        yield build("learning rate too small", {"learning_rates": (rate * 1e-5,)}, {"learning_rates": (rate,)})
+        yield build("learning rate too large", {"learning_rates": (rate * 300,)}, {"learning_rates": (rate,)})
     if net.layered:
         yield from _of_perceptron(net, rate, good, build)
 
 
 def _of_perceptron(net: Net, rate: float, good: dict[str, Any], build: Callable[..., Build]) -> Iterator[Build]:
     activation, depth = net.slots["activation"], net.slots["depth"]
-    yield build("trains", {"optimizer": {"name": "adam", "b1": 0.9}, "rates": (rate / 15,)})
+    yield build("trains", {"optimizer": {"name": "adam", "b1": 0.9}, "learning_rates": (rate / 15,)})
     rectifier = activation in ("relu", "gelu") or isinstance(activation, dict)
     if activation != "sigmoid":  # whose slopes are too small to explode
         for factor in (2.5, 4.0) if rectifier else (5.0, 8.0):
             yield build("exploding", {"init": {**good, "gain": good["gain"] * factor}}, {"init": good})
     yield build("unlearnable", {}, {}, random_labels=True)
     yield build("zero by design", residual() | {"skip": "rezero"})
-    yield build("frozen", {"transform": {"name": "frozen", "layers": max(1, depth // 3)}}, {"transform": "none"})
+    yield build(
+        "frozen",
+        {"gradient_transform": {"name": "frozen", "layers": max(1, depth // 3)}},
+        {"gradient_transform": "none"},
+    )
     # A twentieth of every weight is taken off at each step.
     decayed = {"name": "adamw", "weight_decay": 0.05 / (rate / 30)}
     yield build(
         "vanishing in training",
-        {"optimizer": decayed, "rates": (rate / 30,)},
+        {"optimizer": decayed, "learning_rates": (rate / 30,)},
         {"optimizer": {**decayed, "weight_decay": 1e-4}},
     )
-    yield build("underflow", {"transform": {"name": "half", "loss_scale": 1e-9}}, {"transform": "none"})
+    yield build(
+        "underflow", {"gradient_transform": {"name": "half", "loss_scale": 1e-9}}, {"gradient_transform": "none"}
+    )
     for bias in (4.0, 7.0):
         if rectifier:
             dying = {"activation": "relu", "init": gained("he_normal", good["gain"])}

@@ -18,7 +18,7 @@ import vgbench as vg
 from vgbench.data import Dataset, batch_indices, load_dataset
 from vgbench.diagnosis.evidence import Evidence, from_curves
 from vgbench.diagnosis.evidence import flat_ends as flat_ends_of
-from vgbench.measure.draw import dials_of, draw, training_of
+from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import RECORD_EVERY, Programs, programs_of, splits_of
@@ -26,7 +26,7 @@ from vgbench.measure.step import start
 from vgbench.measure.training import TrainingCurves, _told
 from vgbench.models import build_network
 from vgbench.models.network import Variables
-from vgbench.registry import TRANSFORMS
+from vgbench.spec.registry import GRADIENT_TRANSFORMS
 
 LANE = 24
 """Runs of one call; groups are filled up to it, so that each program is compiled once."""
@@ -34,7 +34,7 @@ CHANCE = {"digits": (float(np.log(10)), 0.1), "adding": (1 / 6, 0.08)}
 """Loss and accuracy of the best constant answer."""
 
 
-@TRANSFORMS.register(source="the corpus", scope="global")
+@GRADIENT_TRANSFORMS.register(source="the corpus", scope="global")
 def frozen(*, layers: int) -> optax.GradientTransformation:
     """The user's own mask: the input layer and the first blocks do not move."""
 
@@ -49,7 +49,7 @@ def frozen(*, layers: int) -> optax.GradientTransformation:
     return optax.stateless(mask)
 
 
-@TRANSFORMS.register(source="the corpus", scope="element")
+@GRADIENT_TRANSFORMS.register(source="the corpus", scope="element")
 def half(*, loss_scale: float) -> optax.GradientTransformation:
     """Gradients of a loss at this scale as float16 holds them, scaled back."""
 
@@ -87,12 +87,15 @@ def jobs_of(build: Build) -> list[Job]:
     own = Job(build.case, build.fault)
     if build.cure is None:
         return [own]
-    changed = build.case.model_dump(mode="json") | {"seeds": list(build.case.seeds), "rates": list(build.case.rates)}
+    changed = build.case.model_dump(mode="json") | {
+        "seeds": list(build.case.seeds),
+        "learning_rates": list(build.case.learning_rates),
+    }
     return [own, Job(vg.Case(**changed | build.cure), build.cured)]
 
 
 def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
-    """Train all jobs, those of a program together, a lane on each core."""
+    """Train all jobs, those of a program together, a group on each core."""
     groups: dict[Any, list[Job]] = defaultdict(list)
     for job in dict.fromkeys(jobs):
         groups[(training_of(job.case), job.fault.random_labels)].append(job)
@@ -102,12 +105,12 @@ def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
         case = members[0].case
         with numerics(case.dtype, case.matmul_precision):
             programs = programs_of(case, runs=LANE)
-        lanes = [members[first : first + LANE] for first in range(0, len(members), LANE)]
+        groups = [members[first : first + LANE] for first in range(0, len(members), LANE)]
         with ThreadPoolExecutor(usable_cores()) as pool:
-            for lane, outcomes in zip(
-                lanes, pool.map(partial(_train, programs=programs, random=random), lanes), strict=True
+            for group, outcomes in zip(
+                groups, pool.map(partial(_train, programs=programs, random=random), groups), strict=True
             ):
-                found |= dict(zip(lane, outcomes, strict=True))
+                found |= dict(zip(group, outcomes, strict=True))
     return found
 
 
@@ -120,22 +123,26 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
     filled = [*jobs, *[jobs[-1]] * (LANE - len(jobs))]
     with numerics(case.dtype, case.matmul_precision):
         network = build_network(case, dataset.problem)
-        data, dials = splits_of(case, dataset), dials_of(case)
+        data, traced_options = splits_of(case, dataset), traced_options_of(case)
         drawn = [_drawn(job, dataset) for job in filled]
         variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
         state = jax.vmap(lambda v: start(network, case, v))(variables)
         initial = jax.tree.map(jnp.copy, variables.params)
-        rates = np.asarray([job.case.rates[0] for job in filled], np.float32)
+        learning_rates = np.asarray([job.case.learning_rates[0] for job in filled], np.float32)
         batches = np.stack(
             [batch_indices(dataset.train.examples, case.batch_size, case.steps, job.case.seeds[0]) for job in filled]
         )
         losses, records = [], []
         for begin in range(0, case.steps, RECORD_EVERY):
-            records.append(jax.device_get(programs.look(state, initial, rates, dials, batches[:, 0], data)))
+            records.append(
+                jax.device_get(programs.look(state, initial, learning_rates, traced_options, batches[:, 0], data))
+            )
             chunk = batches[:, begin : begin + RECORD_EVERY]
-            state, loss = programs.advance[chunk.shape[1]](state, rates, dials, chunk, data)
+            state, loss = programs.advance[chunk.shape[1]](state, learning_rates, traced_options, chunk, data)
             losses.append(np.asarray(loss))
-        records.append(jax.device_get(programs.look(state, initial, rates, dials, batches[:, 0], data)))
+        records.append(
+            jax.device_get(programs.look(state, initial, learning_rates, traced_options, batches[:, 0], data))
+        )
     together = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
     step = np.append(np.arange(0, case.steps, RECORD_EVERY), case.steps)
     return [
@@ -163,10 +170,10 @@ def _faulty(variables: Variables, fault: Fault) -> Variables:
 def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outcome:
     case = job.case
     curves = TrainingCurves(
-        rates=case.rates,
+        learning_rates=case.learning_rates,
         tuning_accuracy=np.zeros((1, 0), np.float32),
         tuning_diverged=np.zeros((1, 0), bool),
-        rate=case.rates[0],
+        rate=case.learning_rates[0],
         target=case.target,
         loss=loss,
         step=step,
@@ -179,8 +186,8 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
         curves, chance=CHANCE[case.data.name], distance=distance, flat=flat_ends_of(case.activation)
     )
     counts = curves.gradient_histogram[0].astype(np.float64)
-    if case.transform.name == "half":  # what float16 holds of the scaled gradient
-        smallest = 2.0**-24 / case.transform.options()["loss_scale"]
+    if case.gradient_transform.name == "half":  # what float16 holds of the scaled gradient
+        smallest = 2.0**-24 / case.gradient_transform.options()["loss_scale"]
         below = 2.0 ** (np.arange(256) - 126.0) <= smallest
         evidence = replace(evidence, zero=counts[..., below].sum(-1) / counts.sum(-1), smallest=smallest)
     sizes = np.where(np.arange(256) > 0, 1.5 * 2.0 ** (np.arange(256) - 127.0), 0.0)

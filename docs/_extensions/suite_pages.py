@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sphinx.application import Sphinx
 
-from vgbench.suite import Suite, built_in_suites
+from vgbench.spec.suite import Suite, built_in_suites
 
 _INDEX = """# The suites
 

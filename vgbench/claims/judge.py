@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vgbench.claim import Cells, Claim, Verdict
 from vgbench.claims import signs, statistics
 from vgbench.claims.statistics import Measured
+from vgbench.spec.claim import Cells, Claim, Verdict
 from vgbench.statistics import Interval, t_interval
 
 _NOTHING = Interval(*[float("nan")] * 3)

@@ -1,6 +1,6 @@
 """The signs by which vanishing gradients are said to be recognised, and how well they tell.
 
-`vgbench.claim.SIGNS` says what each is. Whether a gradient does vanish is told by its exact profile alone.
+`vgbench.spec.claim.SIGNS` says what each is. Whether a gradient does vanish is told by its exact profile alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence

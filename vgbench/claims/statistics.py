@@ -1,6 +1,6 @@
 """The statistics that claims are decided by: each a pure function from a cell's records to a number for each seed.
 
-`vgbench.claim.STATISTICS` says what each is, with its unit. None where the records do not hold what it needs.
+`vgbench.spec.claim.STATISTICS` says what each is, with its unit. None where the records do not hold what it needs.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
-from vgbench.records import CellRecord, CostRecord, Row
+from vgbench.records.schema import CellRecord, CostRecord, Row
 
 Values = Float[np.ndarray, "seeds"]
 

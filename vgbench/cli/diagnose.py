@@ -51,7 +51,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _records(directory: Path) -> Iterator[tuple[str, Any]]:
-    from vgbench.report.runs import read_runs
+    from vgbench.records.runs import read_runs
 
     for run in read_runs(directory):
         for entry in run.entries:

@@ -7,7 +7,7 @@ import typer
 from vgbench.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from vgbench.suite import Suite
+    from vgbench.spec.suite import Suite
 
 
 def list_members(
@@ -18,7 +18,7 @@ def list_members(
 ) -> None:
     """List what a suite can name: suites, models, mitigations of every slot, data."""
     if markdown:
-        from vgbench.members import members_page
+        from vgbench.report.components import members_page
 
         if kind is not None:
             raise InputError(f"--markdown prints the page of all kinds; leave {kind!r} out")
@@ -29,8 +29,8 @@ def list_members(
     from rich.table import Table
     from rich.text import Text
 
-    from vgbench.registry import REGISTRIES
-    from vgbench.suite import built_in_suites
+    from vgbench.spec.registry import REGISTRIES
+    from vgbench.spec.suite import built_in_suites
 
     listings = {"suite": list(map(_suite, built_in_suites()))}
     for slot, registry in REGISTRIES.items():

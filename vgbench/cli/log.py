@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TextIO
 
 from vgbench.errors import InputError
-from vgbench.harness.standing import Standing
-from vgbench.harness.tasks import Plan, Record, Task
+from vgbench.harness.plan import Plan, Record, Task
+from vgbench.harness.progress import Progress
 
 
 class Log:
@@ -22,20 +22,20 @@ class Log:
         except OSError as error:
             raise InputError(f"--log-file {path}: cannot be written: {error.strerror}") from None
 
-    def planned(self, plan: Plan, standing: Standing) -> None:
+    def planned(self, plan: Plan, progress: Progress) -> None:
         """Log what is to be done."""
         for note in plan.notes:
             self._say(note)
-        self._say(f"begin: {standing}")
+        self._say(f"begin: {progress}")
 
-    def started(self, task: Task, standing: Standing) -> None:
+    def started(self, task: Task, progress: Progress) -> None:
         """Log what begins."""
         self._say(task.action)
 
-    def ended(self, task: Task, record: Record, standing: Standing) -> None:
+    def ended(self, task: Task, record: Record, progress: Progress) -> None:
         """Log how it ended."""
         reason = f": {record.reason}" if record.reason else ""
-        self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({standing})")
+        self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({progress})")
 
     def stopping(self) -> None:
         """Log that the run was asked to stop."""

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from vgbench.harness.standing import Standing
-from vgbench.harness.tasks import Plan, Record, Task
+from vgbench.harness.plan import Plan, Record, Task
+from vgbench.harness.progress import Progress
 
 
-class Progress:
+class ProgressBar:
     """An observer of a run. Where the output is no terminal, it prints a line for each measurement."""
 
     def __init__(self) -> None:
@@ -18,14 +18,14 @@ class Progress:
         self._bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[standing]}", markup=False),
+            TextColumn("{task.fields[progress]}", markup=False),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._id = self._bar.add_task("starting the worker", total=None, standing="")
+        self._id = self._bar.add_task("starting the worker", total=None, progress="")
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         self._bar.start()
         return self
 
@@ -34,30 +34,30 @@ class Progress:
     ) -> None:
         self._bar.stop()
 
-    def planned(self, plan: Plan, standing: Standing) -> None:
+    def planned(self, plan: Plan, progress: Progress) -> None:
         """Show how much is to be done."""
         for note in plan.notes:
             self._say(note)
         if plan.present:
-            self._say(f"{len(plan.present)} of {standing.total} measurements are there already")
-        if standing.failed:
-            self._say(f"{standing.failed} of them failed (--retry-failed repeats those)")
-        self._show(standing)
+            self._say(f"{len(plan.present)} of {progress.total} measurements are there already")
+        if progress.failed:
+            self._say(f"{progress.failed} of them failed (--retry-failed repeats those)")
+        self._show(progress)
 
-    def started(self, task: Task, standing: Standing) -> None:
+    def started(self, task: Task, progress: Progress) -> None:
         """Name the task that runs now."""
         if self._bar.disable:
-            self._say(f"{task.action} ({standing})")
+            self._say(f"{task.action} ({progress})")
         self._bar.update(self._id, description=task.action)
-        self._show(standing)
+        self._show(progress)
 
-    def ended(self, task: Task, record: Record, standing: Standing) -> None:
+    def ended(self, task: Task, record: Record, progress: Progress) -> None:
         """Count the task, say so if something went wrong, and at the end how many programs the cells shared."""
         if record.status != "ok":
             self._say(f"{task.label}: {record.status}: {record.reason}")
-        if not standing.left and standing.cells:
-            self._say(f"{standing.programs} programs compiled for {standing.cells} cells")
-        self._show(standing)
+        if not progress.left and progress.cells:
+            self._say(f"{progress.programs} programs compiled for {progress.cells} cells")
+        self._show(progress)
 
     def stopping(self) -> None:
         """Say that Ctrl-C was heard."""
@@ -66,6 +66,6 @@ class Progress:
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _show(self, standing: Standing) -> None:
-        done = standing.total - standing.left
-        self._bar.update(self._id, total=standing.total, completed=done, standing=str(standing))
+    def _show(self, progress: Progress) -> None:
+        done = progress.total - progress.left
+        self._bar.update(self._id, total=progress.total, completed=done, progress=str(progress))

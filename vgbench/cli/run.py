@@ -9,7 +9,7 @@ import typer
 from vgbench.errors import InputError
 
 if TYPE_CHECKING:
-    from vgbench.suite import Suite
+    from vgbench.spec.suite import Suite
 
 
 def run(
@@ -64,7 +64,7 @@ def run(
 ) -> None:
     """Measure gradients, training and cost for every cell of a suite; what is finished is not measured again."""
     from vgbench.harness.shard import read_shard
-    from vgbench.suite import read_suite
+    from vgbench.spec.suite import read_suite
 
     settings = dict(map(_setting, set_ or []))
     names = [name for text in only or [] for name in text.split(",")]
@@ -80,16 +80,16 @@ def run(
 
     from vgbench.cli.host import stay_on_host
     from vgbench.cli.log import Log
-    from vgbench.cli.progress import Progress
+    from vgbench.cli.progress import ProgressBar
     from vgbench.cli.report import show
     from vgbench.harness.interrupt import Interrupted
+    from vgbench.harness.run_lock import read_status
     from vgbench.harness.runner import run as run_suite
-    from vgbench.harness.status import read_status
     from vgbench.report import write_report
 
     logs = [Log(log_file)] if log_file else []
     try:
-        with Progress() as progress:
+        with ProgressBar() as progress:
             folder = run_suite(
                 selected,
                 out,

@@ -8,7 +8,7 @@ import typer
 
 def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="DIR")]) -> None:
     """Show what a run has done, what it does now and what is left."""
-    from vgbench.harness.status import read_status
+    from vgbench.harness.run_lock import read_status
 
     found = read_status(directory)
     for device in found.devices:
@@ -16,7 +16,7 @@ def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", me
         counts = ", ".join(f"{count} {status}" for status, count in sorted(device.counts.items()))
         typer.echo(f"{device.manifest.suite} on {device.manifest.provenance.device}: {total} measurements: {counts}")
     if found.at_work and found.note:
-        typer.echo(f"at work ({found.note}): {found.note.now} since {found.note.since}; {found.note.standing}")
+        typer.echo(f"at work ({found.note}): {found.note.now} since {found.note.since}; {found.note.progress}")
     elif found.at_work:
         typer.echo("at work: starting")
     elif found.note:

@@ -106,8 +106,8 @@ def _write(diagram: "PhaseDiagram", out: Path) -> None:
     import vl_convert
     from altair import data_transformers
 
-    from vgbench.store import write_bytes
-    from vgbench.theory.picture import phase_chart
+    from vgbench.pictures.phase_diagram import phase_chart
+    from vgbench.records.store import write_bytes
 
     with data_transformers.enable("default", max_rows=None):
         chart = phase_chart(diagram).to_json()
@@ -127,7 +127,7 @@ def _activations() -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from vgbench.registry import ACTIVATIONS
+    from vgbench.spec.registry import ACTIVATIONS
     from vgbench.theory import point
     from vgbench.theory.phase import edge_of_chaos
     from vgbench.theory.predict import normalised_decay
@@ -166,7 +166,7 @@ def _suite(name: str) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from vgbench.suite import read_suite
+    from vgbench.spec.suite import read_suite
     from vgbench.theory import predict, why_none
 
     table = Table("cell", "decay", "first/last", "claim", "source; assumptions, or why there is none")
@@ -185,7 +185,7 @@ def _run(directory: str) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from vgbench.report.runs import read_runs
+    from vgbench.records.runs import read_runs
     from vgbench.theory import compare, predict, why_none
 
     table = Table("cell", "predicted", "measured", "difference in standard errors", "claim", "")

@@ -8,8 +8,8 @@ from jaxtyping import Array, Float
 
 from vgbench.data.dataset import OfLength, generated
 from vgbench.data.sequences import unfit
-from vgbench.problem import Objective, Within, squared_error
-from vgbench.registry import DATA
+from vgbench.models.problem import Objective, Within, squared_error
+from vgbench.spec.registry import DATA
 
 
 @dataclass(frozen=True)

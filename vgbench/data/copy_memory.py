@@ -10,8 +10,8 @@ from pydantic import Field
 
 from vgbench.data.dataset import OfLength, generated
 from vgbench.data.sequences import unfit
-from vgbench.problem import CLASSIFICATION
-from vgbench.registry import DATA
+from vgbench.models.problem import CLASSIFICATION
+from vgbench.spec.registry import DATA
 
 ALPHABET = 8
 """Symbols to remember; after them in the one-hot input come the blank and the call to recall."""

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Shaped, UInt32
 
-from vgbench.case import Case
 from vgbench.errors import InputError
-from vgbench.fingerprint import fingerprint
-from vgbench.problem import CLASSIFICATION, Objective, Problem
-from vgbench.registry import DATA, Choice
+from vgbench.models.problem import CLASSIFICATION, Objective, Problem
+from vgbench.spec.case import Case
+from vgbench.spec.fingerprint import fingerprint
+from vgbench.spec.registry import DATA, Choice
 
 Examples: TypeAlias = tuple[Float[Any, "batch features"], Shaped[Any, "batch *answers"]]
 """Inputs and what is wanted for them."""

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from vgbench.data.dataset import Dataset, Split
-from vgbench.registry import DATA
+from vgbench.spec.registry import DATA
 
 
 @DATA.register(source="Alpaydin & Kaynak 1998; scikit-learn's load_digits")

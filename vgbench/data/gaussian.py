@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int
 from pydantic import Field
 
 from vgbench.data.dataset import Dataset, Split, generated
-from vgbench.problem import CLASSIFICATION
-from vgbench.registry import DATA
+from vgbench.models.problem import CLASSIFICATION
+from vgbench.spec.registry import DATA
 
 
 @DATA.register(source="Poole et al. 2016, Schoenholz et al. 2017 (inputs of unit variance)")

@@ -8,7 +8,7 @@ import numpy as np
 from vgbench.data.arrays import from_arrays
 from vgbench.data.dataset import Dataset
 from vgbench.errors import InputError
-from vgbench.registry import DATA
+from vgbench.spec.registry import DATA
 
 
 @DATA.register(source="Lhoest et al. 2021, Datasets; the data are not part of vgbench")

@@ -9,7 +9,7 @@ import numpy as np
 from vgbench.data.arrays import from_arrays
 from vgbench.data.dataset import Dataset
 from vgbench.errors import InputError
-from vgbench.registry import DATA
+from vgbench.spec.registry import DATA
 
 FILES = {
     "x_train": "train-images-idx3-ubyte",

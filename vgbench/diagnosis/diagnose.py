@@ -10,7 +10,7 @@ from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules import RULES
 from vgbench.errors import InputError
 from vgbench.measure.training import TrainingCurves
-from vgbench.records import CellRecord
+from vgbench.records.schema import CellRecord
 
 Subject = CellRecord | TrainingCurves | Evidence | Sequence[Mapping[str, Any]]
 

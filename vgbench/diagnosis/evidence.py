@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vgbench.errors import InputError
-from vgbench.mean_field import with_slope
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
-from vgbench.records import CellRecord
-from vgbench.registry import ACTIVATIONS, Choice
+from vgbench.mitigations.mean_field import with_slope
+from vgbench.records.schema import CellRecord
+from vgbench.spec.registry import ACTIVATIONS, Choice
 
 Flat = Literal["below", "both", "none", "unknown"]
 """Where an activation has no slope: below zero as ReLU, on both sides as tanh, nowhere."""

@@ -12,14 +12,14 @@ Name = Literal[
     "saturation",
     "vanishing in training",
     "underflow",
-    "rate too small",
-    "rate too large",
+    "learning rate too small",
+    "learning rate too large",
     "unlearnable",
     "frozen",
     "zero by design",
     "converged",
 ]
-Sure = Literal["certain", "likely", "possible"]
+Confidence = Literal["certain", "likely", "possible"]
 
 MEANINGS: dict[Name, str] = {
     "vanishing": "the back-propagated gradient shrinks on its way to the first layers, which stand still",
@@ -29,8 +29,8 @@ MEANINGS: dict[Name, str] = {
     "saturation": "units lie on the flat ends of their activation",
     "vanishing in training": "the gradient reached the first layers at first and has stopped doing so",
     "underflow": "gradients are smaller than their dtype holds and read zero",
-    "rate too small": "the gradient arrives and every layer moves too little to learn in these steps",
-    "rate too large": "the gradient arrives and steps throw the weights about",
+    "learning rate too small": "the gradient arrives and every layer moves too little to learn in these steps",
+    "learning rate too large": "the gradient arrives and steps throw the weights about",
     "unlearnable": "gradient and updates are in order and nothing is learned: look at the labels",
     "frozen": "layers whose weights never move although the gradient arrives",
     "zero by design": "branches start at zero, as ReZero's do, and open within the first steps",
@@ -42,12 +42,12 @@ SUGGESTIONS: dict[Name, str] = {
     "collapse": "residual blocks, layer norm or weights on the edge of chaos: no optimizer cures this",
     "exploding": "a smaller gain, norms inside residual branches, or branches over the root of their number; clipping"
     " where the rest cannot change",
-    "dead units": "a smaller rate or warm-up, leaky_relu or gelu, biases that start at zero",
+    "dead units": "a smaller learning rate or warm-up, leaky_relu or gelu, biases that start at zero",
     "saturation": "standardised inputs, a smaller gain, layer norm before the activation",
-    "vanishing in training": "a smaller rate, weight decay on what has grown, norms before the activations",
+    "vanishing in training": "a smaller learning rate, weight decay on what has grown, norms before the activations",
     "underflow": "a larger loss scale, or bfloat16 or float32 for the backward pass",
-    "rate too small": "a rate ten times larger",
-    "rate too large": "a rate ten times smaller, warm-up, or clipping",
+    "learning rate too small": "a learning rate ten times larger",
+    "learning rate too large": "a learning rate ten times smaller, warm-up, or clipping",
     "unlearnable": "whether inputs and labels still belong together; whether a linear model learns anything",
     "frozen": "nothing, if it is meant; otherwise stop_gradient, masks and parameter filters",
     "zero by design": "nothing: this is meant",
@@ -64,7 +64,7 @@ class Finding:
         layers: names of the layers concerned, from input to output.
         steps: first and last step at which it shows.
         evidence: the numbers it rests on.
-        sure: certain where everything that could speak for it was recorded and does; likely where the most telling part
+        confidence: certain where everything that could speak for it was recorded and does; likely where the most telling part
             was; possible where only the start was seen.
         seeds: of how many runs it was found in how many.
     """
@@ -73,7 +73,7 @@ class Finding:
     layers: tuple[str, ...]
     steps: tuple[int, int]
     evidence: Mapping[str, float]
-    sure: Sure
+    confidence: Confidence
     seeds: tuple[int, int] = (1, 1)
 
     @property
@@ -90,4 +90,4 @@ class Finding:
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in self.evidence.items())
         where = f"{self.layers[0]} to {self.layers[-1]}" if len(self.layers) > 1 else "".join(self.layers)
         place = f" in {where}" if where else ""
-        return f"{self.name} ({self.sure}){place}, steps {self.steps[0]} to {self.steps[1]}: {self.meaning} ({numbers})"
+        return f"{self.name} ({self.confidence}){place}, steps {self.steps[0]} to {self.steps[1]}: {self.meaning} ({numbers})"

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.evidence import Evidence
-from vgbench.diagnosis.findings import Finding, Name, Sure
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,14 @@ class Reading:
         lost = self.lost is not None and bool(abs(self.lost[0]) >= thresholds.LOST_DECADES)
         return not (lost or self.silent or self.overflows)
 
-    def finding(self, name: Name, sure: Sure, layers: Any = (), first: int = 0, **evidence: float | None) -> Finding:
+    def finding(
+        self, name: Name, confidence: Confidence, layers: Any = (), first: int = 0, **evidence: float | None
+    ) -> Finding:
         """A finding of this run."""
         names, step = self.evidence.names, self.evidence.step
         chosen = tuple(names[i] for i in layers if i < len(names))
         numbers = {key.replace("_", " "): float(value) for key, value in evidence.items() if value is not None}
-        return Finding(name, chosen, (int(step[first]), int(step[-1])), numbers, sure)
+        return Finding(name, chosen, (int(step[first]), int(step[-1])), numbers, confidence)
 
 
 def recorded_in(values: Float[np.ndarray, "records depth"]) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Finding, Sure
+from vgbench.diagnosis.findings import Confidence, Finding
 from vgbench.diagnosis.reading import Reading, recorded_in
 
 _SWINGS_OVER = 5
@@ -23,8 +23,8 @@ def exploding(run: Reading) -> Iterator[Finding]:
     if run.overflows and not run.learned:
         yield run.finding("exploding", "certain", _all(run))
     elif run.lost is not None and run.lost[0] <= -thresholds.LOST_DECADES and not run.learned:
-        sure: Sure = "certain" if run.broken else "likely" if run.trains else "possible"
-        yield run.finding("exploding", sure, _all(run), decades_gained=-run.lost[0], progress=_told(run.progress))
+        confidence: Confidence = "certain" if run.broken else "likely" if run.trains else "possible"
+        yield run.finding("exploding", confidence, _all(run), decades_gained=-run.lost[0], progress=_told(run.progress))
 
 
 def vanishing(run: Reading) -> Iterator[Finding]:
@@ -43,10 +43,10 @@ def vanishing(run: Reading) -> Iterator[Finding]:
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
     if run.trains and not (lags or faded or run.shared):
         return
-    sure: Sure = "certain" if run.trains and lags else "likely" if run.trains else "possible"
+    confidence: Confidence = "certain" if run.trains and lags else "likely" if run.trains else "possible"
     yield run.finding(
         "vanishing",
-        sure,
+        confidence,
         _first_third(run),
         decades_lost=float("inf") if run.silent else run.lost[0],
         lag_in_decades=run.lag,
@@ -75,8 +75,8 @@ def collapse(run: Reading) -> Iterator[Finding]:
         return
     first = int(np.argmax(distance <= thresholds.COLLAPSED))
     layers = range(first, len(distance))
-    sure: Sure = "certain" if run.trains else "possible"
-    yield run.finding("collapse", sure, layers, log10_distance=float(distance[-1]), progress=_told(run.progress))
+    confidence: Confidence = "certain" if run.trains else "possible"
+    yield run.finding("collapse", confidence, layers, log10_distance=float(distance[-1]), progress=_told(run.progress))
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -163,7 +163,7 @@ def rate_too_small(run: Reading) -> Iterator[Finding]:
     far = moved is not None and float(np.nanmedian(moved[-1])) >= thresholds.MOVED
     if 0 < quickest < thresholds.SLOW and not far:
         yield run.finding(
-            "rate too small", "likely", _all(run), largest_relative_update=quickest, progress=run.progress
+            "learning rate too small", "likely", _all(run), largest_relative_update=quickest, progress=run.progress
         )
 
 
@@ -176,8 +176,10 @@ def rate_too_large(run: Reading) -> Iterator[Finding]:
     rises = run.broken or _rises(run)
     quick = typical is not None and typical >= thresholds.QUICK
     if run.broken or quick or rises or swings >= thresholds.SWINGING:
-        sure: Sure = "certain" if run.broken else "likely"
-        yield run.finding("rate too large", sure, _all(run), median_relative_update=typical, swing=swings)
+        confidence: Confidence = "certain" if run.broken else "likely"
+        yield run.finding(
+            "learning rate too large", confidence, _all(run), median_relative_update=typical, swing=swings
+        )
 
 
 def _rises(run: Reading) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vgbench.errors import InputError
-from vgbench.harness.occupied import occupy
-from vgbench.records import RESULTS, CellRecord, CostRecord, Kind, Manifest, Provenance, Row
-from vgbench.store import Folder, copy_record, device_folders, read_record, write_record
+from vgbench.harness.run_lock import locked
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Kind, Manifest, Provenance, Row
+from vgbench.records.store import Folder, copy_record, device_folders, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def merge(out: str | Path, sources: Sequence[str | Path], *, allow_mixed: bool =
                 " compared, which is no measurement (--allow-mixed merges and marks them)"
             )
     try:
-        with occupy(out):
+        with locked(out):
             for slug, (manifest, records) in merged.items():
                 _write(Folder(out / slug), manifest, records)
     except OSError as error:

@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
-from vgbench.harness.tasks import Task
-from vgbench.records import RESULTS, CellRecord, CostRecord, Provenance
-from vgbench.store import Folder, copy_record, device_folders, read_record
+from vgbench.harness.plan import Task
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Provenance
+from vgbench.records.store import Folder, copy_record, device_folders, read_record
 
 
 def reuse(tasks: Sequence[Task], folder: Folder, sources: Sequence[Path], origin: Provenance) -> tuple[str, ...]:

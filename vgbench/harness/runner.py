@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from vgbench.errors import InputError, unknown
-from vgbench.harness.executor import Executor
-from vgbench.harness.fixed import fixed_in
-from vgbench.harness.local import Local
-from vgbench.harness.occupied import occupy
-from vgbench.harness.ray import Ray
+from vgbench.harness.plan import survey, tasks_of
+from vgbench.harness.preregistration import fixed_in
 from vgbench.harness.reuse import reuse as reuse_records
+from vgbench.harness.run_lock import locked
 from vgbench.harness.shard import read_shard
-from vgbench.harness.tasks import survey, tasks_of
 from vgbench.harness.work import Observer, Work
+from vgbench.harness.workers.executor import Executor
+from vgbench.harness.workers.local import Local
+from vgbench.harness.workers.ray import Ray
 from vgbench.measure.cost import cost_id
 from vgbench.measure.pairs import PRECISION
-from vgbench.records import Manifest, Row
-from vgbench.store import Folder, write_record
-from vgbench.suite import Cell, Suite, read_suite
+from vgbench.records.schema import Manifest, Row
+from vgbench.records.store import Folder, write_record
+from vgbench.spec.suite import Cell, Suite, read_suite
 
 TIMEOUT = 3600.0
 """Seconds that one measurement may take if nobody says otherwise."""
@@ -86,7 +86,7 @@ def run(
     size = max((cell.case.devices for cell in cells), default=1)
     limits = {"timeout": timeout, "precision": precision, "memory_limit": memory_limit}
     try:
-        with occupy(out) as occupied, closing(_executor(executor, address, device, size=size, **limits)) as workers:
+        with locked(out) as lock, closing(_executor(executor, address, device, size=size, **limits)) as workers:
             origin = workers.prepare([cell.case for cell in cells])
             folder = Folder(out / origin.device.slug)
             rows = tuple(_row(place, cell) for place, cell in placed)
@@ -96,7 +96,7 @@ def run(
             reused = reuse_records(tasks, folder, [Path(each) for each in reuse], origin)
             plan = survey(tasks, folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
             plan = replace(plan, notes=(*reused, *plan.notes))
-            Work(plan, folder, origin, workers, occupied, observers).go()
+            Work(plan, folder, origin, workers, lock, observers).go()
     except OSError as error:
         raise InputError(
             f"{error.filename or out}: cannot write records here: {error.strerror or error}; every finished"

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from vgbench.case import Case
 from vgbench.errors import InputError
+from vgbench.spec.case import Case
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
-from vgbench.harness.executor import Executor, Outcome, WorkerLostError
 from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
-from vgbench.harness.occupied import Occupied
-from vgbench.harness.standing import Standing, Tally
-from vgbench.harness.supervisor import ATTEMPTS
-from vgbench.harness.tasks import Plan, Record, Task
-from vgbench.harness.worker import Ended
-from vgbench.records import RESULTS, CellRecord, CostRecord, Provenance
-from vgbench.store import Folder, write_record
+from vgbench.harness.plan import Plan, Record, Task
+from vgbench.harness.progress import Progress, Tally
+from vgbench.harness.run_lock import RunLock
+from vgbench.harness.workers.executor import Executor, Outcome, WorkerLostError
+from vgbench.harness.workers.supervisor import ATTEMPTS
+from vgbench.harness.workers.worker import Ended
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Provenance
+from vgbench.records.store import Folder, write_record
 
 _POLL_SECONDS = 0.2
 
@@ -24,13 +24,13 @@ _POLL_SECONDS = 0.2
 class Observer(Protocol):
     """Whoever wants to know how a run stands."""
 
-    def planned(self, plan: Plan, standing: Standing) -> None:
+    def planned(self, plan: Plan, progress: Progress) -> None:
         """The run begins, with this to do."""
 
-    def started(self, task: Task, standing: Standing) -> None:
+    def started(self, task: Task, progress: Progress) -> None:
         """A task begins."""
 
-    def ended(self, task: Task, record: Record, standing: Standing) -> None:
+    def ended(self, task: Task, record: Record, progress: Progress) -> None:
         """A task has ended and its record is on disk."""
 
     def stopping(self) -> None:
@@ -45,7 +45,7 @@ class Work:
         folder: of the device.
         origin: what records say of what nobody measured.
         executor: has tasks measured.
-        occupied: is told what is done now.
+        lock: is told what is done now.
         observers: are told how the run stands.
     """
 
@@ -55,11 +55,11 @@ class Work:
         folder: Folder,
         origin: Provenance,
         executor: Executor,
-        occupied: Occupied,
+        lock: RunLock,
         observers: Sequence[Observer],
     ) -> None:
         self._plan, self._folder, self._origin = plan, folder, origin
-        self._executor, self._occupied, self._observers = executor, occupied, observers
+        self._executor, self._lock, self._observers = executor, lock, observers
         self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers)
         self._records = dict(plan.present)
         self._waiting = list(plan.missing)
@@ -74,7 +74,7 @@ class Work:
             InputError: the workers cannot go on.
         """
         for observer in self._observers:
-            observer.planned(self._plan, self._tally.standing)
+            observer.planned(self._plan, self._tally.progress)
         with interrupts(self._stopping) as asked, suppress(KeyboardInterrupt):
             while self._running or (self._waiting and not asked.stopping):
                 self._begin(asked)
@@ -84,8 +84,8 @@ class Work:
                     time.sleep(_POLL_SECONDS)  # all workers are lost, and may come back
                 for future in wait(self._running, _POLL_SECONDS, FIRST_COMPLETED).done:
                     self._end(future)
-        if self._tally.standing.left:
-            said = f"stopped with {self._tally.standing}; the same command goes on from here"
+        if self._tally.progress.left:
+            said = f"stopped with {self._tally.progress}; the same command goes on from here"
             raise Interrupted(said, asked.signal)
 
     def _begin(self, asked: Interrupts) -> None:
@@ -113,9 +113,9 @@ class Work:
         self._waiting.remove(task)
         actions = [each.action for each in self._running.values()] or [task.action]
         more = [f"{len(actions) - 2} more"] if len(actions) > 2 else []
-        self._occupied.note(", ".join([*actions[:2], *more]), self._tally.standing)
+        self._lock.note(", ".join([*actions[:2], *more]), self._tally.progress)
         for observer in self._observers:
-            observer.started(task, self._tally.standing)
+            observer.started(task, self._tally.progress)
 
     def _end(self, future: Future[Outcome]) -> None:
         task = self._running.pop(future)
@@ -149,7 +149,7 @@ class Work:
         self._records[task.id] = record
         self._tally.ended(task, record, ended.programs)
         for observer in self._observers:
-            observer.ended(task, record, self._tally.standing)
+            observer.ended(task, record, self._tally.progress)
 
     def _stopping(self) -> None:
         for observer in self._observers:

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vgbench.case import Case, content_id
-from vgbench.displayed import Displayed
 from vgbench.errors import InputError
 from vgbench.measure import pairs
 from vgbench.measure.executable import Compilation, Executable, Memory
 from vgbench.measure.pairs import PRECISION, Verdict, time_pair
+from vgbench.pictures.display import Displayed
+from vgbench.spec.case import Case, content_id
 from vgbench.statistics import Interval, bootstrap_median
 
 FLOPS_AGREE = 0.2
@@ -42,7 +42,7 @@ class Cost(Displayed):
             else; None where nobody asked, or where it keeps none.
     """
 
-    form: Literal["scanned", "unrolled"]
+    form: Literal["scan", "unroll"]
     step_seconds: Float[np.ndarray, "rounds"]
     reference_seconds: Float[np.ndarray, "rounds"]
     queued_seconds: Float[np.ndarray, "queues"]

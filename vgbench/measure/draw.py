@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from vgbench.case import Case
 from vgbench.data import Dataset, batch_indices
 from vgbench.measure.mesh import split, whole
 from vgbench.models import Network, build_network
 from vgbench.models.lsuv import unit_variance
 from vgbench.models.network import Variables
+from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.problem import Problem
-from vgbench.registry import INITIALIZERS, TRANSFORMS
+from vgbench.spec.case import Case
+from vgbench.spec.registry import GRADIENT_TRANSFORMS, INITIALIZERS
 
-Dials: TypeAlias = dict[str, Any]
+TracedOptions: TypeAlias = dict[str, Any]
 
 HELD_WEIGHTS = 10**8
 """Up to so many weights are held at once in a profile; those of larger networks are drawn where they are used."""
@@ -29,7 +29,7 @@ KEPT_WEIGHTS = 10**6
 
 _FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
 _STEP = (
-    "transform",
+    "gradient_transform",
     "optimizer",
     "warmup_steps",
     "remat",
@@ -63,28 +63,28 @@ def initial_network(case: Case, problem: Problem) -> Network:
 
 
 def training_of(case: Case) -> Case:
-    """The case reduced to what a training step computes, wherever it starts and at whatever rate.
+    """The case reduced to what a training step computes, wherever it starts and at whatever learning rate.
 
-    Cells that agree in it share their compiled training, which takes `dials_of` as an argument.
+    Cells that agree in it share their compiled training, which takes `traced_options_of` as an argument.
     """
     fields: dict[str, Any] = {field: getattr(case, field) for field in _TRAINING}
-    defaults = {name: type(case.transform).model_fields[name].default for name in _dials(case)}
-    fields["transform"] = case.transform.model_copy(update=defaults)
+    defaults = {name: type(case.gradient_transform).model_fields[name].default for name in _traced_options(case)}
+    fields["gradient_transform"] = case.gradient_transform.model_copy(update=defaults)
     return Case(**fields)
 
 
-def dials_of(case: Case) -> Dials:
+def traced_options_of(case: Case) -> TracedOptions:
     """The numbers that the case's gradient transform takes as arguments of the compiled program, as of clipping."""
-    return {name: np.asarray(getattr(case.transform, name), case.dtype) for name in _dials(case)}
+    return {name: np.asarray(getattr(case.gradient_transform, name), case.dtype) for name in _traced_options(case)}
 
 
-def dialled(case: Case, dials: Dials) -> Case:
+def with_traced_options(case: Case, traced_options: TracedOptions) -> Case:
     """The case with these numbers, which may be traced, in its gradient transform."""
-    return case.model_copy(update={"transform": case.transform.model_copy(update=dials)})
+    return case.model_copy(update={"gradient_transform": case.gradient_transform.model_copy(update=traced_options)})
 
 
-def _dials(case: Case) -> tuple[str, ...]:
-    return TRANSFORMS[case.transform.name].dials
+def _traced_options(case: Case) -> tuple[str, ...]:
+    return GRADIENT_TRANSFORMS[case.gradient_transform.name].traced_options
 
 
 def network_of(case: Case, problem: Problem) -> Network:

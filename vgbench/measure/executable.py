@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from vgbench.case import Case
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import TrainState, make_step, start
 from vgbench.models import Network, build_network
+from vgbench.spec.case import Case
 
 WARM_UP_SECONDS = 0.1
 SAMPLE_SECONDS = 0.01
@@ -80,7 +80,7 @@ class Executable:
 
     def __init__(self, case: Case) -> None:
         dataset = load_dataset(case)
-        network = build_network(case, dataset.problem, scanned=case.timed_form == "scanned")
+        network = build_network(case, dataset.problem, scanned=case.timed_form == "scan")
         self._case = case
         self._step = make_step(network, case)
         with numerics(case.dtype, case.matmul_precision):
@@ -89,7 +89,7 @@ class Executable:
             self._leaves, self._tree = jax.tree.flatten(jax.device_put(state, whole(case)))
             self._inputs = (
                 first_batch(case, dataset, case.seeds[0]),
-                jax.device_put(np.float32(case.rates[0] if case.rates else 0.0), whole(case)),
+                jax.device_put(np.float32(case.learning_rates[0] if case.learning_rates else 0.0), whole(case)),
             )
             self._product = _products(case, network)
         params = jax.tree.leaves(state.variables.params)

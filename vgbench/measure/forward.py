@@ -10,18 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from vgbench.case import Case
 from vgbench.data import load_dataset
-from vgbench.displayed import Displayed
 from vgbench.errors import InputError
+from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, wide
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.measure.shared import shared
 from vgbench.models.network import Part, Tree, Variables
+from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.probe import ScaledNorm, log10_norms, scaled_norm, wide
-from vgbench.problem import Problem
+from vgbench.pictures.display import Displayed
+from vgbench.spec.case import Case
 
 DIRECT_ABOVE = 1e-6
 """The distance 1 - cosine down to which it is taken from the two signals themselves; float32 floors at 1e-15.

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from vgbench.case import Case
 from vgbench.data import load_dataset
-from vgbench.displayed import Displayed
+from vgbench.instruments.probe import log10_norms
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Profile, profile
 from vgbench.measure.shared import shared
-from vgbench.probe import log10_norms
-from vgbench.problem import Problem
+from vgbench.models.problem import Problem
+from vgbench.pictures.display import Displayed
+from vgbench.spec.case import Case
 from vgbench.statistics import Interval, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]

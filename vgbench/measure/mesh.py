@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from vgbench.case import Case
 from vgbench.errors import InputError
+from vgbench.spec.case import Case
 
 _BATCH = "batch"
 

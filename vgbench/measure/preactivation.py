@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from vgbench.case import Case
-from vgbench.probe import wide
-from vgbench.registry import ACTIVATIONS
+from vgbench.instruments.probe import wide
+from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS
 
 Activation = Callable[[Array], Array]
 

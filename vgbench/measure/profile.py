@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from vgbench.instruments.probe import Probe, ScaledNorm, cumulative_exponents, renormalise
 from vgbench.models import Network
 from vgbench.models.network import Taps, Variables
-from vgbench.probe import Probe, ScaledNorm, cumulative_exponents, renormalise
 
 
 class Profile(NamedTuple):

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from vgbench.case import Case
 from vgbench.data import Dataset, load_dataset
-from vgbench.measure.draw import Dials, dialled, dials_of, training_of
+from vgbench.measure.draw import TracedOptions, traced_options_of, training_of, with_traced_options
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, make_step, start
 from vgbench.models import Network, build_network
+from vgbench.spec.case import Case
 
 Splits: TypeAlias = tuple[Any, Any, Any]
 """Training, validation and test split."""
@@ -45,9 +45,9 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
-        advance: by the number of steps of a chunk, (state, rates, dials, batches, data) to (state, losses); consumes
+        advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state, losses); consumes
             the state.
-        look: (state, initial parameters, rates, dials, first batches, data) to a `Record`.
+        look: (state, initial parameters, learning rates, traced_options, first batches, data) to a `Record`.
     """
 
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
@@ -82,7 +82,7 @@ def _compiled(case: Case, runs: int) -> Programs:
             lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
         )
         dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
-        return *stacked, dials_of(case), dealt, splits_of(case, dataset)
+        return *stacked, traced_options_of(case), dealt, splits_of(case, dataset)
 
     lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
     jobs = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
@@ -108,11 +108,11 @@ def _advance(
     case: Case,
     state: TrainState,
     rate: Array,
-    dials: Dials,
+    traced_options: TracedOptions,
     batches: Int[Array, "steps batch"],
     data: Splits,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    step, train = make_step(network, dialled(case, dials)), data[0]
+    step, train = make_step(network, with_traced_options(case, traced_options)), data[0]
 
     def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
         return step(state, train.take(batch), rate)
@@ -126,7 +126,7 @@ def _look(
     state: TrainState,
     initial: Params,
     rate: Array,
-    dials: Dials,
+    traced_options: TracedOptions,
     batch: Int[Array, "batch"],
     data: Splits,
 ) -> Record:
@@ -137,5 +137,5 @@ def _look(
     return Record(
         validation_accuracy=accuracy(answers[:border], validation.y),
         test_accuracy=accuracy(answers[border:], test.y),
-        snapshot=snapshot(network, dialled(case, dials), state, initial, train.take(batch), rate),
+        snapshot=snapshot(network, with_traced_options(case, traced_options), state, initial, train.take(batch), rate),
     )

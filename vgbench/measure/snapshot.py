@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from vgbench.case import Case
+from vgbench.instruments.probe import ScaledNorm, scaled_norm, weight_matrices
 from vgbench.measure.preactivation import Preactivation, activation_of, describe
 from vgbench.measure.profile import Profile, profile
 from vgbench.measure.step import Batch, Params, Rate, TrainState, propose
 from vgbench.mitigations.loss_scaling import LossScaling
 from vgbench.models import Network
 from vgbench.models.network import Tree
-from vgbench.probe import ScaledNorm, scaled_norm, weight_matrices
+from vgbench.spec.case import Case
 
 T = TypeVar("T")
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Shaped
 
-from vgbench.case import Case
 from vgbench.mitigations.loss_scaling import LossScale, LossScaling
 from vgbench.models import Network
 from vgbench.models.network import Variables
-from vgbench.registry import LOSS_SCALINGS, OPTIMIZERS, TRANSFORMS, Choice, Registry
+from vgbench.spec.case import Case
+from vgbench.spec.registry import GRADIENT_TRANSFORMS, LOSS_SCALINGS, OPTIMIZERS, Choice, Registry
 
 Rate: TypeAlias = float | Array
 Params: TypeAlias = dict[str, Any]
@@ -64,7 +64,7 @@ def make_optimizer(case: Case, rate: Rate, scanned: bool) -> optax.GradientTrans
         stacked = scanned and registry[choice.name].scope == "layer"
         return over_layers(transformation) if stacked else transformation
 
-    chained = member(TRANSFORMS, case.transform), member(OPTIMIZERS, case.optimizer, rate)
+    chained = member(GRADIENT_TRANSFORMS, case.gradient_transform), member(OPTIMIZERS, case.optimizer, rate)
     if not case.warmup_steps:
         return optax.chain(*chained)
     warm_up = optax.scale_by_schedule(lambda taken: jnp.minimum(1, (taken + 1) / case.warmup_steps))

@@ -1,4 +1,4 @@
-"""Training on real data: the rate chosen on validation, fresh seeds reported."""
+"""Training on real data: the learning rate chosen on validation, evaluation seeds reported."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -6,22 +6,22 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from vgbench.case import Case
 from vgbench.data import load_dataset
-from vgbench.displayed import Displayed
 from vgbench.errors import InputError
+from vgbench.instruments.probe import log10_norms
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, on_host, ratio
 from vgbench.measure.programs import RECORD_EVERY
 from vgbench.measure.snapshot import Snapshot
 from vgbench.measure.trainer import Run, Trainer
-from vgbench.probe import log10_norms
+from vgbench.pictures.display import Displayed
+from vgbench.spec.case import Case
 from vgbench.statistics import Interval, t_interval
 
 
 @dataclass(frozen=True)
 class TrainingCurves(Displayed):
-    """What training showed: the choice of the rate, and the fresh seeds at that rate.
+    """What training showed: the choice of the learning rate, and the evaluation seeds at that learning rate.
 
     A record shows the state after so many updates on one batch, the seed's first one, in training mode: the same inputs
     in every record, and at step 0 the state and the batch of `measure_gradients`. Where a state is no longer finite,
@@ -29,10 +29,10 @@ class TrainingCurves(Displayed):
     their own: all layers and the readout, or the cells and the readout.
 
     Attributes:
-        rates: the learning rates tried.
-        tuning_accuracy: validation accuracy after the last step, [rates, tuning_seeds].
-        tuning_diverged: whether the loss became non-finite, [rates, tuning_seeds].
-        rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals.
+        learning_rates: the learning rates tried.
+        tuning_accuracy: validation accuracy after the last step, [learning_rates, tuning_seeds].
+        tuning_diverged: whether the loss became non-finite, [learning_rates, tuning_seeds].
+        learning_rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals.
         target: accuracy from which a seed counts as trained.
         loss: training loss of every step, [seeds, steps].
         step: updates made before each record, 0 and every 25th up to the last, [records].
@@ -62,10 +62,10 @@ class TrainingCurves(Displayed):
         test_accuracy: after the last step, with running statistics, [seeds].
     """
 
-    rates: tuple[float, ...]
-    tuning_accuracy: Float[np.ndarray, "rates tuning"]
-    tuning_diverged: Bool[np.ndarray, "rates tuning"]
-    rate: float
+    learning_rates: tuple[float, ...]
+    tuning_accuracy: Float[np.ndarray, "learning_rates tuning"]
+    tuning_diverged: Bool[np.ndarray, "learning_rates tuning"]
+    learning_rate: float
     target: float
     loss: Float[np.ndarray, "seeds steps"]
     step: Int[np.ndarray, "records"]
@@ -96,13 +96,16 @@ class TrainingCurves(Displayed):
 
     @property
     def status(self) -> Literal["ok", "diverged"]:
-        """`diverged` where every seed did, at every rate."""
+        """`diverged` where every seed did, at every learning rate."""
         return "diverged" if self.diverged.all() and self.tuning_diverged.all() else "ok"
 
     @property
-    def rate_at_edge(self) -> bool:
-        """Whether the chosen rate is the lowest or highest tried, so that a better one may lie outside."""
-        return len(self.rates) > 1 and self.rate in (min(self.rates), max(self.rates))
+    def learning_rate_at_edge(self) -> bool:
+        """Whether the chosen learning rate is the lowest or highest tried, so that a better one may lie outside."""
+        return len(self.learning_rates) > 1 and self.learning_rate in (
+            min(self.learning_rates),
+            max(self.learning_rates),
+        )
 
     @property
     def trained(self) -> int:
@@ -122,7 +125,7 @@ class TrainingCurves(Displayed):
 
 
 def measure_training(case: Case) -> TrainingCurves:
-    """Train the case under the protocol: choose the rate on the tuning seeds, report fresh seeds at that rate.
+    """Train the case under the protocol: choose the learning rate on the tuning seeds, report evaluation seeds at that learning rate.
 
     Raises:
         InputError: the case has no training steps, or its data cannot serve it.
@@ -133,14 +136,14 @@ def measure_training(case: Case) -> TrainingCurves:
     with numerics(case.dtype, case.matmul_precision):
         trainer = Trainer(case, dataset)
         tuning_accuracy, tuning_diverged = _tune(case, trainer)
-        best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.rates) > 1 else 0
-        rate: float = tuple(case.rates)[best]
+        best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.learning_rates) > 1 else 0
+        rate: float = tuple(case.learning_rates)[best]
         loss, records = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
     return TrainingCurves(
-        rates=case.rates,
+        learning_rates=case.learning_rates,
         tuning_accuracy=tuning_accuracy,
         tuning_diverged=tuning_diverged,
-        rate=rate,
+        learning_rate=rate,
         target=case.target,
         loss=loss,
         step=np.append(np.arange(0, case.steps, RECORD_EVERY), case.steps),
@@ -177,11 +180,13 @@ def _told(seen: Snapshot) -> dict[str, Any]:
     }
 
 
-def _tune(case: Case, trainer: Trainer) -> tuple[Float[np.ndarray, "rates tuning"], Bool[np.ndarray, "rates tuning"]]:
-    shape = (len(case.rates), len(case.tuning_seeds))
-    if len(case.rates) == 1:  # nothing to choose
+def _tune(
+    case: Case, trainer: Trainer
+) -> tuple[Float[np.ndarray, "learning_rates tuning"], Bool[np.ndarray, "learning_rates tuning"]]:
+    shape = (len(case.learning_rates), len(case.tuning_seeds))
+    if len(case.learning_rates) == 1:  # nothing to choose
         return np.zeros((1, 0), np.float32), np.zeros((1, 0), bool)
-    runs = [Run(rate, seed) for rate in case.rates for seed in case.tuning_seeds]
+    runs = [Run(rate, seed) for rate in case.learning_rates for seed in case.tuning_seeds]
     loss, records = trainer.train(runs, recorded=False)
     diverged = np.logical_not(np.isfinite(loss).all(axis=1))
     return np.asarray(records.validation_accuracy)[:, -1].reshape(shape), diverged.reshape(shape)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from vgbench.registry import ACTIVATIONS, Positive
+from vgbench.spec.registry import ACTIVATIONS, Positive
 
 Values = Float[Array, "..."]
 

@@ -15,7 +15,7 @@ from jax.nn.initializers import Initializer, lecun_normal, variance_scaling
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from vgbench.registry import CELLS, Positive
+from vgbench.spec.registry import CELLS, Positive
 
 Bias = Callable[[Array, tuple[int, ...]], Array]
 

@@ -17,9 +17,9 @@ from jax.nn.initializers import Initializer, variance_scaling
 from pydantic import PlainValidator
 
 from vgbench.errors import InputError
-from vgbench.mean_field import critical_variance, preserving_variance
+from vgbench.mitigations.mean_field import critical_variance, preserving_variance
 from vgbench.mitigations.norms import WEIGHT_NORMS
-from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice, Positive
+from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, Choice, Positive
 
 
 def _check_gain(value: object) -> object:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 from pydantic import Field
 
-from vgbench.registry import LOSS_SCALINGS, Positive
+from vgbench.spec.registry import LOSS_SCALINGS, Positive
 
 
 class LossScale(NamedTuple):

@@ -9,9 +9,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from vgbench.mean_field import centred_variance
+from vgbench.mitigations.mean_field import centred_variance
 from vgbench.mitigations.site import Site
-from vgbench.registry import ACTIVATIONS, NORMS, Choice, Positive
+from vgbench.spec.registry import ACTIVATIONS, NORMS, Choice, Positive
 
 Signal = Float[Array, "*batch width"]
 Norm = Callable[[Signal], Signal]

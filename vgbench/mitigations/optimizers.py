@@ -9,7 +9,7 @@ import optax.contrib
 from jax import Array
 from pydantic import Field
 
-from vgbench.registry import OPTIMIZERS, Positive
+from vgbench.spec.registry import OPTIMIZERS, Positive
 
 Rate = float | Array
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -60,7 +60,7 @@ def lion(
 def lars(
     rate: Rate, *, momentum: Fraction = 0.9, trust_coefficient: Positive = 0.001, weight_decay: WeightDecay = 0.0
 ) -> optax.GradientTransformation:
-    """LARS: momentum with a rate for each array in proportion to ||weights|| / ||gradient||."""
+    """LARS: momentum with a learning rate for each array in proportion to ||weights|| / ||gradient||."""
     return optax.lars(rate, weight_decay=weight_decay, trust_coefficient=trust_coefficient, momentum=momentum)
 
 
@@ -68,7 +68,7 @@ def lars(
 def lamb(
     rate: Rate, *, b1: Fraction = 0.9, b2: Fraction = 0.999, eps: Positive = 1e-6, weight_decay: WeightDecay = 0.0
 ) -> optax.GradientTransformation:
-    """LAMB: Adam with a rate for each array in proportion to ||weights|| / ||update||."""
+    """LAMB: Adam with a learning rate for each array in proportion to ||weights|| / ||update||."""
     return optax.lamb(rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay)
 
 

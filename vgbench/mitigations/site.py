@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flax import nnx
 from jax import Array
 
-from vgbench.registry import Choice
+from vgbench.spec.registry import Choice
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from vgbench.mitigations.site import Site
-from vgbench.registry import SKIPS, Positive
+from vgbench.spec.registry import SKIPS, Positive
 
 Stream = Float[Array, "*batch width"]
 Skip = Callable[[Stream, Stream], Stream]
@@ -137,8 +137,10 @@ def highway(site: Site, *, gate_bias: float = -2.0) -> Skip:
 
 
 def _unequal_blocks(case: Any) -> str | None:
-    if case.timed_form == "scanned" or case.layers == "scanned":
-        return 'its blocks differ in width, so they cannot be scanned: wants depth up to 64 or layers = "unrolled"'
+    if case.timed_form == "scan" or case.block_execution == "scan":
+        return (
+            'its blocks differ in width, so they cannot be scanned: wants depth up to 64 or block_execution = "unroll"'
+        )
     if getattr(case.model, "order", None) in ("post_activation", "post_norm"):
         return f"order {case.model.order!r} would transform what earlier blocks have added to the stream"
     return None

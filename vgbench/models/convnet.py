@@ -12,13 +12,13 @@ from flax import nnx
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from vgbench.case import Case
 from vgbench.errors import InputError
+from vgbench.models.problem import Problem
 from vgbench.models.readout import Readout, readout_map
 from vgbench.models.stack import Stack
 from vgbench.models.trunk import Maps, Order, no_stream_norm, trunk
-from vgbench.problem import Problem
-from vgbench.registry import MODELS
+from vgbench.spec.case import Case
+from vgbench.spec.registry import MODELS
 
 
 class FirstConv(nnx.Conv):

@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from vgbench.case import Case
 from vgbench.errors import InputError
-from vgbench.problem import Problem
-from vgbench.registry import MODELS
+from vgbench.models.problem import Problem
+from vgbench.spec.case import Case
+from vgbench.spec.registry import MODELS
 
 _VARIABLE = "VGBENCH_ALLOW_IMPORTS"
 """In the environment, since worker processes inherit it."""

@@ -5,11 +5,11 @@ from typing import Annotated
 from flax import nnx
 from pydantic import Field
 
-from vgbench.case import Case
+from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
 from vgbench.models.trunk import Maps, Order, no_stream_norm, trunk
-from vgbench.problem import Problem
-from vgbench.registry import MODELS
+from vgbench.spec.case import Case
+from vgbench.spec.registry import MODELS
 
 
 @MODELS.register(source="Rumelhart, Hinton & Williams 1986", refuses=no_stream_norm)

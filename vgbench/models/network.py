@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
-from vgbench.case import Case
-from vgbench.probe import Probe, zero_taps
-from vgbench.problem import Problem
-from vgbench.registry import MODELS
+from vgbench.instruments.probe import Probe, zero_taps
+from vgbench.models.problem import Problem
+from vgbench.spec.case import Case
+from vgbench.spec.registry import MODELS
 
 T = TypeVar("T")
 Tree: TypeAlias = PyTree[Array]

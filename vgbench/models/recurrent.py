@@ -17,14 +17,14 @@ from flax import nnx
 from jaxtyping import Array, Float, PyTree
 from pydantic import Field
 
-from vgbench.case import Case
 from vgbench.errors import InputError
+from vgbench.instruments.probe import Probe, largest_magnitude, observe, observe_weights, wide
 from vgbench.mitigations.cells import CellSite
 from vgbench.mitigations.initializers import Signal
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
-from vgbench.probe import Probe, largest_magnitude, observe, observe_weights, wide
-from vgbench.problem import Problem
-from vgbench.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
+from vgbench.models.problem import Problem
+from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
 
 T = TypeVar("T")
 Carry: TypeAlias = PyTree[Float[Array, "batch ..."]]
@@ -226,7 +226,7 @@ def _unfit(case: Case) -> str | None:
 @MODELS.register(
     source="Elman 1990",
     refuses=_unfit,
-    defaults={"activation": "tanh", "init": "orthogonal", "cell": "rnn", "layers": "scanned"},
+    defaults={"activation": "tanh", "init": "orthogonal", "cell": "rnn", "block_execution": "scan"},
 )
 def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[int, Field(ge=1)] = 1) -> Recurrent:
     """Recurrent network, as many time steps as the depth: `layers` cells one above the other, and a linear readout.

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from vgbench.instruments.probe import Probe, largest_magnitude, observe_weights, wide
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
-from vgbench.probe import Probe, largest_magnitude, observe_weights, wide
 
 T = TypeVar("T")
 

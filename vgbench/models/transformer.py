@@ -18,19 +18,19 @@ from flax import nnx
 from jaxtyping import Array, Float
 from pydantic import Field
 
-from vgbench.case import Case
 from vgbench.errors import InputError
+from vgbench.instruments.probe import wide
 from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import LinearMap, Norm, Reparametrised, reparametrised
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
 from vgbench.models.network import Part
+from vgbench.models.problem import Problem
 from vgbench.models.readout import Readout, readout_map
 from vgbench.models.stack import Stack
 from vgbench.models.trunk import no_stream_norm
-from vgbench.probe import wide
-from vgbench.problem import Problem
-from vgbench.registry import ACTIVATIONS, INITIALIZERS, MODELS, NORMS, SKIPS
+from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, MODELS, NORMS, SKIPS
 
 Tokens = Float[Array, "batch tokens width"]
 KINDS = ("query", "key", "value", "output", "feed_forward")

@@ -20,15 +20,15 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vgbench.case import Case
 from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import WEIGHT_NORMS, reparametrised
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
 from vgbench.models.network import Part
+from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.problem import Problem
-from vgbench.registry import ACTIVATIONS, INITIALIZERS, NORMS, SKIPS
+from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, NORMS, SKIPS
 
 Order = Literal["before_addition", "post_activation", "pre_activation", "post_norm"]
 Steps = tuple[Literal["linear", "norm", "activation"], ...]

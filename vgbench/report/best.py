@@ -14,7 +14,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         group: what it has in common with the rows that it is compared to.
-        seeds: the fresh seeds.
+        seeds: the evaluation seeds.
         accuracy: the test accuracy with each.
     """
 

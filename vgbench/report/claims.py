@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vgbench.claim import rules_digest
 from vgbench.claims.judge import Judgement, judge
 from vgbench.claims.statistics import Measured
-from vgbench.report.runs import Run, footer
+from vgbench.records.runs import Run, footer
+from vgbench.spec.claim import rules_digest
 from vgbench.statistics import Interval
 
 NOTE = (

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from vgbench.measure.pairs import TOLERANCE
-from vgbench.records import RESULTS
-from vgbench.report.runs import Entry, read_runs
+from vgbench.records.runs import Entry, read_runs
+from vgbench.records.schema import RESULTS
 from vgbench.statistics import Interval, bootstrap_ratio, t_interval
 
 Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]

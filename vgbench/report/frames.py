@@ -10,13 +10,13 @@ import pandas as pd
 from vgbench.diagnosis import diagnose
 from vgbench.measure.cost import Cost
 from vgbench.measure.gradients import GradientProfile
-from vgbench.records import CellRecord, CostRecord, Kind
+from vgbench.records.runs import Entry, Run, origins, read_runs
+from vgbench.records.schema import CellRecord, CostRecord, Kind
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
 from vgbench.report.best import Outcome, among_best
 from vgbench.report.predicted import prediction
-from vgbench.report.runs import Entry, Run, origins, read_runs
+from vgbench.spec.suite import BASELINE
 from vgbench.statistics import Interval, t_interval
-from vgbench.suite import BASELINE
 from vgbench.theory import compare
 
 COLUMNS = {
@@ -54,16 +54,16 @@ COLUMNS = {
     "below_rounding": "whether rounding drowns a kind's gradient in some block: the true difference is then larger",
     "verdict": "what `vgbench diagnose` finds, the likeliest cause first; `healthy` if nothing; of a case that is not"
     " trained, what its initialisation shows",
-    "seeds": "number of fresh seeds",
+    "seeds": "number of evaluation seeds",
     "trained": "how many of them reach the target; empty where the case is not trained",
     "target": "test accuracy that counts as trained",
-    "rate": "learning rate chosen on the tuning seeds",
-    "rate_at_edge": "whether that is the lowest or the highest tried",
+    "learning_rate": "learning rate chosen on the tuning seeds",
+    "learning_rate_at_edge": "whether that is the lowest or the highest tried",
     "log10_first_over_last_trained": "log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean over seeds",
     "zero_share": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most, mean"
     " over seeds",
     "skipped_steps": "steps that dynamic loss scaling left out, mean over seeds",
-    "accuracy": "test accuracy after the last step, mean over the fresh seeds",
+    "accuracy": "test accuracy after the last step, mean over the evaluation seeds",
     "accuracy_low": "lower end of its 95 % t-interval",
     "accuracy_high": "upper end",
     "among_best": "whether it is the highest of this device and these axes, or not worse by one-sided t-tests paired by"
@@ -252,8 +252,8 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
     if cell.training:
         yield "trained", cell.training.trained
         yield "target", cell.training.target
-        yield "rate", cell.training.rate
-        yield "rate_at_edge", cell.training.rate_at_edge
+        yield "learning_rate", cell.training.learning_rate
+        yield "learning_rate_at_edge", cell.training.learning_rate_at_edge
         yield "steps_to_target", steps_to_target(cell.training)
         yield "log10_first_over_last_trained", cell.training.log10_first_over_last.value
         yield "zero_share", float(cell.training.zero_share[:, 0].mean(axis=0).max())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from vgbench.suite import BASELINE
+from vgbench.spec.suite import BASELINE
 
 VANISHED = -4.0
 """Decades between the last and the first layer from which a sentence calls a gradient vanishing."""

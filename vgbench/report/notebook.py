@@ -14,10 +14,10 @@ from vgbench.measure.cost import Cost
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
-from vgbench.report.charts import single
-from vgbench.report.charts.compose import Definition, alone
+from vgbench.pictures import single
+from vgbench.pictures.compose import Definition, alone
+from vgbench.pictures.style import LIGHT
 from vgbench.report.charts.curves import over_seeds
-from vgbench.report.charts.style import LIGHT
 from vgbench.report.tables import Bold, alignment, header
 from vgbench.statistics import Interval
 
@@ -69,7 +69,9 @@ def _(curves: TrainingCurves) -> str:
     seeds, steps = curves.loss.shape
     reached = f"{curves.trained} of {seeds} seeds reach {curves.target:.0%}"
     accuracy = _within(curves.accuracy, ".3f")
-    return f"Training for {steps} steps at rate {curves.rate:.2g}: test accuracy {accuracy}; {reached}"
+    return (
+        f"Training for {steps} steps at learning rate {curves.learning_rate:.2g}: test accuracy {accuracy}; {reached}"
+    )
 
 
 @chart.register

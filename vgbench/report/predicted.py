@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vgbench.case import Case
-from vgbench.records import CellRecord
-from vgbench.report.runs import Run
+from vgbench.records.runs import Run
+from vgbench.records.schema import CellRecord
+from vgbench.spec.case import Case
 from vgbench.theory import Prediction, predict
 
 

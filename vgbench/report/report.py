@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from vgbench.errors import InputError, unknown
+from vgbench.records.runs import Run, footer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.notebook import html_table, interactive
-from vgbench.report.runs import Run, footer
 from vgbench.report.tables import display, failures, halves
 
 

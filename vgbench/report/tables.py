@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from vgbench.records import RESULTS
+from vgbench.records.schema import RESULTS
 from vgbench.report.frames import COLUMNS
-from vgbench.suite import BASELINE
+from vgbench.spec.suite import BASELINE
 
 NOTHING = "-"
 
@@ -50,7 +50,7 @@ def _ratio(row: _Row) -> str:
 def _trained(row: _Row) -> str:
     if pd.isna(row["trained"]):
         return NOTHING
-    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['rate']:.2g}{'*' if row['rate_at_edge'] else ''}"
+    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['learning_rate']:.2g}{'*' if row['learning_rate_at_edge'] else ''}"
 
 
 def _decay(row: _Row) -> str:
@@ -159,7 +159,7 @@ BETTER = {
 
 LEGEND = {
     "↑, ↓, →0": "higher, lower, nearer to zero is better",
-    "seeds": "fresh seeds that the row's gradients, training and intervals come from",
+    "seeds": "evaluation seeds that the row's gradients, training and intervals come from",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
     " recurrent network, a time step); negative is vanishing",
     "theory": "the decay that theory predicts, and in parentheses how many standard errors the measured one is above"
@@ -176,7 +176,7 @@ LEGEND = {
     " the ratio of its norms; with `rounding` the true difference is larger than the dtype can show",
     "zeros": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most",
     "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
-    "trained": "seeds that reach the target after the last step, at the rate chosen on other seeds (* the lowest or"
+    "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the lowest or"
     " highest tried)",
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
     " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",

@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from vgbench.errors import InputError, unknown
+from vgbench.pictures.render import RENDERERS, render
+from vgbench.records.runs import Run, read_runs
+from vgbench.records.store import write_bytes
 from vgbench.report import latex, markdown
 from vgbench.report.charts import PICTURES
-from vgbench.report.charts.render import RENDERERS, render
 from vgbench.report.frames import frame
 from vgbench.report.page import page
 from vgbench.report.report import Report, report_of
-from vgbench.report.runs import Run, read_runs
-from vgbench.store import write_bytes
 
 _Writer = Callable[[Sequence[Run], Report], str]
 _FORMATS: dict[str, tuple[str, _Writer]] = {

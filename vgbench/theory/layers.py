@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from vgbench.case import Case
-from vgbench.mean_field import Activation, Curves
 from vgbench.mitigations.initializers import Signal, weight_variance
-from vgbench.registry import ACTIVATIONS, INITIALIZERS, Choice
+from vgbench.mitigations.mean_field import Activation, Curves
+from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, Choice
 from vgbench.theory import normalised
 from vgbench.theory.prediction import NoTheory
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vgbench.mean_field import Activation, with_slope
+from vgbench.mitigations.mean_field import Activation, with_slope
 
 _LEVELS = 240
 

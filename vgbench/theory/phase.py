@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from vgbench.errors import InputError
-from vgbench.mean_field import critical_variance
-from vgbench.registry import ACTIVATIONS, Choice
+from vgbench.mitigations.mean_field import critical_variance
+from vgbench.spec.registry import ACTIVATIONS, Choice
 from vgbench.theory.layers import curves_of
 
 Phase = Literal["vanishing", "critical", "exploding"]

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from vgbench.case import Case
+from vgbench.spec.case import Case
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
 from vgbench.theory.trunk import predict_trunk
@@ -41,6 +41,6 @@ def normalised_decay(activation: str, norm: str) -> float | None:
     A batch norm's batch is taken to be large.
     """
     slots: dict[str, Any] = {"activation": activation, "norm": norm}
-    case = Case(depth=3, width=_WIDE, batch_size=_WIDE, steps=0, rates=(), tuning_seeds=(), **slots)
+    case = Case(depth=3, width=_WIDE, batch_size=_WIDE, steps=0, learning_rates=(), tuning_seeds=(), **slots)
     found = predict(case)
     return found and found.decay

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex, Float
 
-from vgbench.case import Case
 from vgbench.mitigations.initializers import Signal, weight_variance
+from vgbench.spec.case import Case
 from vgbench.theory.layers import curves_of
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.trunk import MEAN_FIELD

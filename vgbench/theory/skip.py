@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vgbench.case import Case
+from vgbench.spec.case import Case
 from vgbench.theory.layers import Through, clip
 
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vgbench.case import Case
-from vgbench.registry import ACTIVATIONS, Choice
+from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS, Choice
 from vgbench.theory import normalised
 from vgbench.theory.layers import ELEMENTWISE, Layers, Through, hidden_variance, normalised_over
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vgbench.pictures.compose import Definition
+from vgbench.records.runs import Run
 from vgbench.report.charts.benefit import cost_and_benefit
-from vgbench.report.charts.compose import Definition
 from vgbench.report.charts.curves import learning_curves
 from vgbench.report.charts.depth import accuracy_by_depth, cost_by_depth
 from vgbench.report.charts.forward import forward_signal
 from vgbench.report.charts.gradients import gradient_in_time, gradient_norms
 from vgbench.report.charts.heatmap import gradient_in_training
 from vgbench.report.charts.histograms import gradient_histograms
-from vgbench.report.runs import Run
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from vgbench.pictures.compose import Definition, small_multiples
+from vgbench.pictures.panels import Rows, Series, View, places, rounded
+from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
+from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
-from vgbench.report.charts.compose import Definition, small_multiples
-from vgbench.report.charts.panels import Rows, Series, View, places, rounded
-from vgbench.report.charts.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.report.frames import frame
-from vgbench.report.runs import Run
 
 _SMALLEST = {"change": 1e-5, "error": 1e-3}
 """What is shown of each benefit at least, for the logarithm."""

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from vgbench.measure.training import TrainingCurves
-from vgbench.report.charts.compose import Definition, small_multiples
-from vgbench.report.charts.panels import Rows, Series, View, lines, places, rounded
-from vgbench.report.charts.style import WIDTH
-from vgbench.report.runs import Run
+from vgbench.pictures.compose import Definition, small_multiples
+from vgbench.pictures.panels import Rows, Series, View, lines, places, rounded
+from vgbench.pictures.style import WIDTH
+from vgbench.records.runs import Run
 
 BLOCKS = 60
 """Points of a loss curve at most; each is the mean of the steps since the one before."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from vgbench.report.charts.compose import Definition, small_multiples
-from vgbench.report.charts.panels import Rows, Series, View, lines, places, rounded
-from vgbench.report.charts.style import HEIGHT, NEUTRAL, WIDTH
+from vgbench.pictures.compose import Definition, small_multiples
+from vgbench.pictures.panels import Rows, Series, View, lines, places, rounded
+from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
+from vgbench.records.runs import Run
 from vgbench.report.frames import frame
-from vgbench.report.runs import Run
 
 _COSTS = {
     "latency": ("time of a step, ms", 1e3),

@@ -6,10 +6,10 @@ import altair as alt
 import pandas as pd
 
 from vgbench.measure.forward import ForwardProfile
-from vgbench.report.charts.compose import Definition, small_multiples
-from vgbench.report.charts.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
-from vgbench.report.charts.style import WIDTH
-from vgbench.report.runs import Run
+from vgbench.pictures.compose import Definition, small_multiples
+from vgbench.pictures.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
+from vgbench.pictures.style import WIDTH
+from vgbench.records.runs import Run
 
 _SIDES = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine)"}
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from vgbench.measure.gradients import GradientProfile
-from vgbench.report.charts.compose import Definition, small_multiples
-from vgbench.report.charts.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
-from vgbench.report.charts.style import HEIGHT, WIDTH
+from vgbench.pictures.compose import Definition, small_multiples
+from vgbench.pictures.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
+from vgbench.pictures.style import HEIGHT, WIDTH
+from vgbench.records.runs import Entry, Run
 from vgbench.report.predicted import relative_norms
-from vgbench.report.runs import Entry, Run
 
 NORM = "log10 of ‖∂L/∂h‖"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from vgbench.measure.training import TrainingCurves
-from vgbench.report.charts.compose import Definition, facets
+from vgbench.pictures.compose import Definition, facets
+from vgbench.pictures.panels import Rows, places, rounded, thinned
+from vgbench.records.runs import Run
 from vgbench.report.charts.gradients import NORM
-from vgbench.report.charts.panels import Rows, places, rounded, thinned
-from vgbench.report.runs import Run
 
 LAYERS, STEPS = 32, 41
 """Rows and columns of a map at most."""

@@ -8,10 +8,10 @@ import pandas as pd
 
 from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
-from vgbench.report.charts.compose import Definition, facets
-from vgbench.report.charts.panels import Rows, View, places, rounded, thinned
-from vgbench.report.charts.style import COLORS, NEUTRAL
-from vgbench.report.runs import Run
+from vgbench.pictures.compose import Definition, facets
+from vgbench.pictures.panels import Rows, View, places, rounded, thinned
+from vgbench.pictures.style import COLORS, NEUTRAL
+from vgbench.records.runs import Run
 
 RIDGES = 6
 """Layers shown at most."""

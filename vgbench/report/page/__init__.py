@@ -18,15 +18,15 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from vgbench.records import CellRecord, CostRecord
+from vgbench.pictures.compose import Definition, alone
+from vgbench.pictures.single import SINGLES, forward_layers, gradient_layers, timing_rounds
+from vgbench.pictures.style import DARK, LIGHT
+from vgbench.records.runs import Entry, Run
+from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.charts import PICTURES
-from vgbench.report.charts.compose import Definition, alone
 from vgbench.report.charts.curves import over_seeds
-from vgbench.report.charts.single import SINGLES, forward_layers, gradient_layers, timing_rounds
-from vgbench.report.charts.style import DARK, LIGHT
 from vgbench.report.claims import NOTE, effect
 from vgbench.report.report import Report
-from vgbench.report.runs import Entry, Run
 from vgbench.report.tables import LEFT, LEGEND, NOTHING, Bold, header, side_of
 
 
@@ -153,8 +153,8 @@ def _training_facts(entry: Entry) -> Iterator[tuple[str, str]]:
     curves = entry.cell.training if entry.cell else None
     if curves is not None:
         means = curves.tuning_accuracy.mean(axis=1) if curves.tuning_accuracy.size else [float("nan")]
-        tried = [f"{rate:.3g} ({mean:.3f})" for rate, mean in zip(curves.rates, means, strict=True)]
-        yield "learning rate", f"{curves.rate:.3g}; tried, with validation accuracy: {', '.join(tried)}"
+        tried = [f"{rate:.3g} ({mean:.3f})" for rate, mean in zip(curves.learning_rates, means, strict=True)]
+        yield "learning rate", f"{curves.learning_rate:.3g}; tried, with validation accuracy: {', '.join(tried)}"
         yield "test accuracy by seed", ", ".join(f"{value:.3f}" for value in curves.test_accuracy)
 
 

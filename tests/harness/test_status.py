@@ -1,0 +1,104 @@
+"""How a run stands, read by somebody else without disturbing it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.small_runs import CASES, contents, write_run
+
+from vgbench.errors import InputError
+from vgbench.harness.progress import Progress
+from vgbench.harness.run_lock import is_locked, locked, read_note, read_status
+from vgbench.records.store import Folder, device_folders
+
+HOLD = """
+import sys
+from pathlib import Path
+from vgbench.harness.run_lock import locked
+from vgbench.harness.progress import Progress
+with locked(Path(sys.argv[1])) as lock:
+    lock.note("measuring it", Progress(1, 0, 3, 60.0))
+    print("here", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run", {0: ("ok", 1.0), 1: ("timeout", 1.0), 2: ("ok", 1.0)}, costs=[0])
+
+
+def folder_of(root: Path) -> Folder:
+    (folder,) = device_folders(root)
+    return folder
+
+
+def test_measurements_are_counted_by_how_they_ended(run: Path) -> None:
+    folder_of(run).cell(CASES[2].cell_id).write_text("{")
+    before = contents(run)
+    status = read_status(run)
+    assert [device.counts for device in status.devices] == [
+        {"ok": 1, "timeout": 1, "damaged": 1, "crashed": 1, "missing": 2}
+    ]
+    assert (status.at_work, status.note) == (False, None)
+    assert contents(run) == before
+
+
+def test_run_at_work_is_seen_from_outside_with_what_it_does(run: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "here\n"
+        status = read_status(run)
+        with (
+            pytest.raises(InputError, match=rf"another run is at work here \(process {holder.pid}, since "),
+            locked(run),
+        ):
+            pass
+        holder.communicate()
+    assert status.at_work
+    assert status.note is not None
+    assert (status.note.pid, status.note.now) == (holder.pid, "measuring it")
+    assert str(status.note.progress) == "1 of 4 done, about 1 min left"
+    assert not is_locked(run)
+
+
+def test_run_that_was_stopped_leaves_word_of_what_it_did(run: Path) -> None:
+    def stopped() -> None:
+        with locked(run) as lock:
+            lock.note("measuring it", Progress(1, 0, 3, None))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    status = read_status(run)
+    assert (status.at_work, status.note and status.note.now) == (False, "measuring it")
+
+
+def test_run_that_starts_has_no_records_yet(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        status = read_status(tmp_path)
+    assert (status.devices, status.at_work) == ((), True)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": 3}', "\x00", '{"progress": {"done": 1}}'])
+def test_note_that_is_rubbish_is_no_note(tmp_path: Path, content: str) -> None:
+    (tmp_path / "running.json").write_text(content)
+    assert read_note(tmp_path) is None
+
+
+def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}: no records here"):
+        read_status(tmp_path)
+
+
+def test_note_names_this_process(tmp_path: Path) -> None:
+    with locked(tmp_path) as lock:
+        lock.note("measuring it", Progress(0, 0, 1, None))
+        note = read_note(tmp_path)
+    assert note is not None
+    assert note.pid == os.getpid()
+    assert not (tmp_path / "running.json").exists()

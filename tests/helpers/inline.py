@@ -1,0 +1,50 @@
+"""The supervised worker's work done in this very process, for tests of what surrounds it."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from helpers.made import ORIGIN, cost, gradients, training
+from vgbench.harness.plan import Task
+from vgbench.harness.workers import worker
+from vgbench.harness.workers.executor import Outcome
+from vgbench.harness.workers.worker import Ended
+from vgbench.measure.pairs import PRECISION
+from vgbench.records.schema import Provenance
+from vgbench.spec.case import Case
+
+
+class Inline:
+    """Takes the place of `Local`."""
+
+    workers = 1
+
+    def __init__(self, device: str | None, **_: Any) -> None:
+        self._device = device
+
+    def prepare(self, cases: Sequence[Case]) -> Provenance:
+        self.origin = worker.prepare(self._device, [case.model_dump(mode="json") for case in cases])
+        return self.origin
+
+    def submit(self, task: Task) -> Future[Outcome] | None:
+        future: Future[Outcome] = Future()
+        future.set_result(Outcome(self.measure(task), 1, self.origin))
+        return future
+
+    def measure(self, task: Task) -> Ended:
+        return worker.execute(task.kind, self._device, PRECISION, task.case, task.reference)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Instant(Inline):
+    """Hands out records made by hand, the same for every cell, in no time."""
+
+    def prepare(self, cases: Sequence[Case]) -> Provenance:
+        self.origin = ORIGIN
+        return ORIGIN
+
+    def measure(self, task: Task) -> Ended:
+        parts = {"gradients": gradients([-1.0, 0.0]), "training": training(0.5, 1.0), "cost": cost(1.5)}
+        return Ended("ok", "", parts, "2026-01-01T00:00:00+00:00", 1.0)

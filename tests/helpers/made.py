@@ -1,0 +1,154 @@
+"""Records made by hand, for tests of what reads them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vgbench.measure.cost import Cost, cost_id
+from vgbench.measure.executable import Compilation, Memory
+from vgbench.measure.forward import ForwardProfile
+from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.snapshot import GRADIENT_BINS
+from vgbench.measure.training import TrainingCurves
+from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Provenance, Row
+from vgbench.records.store import Folder, write_record
+from vgbench.spec.case import Case
+
+DEVICE = Device("cpu", "Chip", 2)
+SOURCE = {"cell": "f" * 16, "cost": "f" * 16}
+ORIGIN = Provenance("0.1", "abc", SOURCE, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "Xeon", None, None, "")
+BASE = Case(depth=2, width=4, activation="tanh", learning_rates=(0.1, 0.2), seeds=(0, 1))
+HE = Case(
+    depth=2, width=4, activation="tanh", learning_rates=(0.1, 0.2), seeds=(0, 1), init={"name": "he_normal", "gain": 2}
+)
+TIMES: Any = {"provenance": ORIGIN, "started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "attempts": 1}
+
+
+def gradients(*norms: list[float]) -> GradientProfile:
+    """A profile of these log10 norms, a list for each seed."""
+    values = np.asarray(norms)
+    tiny = float(np.finfo(np.float32).smallest_normal)
+    return GradientProfile(
+        log10_activation_norm=values,
+        log10_parameter_norm=np.pad(values, ((0, 0), (0, 1))),
+        log10_largest_activation=np.zeros_like(values),
+        states=(),
+        log10_state_norm=np.zeros((*values.shape, 0)),
+        kinds=(),
+        log10_kind_norm=np.zeros((*values.shape, 0)),
+        reads_zero=np.zeros(values.shape, bool),
+        smallest_normal=tiny,
+        epsilon=2.0**-23,
+    )
+
+
+def training(*test_accuracy: float) -> TrainingCurves:
+    """Curves that end at these accuracies, one a seed; the higher of two learning rates was chosen."""
+    seeds = len(test_accuracy)
+    return TrainingCurves(
+        learning_rates=(0.1, 0.2),
+        tuning_accuracy=np.asarray([[0.5, 0.5], [0.75, 0.75]], np.float32),
+        tuning_diverged=np.zeros((2, 2), bool),
+        learning_rate=0.2,
+        target=0.9,
+        loss=np.ones((seeds, 4), np.float32),
+        step=np.asarray([4]),
+        validation_accuracy=np.ones((seeds, 1), np.float32),
+        log10_activation_norm=np.zeros((seeds, 1, 2)),
+        log10_parameter_norm=np.zeros((seeds, 1, 3)),
+        log10_state_norm=np.zeros((seeds, 1, 2, 0)),
+        log10_kind_norm=np.zeros((seeds, 1, 2, 0)),
+        gradient_histogram=np.zeros((seeds, 1, 3, GRADIENT_BINS), np.int32),
+        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
+        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),
+        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((seeds, 1, 3))),
+        loss_scale=np.ones((seeds, 1), np.float32),
+        skipped_steps=np.zeros((seeds, 1), np.int32),
+        **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, 2))),
+        test_accuracy=np.asarray(test_accuracy, np.float32),
+    )
+
+
+def cost(ratio: float) -> Cost:
+    """A step of a hundredth of a second, `ratio` times the reference's."""
+    steps = np.full(30, 0.01)
+    return Cost(
+        form="unroll",
+        step_seconds=steps,
+        reference_seconds=steps / ratio,
+        queued_seconds=np.full(5, 0.008),
+        compilation=Compilation(trace=0.25, lower=0.125, compile=0.5, first_run=9.0, persistent_cache=False),
+        memory=Memory(parameters=360, optimizer=720, temporary=77, peak=2000),
+        reference_memory=Memory(parameters=360, optimizer=720, temporary=77, peak=1000),
+        parameters=90,
+        step_flops=3200,
+        xla_flops=3300.0,
+        product_flops_per_second=np.full(5, 4e6),
+        batch_size=128,
+    )
+
+
+def forward(depth: int) -> ForwardProfile:
+    """A signal of two seeds that keeps its scale, and loses a decade of what tells inputs apart at every layer."""
+    scale, distance = np.zeros((2, depth)), np.tile(-np.arange(depth, dtype=float), (2, 1))
+    return ForwardProfile(
+        log10_activation_scale=scale,
+        mean_slope=np.ones((2, depth)),
+        log10_pair_distance=distance,
+        token_distance=np.full((2, depth), np.nan),
+    )
+
+
+def learned(depth: int, accuracy: float) -> TrainingCurves:
+    """Curves of two seeds over 50 steps, looked at three times; the gradient shrinks by layer and step."""
+    back, step = np.arange(depth)[::-1], np.arange(3)
+    norms = np.tile(-(back + step[:, None].astype(float)), (2, 1, 1))
+    histogram = np.zeros((2, 3, depth + 1, GRADIENT_BINS), np.int32)
+    histogram[..., 120:123] = [1, 2, 1]
+    weights, activations = np.ones((2, 3, depth + 1)), np.zeros((2, 3, depth))
+    return replace(
+        training(accuracy, accuracy),
+        loss=np.asarray([np.linspace(2, 1, 50), np.linspace(4, 1, 50)], np.float32),
+        step=np.asarray([0, 25, 50]),
+        validation_accuracy=np.asarray([[0.1, 0.5, accuracy], [0.1, 0.25, accuracy]], np.float32),
+        log10_activation_norm=norms,
+        log10_parameter_norm=np.pad(norms, ((0, 0), (0, 0), (0, 1))),
+        log10_state_norm=np.zeros((2, 3, depth, 0)),
+        log10_kind_norm=np.zeros((2, 3, depth, 0)),
+        gradient_histogram=histogram,
+        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((2, 3, depth + 1))),
+        loss_scale=np.ones((2, 3), np.float32),
+        skipped_steps=np.zeros((2, 3), np.int32),
+        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), weights),
+        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), activations),
+        **dict.fromkeys(("saturated", "dead"), activations),
+    )
+
+
+def measured(case: Case, accuracy: float | None = 0.95) -> CellRecord:
+    """All that a feed-forward case's cell can hold; of a recurrent one what it has."""
+    curves = None if accuracy is None else learned(case.depth, accuracy)
+    signal = forward(case.depth) if case.cell.name == "none" else None
+    profile = gradients(*[list(np.linspace(-case.depth, -1, case.depth))] * 2)
+    return CellRecord(case, "ok", "", profile, signal, curves, **TIMES)
+
+
+def write_run(
+    out: Path, cells: Sequence[tuple[str, CellRecord]], suite: str = "tiny", origin: Provenance = ORIGIN
+) -> Path:
+    """A run of these mitigations and cells, swept over depth, each half as slow again as the first of its depth."""
+    folder, rows = Folder(out / origin.device.slug), []
+    references: dict[int, Case] = {}
+    for name, cell in cells:
+        case = cell.case
+        reference = references.setdefault(case.depth, case)
+        pair = CostRecord(case, reference, "ok", "", cost(1.0 if case == reference else 1.5), **TIMES)
+        axes = {"depth": case.depth}
+        rows.append(Row(len(rows), name, axes, case.cell_id, reference.cell_id, cost_id(case, reference)))
+        write_record(folder.cell(case.cell_id), replace(cell, provenance=origin))
+        write_record(folder.cost(rows[-1].cost_id), replace(pair, provenance=origin))
+    write_record(folder.manifest, Manifest(suite, suite.title(), "Does it run?", tuple(rows), origin))
+    return out

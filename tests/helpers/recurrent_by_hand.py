@@ -1,0 +1,116 @@
+"""Recurrent networks written out by hand in plain JAX: what the package is checked against."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from helpers import by_hand
+from vgbench.data import load_dataset
+from vgbench.measure.draw import first_batch
+from vgbench.measure.numerics import numerics
+from vgbench.models import build_network
+from vgbench.spec.case import Case
+
+PHI = by_hand.ACTIVATIONS
+
+
+def sigmoid(z: jax.Array) -> jax.Array:
+    return 1 / (1 + jnp.exp(-z))
+
+
+def rnn(phi: Any, p: dict, carry: tuple, x: jax.Array) -> tuple:
+    (h,) = carry
+    return (phi(x @ p["dense_i"]["kernel"] + p["dense_i"]["bias"] + h @ p["dense_h"]["kernel"]),)
+
+
+def lstm(phi: Any, p: dict, carry: tuple, x: jax.Array) -> tuple:
+    c, h = carry
+    z = x @ p["dense_i"]["kernel"] + h @ p["dense_h"]["kernel"] + p["dense_h"]["bias"]
+    i, f, g, o = jnp.split(z, 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * phi(g)
+    return c, sigmoid(o) * phi(c)
+
+
+def gru(phi: Any, p: dict, carry: tuple, x: jax.Array) -> tuple:
+    (h,) = carry
+    from_x = jnp.split(x @ p["dense_i"]["kernel"] + p["dense_i"]["bias"], 3, axis=1)
+    from_h = jnp.split(h @ p["dense_h"]["kernel"], 3, axis=1)
+    reset, update = sigmoid(from_x[0] + from_h[0]), sigmoid(from_x[1] + from_h[1])
+    return ((1 - update) * phi(from_x[2] + reset * from_h[2]) + update * h,)
+
+
+def mgu(phi: Any, p: dict, carry: tuple, x: jax.Array) -> tuple:
+    (h,) = carry
+    f = sigmoid(x @ p["gate_input"]["kernel"] + p["gate_input"]["bias"] + h @ p["gate_state"]["kernel"])
+    candidate = x @ p["candidate_input"]["kernel"] + p["candidate_input"]["bias"]
+    return ((1 - f) * h + f * phi(candidate + (f * h) @ p["candidate_state"]["kernel"]),)
+
+
+def lru(phi: Any, p: dict, carry: tuple, u: jax.Array) -> tuple:
+    modulus = jnp.exp(-jnp.exp(p["log_decay"]))
+    turn = modulus * jnp.exp(1j * jnp.exp(p["log_phase"]))
+    real, imaginary = jnp.split(u @ p["read_in"]["kernel"], 2, axis=1)
+    state = turn * (carry[0][:, 0] + 1j * carry[0][:, 1]) + jnp.sqrt(1 - modulus**2) * (real + 1j * imaginary)
+    return (jnp.stack([state.real, state.imag], axis=1),)
+
+
+CELLS = {"rnn": rnn, "lstm": lstm, "chrono_lstm": lstm, "gru": gru, "mgu": mgu, "lru": lru}
+
+
+def shown(case: Case, p: dict, carry: tuple, x: jax.Array) -> jax.Array:
+    """What the cell shows of its carry."""
+    if case.cell.name != "lru":
+        return carry[-1]
+    stacked = jnp.concatenate([carry[0][:, 0], carry[0][:, 1]], axis=1)
+    return PHI[case.activation.name](stacked @ p["read_out"]["kernel"] + x @ p["direct"]["kernel"])
+
+
+def run(case: Case, params: dict, x: jax.Array, offsets: tuple, answers: int) -> jax.Array:
+    """The last `answers` answers, with `offsets[t]` added to the carry after step t, [batch, answers, outputs]."""
+    step, p = CELLS[case.cell.name], params["entry"]["cell"]
+    pieces = x.reshape(len(x), case.depth, -1).swapaxes(0, 1)
+
+    def body(carry: tuple, at: tuple) -> tuple:
+        inputs, offset = at
+        carry = step(PHI[case.activation.name], p, carry, inputs)
+        carry = tuple(a + b for a, b in zip(carry, offset, strict=True))
+        return carry, shown(case, p, carry, inputs)
+
+    start = tuple(jnp.zeros_like(each[0]) for each in offsets)
+    outputs = jax.lax.scan(body, start, (pieces, offsets))[1][-answers:].swapaxes(0, 1)
+    return outputs @ params["readout"]["kernel"] + params["readout"]["bias"]
+
+
+def log10_norms(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By plain backpropagation of the last answer's loss: of dL/dcarry_t, of each of its arrays, and of dL/dW.
+
+    Returns:
+        log10 norms [seeds, depth], [seeds, depth, arrays] and [seeds, 2] (the cell and the readout).
+    """
+    dataset, joint, apart, weights = load_dataset(case), [], [], []
+    with numerics(case.dtype, "highest"):
+        network = build_network(case, dataset.problem)
+        for seed in case.seeds:
+            params: Any = by_hand.plain(network.init(jax.random.key(seed)).params)
+            x, y = first_batch(case, dataset, seed)
+            x = x.astype(case.dtype)
+            shape = (case.depth, len(x), case.width)
+            shapes = {"lstm": [shape] * 2, "chrono_lstm": [shape] * 2, "lru": [(*shape[:2], 2, case.width)]}
+
+            def loss(params: dict, offsets: tuple, x: jax.Array = x, y: jax.Array = y) -> jax.Array:
+                answers = run(case, params, x, offsets, dataset.answers)[:, -1]
+                last = y[:, -1] if dataset.answers > 1 else y
+                if dataset.outputs == 1:
+                    return jnp.mean((answers[:, 0] - last) ** 2)
+                return -jnp.mean(jax.nn.log_softmax(answers)[jnp.arange(len(last)), last])
+
+            offsets = tuple(jnp.zeros(each, case.dtype) for each in shapes.get(case.cell.name, [shape]))
+            gradients, slopes = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, offsets)
+            apart.append(np.stack([np.linalg.norm(np.asarray(g).reshape(case.depth, -1), axis=1) for g in slopes], 1))
+            joint.append(np.linalg.norm(apart[-1], axis=1))
+            matrices = [[leaf for leaf in jax.tree.leaves(gradients[part]) if leaf.ndim > 1] for part in gradients]
+            weights.append([np.sqrt(sum(np.sum(np.square(leaf)) for leaf in part)) for part in matrices if part])
+    with np.errstate(divide="ignore"):
+        return np.log10(joint), np.log10(apart), np.log10(weights)

@@ -1,0 +1,77 @@
+"""Every member of every slot that fits a family of networks, in that family."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from helpers.catalogue import plain_profile, step_changes_all_weights
+from helpers.needs import NEEDS
+
+import vgbench as vg
+from vgbench.data import load_dataset
+from vgbench.measure.draw import first_batch
+from vgbench.measure.step import make_step, start
+from vgbench.models import build_network
+from vgbench.spec.registry import REGISTRIES
+
+FAMILIES = ("convnet", "transformer")
+SLOTS = ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "loss_scaling")
+TINY: dict[str, Any] = {"depth": 3, "width": 8, "batch_size": 4, "seeds": (0,)}
+
+
+def cases() -> dict[str, dict[str, Any]]:
+    """Every member that fits a family, beside what it needs there."""
+    found = {}
+    for family in FAMILIES:
+        for slot in SLOTS:
+            for member in REGISTRIES[slot]:
+                needs = NEEDS.get((slot, member.name), {})
+                model = {**needs.get("model", {}), "name": family}
+                slots = {**needs, "model": model, slot: member.name}
+                try:
+                    vg.Case(**TINY | slots)
+                except ValueError:
+                    continue
+                found[f"{family}-{slot}-{member.name}"] = slots
+    return found
+
+
+CASES = cases()
+each = pytest.mark.parametrize
+
+
+@each("family", FAMILIES)
+def test_all_members_fit_but_those_without_a_meaning(family: str) -> None:
+    fits = {name.removeprefix(f"{family}-") for name in CASES if name.startswith(family)}
+    all_ = {f"{slot}-{member.name}" for slot in SLOTS for member in REGISTRIES[slot]}
+    refused = {"convnet": set(), "transformer": {"skip-dense", "skip-fixup"}}
+    assert all_ - fits == refused[family]
+
+
+@each("name", CASES)
+def test_step_keeps_shapes_and_dtypes(name: str) -> None:
+    """A whole training step, traced and not compiled."""
+    layers = "unroll" if CASES[name].get("skip") == "dense" else "auto"
+    case = vg.Case(**TINY | CASES[name], block_execution=layers)
+    data = load_dataset(case)
+    network = build_network(case, data.problem)
+    # Scanned to draw, since separate blocks are drawn with numpy, which has no abstract arrays.
+    drawn = network if network.stacked else None
+    variables = jax.eval_shape(drawn.init, jax.random.key(0)) if drawn else network.init(jax.random.key(0))
+    state = jax.eval_shape(lambda v: start(network, case, v), variables)
+    after, loss = jax.eval_shape(lambda s: make_step(network, case)(s, first_batch(case, data, 0), 0.1), state)
+    assert loss.shape == ()
+    same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), after, state)
+    assert all(jax.tree.leaves(same))
+
+
+@pytest.mark.slow
+@each("name", CASES)
+def test_profile_is_plain_backpropagations_and_a_step_changes_every_layer(name: str) -> None:
+    slots = TINY | CASES[name]
+    expected = plain_profile(vg.Case(**slots, dtype="float64", block_execution="unroll"))
+    for layers in ("unroll",) if slots.get("skip") == "dense" else ("scan", "unroll"):
+        profile = vg.measure_gradients(vg.Case(**slots, dtype="float64", block_execution=layers))
+        np.testing.assert_allclose(profile.log10_activation_norm[0], expected, atol=1e-9)
+        step_changes_all_weights(slots, layers)

@@ -1,0 +1,353 @@
+"""Records on disk: what is written is read back or refused, and is never half there."""
+
+import dataclasses
+import io
+import json
+import math
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from vgbench.errors import InputError, OtherVersionError
+from vgbench.records import store
+from vgbench.records.store import Folder, device_folders, read_record, write_bytes, write_record
+from vgbench.spec.case import Case
+
+
+@dataclass(frozen=True)
+class Inner:
+    value: float
+    curve: np.ndarray | None
+    maybe: int | None = None
+
+
+@dataclass(frozen=True)
+class Outer:
+    title: str
+    case: Case
+    inner: Inner
+    absent: Inner | None
+    present: Inner | None
+    inners: tuple[Inner, ...]
+    numbers: tuple[float, ...]
+    flags: np.ndarray
+    versions: dict[str, str]
+
+
+def outer(**fields: Any) -> Outer:
+    inner = Inner(float("nan"), np.asarray([[1.0, -np.inf], [np.nan, 5e-324]]))
+    base = {
+        "title": 'ünï "quoted" \u2028 \\ \n',
+        "case": Case(depth=3, norm={"name": "batch", "momentum": 0.5}, learning_rates=(1e-3, 1e-2)),
+        "inner": inner,
+        "absent": None,
+        "present": Inner(float("inf"), np.asarray([1, 2], np.int32), 3),
+        "inners": (inner, Inner(float("-inf"), None)),
+        "numbers": (0.1, float("nan"), -0.0),
+        "flags": np.asarray([True, False]),
+        "versions": {"jax": "1.2", "numpy": "3"},
+    }
+    return Outer(**{**base, **fields})
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal in type and value, NaN equal to itself and -0.0 not to 0.0; arrays also in dtype and shape."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    if isinstance(one, float):
+        return (math.isnan(one) and math.isnan(other)) or (
+            one == other and math.copysign(1, one) == math.copysign(1, other)
+        )
+    if dataclasses.is_dataclass(one):
+        return all(same(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one))
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "cells" / "abc.json"
+    write_record(path, outer())
+    return path
+
+
+def refuses(path: Path, expected: str, kind: type = Outer) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {expected}"):
+        read_record(path, kind)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.name.startswith("."))
+
+
+def test_record_is_read_back_as_it_was(written: Path) -> None:
+    assert same(read_record(written, Outer), outer())
+
+
+def test_record_lies_in_two_files_and_nothing_else(written: Path) -> None:
+    assert sorted(path.name for path in written.parent.iterdir()) == ["abc.json", "abc.npz"]
+
+
+def test_record_without_arrays_is_one_file(tmp_path: Path) -> None:
+    write_record(tmp_path / "one.json", Inner(1.5, None))
+    assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
+    assert read_record(tmp_path / "one.json", Inner) == Inner(1.5, None)
+
+
+def test_equal_records_are_equal_bytes(tmp_path: Path, written: Path) -> None:
+    write_record(tmp_path / "abc.json", outer())
+    for suffix in (".json", ".npz"):
+        assert (tmp_path / "abc").with_suffix(suffix).read_bytes() == written.with_suffix(suffix).read_bytes()
+
+
+def test_json_is_strict(written: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    content = json.loads(written.read_text(), parse_constant=refuse)
+    assert content["record"]["inner"]["value"] == {"$float": "nan"}
+    assert content["record"]["numbers"][1:] == [{"$float": "nan"}, -0.0]
+    assert content["record"]["present"]["value"] == {"$float": "inf"}
+
+
+def test_arrays_are_named_by_their_place_and_never_pickled(written: Path) -> None:
+    with np.load(written.with_suffix(".npz"), allow_pickle=False) as archive:
+        assert sorted(archive) == ["flags", "inner.curve", "inners.0.curve", "present.curve"]
+
+
+array = hnp.arrays(
+    st.sampled_from(["float32", "float64", "int32", "bool"]),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+)
+inner = st.builds(Inner, st.floats(), st.none() | array, st.none() | st.integers())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    record=st.builds(
+        outer,
+        title=st.text(st.characters(codec="utf-8")),
+        inner=inner,
+        absent=st.none() | inner,
+        inners=st.lists(inner, max_size=3).map(tuple),
+        numbers=st.lists(st.floats(), max_size=3).map(tuple),
+        flags=array,
+    )
+)
+def test_any_record_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, record: Outer) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    write_record(path, record)
+    assert same(read_record(path, Outer), record)
+
+
+def test_later_record_replaces_an_earlier_one(written: Path) -> None:
+    later = outer(title="later", flags=np.zeros(3))
+    write_record(written, later)
+    assert same(read_record(written, Outer), later)
+
+
+def test_record_without_arrays_replaces_one_with_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "cell.json"
+    write_record(path, Inner(1.0, np.ones(3)))
+    write_record(path, Inner(2.0, None))
+    assert read_record(path, Inner) == Inner(2.0, None)
+
+
+def test_missing_record_is_named(tmp_path: Path) -> None:
+    refuses(tmp_path / "none.json", "no such record$")
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_flipped_bit_is_found_wherever_it_is(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "cell.json"
+    write_record(path, Inner(0.5, np.arange(3.0)))
+    file = path.with_suffix(suffix)
+    whole = file.read_bytes()
+    for place in range(len(whole) - (suffix == ".json")):  # the last byte of the text is its line's end
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        refuses(path, r"damaged record \(", Inner)
+    file.write_bytes(whole)
+    assert same(read_record(path, Inner), Inner(0.5, np.arange(3.0)))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_truncated_file_is_found(written: Path, suffix: str, share: float) -> None:
+    file = written.with_suffix(suffix)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * share)])
+    refuses(written, r"damaged record \(")
+
+
+def test_missing_arrays_are_found(written: Path) -> None:
+    written.with_suffix(".npz").unlink()
+    refuses(written, r"damaged record \(its content does not match its digest\)$")
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"digest": "0"}', '{"record": {}}', "\udcff"])
+def test_text_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cell.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    refuses(path, r"damaged record \(", Inner)
+
+
+def test_record_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cell.json"
+    write_record(path, Inner(1.0, None))
+    refuses(path, "written by another version of vgbench, with other fields")
+
+
+def test_record_whose_case_is_impossible_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cell.json"
+    write_record(path, outer(case=Case.model_construct(depth=0)))
+    refuses(path, "written by another version of vgbench, with other fields")
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[Any], Any], tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_pickled_array_is_refused_and_never_unpickled(tmp_path: Path) -> None:
+    path, trace = tmp_path / "cell.json", tmp_path / "exploded"
+    write_record(path, Inner(1.0, np.ones(1)))
+    buffer = io.BytesIO()
+    np.savez(buffer, curve=np.asarray([Bomb(trace)], object), allow_pickle=True)
+    path.with_suffix(".npz").write_bytes(buffer.getvalue())
+    content = json.loads(path.read_text())
+    content["digest"] = store._digest(content["record"], buffer.getvalue())
+    path.write_text(json.dumps(content))
+    refuses(path, r"damaged record \(Object arrays cannot be loaded when allow_pickle=False\)$", Inner)
+    assert not trace.exists()
+
+
+def test_array_of_objects_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        write_record(tmp_path / "cell.json", Inner(1.0, np.asarray([object()], object)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("place", ["fsync", "replace"])
+def test_failing_write_leaves_the_old_file_whole_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = tmp_path / "table.md"
+    write_bytes(path, b"old")
+    monkeypatch.setattr(os if place == "fsync" else Path, place, _fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_bytes(path, b"new, and longer")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.md"]
+
+
+def test_failing_write_of_a_new_file_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", _fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_bytes(tmp_path / "table.md", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_record_that_fails_at_its_first_file_leaves_the_old_one(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", _fail)
+        with pytest.raises(OSError, match="No space left on device"):
+            write_record(written, outer(title="new"))
+    assert same(read_record(written, Outer), outer())
+    assert leftovers(written.parent) == []
+
+
+def test_record_that_fails_between_its_files_is_never_read_as_a_mixture(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def only_arrays(self: Path, target: Path) -> Path:
+        if target.suffix == ".json":
+            _fail()
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", only_arrays)
+        with pytest.raises(OSError, match="No space left on device"):
+            write_record(written, outer(flags=np.zeros(9)))
+    refuses(written, r"damaged record \(its content does not match its digest\)$")
+    assert leftovers(written.parent) == []
+
+
+def test_file_is_synced_before_it_is_renamed_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (calls.append("fsync"), fsync(number))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, target: (calls.append("replace"), replace(self, target))[1])
+    write_bytes(tmp_path / "file", b"content")
+    assert calls == ["fsync", "replace", "fsync"]
+
+
+def test_folder_names_the_place_of_every_record(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "cpu")
+    assert folder.manifest == tmp_path / "cpu" / "manifest.json"
+    assert folder.cell("a1") == tmp_path / "cpu" / "cells" / "a1.json"
+    assert folder.cost("b2") == tmp_path / "cpu" / "costs" / "b2.json"
+
+
+def test_folders_of_devices_are_found_by_name(tmp_path: Path) -> None:
+    for name in ("tpu", "cpu", "gpu"):
+        write_bytes(tmp_path / name / "manifest.json", b"{}")
+    (tmp_path / "other").mkdir()
+    assert [folder.path.name for folder in device_folders(tmp_path)] == ["cpu", "gpu", "tpu"]
+
+
+@pytest.mark.parametrize("name", ["empty", "missing", "file"])
+def test_place_without_records_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "empty":
+        path.mkdir()
+    elif name == "file":
+        path.write_text("")
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: no records here "):
+        device_folders(path)
+
+
+def test_archive_is_a_plain_zip_of_arrays(written: Path) -> None:
+    with zipfile.ZipFile(written.with_suffix(".npz")) as archive:
+        assert all(name.endswith(".npy") for name in archive.namelist())
+        assert archive.testzip() is None
+
+
+def test_a_whole_record_with_other_fields_is_another_versions_not_damaged(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Before:
+        old: int
+
+    @dataclass(frozen=True)
+    class Now:
+        old: int
+        new: int
+
+    write_record(tmp_path / "a.json", Before(1))
+    with pytest.raises(OtherVersionError, match="written by another version of vgbench"):
+        read_record(tmp_path / "a.json", Now)

@@ -1,0 +1,296 @@
+"""Pictures: what their definitions say, by Vega-Lite's own schema and by what a reader has to see."""
+
+import dataclasses
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import jsonschema
+import numpy as np
+import pytest
+from helpers.made import measured, write_run
+
+from vgbench.pictures.compose import Definition
+from vgbench.pictures.panels import LINES, rounded, series, thinned
+from vgbench.pictures.render import RENDERERS, render
+from vgbench.pictures.style import BASELINE_COLOR
+from vgbench.records.runs import Run, read_runs
+from vgbench.report.charts import PICTURES
+from vgbench.report.charts.gradients import gradient_norms
+from vgbench.spec.case import Case
+
+SCHEMA = json.loads((Path(alt.__file__).parent / "vegalite/v6/schema/vega-lite-schema.json").read_text())
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+INITS = ["he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "orthogonal"]
+
+
+def case(depth: int, init: Any = "glorot_normal", **fields: Any) -> Case:
+    return Case(depth=depth, width=4, init=init, learning_rates=(0.1, 0.2), seeds=(0, 1), **fields)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """A baseline that does not train at depth 6, and two mitigations that do, one of them at 3 as well."""
+    cells = [
+        *(("baseline", measured(case(depth), accuracy)) for depth, accuracy in ((3, 0.95), (6, 0.1))),
+        *(("he", measured(case(depth, "he_normal"), accuracy)) for depth, accuracy in ((3, 0.96), (6, 0.97))),
+        *(("lecun", measured(case(depth, "lecun_normal"), accuracy)) for depth, accuracy in ((3, 0.5), (6, 0.9))),
+    ]
+    return read_runs(write_run(tmp_path_factory.mktemp("run"), cells))
+
+
+def drawn(runs: list[Run], name: str) -> Definition:
+    definition = PICTURES[name].draw(runs)
+    assert definition is not None
+    return definition
+
+
+def views(part: Any) -> list[Definition]:
+    """Every view with one mark."""
+    inner = [each for name in ("concat", "vconcat", "hconcat", "layer") for each in part.get(name, [])]
+    inner += [part["spec"]] if "spec" in part else []
+    return [view for each in inner for view in views(each)] if inner else [part]
+
+
+def marks(definition: Definition, kind: str) -> list[Definition]:
+    return [view for view in views(definition) if view["mark"]["type"] == kind]
+
+
+def rows(definition: Definition, part: Definition) -> list[dict[str, Any]]:
+    data = part.get("data") or part["layer"][0]["data"]
+    return definition["datasets"][data["name"]]
+
+
+def everything(definition: Definition) -> list[dict[str, Any]]:
+    return [row for values in definition["datasets"].values() for row in values]
+
+
+def panels(definition: Definition) -> list[Definition]:
+    """The parts that have a title: a place of the sweep each."""
+    if "title" in definition:
+        return [definition]
+    inner = [each for name in ("concat", "vconcat", "hconcat") for each in definition.get(name, [])]
+    return [panel for each in inner for panel in panels(each)]
+
+
+FEED_FORWARD = [name for name in PICTURES if name != "gradients-in-time"]
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_definition_is_vega_lite(runs: list[Run], name: str) -> None:
+    assert not list(VALIDATOR.iter_errors(drawn(runs, name)))
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_definition_is_the_same_whenever_the_records_are(runs: list[Run], name: str) -> None:
+    assert json.dumps(drawn(runs, name)) == json.dumps(drawn(runs, name))
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_every_axis_has_a_title(runs: list[Run], name: str) -> None:
+    for view in views(drawn(runs, name)):
+        for channel in ("x", "y"):
+            encoding = view["encoding"].get(channel, {})
+            shared = view["mark"]["type"] in ("rule", "area")  # the line over it has the title
+            assert "field" not in encoding or encoding.get("title") or shared, (view["mark"], encoding)
+
+
+def test_gradients_have_a_panel_for_each_depth_and_a_line_for_each_mitigation(runs: list[Run]) -> None:
+    definition = drawn(runs, "gradients")
+    assert [panel["title"] for panel in panels(definition)] == ["depth 3", "depth 6"]
+    for panel, depth in zip(panels(definition), (3, 6), strict=True):
+        shown = rows(definition, panel)
+        assert {row["mitigation"] for row in shown} == {"baseline", "he", "lecun"}
+        assert [row["measured"] for row in shown[:depth]] == pytest.approx(np.linspace(-depth, -1, depth))
+    assert {view["encoding"]["y"]["title"] for view in marks(definition, "line")} == {"log10 of ‖∂L/∂h‖"}
+
+
+def test_theory_is_drawn_dashed_from_the_last_measured_layer_on(runs: list[Run]) -> None:
+    predicted = {case(3).cell_id: [-4.0, -2.0, 0.0]}
+    definition = gradient_norms(runs, predicted)
+    assert definition is not None
+    (dashed,) = [view for view in marks(definition, "line") if "strokeDash" in view["mark"]]
+    assert dashed["encoding"]["y"]["field"] == "predicted"
+    assert [(row["mitigation"], row["predicted"]) for row in rows(definition, dashed)] == [
+        ("baseline", -5.0),
+        ("baseline", -3.0),
+        ("baseline", -1.0),
+    ]
+    plain = gradient_norms(runs, {})
+    assert plain is not None
+    assert not [view for view in marks(plain, "line") if "strokeDash" in view["mark"]]
+
+
+def test_theory_of_the_cells_themselves_is_drawn_unless_another_is_given(runs: list[Run]) -> None:
+    dashed = [view for view in marks(drawn(runs, "gradients"), "line") if "strokeDash" in view["mark"]]
+    assert len(dashed) == 2
+    assert {row["mitigation"] for row in rows(drawn(runs, "gradients"), dashed[0])} <= {"baseline", "he", "lecun"}
+
+
+def test_recurrent_networks_are_drawn_back_in_time_and_nowhere_else(tmp_path: Path) -> None:
+    cell = measured(case(2, "orthogonal", model="recurrent", cell="rnn"), None)
+    runs = read_runs(write_run(tmp_path, [("baseline", cell)]))
+    definition = drawn(runs, "gradients-in-time")
+    assert {(row["layer"], row["measured"]) for row in everything(definition)} == {(0, -1.0), (1, -2.0)}
+    line = marks(definition, "line")[0]
+    assert line["encoding"]["x"]["title"] == "time steps back from the last one"
+    assert gradient_norms(runs) is None
+    assert PICTURES["forward"].draw(runs) is None
+
+
+def test_what_a_run_does_not_have_is_not_drawn(tmp_path: Path) -> None:
+    bare = dataclasses.replace(measured(case(3), None), forward=None)
+    runs = read_runs(write_run(tmp_path, [("baseline", bare)]))
+    assert [name for name, picture in PICTURES.items() if picture.draw(runs)] == ["gradients", "benefit"]
+
+
+def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
+    cell = measured(case(3), 0.1)
+    assert cell.training
+    gone = {name: np.full_like(getattr(cell.training, name), np.nan) for name in ("loss", "log10_activation_norm")}
+    lost = dataclasses.replace(cell.training, **gone, gradient_histogram=np.zeros((2, 3, 4, 256), np.int32))
+    runs = read_runs(write_run(tmp_path, [("baseline", dataclasses.replace(cell, training=lost))]))
+    assert PICTURES["heatmap"].draw(runs) is None
+    assert PICTURES["histograms"].draw(runs) is None
+    assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"accuracy"}
+
+
+def test_no_panel_has_more_lines_than_can_be_told_apart_and_all_have_the_baseline(tmp_path: Path) -> None:
+    cells = [
+        ("baseline", measured(case(3, "identity"), None)),
+        *((name, measured(case(3, name), None)) for name in INITS),
+    ]
+    definition = drawn(read_runs(write_run(tmp_path, cells)), "gradients")
+    shown = [{row["mitigation"] for row in rows(definition, panel)} for panel in panels(definition)]
+    assert len(shown) == 2
+    assert set.union(*shown) == {"baseline", *INITS}
+    for names in shown:
+        assert "baseline" in names
+        assert len(names) <= LINES + 1
+    domains = [view["encoding"]["y"]["scale"]["domain"] for view in marks(definition, "line")]
+    assert domains[0] == domains[1]
+
+
+def test_no_two_lines_of_a_panel_look_alike() -> None:
+    for each in series(["baseline", *map(str, range(20))]):
+        looks = [channel.to_dict(context={}) for channel in (each.color, each.shape)]
+        for look in looks:
+            assert look["scale"]["domain"] == each.names
+            assert len(set(look["scale"]["range"])) == len(each.names)
+        assert looks[0]["scale"]["range"][0] == BASELINE_COLOR
+
+
+def test_choice_in_a_legend_holds_for_all_panels_of_its_row(runs: list[Run]) -> None:
+    definition = drawn(runs, "gradients")
+    (choice,) = definition["params"]
+    assert choice["bind"] == "legend"
+    named = [view["name"] for view in views(definition) if "name" in view]
+    assert choice["views"] == named
+    assert len(named) == len(panels(definition))
+
+
+def test_forward_signal_shows_scale_and_distance(runs: list[Run]) -> None:
+    definition = drawn(runs, "forward")
+    titles = [view["encoding"]["y"]["title"] for view in marks(definition, "line")]
+    assert titles == ["log10 of rms(h)", "log10(1 - cosine)"] * 2
+    assert {(row["layer"], row["distance"]) for row in rows(definition, panels(definition)[0]["vconcat"][1])} == {
+        (1, 0.0),
+        (2, -1.0),
+        (3, -2.0),
+    }
+
+
+def test_curves_have_a_band_of_seeds_and_a_logarithmic_loss(runs: list[Run]) -> None:
+    definition = drawn(runs, "curves")
+    loss, accuracy = marks(definition, "line")[:2]
+    assert loss["encoding"]["y"]["scale"]["type"] == "log"
+    assert accuracy["encoding"]["y"]["scale"]["domain"] == [0, 1]
+    ends = [row for row in everything(definition) if row["what"] == "accuracy" and row["step"] == 25]
+    assert {(row["low"], row["median"], row["high"]) for row in ends} == {(0.25, 0.375, 0.5)}
+    assert {view["encoding"]["y2"]["field"] for view in marks(definition, "area")} == {"high"}
+
+
+def test_heat_map_has_a_cell_for_each_layer_and_record(runs: list[Run]) -> None:
+    definition = drawn(runs, "heatmap")
+    assert [panel["title"] for panel in panels(definition)] == ["depth 3", "depth 6"]
+    first = [row for row in rows(definition, definition["vconcat"][0]) if row["mitigation"] == "baseline"]
+    assert {(row["step"], row["layer"]): row["norm"] for row in first} == {
+        (25 * record, layer): -(3 - layer) - record for record in range(3) for layer in (1, 2, 3)
+    }
+    (rect, _) = marks(definition, "rect")
+    assert rect["encoding"]["color"]["scale"]["scheme"] == "viridis"
+
+
+def test_histograms_are_ridges_with_the_share_of_each_bin(runs: list[Run]) -> None:
+    definition = drawn(runs, "histograms")
+    shown = rows(definition, definition["vconcat"][0])
+    ridge = [row for row in shown if (row["mitigation"], row["moment"], row["layer"]) == ("he", "after training", 2)]
+    assert [row["share"] for row in ridge] == [0, 0.25, 0.5, 0.25, 0]
+    # Bin 121 counts from 2**-6 to 2**-5.
+    assert ridge[2]["magnitude"] == pytest.approx(-5.5 * np.log10(2), abs=0.01)
+    assert {row["foot"] for row in ridge} == {1}
+
+
+def test_accuracy_by_depth_rings_the_trainable_depth(runs: list[Run]) -> None:
+    definition = drawn(runs, "accuracy")
+    ringed = {(row["mitigation"], row["depth"]) for row in everything(definition) if row.get("ringed")}
+    assert ringed == {("baseline", 3), ("he", 6)}
+    assert any(view["encoding"].get("y", {}).get("field") == "target" for view in marks(definition, "rule"))
+
+
+def test_benefit_joins_what_nothing_beats(runs: list[Run]) -> None:
+    definition = drawn(runs, "benefit")
+    assert [panel["title"] for panel in panels(definition)] == ["depth 3", "depth 6"]
+    fronts = [{row["mitigation"] for row in rows(definition, view)} for view in marks(definition, "line")]
+    assert fronts == [{"baseline", "he"}, {"baseline", "he"}]
+    axes = [view["encoding"] for view in marks(definition, "point")]
+    assert {axis[channel]["scale"]["type"] for axis in axes for channel in ("x", "y")} == {"log"}
+
+
+def test_costs_are_apart_by_the_form_of_the_blocks(runs: list[Run], tmp_path: Path) -> None:
+    definition = drawn(runs, "cost")
+    assert [view["encoding"]["y"]["title"] for view in marks(definition, "line")] == [
+        "time of a step, ms",
+        "peak memory of a step, MiB",
+        "trace, lower and compile, s",
+    ]
+    (first, *_) = everything(definition)
+    assert (first["latency"], first["compile_seconds"]) == (10.0, 0.875)
+
+
+@pytest.mark.parametrize(("form", "start"), [("png", b"\x89PNG\r\n\x1a\n"), ("svg", b"<svg"), ("pdf", b"%PDF")])
+def test_one_definition_gives_every_form(runs: list[Run], form: str, start: bytes) -> None:
+    content = render(drawn(runs, "gradients"), form)
+    assert content.lstrip().startswith(start)
+    if form == "png":
+        width, height = struct.unpack(">II", content[16:24])
+        assert width > 600
+        assert height > 200
+
+
+@pytest.mark.slow
+def test_one_definition_gives_a_page_that_stands_alone(runs: list[Run]) -> None:
+    content = render(drawn(runs, "gradients"), "html")
+    assert content.lstrip().startswith(b"<!DOCTYPE html>")
+    assert b"<script src" not in content
+    assert set(RENDERERS) == {"png", "svg", "pdf", "html"}
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\u2029b", "a\nb", '"', "'", "\\"])
+def test_picture_is_drawn_whatever_a_mitigation_is_called(tmp_path: Path, name: str) -> None:
+    runs = read_runs(write_run(tmp_path, [(name, measured(case(3)))]))
+    assert render(drawn(runs, "gradients"), "svg").startswith(b"<svg")
+
+
+def test_long_things_are_thinned_with_their_ends_kept() -> None:
+    assert list(thinned(3)) == [0, 1, 2]
+    indices = thinned(10_000, 100)
+    assert len(indices) == 100
+    assert (indices[0], indices[-1]) == (0, 9_999)
+
+
+def test_numbers_are_rounded_to_what_a_picture_can_show() -> None:
+    assert list(rounded([1.23456789, 12345.6789], 3)) == [1.23, 12300.0]
+    assert np.isnan(rounded([np.inf, np.nan, -np.inf])).all()

@@ -1,0 +1,652 @@
+"""Reports: the numbers of the records, in words, tables and pictures."""
+
+import dataclasses
+import re
+import shutil
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.made import BASE, DEVICE, HE, ORIGIN, cost, gradients, training
+from rich.console import Console
+
+import vgbench
+from vgbench.errors import InputError
+from vgbench.measure.cost import cost_id
+from vgbench.measure.training import TrainingCurves
+from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Row
+from vgbench.records.store import Folder, device_folders, read_record, write_record
+from vgbench.report.frames import COLUMNS, load
+from vgbench.report.headlines import headlines
+from vgbench.report.markdown import markdown
+from vgbench.report.tables import BETTER, DISPLAY, LEGEND, OCCASIONAL, display, halves, header
+from vgbench.report.terminal import terminal
+from vgbench.report.write import write_report
+from vgbench.statistics import t_interval
+
+OUTPUTS = ("table.md", "table.csv", "report.html")
+WHENCE = "Chip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4; measured on 2026-01-01"
+TEXT = ("md", "csv")
+ALWAYS = [name for name in DISPLAY if name not in OCCASIONAL]
+HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of a baseline that fails for one seed, and a mitigation that trains at one and a half times the cost."""
+    out = tmp_path / "run"
+    folder, rows = Folder(out / DEVICE.slug), []
+    measured = (
+        ("baseline", BASE, gradients([-1.0, -0.5], [-2.0, -1.0]), training(0.5, 0.95), 1.0),
+        ("he", HE, gradients([-1.0, -1.0], [-1.0, -1.0]), training(0.9, 1.0), 1.5),
+    )
+    for name, case, profile, curves, ratio in measured:
+        cell = CellRecord(case, "ok", "", profile, None, curves, ORIGIN, "2026-01-01T00:00:00+00:00", 1.0, 1)
+        pair = CostRecord(case, BASE, "ok", "", cost(ratio), ORIGIN, "2026-01-01T00:00:00+00:00", 1.0, 1)
+        axes = {"depth": 2, "activation": "tanh"}
+        rows.append(Row(len(rows), name, axes, case.cell_id, BASE.cell_id, cost_id(case, BASE)))
+        write_record(folder.cell(case.cell_id), cell)
+        write_record(folder.cost(rows[-1].cost_id), pair)
+    write_record(folder.manifest, Manifest("tiny", "Tiny", "Does it run?", tuple(rows), ORIGIN))
+    return out
+
+
+def folder_of(out: Path) -> Folder:
+    return device_folders(out)[0]
+
+
+def manifest_of(out: Path) -> Manifest:
+    return read_record(folder_of(out).manifest, Manifest)
+
+
+def outputs(out: Path) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in OUTPUTS}
+
+
+def row(**values: Any) -> dict[str, Any]:
+    """A row of a frame: a trained cell, but for `values`."""
+    base = {
+        **dict.fromkeys(COLUMNS, float("nan")),
+        **{"suite": "tiny", "device": "Chip", "mitigation": "baseline", "beside": "baseline", "depth": 4, "width": 8},
+        "cell_id": "0",
+        **{"status": "ok", "reason": "", "decay": -0.25, "decay_low": -0.5, "decay_high": 0.0},
+        **{"log10_first_over_last": -0.75, "seeds": 3, "trained": 0, "target": 0.9, "learning_rate": 0.01},
+        **{"learning_rate_at_edge": False, "accuracy": 0.5, "form": "unroll"},
+        **{"step_ratio": 1.0, "step_ratio_low": 0.9, "step_ratio_high": 1.1},
+    }
+    assert base.keys() == COLUMNS.keys()
+    return {**base, **values}
+
+
+def frame(*rows: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows))
+
+
+def rename(out: Path, **fields: Any) -> None:
+    """Change what the manifest of a run says."""
+    write_record(folder_of(out).manifest, dataclasses.replace(manifest_of(out), **fields))
+
+
+def call_the_mitigation(out: Path, name: str) -> None:
+    rows = manifest_of(out).rows
+    rename(out, rows=(rows[0], dataclasses.replace(rows[1], mitigation=name)))
+
+
+def table_lines(text: str) -> list[list[str]]:
+    """The lines of each table of a page: what rows are worth, and what they cost."""
+    return [table.split("\n") for table in re.findall(r"^\|.*\|$(?:\n^\|.*\|$)+", text, re.MULTILINE)]
+
+
+def borders(line: str) -> int:
+    """How many bars of a line of Markdown are no text."""
+    return len(re.findall(r"(?<!\\)(?:\\\\)*\|", line))
+
+
+def printed(table: pd.DataFrame, title: str = "Title") -> str:
+    console = Console(file=StringIO(), width=250)
+    console.print(terminal(table, title))
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# Frames.
+
+
+def test_load_gives_the_documented_columns_after_the_other_axes(run: Path) -> None:
+    assert list(load(run).columns) == ["activation", *COLUMNS]
+
+
+def test_load_gives_a_row_for_each_cell_in_the_order_of_the_suite(run: Path) -> None:
+    data = load(run)
+    assert list(data["mitigation"]) == ["baseline", "he"]
+    assert list(data["activation"]) == ["tanh", "tanh"]
+    assert list(data["cell_id"]) == [BASE.cell_id, HE.cell_id]
+    assert set(data["suite"]) == {"tiny"}
+    assert set(data["status"]) == {"ok"}
+
+
+def test_load_gives_the_numbers_of_the_records(run: Path) -> None:
+    baseline, he = load(run).to_dict("records")
+    expected = {
+        **{
+            "depth": 2,
+            "width": 4,
+            "seeds": 2,
+            "target": 0.9,
+            "learning_rate": 0.2,
+            "learning_rate_at_edge": True,
+            "reason": "",
+        },
+        **{"decay": -0.75, "log10_first_over_last": -0.75, "trained": 1, "accuracy": pytest.approx(0.725)},
+        **{"form": "unroll", "step_ratio": 1.0, "examples_per_second": 16000.0, "compile_seconds": 0.875},
+        **{"parameters": 90, "step_flops": 3200, "temporary_bytes": 77, "device": "Chip (2 CPU cores)"},
+    }
+    assert {name: baseline[name] for name in expected} == expected
+    assert pd.isna([baseline["plain_zero_layer"], baseline["forward_limit"]]).all()
+    assert (he["decay"], he["trained"], he["step_ratio"]) == (pytest.approx(0), 2, pytest.approx(1.5))
+
+
+def test_load_gives_t_intervals_over_seeds(run: Path) -> None:
+    baseline, _ = load(run).to_dict("records")
+    expected = t_interval(np.asarray([-0.5, -1.0]))
+    assert (baseline["decay"], baseline["decay_low"], baseline["decay_high"]) == pytest.approx(tuple(expected))
+    assert baseline["decay_low"] < -1 < baseline["decay"] < -0.5 < baseline["decay_high"]
+
+
+def test_accuracy_gain_is_paired_by_seed_and_empty_for_the_baseline(run: Path) -> None:
+    names = ["accuracy_gain", "accuracy_gain_low", "accuracy_gain_high"]
+    data = load(run)
+    assert tuple(data.loc[1, names]) == pytest.approx(tuple(t_interval(np.asarray([0.4, 0.05]))), rel=1e-5)
+    assert data.loc[0, names].isna().all()
+
+
+def measured_again(out: Path, index: int, curves: TrainingCurves | None) -> None:
+    """Replace the training of a row's cell."""
+    path = folder_of(out).cell(manifest_of(out).rows[index].cell_id)
+    write_record(path, dataclasses.replace(read_record(path, CellRecord), training=curves))
+
+
+def test_frame_says_which_rows_are_not_worse_than_the_best(run: Path) -> None:
+    assert list(load(run)["among_best"]) == [True, True]
+    measured_again(run, 0, training(0.75, 0.875))  # an eighth lower with both seeds
+    measured_again(run, 1, training(0.875, 1.0))
+    assert list(load(run)["among_best"]) == [False, True]
+
+
+def test_frame_compares_within_axes_and_devices_only(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    one, other = manifest_of(run).rows
+    rename(run, rows=(one, dataclasses.replace(other, axes={"depth": 2, "activation": "relu"})))
+    assert list(load(run)["among_best"]) == [True, True]
+    rename(run, rows=(one,))
+    shutil.copytree(folder_of(run).path, run / "gpu")
+    rename(run, rows=(other,))
+    assert list(load(run)["among_best"]) == [True, True]
+
+
+def test_frame_says_nothing_of_a_row_without_training(run: Path) -> None:
+    measured_again(run, 0, None)
+    data = load(run)
+    assert pd.isna(data.loc[0, "among_best"])
+    assert data.loc[1, "among_best"]
+
+
+def test_page_sets_the_accuracy_of_the_best_in_bold(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    write_report(run, TEXT)
+    *_, baseline, he = table_lines((run / "table.md").read_text())[0]
+    assert "**" not in baseline
+    assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.938 ± 0.794"]
+
+
+def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
+    _, row = manifest_of(run).rows
+    folder_of(run).cell(row.cell_id).unlink()
+    folder_of(run).cost(row.cost_id).unlink()
+    data = load(run)
+    assert list(data["status"]) == ["ok", "missing"]
+    assert data.loc[1, ["decay", "trained", "accuracy", "step_ratio", "parameters"]].isna().all()
+    assert data.loc[1, "depth"] == 2
+    write_report(run, TEXT)
+    *_, ok, missing = table_lines((run / "table.md").read_text())[1]
+    assert "- (missing)" in missing
+    assert "missing" not in ok
+
+
+def test_missing_baseline_leaves_the_gain_empty(run: Path) -> None:
+    baseline, _ = manifest_of(run).rows
+    folder_of(run).cell(baseline.cell_id).unlink()
+    data = load(run)
+    assert list(data["status"]) == ["missing", "ok"]
+    assert data["accuracy_gain"].isna().all()
+    assert data.loc[1, "accuracy"] >= 0
+
+
+def test_run_of_which_nothing_is_measured_has_a_table_and_no_picture(run: Path) -> None:
+    for name in ("cells", "costs"):
+        shutil.rmtree(folder_of(run).path / name)
+    written = write_report(run, pictures=("svg",))
+    assert [path.name for path in written.files] == list(OUTPUTS)
+    assert not (run / "pictures").exists()
+    assert list(load(run)["status"]) == ["missing", "missing"]
+    assert written.sentences == ["Depth 2: not trained, and no gradient could be followed through the layers."]
+
+
+@pytest.mark.parametrize("kind", ["manifest", "cell", "cost"])
+def test_damaged_record_is_named(run: Path, kind: str) -> None:
+    folder, row = folder_of(run), manifest_of(run).rows[1]
+    path = {"manifest": folder.manifest, "cell": folder.cell(row.cell_id), "cost": folder.cost(row.cost_id)}[kind]
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged record "):
+        load(run)
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: damaged record "):
+        write_report(run)
+    assert not (run / "table.md").exists()
+
+
+def test_folder_without_records_is_named(tmp_path: Path) -> None:
+    for read in (load, write_report):
+        with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}: no records here "):
+            read(tmp_path)
+
+
+def test_report_that_cannot_be_written_is_bad_input(run: Path) -> None:
+    (run / "table.csv").mkdir()
+    with pytest.raises(InputError, match=r"table\.csv.*: cannot write the report: "):
+        write_report(run)
+
+
+# Files.
+
+
+def test_depth_without_a_baseline_has_no_finding() -> None:
+    rows = [row(), row(mitigation="other", depth=9)]
+    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Depth 4"]
+
+
+def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
+    write_report(run)
+    before = outputs(run)
+    write_report(run)
+    assert outputs(run) == before
+
+
+def test_report_depends_on_the_records_alone(run: Path) -> None:
+    write_report(run)
+    elsewhere = shutil.copytree(run, run.parent / "elsewhere", ignore=shutil.ignore_patterns(*OUTPUTS))
+    write_report(elsewhere)
+    assert outputs(elsewhere) == outputs(run)
+
+
+def test_csv_holds_the_whole_frame_to_ten_digits(run: Path) -> None:
+    write_report(run, TEXT)
+    data = load(run)
+    read = pd.read_csv(run / "table.csv", dtype={"cell_id": str}, keep_default_na=True, na_values=[""])
+    assert list(read.columns) == list(data.columns)
+    for name in ("decay", "step_ratio", "compile_seconds", "accuracy", "temporary_bytes"):
+        assert list(read[name]) == pytest.approx(list(data[name]), rel=1e-9, nan_ok=True)
+
+
+def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
+    written = write_report(run, TEXT)
+    text = (run / "table.md").read_text()
+    assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2: ")
+    assert f"\n- {written.sentences[0]}\n" in text
+    assert list(map(len, table_lines(text))) == [4, 4]
+    assert all(f"- **{name}**: " in text for name in LEGEND)
+    assert f"\n\n{WHENCE}\n\n" in text
+
+
+def test_report_says_what_it_wrote(run: Path) -> None:
+    written = write_report(run)
+    assert written.title == "Tiny"
+    assert written.files == [run / name for name in OUTPUTS]
+    assert all(path.is_file() for path in written.files)
+    assert list(written.table["mitigation"]) == ["baseline", "he"]
+
+
+def rewrite(folder: Folder, change: Callable[[Any], Any], kind: str = "*") -> None:
+    """Change the manifest and the records of a run."""
+    forms = {"manifest.json": Manifest, "cells": CellRecord, "costs": CostRecord}
+    for path in [folder.manifest, *folder.path.glob("*/*.json")]:
+        name = path.name if path == folder.manifest else path.parent.name
+        if kind in ("*", name.removesuffix("s")):
+            write_record(path, change(read_record(path, forms[name])))
+
+
+def test_two_devices_share_a_report(run: Path) -> None:
+    one = folder_of(run)
+    shutil.copytree(one.path, run / "gpu")
+    other = dataclasses.replace(ORIGIN, device=Device("gpu", "Fast", 1))
+    rewrite(Folder(run / "gpu"), lambda record: dataclasses.replace(record, provenance=other))
+    written = write_report(run, TEXT)
+    assert list(written.table["origin"]) == ["1", "1", "2", "2"]
+    assert written.footer == [f"({i}) {each}; measured on 2026-01-01" for i, each in enumerate((ORIGIN, other), 1)]
+    assert not load(run)["mixed"].any()
+    assert [sentence.partition(":")[0] for sentence in written.sentences] == [
+        "Chip (2 CPU cores), depth 2",
+        "Fast (1 gpu device(s)), depth 2",
+    ]
+    assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2
+
+
+@pytest.mark.parametrize("kind", ["cell", "cost"])
+def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: str) -> None:
+    older = dataclasses.replace(ORIGIN, packages={"jax": "1.1", "numpy": "3.4"})
+    folder = folder_of(run)
+    path = sorted((folder.path / f"{kind}s").glob("*.json"))[0]
+    record = read_record(path, CellRecord if kind == "cell" else CostRecord)
+    write_record(path, dataclasses.replace(record, provenance=older))
+    written, marked = write_report(run, TEXT), load(run)["mixed"]
+    assert marked.sum() == 1
+    assert [name.endswith(" (mixed)") for name in written.table["mitigation"]] == list(marked)
+    assert {line[4:].rpartition("; ")[0] for line in written.footer} == {str(older), str(ORIGIN)}
+    told = written.table["origin"][int(marked.to_numpy().argmax())].split(", ")
+    assert any(line.startswith(f"({number}) {older};") for number in told for line in written.footer)
+
+
+def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) -> None:
+    folder = folder_of(run)
+    rewrite(folder, lambda record: dataclasses.replace(record, status="timeout", reason="too | slow"), kind="cost")
+    written = write_report(run, TEXT)
+    assert [line.partition(":")[2] for line in written.failures] == [" timeout: too | slow"] * len(written.table)
+    assert all(line.startswith("timing ") for line in written.failures)
+    assert not written.all_ok
+    page = (run / "table.md").read_text()
+    assert page.count(": timeout: too \\| slow\n") == len(written.table)
+    assert set(load(run)["cost_status"]) == {"timeout"}
+
+
+def test_days_on_which_records_were_made_stand_below_the_table(run: Path) -> None:
+    folder = folder_of(run)
+    path = sorted((folder.path / "cells").glob("*.json"))[0]
+    later = dataclasses.replace(read_record(path, CellRecord), started="2026-03-04T05:06:07+00:00")
+    write_record(path, later)
+    assert write_report(run, TEXT).footer == [f"{WHENCE} to 2026-03-04"]
+
+
+def test_unknown_format_names_those_there_are(run: Path) -> None:
+    with pytest.raises(InputError, match=r"^unknown format 'mdd'; did you mean 'md'\? \(choose from: "):
+        write_report(run, formats=("mdd",))
+    assert not (run / "table.md").exists()
+
+
+# LaTeX.
+
+
+def tex_of(out: Path) -> str:
+    write_report(out, formats=("latex",))
+    return (out / "table.tex").read_text()
+
+
+def test_latex_is_booktabs_tables_of_equal_rows_with_origin_below(run: Path) -> None:
+    text = tex_of(run)
+    tables = re.findall(r"\\begin\{table\}.*?\\end\{table\}", text, re.DOTALL)
+    assert len(tables) == 2
+    for table in tables:
+        rules = re.findall(r"\\(top|mid|bottom)rule", table)
+        assert rules == ["top", "mid", "bottom"]
+        alignment = re.search(r"\\begin\{tabular\}\{([lr]+)\}", table)
+        assert alignment
+        rows = re.findall(r"^ *(\S.*) \\\\$", table, re.MULTILINE)
+        assert [row.count(" & ") + 1 for row in rows] == [len(alignment[1])] * 3
+        assert "measured on 2026-01-01" in table.partition(r"\bottomrule")[2]
+        assert table.count(r"\caption{Tiny. ") == table.count(r"\label{tab:tiny-") == 1
+    for name in ("tabular", "table", "adjustbox", "itemize"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") > 0
+
+
+def test_latex_opens_with_the_findings(run: Path) -> None:
+    text = tex_of(run)
+    assert text.index(r"\item Depth 2: the cheapest mitigation") < text.index(r"\begin{table}")
+
+
+def test_latex_keeps_the_bold_of_the_best(run: Path) -> None:
+    measured_again(run, 0, training(0.75, 0.875))
+    measured_again(run, 1, training(0.875, 1.0))
+    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.938 $\pm$ 0.794"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a_b & 50% #1 $x$", r"a\_b \& 50\% \#1 \$x\$"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("~^", r"\textasciitilde{}\textasciicircum{}"),
+        ("a\n\nb", "a b"),
+        ("-0.5 a-5", "$-$0.5 a-5"),
+    ],
+)
+def test_latex_escapes_what_would_break_a_document(run: Path, name: str, written: str) -> None:
+    call_the_mitigation(run, name)
+    assert f" & {written} & " in tex_of(run)
+
+
+# Sentences.
+
+
+def test_cheapest_mitigation_that_trains_is_named_with_its_cost() -> None:
+    rows = (
+        row(),
+        row(mitigation="dear", trained=3, step_ratio=2.0),
+        row(mitigation="cheap", trained=3, step_ratio=1.234, step_ratio_low=1.2, step_ratio_high=1.3),
+        row(mitigation="cheaper but fails", trained=2, step_ratio=0.5),
+    )
+    assert headlines(frame(*rows)) == [
+        "Depth 4: the cheapest mitigation that trains (90% test accuracy with every seed) is cheap,"
+        " at 1.23 [1.20, 1.30] times the baseline's step; the baseline does not."
+    ]
+
+
+def test_training_baseline_is_said_and_is_no_mitigation() -> None:
+    rows = (row(trained=3, step_ratio=0.1), row(mitigation="adam", trained=3))
+    (sentence,) = headlines(frame(*rows))
+    assert "is adam, at 1.00" in sentence
+    assert sentence.endswith("; the baseline trains as well.")
+
+
+def test_nothing_that_trains_is_said() -> None:
+    rows = (row(trained=2), row(mitigation="adam", trained=1))
+    assert headlines(frame(*rows)) == [
+        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline does not."
+    ]
+
+
+def test_baseline_that_alone_trains_is_said() -> None:
+    rows = (row(trained=3), row(mitigation="adam", trained=1))
+    assert headlines(frame(*rows)) == [
+        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline trains as well."
+    ]
+
+
+def test_mitigation_that_trains_but_is_not_timed_is_not_called_cheapest() -> None:
+    nan = float("nan")
+    rows = (
+        row(),
+        row(mitigation="untimed", trained=3, step_ratio=nan),
+        row(mitigation="timed", trained=3, step_ratio=7.0),
+    )
+    assert "is timed, at 7.00" in headlines(frame(*rows))[0]
+
+
+def test_untrained_depth_names_the_flattest_gradient() -> None:
+    nan = float("nan")
+    rows = (
+        row(trained=nan, decay=-0.7),
+        row(mitigation="relu", trained=nan, decay=0.01234, step_ratio=1.5),
+        row(mitigation="norm", trained=nan, decay=-0.3),
+    )
+    assert headlines(frame(*rows)) == [
+        "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer, at 1.50 times the"
+        " baseline's step)."
+    ]
+
+
+def test_untrained_depth_without_gradients_says_so() -> None:
+    nan = float("nan")
+    assert headlines(frame(row(trained=nan, decay=nan))) == [
+        "Depth 4: not trained, and no gradient could be followed through the layers."
+    ]
+
+
+def test_what_trains_though_its_gradient_vanishes_at_first_is_named() -> None:
+    rows = [
+        row(trained=3, log10_first_over_last=-4.5, log10_first_over_last_trained=-0.25),
+        row(mitigation="gru", trained=3, log10_first_over_last=-12.0, log10_first_over_last_trained=0.0),
+        row(mitigation="he", trained=3, log10_first_over_last=-3.5, log10_first_over_last_trained=0.0),
+        row(mitigation="tanh", trained=2, log10_first_over_last=-12.0, log10_first_over_last_trained=-9.0),
+    ]
+    assert headlines(frame(*rows))[0].endswith(
+        " Trained though the gradient vanishes at first (decades lost then, and after training):"
+        " baseline (4.5, 0.2), gru (12.0, 0.0)."
+    )
+
+
+def test_decay_of_a_recurrent_network_is_told_by_time_step() -> None:
+    (sentence,) = headlines(frame(row(trained=float("nan"), family="recurrent")))
+    assert "decades a time step" in sentence
+
+
+def test_every_depth_has_a_sentence() -> None:
+    nan = float("nan")
+    rows = (row(), row(mitigation="adam", trained=3), row(depth=16, trained=nan), row(depth=16, trained=nan, decay=0.1))
+    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Depth 4", "Depth 16"]
+
+
+def test_every_device_has_a_sentence_of_its_own() -> None:
+    rows = (row(), row(device="Other"))
+    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Chip, depth 4", "Other, depth 4"]
+
+
+# Tables.
+
+
+@pytest.mark.parametrize("status", ["diverged", "forward_underflow", "nonfinite", "crashed", "missing"])
+def test_status_other_than_ok_shows_in_the_table(status: str) -> None:
+    table = display(frame(row(), row(status=status), row(status=status, decay=float("nan"))))
+    assert list(table["decay"]) == ["-0.2500 ± 0.2500", f"-0.2500 ± 0.2500 ({status})", f"- ({status})"]
+    assert status in printed(table)
+    assert status in markdown(table)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"trained": 2}, "2/3 at 0.01"),
+        ({"trained": 3, "learning_rate_at_edge": True, "learning_rate": 0.000949}, "3/3 at 0.00095*"),
+        ({"trained": float("nan")}, "-"),
+    ],
+)
+def test_training_is_shown_as_seeds_and_rate(values: dict[str, Any], expected: str) -> None:
+    assert list(display(frame(row(**values)))["trained"]) == [expected]
+
+
+def test_numbers_are_shown_with_their_intervals() -> None:
+    values = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0, "accuracy_gain": 0.25, "step_flops": 1.5e6}
+    (shown,) = display(frame(row(**values, examples_per_second=12345.6, parameters=6789))).to_dict("records")
+    assert shown["test accuracy"] == "0.900 ± 0.100"
+    assert shown["gain"] == "+0.250"
+    assert shown["step ratio"] == "1.00 [0.90, 1.10]"
+    assert (shown["examples/s"], shown["parameters"], shown["MFLOP"]) == ("12,346", "6,789", "1.5")
+
+
+@pytest.mark.parametrize(("best", "bold"), [(True, True), (False, False), (float("nan"), False), (None, False)])
+def test_accuracy_is_bold_where_it_is_among_the_best(best: Any, bold: bool) -> None:
+    table = display(frame(row(among_best=best), row(among_best=False)))
+    assert list(table["test accuracy"]) == ["0.500", "0.500"]
+    assert markdown(table).count("**0.500**") == bold
+    console = Console(file=StringIO(), width=250, force_terminal=True, color_system="standard")
+    console.print(terminal(table, "Title"))
+    written = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(re.findall(r"\x1b\[1m *0\.500", written)) == bold
+
+
+def test_nothing_known_is_shown_as_a_dash() -> None:
+    nothing = dict.fromkeys(set(COLUMNS) - {"mitigation", "beside", "status"}, float("nan"))
+    (shown,) = display(frame(row(**nothing))).to_dict("records")
+    assert {name for name, text in shown.items() if text == "-"} == set(ALWAYS) - {"mitigation"}
+
+
+def test_heads_say_what_is_better() -> None:
+    assert (header("test accuracy"), header("step ratio"), header("decay")) == (
+        "test accuracy ↑",
+        "step ratio ↓",
+        "decay →0",
+    )
+    assert header("blocks") == "blocks"
+    assert set(BETTER) <= set(DISPLAY)
+    table = display(frame(row(accuracy=0.5)))
+    for shown in (markdown(table), printed(table)):
+        assert "test accuracy ↑" in shown
+
+
+def test_columns_that_tell_nothing_are_left_out_of_the_page() -> None:
+    untrained = dict.fromkeys(("trained", "accuracy", "learning_rate"), float("nan"))
+    worth, costs = halves(display(frame(row(), row(**untrained))))
+    assert {"trained", "test accuracy"} <= set(worth)
+    assert "gain" not in worth
+    assert "compile s" not in costs
+    worth, _ = halves(display(frame(row(**untrained))))
+    assert not {"trained", "test accuracy"} & set(worth)
+
+
+@pytest.mark.parametrize("axis", ["batch_size", "width"])
+def test_swept_axis_tells_the_rows_of_the_table_apart(axis: str) -> None:
+    *_, one, other = markdown(display(frame(row(**{axis: 8}), row(**{axis: 16})))).splitlines()
+    assert one != other
+
+
+def test_depths_are_set_apart_in_the_terminal() -> None:
+    lines = printed(display(frame(row(), row(depth=16)))).splitlines()
+    depths = [line.split()[0] if line.strip() else "" for line in lines]
+    assert depths[4:7] == ["4", "", "16"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("<script>", "&lt;script>"), ("a|b", "a\\|b"), ("a\\b", "a\\\\b"), ("a\\|b", "a\\\\\\|b")],
+)
+def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> None:
+    header, _, line = markdown(display(frame(row(mitigation=name)))).splitlines()
+    assert f"| {written} " in line
+    assert borders(line) == borders(header) == len(ALWAYS) + 1
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "a\nb", "a\r\nb"])
+def test_name_of_a_mitigation_stays_within_its_row_of_the_page(run: Path, name: str) -> None:
+    call_the_mitigation(run, name)
+    write_report(run, TEXT)
+    tables = table_lines((run / "table.md").read_text())
+    assert list(map(len, tables)) == [4, 4]
+    assert all(len(set(map(borders, lines))) == 1 for lines in tables)
+    assert list(load(run)["mitigation"]) == ["baseline", name]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_name_of_a_mitigation_is_shown_as_it_is_in_the_terminal(name: str) -> None:
+    text = printed(display(frame(row(), row(mitigation=name))))
+    assert f" {name} " in text
+
+
+def test_title_of_a_suite_is_shown_as_it_is_in_the_terminal() -> None:
+    assert "[/red] [bold]x" in printed(display(frame(row())), "[/red] [bold]x")
+
+
+def test_findings_of_the_page_do_not_hold_markup(run: Path) -> None:
+    call_the_mitigation(run, "<script>name")
+    assert "is <script>name, at" in write_report(run, TEXT).sentences[0]
+    assert "<script" not in (run / "table.md").read_text()
+
+
+# The package's front.
+
+
+def test_load_and_write_report_stay_functions_of_the_package_once_used(run: Path) -> None:
+    assert list(vgbench.load(run)["mitigation"]) == ["baseline", "he"]
+    for _ in range(2):
+        assert vgbench.write_report(run).title == "Tiny"

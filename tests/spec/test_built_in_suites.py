@@ -1,0 +1,145 @@
+"""Every suite that comes with vgbench: what it asks and draws on, that its cells can be, and are compared fairly."""
+
+import math
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+import jax
+import pytest
+
+import vgbench
+from vgbench.claims.judge import selected
+from vgbench.claims.statistics import Measured
+from vgbench.data import load_dataset
+from vgbench.models import build_network
+from vgbench.records.schema import Row
+from vgbench.spec.case import Case
+from vgbench.spec.suite import Cell, built_in_suites, read_suite
+
+# By name, so that a file that is no suite fails its own tests only.
+NAMES = sorted(path.stem for path in (Path(vgbench.__file__).parent / "suites").glob("*.toml"))
+each = pytest.mark.parametrize("name", NAMES)
+
+FOR_ACCELERATORS = "throughput"
+"""It says nothing of two CPU cores."""
+
+FAIR = 0.05
+"""Beyond this relative difference in parameters a mitigation is more than itself: a bigger or a smaller network."""
+
+
+SIZE = ("model", "depth", "width", "activation", "norm", "skip", "cell", "data")
+"""The fields that the size of a network can depend on."""
+
+
+def excess(case: Case, reference: Case) -> float:
+    """The relative difference in parameters."""
+    sizes = (parameters(Case(**{field: getattr(each, field) for field in SIZE})) for each in (case, reference))
+    return next(sizes) / next(sizes) - 1
+
+
+@cache
+def parameters(case: Case) -> int:
+    """How many numbers the network of `case` learns."""
+    dataset = load_dataset(case)
+    # Scanned, since separate blocks are drawn with numpy, which has no abstract arrays.
+    network = build_network(case, dataset.problem, scanned=True)
+    params = jax.eval_shape(network.init, jax.random.key(0)).params
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def test_built_in_suites_are_the_files_of_the_folder() -> None:
+    assert [suite.name for suite in built_in_suites()] == NAMES
+
+
+@each
+def test_suite_says_what_it_asks_what_it_draws_on_and_how_long_it_takes(name: str) -> None:
+    suite = read_suite(name)
+    assert suite.title
+    assert suite.question.endswith("?")
+    assert all(len(reference) > 5 for reference in suite.references)
+    assert suite.references
+    assert suite.minutes or name == FOR_ACCELERATORS
+
+
+@each
+def test_every_claim_is_tested_on_cells_of_its_suite(name: str) -> None:
+    suite = read_suite(name)
+    rows = [
+        Measured(
+            Row(place, cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, None), None, None
+        )
+        for place, cell in enumerate(suite.cells())
+    ]
+    for claim in suite.claims:
+        for cells in claim.cells:
+            found = selected(cells, rows)
+            assert {row.row.mitigation for row, _ in found} >= set(cells.mitigation), claim.sentence
+            assert found, claim.sentence
+            assert cells.beside is None or all(other is not None for _, other in found), claim.sentence
+
+
+OF_CLAIMS_ALONE = {"sigmoid_gain_4", "deep_relu_batch_norm", "gelu_he", "silu_he"}
+
+
+def test_claims_are_tested_on_cells_of_other_suites_where_these_have_them() -> None:
+    others = {cell.case.cell_id for name in NAMES if name != "claims" for cell in read_suite(name).cells()}
+    cells = read_suite("claims").cells()
+    assert {cell.mitigation for cell in cells if cell.case.cell_id not in others} == OF_CLAIMS_ALONE
+
+
+RECURRENT = ("recurrent", "sequential-digits")
+FAMILIES = ("convnet", "transformer", "precision")
+OTHERS = ("quickstart", "claims")
+"""The first one, and one that is mostly made of others' cells."""
+
+
+@pytest.mark.parametrize(
+    ("names", "minutes"),
+    [(set(NAMES).difference(RECURRENT, FAMILIES, OTHERS), 60), (RECURRENT, 20), (FAMILIES, 30), (("mitigations",), 15)],
+    ids=["feed-forward", "recurrent", "families", "mitigations"],
+)
+def test_suites_of_a_kind_together_take_no_longer_than_promised(names: Collection[str], minutes: float) -> None:
+    assert sum(suite.minutes or 0 for suite in built_in_suites() if suite.name in names) <= minutes
+
+
+@each
+def test_every_mitigation_has_a_row_at_some_combination_of_axes(name: str) -> None:
+    suite = read_suite(name)
+    assert {cell.mitigation for cell in suite.cells()} == {"baseline", *suite.mitigations}
+
+
+@each
+def test_quick_version_has_every_mitigation_and_less_to_do(name: str) -> None:
+    suite = read_suite(name)
+    cells = suite.quick_version().cells()
+    assert {cell.mitigation for cell in cells} == {"baseline", *suite.mitigations}
+
+    def layer_steps(case: Case) -> int:
+        return case.depth * (1 + case.steps * (len(case.seeds) + len(case.learning_rates) * len(case.tuning_seeds)))
+
+    assert sum(layer_steps(cell.case) for cell in cells) < sum(layer_steps(cell.case) for cell in suite.cells()) / 2
+
+
+def kind(cell: Cell) -> str:
+    """What a row and its matched one have in common: a name, or the recurrent cells whatever their biases."""
+    name = cell.mitigation.removesuffix("_matched")
+    return name if cell.case.cell.name == "none" else f"{cell.case.model} {cell.case.cell.name}"
+
+
+@each
+def test_network_of_another_size_has_a_row_of_the_baselines(name: str) -> None:
+    # Families are compared among themselves: their networks of equal width hold other numbers of parameters.
+    cells = [cell for cell in read_suite(name).cells() if cell.case.model.name == cell.reference.model.name]
+    matched = {
+        (kind(cell), repr(cell.axes)): excess(cell.case, cell.reference)
+        for cell in cells
+        if cell.mitigation.endswith("_matched")
+    }
+    for cell in cells:
+        size = excess(cell.case, cell.reference)
+        if abs(size) <= FAIR or cell.mitigation.endswith("_matched"):
+            continue
+        beside = matched.get((kind(cell).replace("chrono_", ""), repr(cell.axes)))
+        assert beside is not None, f"{cell.label}: {size:+.1%} parameters wants a row {cell.mitigation}_matched"
+        assert abs(beside) <= FAIR, f"{cell.label}: {beside:+.1%} parameters"

@@ -1,0 +1,125 @@
+"""The tasks of a suite, and which of them still have to be done."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vgbench.errors import InputError, OtherVersionError
+from vgbench.measure.cost import cost_id
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Kind, Provenance
+from vgbench.records.store import Folder, read_record, set_aside
+from vgbench.spec.case import Case
+from vgbench.spec.suite import Cell
+
+Record = CellRecord | CostRecord
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to measure.
+
+    Attributes:
+        kind: a cell (gradients and training), or the cost of the pair of case and reference.
+        label: in words, for people.
+        case: what is measured.
+        reference: the baseline that the cost is divided by.
+    """
+
+    kind: Kind
+    label: str
+    case: Case
+    reference: Case
+
+    @property
+    def id(self) -> str:
+        """The cell id, or the pair's."""
+        return self.case.cell_id if self.kind == "cell" else cost_id(self.case, self.reference)
+
+    @property
+    def action(self) -> str:
+        """What is done, in words."""
+        return f"{'measuring' if self.kind == 'cell' else 'timing'} {self.label}"
+
+    def record(self, folder: Folder) -> Path:
+        """Where its record lies."""
+        return folder.cell(self.id) if self.kind == "cell" else folder.cost(self.id)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run finds in its folder.
+
+    Attributes:
+        missing: the tasks that have to be done, in order.
+        present: the records of all others.
+        attempts: how often a missing task has been begun before, by its id; none is 0.
+        notes: what is worth saying about records that cannot be used, or are used all the same.
+    """
+
+    missing: tuple[Task, ...]
+    present: Mapping[str, Record]
+    attempts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def tasks_of(cells: Iterable[Cell]) -> tuple[Task, ...]:
+    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed beside its baseline."""
+    return tuple(
+        Task(kind, cell.label, cell.case, cell.reference)
+        for cell in cells
+        for kind in ("cell", "cost")
+        if kind == "cell" or cell.timed
+    )
+
+
+def survey(
+    tasks: Sequence[Task], folder: Folder, origin: Provenance, *, keep_stale: bool = False, retry_failed: bool = False
+) -> Plan:
+    """Find out which tasks have no usable record; sets damaged records aside.
+
+    A record is stale where what produced it differs from `origin` in the source, the versions or the flags.
+
+    Args:
+        tasks: all that the run is to have done.
+        folder: of the device.
+        origin: what would produce records now.
+        keep_stale: whether stale records are used.
+        retry_failed: whether records of failures are measured again.
+    """
+    missing, notes = [], []
+    present: dict[str, Record] = {}
+    attempts: dict[str, int] = {}
+    stale: Counter[str] = Counter()
+    for task in tasks:
+        path = task.record(folder)
+        try:
+            record: Record | None = read_record(path, CellRecord if task.kind == "cell" else CostRecord)
+        except OtherVersionError:
+            stale["the form of the records"] += 1
+            record = None
+        except InputError as error:
+            if path.exists():
+                notes.append(f"{error}; set aside as {set_aside(path).name} and measured again")
+            record = None
+        if record is not None:
+            changed = origin.differences(record.provenance, task.kind)
+            stale.update(changed)
+            again = retry_failed and record.status not in RESULTS
+            if (keep_stale or not changed) and not again:
+                present[task.id] = record
+                continue
+            attempts[task.id] = record.attempts if again else 0
+        missing.append(task)
+    for what, count in stale.items():
+        kept = keep_stale and what != "the form of the records"
+        notes.append(f"stale: {count} {_records(count)} older than a change of {what}; {_done(kept)}")
+    return Plan(tuple(missing), present, attempts, tuple(notes))
+
+
+def _records(count: int) -> str:
+    return "record is" if count == 1 else "records are"
+
+
+def _done(kept: bool) -> str:
+    return "kept" if kept else "measured again"

@@ -1,0 +1,1 @@
+"""Who measures: processes on this host or on a cluster, each supervised."""

@@ -1,0 +1,157 @@
+"""The supervised worker: one warm process that measures, replaced whenever it dies or hangs."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as OutOfTime
+from concurrent.futures.process import BrokenProcessPool
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from vgbench.errors import InputError
+from vgbench.harness.plan import Task
+from vgbench.harness.workers import worker
+from vgbench.harness.workers.visible_devices import Visible
+from vgbench.harness.workers.worker import Ended
+from vgbench.records.schema import Provenance, Status
+
+T = TypeVar("T")
+
+ATTEMPTS = 2
+"""How often a task is begun before the death of its worker counts as its outcome: a worker can also die from outside,
+or of what earlier tasks left in it."""
+
+
+class Supervisor:
+    """Has tasks measured, one at a time, by a process of its own; this process needs no device.
+
+    Args:
+        device: as in `find_device`; the worker's default device if None.
+        environment: variables that the worker has in addition, such as those that show it its devices alone.
+        timeout: seconds that a task may take.
+        precision: of timed ratios, as in `measure_cost`.
+        memory_limit: bytes of memory that the worker may take (Linux); no limit if None.
+    """
+
+    def __init__(
+        self,
+        device: str | None,
+        environment: Mapping[str, str] | None = None,
+        *,
+        timeout: float,
+        precision: float,
+        memory_limit: int | None,
+    ) -> None:
+        self._device = device
+        self._environment = dict(environment or {})
+        self._timeout = timeout
+        self._precision = precision
+        self._memory_limit = memory_limit
+        self._start()
+
+    def _start(self) -> None:
+        # A pool for each life of the worker: one that dies at a bad moment may leave the pool's locks taken.
+        context: Any = multiprocessing.get_context("spawn")
+        setting = self._environment, self._memory_limit
+        self._pool = ProcessPool(max_workers=1, initializer=worker.begin, initargs=setting, context=context)
+        try:
+            self._pid = self._pool.schedule(os.getpid).result()
+        except (ProcessExpired, BrokenProcessPool):
+            raise InputError(
+                "the worker process ended before it could measure anything (above it may have said why; a script calls"
+                " vgbench.run under `if __name__ == '__main__':`, since the worker imports it)"
+            ) from None
+
+    def prepare(self, described: list[dict[str, Any]]) -> Provenance:
+        """Have the worker check the device and the cases (as JSON), and say what it measures with.
+
+        Raises:
+            InputError: the worker cannot serve them.
+        """
+        return self._ask(worker.prepare, described)
+
+    def visible(self) -> Visible:
+        """Have the worker say which devices it sees.
+
+        Raises:
+            InputError: there is no such device.
+        """
+        return self._ask(worker.visible)
+
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return self._pool.schedule(question, args=[self._device, *arguments]).result()
+        except (ProcessExpired, BrokenProcessPool) as error:
+            _, reason = _death(getattr(error, "exitcode", None), killed_for_memory=False)
+            raise InputError(f"{self._device or 'the default device'} cannot be used: {reason}") from None
+
+    def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
+        """Have a task measured; also returns how often it was begun.
+
+        Crashes, kills and hangs of the worker are outcomes. A hang is not tried again.
+
+        Raises:
+            KeyboardInterrupt: `stop` says so meanwhile.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            started, begin, kills = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter(), _kills()
+            arguments = [task.kind, self._device, self._precision, task.case, task.reference]
+            try:
+                future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
+                return self._result(future, stop), attempt
+            except OutOfTime:
+                outcome: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
+            except (ProcessExpired, BrokenProcessPool) as error:
+                outcome = _death(getattr(error, "exitcode", None), _kills() > kills)
+            self.close()
+            self._start()
+            if outcome[0] == "timeout" or attempt == ATTEMPTS:
+                return Ended(*outcome, measured={}, started=started, seconds=time.perf_counter() - begin), attempt
+
+    def _result(self, future: Future[Ended], stop: Callable[[], bool]) -> Ended:
+        while not wait([future], timeout=0.2).done:
+            if stop():
+                raise KeyboardInterrupt
+            if not self._lives and not wait([future], timeout=2).done:
+                raise ProcessExpired("exit code 0, which the pool takes for a good end", code=0)
+        return future.result()
+
+    @property
+    def _lives(self) -> bool:
+        return any(child.pid == self._pid for child in multiprocessing.active_children())
+
+    def close(self) -> None:
+        """End the worker at once, whatever it does."""
+        if self._lives:
+            os.kill(self._pid, signal.SIGKILL)  # asked to end, it would first finish what it compiles
+        self._pool.stop()
+        self._pool.join()
+
+
+def _death(exit_code: int | None, killed_for_memory: bool) -> tuple[Status, str]:
+    if killed_for_memory:
+        return "out_of_memory", "the system ran out of memory and killed the worker"
+    if exit_code is None:
+        return "crashed", "the worker died"
+    if exit_code >= 0:
+        return "crashed", f"the worker ended with exit code {exit_code}"
+    name = signal.Signals(-exit_code).name
+    hint = "; if nobody did, the system may have run out of memory" if name == "SIGKILL" else ""
+    return "crashed", f"the worker was ended by {name}{hint}"
+
+
+def _kills() -> int:
+    """How many processes the kernel has killed because memory ran out, since it booted; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -1,0 +1,165 @@
+"""What the worker process does: it measures a task, and says how it ended."""
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from multiprocessing import parent_process
+from typing import Any
+
+import jax
+from pydantic import ValidationError
+
+from vgbench.data import load_dataset
+from vgbench.errors import InputError, explain
+from vgbench.harness.workers.peak_memory import device_peak_bytes
+from vgbench.harness.workers.visible_devices import Visible
+from vgbench.measure.cost import measure_cost
+from vgbench.measure.forward import measure_forward, unfit
+from vgbench.measure.gradients import GradientProfile, measure_gradients
+from vgbench.measure.mesh import whole
+from vgbench.measure.shared import programs_made
+from vgbench.measure.training import TrainingCurves, measure_training
+from vgbench.records.provenance import find_device, provenance
+from vgbench.records.schema import Kind, Provenance, Status
+from vgbench.spec.case import Case
+
+_COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
+_EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a task ended; the fields are those of its record.
+
+    Attributes:
+        status: anything but `ok` has a `reason`.
+        reason: in words; empty if ok.
+        measured: what was measured before it ended.
+        started: when, ISO 8601, UTC.
+        seconds: how long it took.
+        programs: compiled for it, those of costs apart; others it shared with tasks before it.
+    """
+
+    status: Status
+    reason: str
+    measured: dict[str, Any]
+    started: str
+    seconds: float
+    programs: int = 0
+
+
+def begin(environment: dict[str, str], memory_limit: int | None) -> None:
+    """Set up a fresh worker process: add to its environment, limit its memory (bytes), and end it with its runner.
+
+    Devices are started later, so that they heed the environment.
+    """
+    os.environ.update(environment)
+    if memory_limit is not None:
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+    # With jax's own frames, an error tells whether it came from the compiler.
+    jax.config.update("jax_traceback_filtering", "off")
+    runner = parent_process()
+
+    def follow() -> None:
+        if runner is not None:
+            runner.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def visible(device: str | None) -> Visible:
+    """The devices that this process sees of the kind that `device` names, as in `find_device`; with a number, that one.
+
+    Raises:
+        InputError: no such device.
+    """
+    first = find_device(device)
+    there = jax.devices(first.platform)
+    one = device is not None and ":" in device
+    return Visible(first.platform, (there.index(first),) if one else tuple(range(len(there))), len(there))
+
+
+def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
+    """Find the device, check what can only be checked where cases are measured, and say who measures them.
+
+    Args:
+        device: as in `find_device`.
+        cases: as JSON, since a member that this process does not know must be an error with a name.
+
+    Returns:
+        The provenance of all that this process measures on that device.
+
+    Raises:
+        InputError: no such device, or too few, an unknown member, or data that cannot serve a case.
+    """
+    chosen = find_device(device)
+    try:
+        valid = [Case.model_validate(case) for case in cases]
+    except ValidationError as error:
+        raise InputError(
+            f"{explain(error, 'the worker process')}\n(it knows the members of vgbench, of plug-ins and of the script"
+            " that called it, not those of an interactive session)"
+        ) from None
+    for case in {(str(case.data), case.batch_size): case for case in valid}.values():
+        load_dataset(case)
+    with jax.default_device(chosen):
+        for case in {case.devices: case for case in valid}.values():
+            whole(case)
+    return provenance(chosen)
+
+
+def execute(kind: Kind, device: str | None, precision: float, case: Case, reference: Case) -> Ended:
+    """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome."""
+    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    measured: dict[str, Any] = {}
+    before = programs_made()
+    try:
+        with jax.default_device(find_device(device)):
+            if kind == "cell":
+                measured["gradients"] = measure_gradients(case)
+                measured["forward"] = None if unfit(case) else measure_forward(case)
+                measured["training"] = measure_training(case) if case.steps else None
+                status, reason = _outcome(measured["gradients"], measured["training"])
+            else:
+                cost = measure_cost(case, reference, precision=precision)
+                measured["cost"] = replace(cost, device_peak_bytes=device_peak_bytes(device, case))
+                status, reason = "ok", ""
+    except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
+        status, reason = classify(error)
+    return Ended(status, reason, measured, started, time.perf_counter() - start, programs_made() - before)
+
+
+def classify(error: BaseException) -> tuple[Status, str]:
+    """The status that an exception while measuring means, and the reason in one line."""
+    text = f"{error}".strip().partition("\n")[0]
+    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, InputError):
+        return "skipped", text
+    exhausted = isinstance(error, jax.errors.JaxRuntimeError) and any(words in text for words in _EXHAUSTED)
+    if isinstance(error, MemoryError) or exhausted:
+        return "out_of_memory", reason
+    modules = (frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__))
+    if any(module in _COMPILER for module in modules):
+        return "compile_error", reason
+    return "crashed", reason
+
+
+def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tuple[Status, str]:
+    limit = gradients.forward_limit
+    if gradients.status == "forward_underflow":
+        return gradients.status, f"activations flush to zero from layer {limit}"
+    if gradients.status == "nonfinite":
+        return (
+            gradients.status,
+            f"activations are not finite from layer {limit}" if limit else "the gradient is not finite",
+        )
+    if training is not None and training.status == "diverged":
+        return "diverged", "the loss became non-finite at every learning rate, for every seed"
+    return "ok", ""

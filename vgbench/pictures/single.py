@@ -1,0 +1,117 @@
+"""Pictures of a single measurement, for a cell's details on a page and for notebooks.
+
+Each is a view of a table and the table that a measurement gives; the page keeps one view for all cells.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from vgbench.measure.cost import Cost
+from vgbench.measure.forward import ForwardProfile
+from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.training import TrainingCurves
+from vgbench.pictures.panels import View, rounded, thinned
+from vgbench.pictures.style import COLORS, NEUTRAL
+from vgbench.report.charts.curves import TITLES
+from vgbench.report.charts.gradients import NORM
+
+Data = pd.DataFrame | alt.NamedData
+Drawn = View | alt.HConcatChart
+
+WIDTH, HEIGHT = 300, 170
+MOMENTS = ("at initialisation", "after training")
+_PLAIN = alt.value(COLORS[0])
+
+
+def layers_view(data: Data) -> Drawn:
+    """The gradient's norm by layer: the mean over seeds in a band of all, before and after training."""
+    scale = alt.Scale(domain=list(MOMENTS), range=[NEUTRAL, COLORS[0]])
+    color = alt.Color("moment:N", title=None, scale=scale, legend=alt.Legend(symbolOpacity=1))
+    return _banded(data, "layer:Q", "layer or time step", "mean:Q", NORM, color)
+
+
+def gradient_layers(profile: GradientProfile, curves: TrainingCurves | None = None) -> pd.DataFrame:
+    """The table of `layers_view`."""
+    moments = {MOMENTS[0]: profile.log10_activation_norm}
+    if curves is not None:
+        moments[MOMENTS[1]] = curves.log10_activation_norm[:, -1]
+    return pd.concat([_by_layer(norms).assign(moment=moment) for moment, norms in moments.items()], ignore_index=True)
+
+
+def forward_view(data: Data) -> Drawn:
+    """The forward signal's scale, and its input-pair distance, by layer."""
+    sides = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine) of input pairs"}
+    color = alt.value(COLORS[0])
+    return alt.hconcat(
+        *(_banded(data, "layer:Q", "layer", "mean:Q", title, color, side) for side, title in sides.items())
+    )
+
+
+def forward_layers(profile: ForwardProfile) -> pd.DataFrame:
+    """The table of `forward_view`."""
+    sides = {"scale": profile.log10_activation_scale, "distance": profile.log10_pair_distance}
+    return pd.concat([_by_layer(values).assign(what=what) for what, values in sides.items()], ignore_index=True)
+
+
+def curves_view(data: Data) -> Drawn:
+    """Training loss and validation accuracy by step: the median seed in a band of all."""
+    color = alt.value(COLORS[0])
+    return alt.hconcat(
+        *(_banded(data, "step:Q", "step", "median:Q", title, color, what) for what, title in TITLES.items())
+    )
+
+
+def rounds_view(data: Data) -> Drawn:
+    """The ratio of the step's time to the baseline's in every round of timing, and their median."""
+    base = alt.Chart(data)
+    y = alt.Y("ratio:Q", title="time of a step over the baseline's", scale=alt.Scale(zero=False))
+    x = alt.X("round:Q", title="round")
+    points = base.mark_point(color=COLORS[0], size=20).encode(x, y, tooltip=["round:Q", "ratio:Q"])
+    median = base.mark_rule(color=NEUTRAL).encode(alt.Y("median(ratio):Q"))
+    return alt.layer(points, median, width=WIDTH, height=HEIGHT)
+
+
+def timing_rounds(cost: Cost) -> pd.DataFrame:
+    """The table of `rounds_view`."""
+    ratio = rounded(cost.step_seconds / cost.reference_seconds, 4)
+    return pd.DataFrame({"round": np.arange(1, len(ratio) + 1), "ratio": ratio})
+
+
+def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: Any, what: str | None = None) -> View:
+    base = alt.Chart(data)
+    if what is not None:
+        base = base.transform_filter(f"datum.what === '{what}'")
+    x = alt.X(across, title=axis, scale=alt.Scale(nice=False))
+    scale = alt.Scale(type="symlog", constant=1e-4) if what == "loss" else alt.Scale(zero=False)
+    band = base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q", title=title), alt.Y2("high:Q"), color=color)
+    line = base.mark_line().encode(x, alt.Y(middle, title=title, scale=scale), color=color)
+    told = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])
+    return alt.layer(band, told, width=WIDTH, height=HEIGHT)
+
+
+def _by_layer(values: np.ndarray) -> pd.DataFrame:
+    layers = thinned(values.shape[1])
+    with np.errstate(invalid="ignore"):
+        sides = {"low": values.min(axis=0), "mean": values.mean(axis=0), "high": values.max(axis=0)}
+    columns = {name: rounded(side[layers]) for name, side in sides.items()}
+    return pd.DataFrame({"layer": layers + 1, **columns}).dropna()
+
+
+class Single(NamedTuple):
+    """A picture of a single measurement."""
+
+    title: str
+    view: Callable[[Data], Drawn]
+
+
+SINGLES = {
+    "layers": Single("Back-propagated gradient by layer", layers_view),
+    "forward": Single("Forward signal by layer at initialisation", forward_view),
+    "curves": Single("Learning curves", curves_view),
+    "rounds": Single("Rounds of timing", rounds_view),
+}
+"""The pictures of a cell's details."""

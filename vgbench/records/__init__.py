@@ -1,0 +1,1 @@
+"""What is kept of a measurement, where it comes from, and how it is written and read."""

@@ -1,0 +1,135 @@
+"""Where a record comes from: versions, source, device. Never a host's name."""
+
+import hashlib
+import os
+import platform
+import re
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import vgbench
+from vgbench.errors import InputError
+from vgbench.measure.numerics import usable_cores
+from vgbench.records.schema import Device, Kind, Provenance
+from vgbench.spec.registry import load_plugins
+
+_PACKAGE = Path(vgbench.__file__).parent
+_MEASURING_SOURCE = (
+    "case.py",
+    "fingerprint.py",
+    "mean_field.py",
+    "registry.py",
+    "probe.py",
+    "problem.py",
+    "statistics.py",
+    "mitigations",
+    "models",
+    "data",
+    "measure",
+)
+_COST = ("cost.py", "executable.py", "pairs.py")
+_STEP = ("__init__.py", "draw.py", "mesh.py", "numerics.py", "step.py")
+"""What the cost of a step depends on in `measure`; gradients and training depend on all but the first three."""
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def find_device(spec: str | None) -> Any:
+    """Find the device that `cpu`, `gpu`, `tpu` or e.g. `gpu:1` names; the default backend's first if None.
+
+    Raises:
+        InputError: no such device; names those that there are.
+    """
+    if spec is None:
+        return jax.devices()[0]
+    match = re.fullmatch(r"(cpu|gpu|tpu)(?::(\d+))?", spec)
+    if match is None:
+        raise InputError(f"device: {spec!r} is not one of cpu, gpu, tpu, or one of them with a number such as gpu:1")
+    name, index = match[1], int(match[2] or 0)
+    try:
+        devices = jax.devices(name)
+    except RuntimeError:
+        raise InputError(f"device: this machine has no {name} (there is: {jax.default_backend()})") from None
+    if index >= len(devices):
+        raise InputError(f"device: {spec!r} is out of range (there are {len(devices)}, counted from 0)")
+    return devices[index]
+
+
+def describe_device(device: Any) -> Device:
+    """Describe a jax device without anything that names this machine."""
+    if device.platform == "cpu":
+        return Device("cpu", _cpu_model(), usable_cores())
+    return Device(device.platform, device.device_kind, len(jax.devices(device.platform)))
+
+
+def provenance(device: Any) -> Provenance:
+    """Describe the source, the versions and the device of what is measured now."""
+    return Provenance(
+        vgbench=vgbench.__version__,
+        commit=_commit(),
+        source={"cell": source_digest("cell"), "cost": source_digest("cost")},
+        python=platform.python_version(),
+        packages={name: version(name) for name in _PACKAGES} | {each.name: each.version for each in load_plugins()},
+        device=describe_device(device),
+        cpu=f"{_cpu_model()} ({usable_cores()} cores)",
+        memory_bytes=_memory_bytes(device),
+        driver=None if device.platform == "cpu" else " ".join(device.client.platform_version.split()),
+        xla_flags=os.environ.get("XLA_FLAGS", ""),
+    )
+
+
+@cache
+def source_digest(kind: Kind) -> str:
+    """Hash the source of everything that a measurement of this kind depends on: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in _MEASURING_SOURCE:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if name == "measure" and (file.name in _COST if kind == "cell" else file.name not in (*_COST, *_STEP)):
+                continue
+            digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _memory_bytes(device: Any) -> int | None:
+    if device.platform != "cpu":
+        return (device.memory_stats() or {}).get("bytes_limit")
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+@cache
+def _commit() -> str | None:
+    if not (_PACKAGE.parent / ".git").exists():
+        return None
+    command = [
+        "git",
+        "-C",
+        str(_PACKAGE.parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+        "--exclude=*",
+    ]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@cache
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,78 @@
+"""Runs as they lie on disk: each row of a run's table with its records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
+from vgbench.records.store import device_folders, read_record
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of a run together with its records; a record is None before it is measured."""
+
+    row: Row
+    cell: CellRecord | None
+    reference: CellRecord | None
+    cost: CostRecord | None
+
+    @property
+    def records(self) -> list[CellRecord | CostRecord]:
+        """Its own records, as far as they are measured."""
+        return [record for record in (self.cell, self.cost) if record]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on one device."""
+
+    manifest: Manifest
+    entries: tuple[Entry, ...]
+
+
+def origins(runs: Sequence[Run]) -> dict[str, str]:
+    """What produced the records, in words and in the order of the rows, and the days on which it did.
+
+    A manifest's origin, and no day, where it has no records.
+    """
+    days: dict[str, set[str]] = {}
+    for run in runs:
+        records = [record for entry in run.entries for record in entry.records]
+        if not records:
+            days.setdefault(str(run.manifest.provenance), set())
+        for record in records:
+            days.setdefault(str(record.provenance), set()).add(record.started[:10])
+    return {origin: " to ".join(sorted({min(when), max(when)})) if when else "" for origin, when in days.items()}
+
+
+def footer(runs: Sequence[Run]) -> list[str]:
+    """What produced the records and when, for the foot of a table; numbered where there is more than one."""
+    known = origins(runs)
+    lines = [f"{origin}; measured on {when}" if when else origin for origin, when in known.items()]
+    return [f"({i}) {line}" for i, line in enumerate(lines, start=1)] if len(lines) > 1 else lines
+
+
+def read_runs(root: Path) -> list[Run]:
+    """Read the run of every device under `root`.
+
+    Raises:
+        InputError: no run is there, or a record is damaged; names the file.
+    """
+    return [_read_run(folder) for folder in device_folders(root)]
+
+
+def _read_run(folder: Any) -> Run:
+    manifest = read_record(folder.manifest, Manifest)
+    cells: dict[str, CellRecord] = {}
+    for row in manifest.rows:
+        for cell_id in (row.cell_id, row.reference_id):
+            if cell_id not in cells and folder.cell(cell_id).exists():
+                cells[cell_id] = read_record(folder.cell(cell_id), CellRecord)
+    entries = []
+    for row in manifest.rows:
+        path = folder.cost(row.cost_id) if row.cost_id else None
+        cost = read_record(path, CostRecord) if path and path.exists() else None
+        entries.append(Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), cost))
+    return Run(manifest, tuple(entries))

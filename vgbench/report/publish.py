@@ -1,0 +1,164 @@
+"""Publishing: a run that is clean and whole goes among the published ones, with its report and a place in the index."""
+
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from vgbench.errors import InputError, unknown
+from vgbench.records.provenance import source_digest
+from vgbench.records.runs import Run, read_runs
+from vgbench.records.schema import CellRecord, CostRecord, Kind, Manifest
+from vgbench.records.store import Folder, device_folders, read_record, write_bytes
+from vgbench.report import write_report
+from vgbench.report.frames import frame
+from vgbench.report.markdown import escape, markdown, verdicts
+from vgbench.report.report import report_of
+from vgbench.report.tables import DISPLAY
+
+Fault = Literal["dirty", "stale", "incomplete", "mixed"]
+"""Why a run is not fit to be published as it is."""
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+
+FORMATS, PICTURES = ("md", "csv", "latex", "html"), ("png",)
+"""What a published run's report is written in."""
+BEGIN, END = "<!-- published runs: written by `vgbench publish` -->", "<!-- end of published runs -->"
+_HEADLINES = ("depth", "mitigation", "decay", "trained", "test accuracy", "step ratio")
+
+
+def publish(directory: str | Path, results: str | Path, *, allow: Collection[str] = (), replace: bool = False) -> Path:
+    """Add a run to the published ones: its records, tables, pictures and page under `results/SUITE`, and the index.
+
+    Runs of other suites and devices that are published there stay as they are.
+
+    Args:
+        directory: that the run was written to.
+        results: where runs are published.
+        allow: some of `FAULTS`, which are then no reason to refuse: the run's records come from a checkout with changes
+            or none (dirty), from another source of vgbench than this one (stale), from several sources, versions or
+            flags (mixed), or are not all there (incomplete).
+        replace: put the run in the place of other records of the same suite and device.
+
+    Returns:
+        The folder that it was published in.
+
+    Raises:
+        InputError: the run has a fault that is not allowed, other records stand in its place, or a record is damaged.
+    """
+    root, index = Path(directory), Path(results)
+    for name in allow:
+        if name not in FAULTS:
+            raise InputError(unknown("fault", name, FAULTS))
+    runs = read_runs(root)
+    _refuse(root, {fault: reason for fault, reason in faults(runs).items() if fault not in allow})
+    suite = _name(root, runs)
+    target = index / suite
+    copies = {folder.path.name: _files(folder) for folder in device_folders(root)}
+    taken = [slug for slug, files in copies.items() if _holds_others(target / slug, files)]
+    if taken and not replace:
+        raise InputError(f"{target / taken[0]}: other records of this suite and device are published here (--replace)")
+    sections = {folder.name: section(folder) for folder in published(index) if folder != target}
+    try:
+        for slug, files in copies.items():
+            _copy(files, target / slug)
+        write_report(target, FORMATS, PICTURES)
+        sections[suite] = section(target)
+        write_bytes(index / "README.md", _index(index / "README.md", sections).encode())
+    except OSError as error:
+        raise InputError(f"{error.filename or index}: cannot publish here: {error.strerror}") from None
+    return target
+
+
+def published(results: Path) -> list[Path]:
+    """The folders of all published runs, by name."""
+    return sorted({manifest.parent.parent for manifest in results.glob("*/*/manifest.json")})
+
+
+def faults(runs: Sequence[Run]) -> dict[Fault, str]:
+    """Why runs are not fit to be published, in words."""
+    found: dict[Fault, str] = {}
+    records = [each for run in runs for entry in run.entries for each in _kinds(entry.cell, entry.cost)]
+    commits = {str(record.provenance.commit) for _, record in records}
+    if any(commit == "None" or commit.endswith("-dirty") for commit in commits):
+        found["dirty"] = "made by a source with changes that no commit holds, or outside a checkout"
+    stale = sum(record.provenance.source[kind] != source_digest(kind) for kind, record in records)
+    if stale:
+        found["stale"] = f"{stale} of {len(records)} records are of another source than this vgbench's"
+    data = frame(runs)
+    missing = sum((data[column].to_numpy() == "missing").sum() for column in ("status", "cost_status"))
+    if missing:
+        found["incomplete"] = f"{missing} measurements are missing"
+    if data["mixed"].to_numpy().any():
+        found["mixed"] = "records of several sources, versions or flags"
+    return found
+
+
+def _name(root: Path, runs: Sequence[Run]) -> str:
+    names = sorted({run.manifest.suite for run in runs})
+    if len(names) > 1:
+        raise InputError(f"{root}: runs of different suites: {', '.join(names)}")
+    if Path(names[0]).name != names[0] or names[0] in ("", ".."):
+        raise InputError(f"{root}: {names[0]!r} cannot be the name of a folder")
+    return names[0]
+
+
+def _kinds(cell: CellRecord | None, cost: CostRecord | None) -> Iterator[tuple[Kind, CellRecord | CostRecord]]:
+    if cell:
+        yield "cell", cell
+    if cost:
+        yield "cost", cost
+
+
+def _refuse(root: Path, found: Mapping[Fault, str]) -> None:
+    if found:
+        reasons = "; ".join(f"{fault}: {reason}" for fault, reason in found.items())
+        options = " ".join(f"--allow {fault}" for fault in found)
+        raise InputError(f"{root}: not fit to be published: {reasons} ({options} publishes it all the same)")
+
+
+def _files(folder: Folder) -> dict[str, Path]:
+    """The files of a run's records, by their place in its folder; what its manifest does not name is left behind."""
+    rows = read_record(folder.manifest, Manifest).rows
+    cells = {folder.cell(cell_id) for row in rows for cell_id in (row.cell_id, row.reference_id)}
+    costs = {folder.cost(row.cost_id) for row in rows if row.cost_id}
+    paths = [folder.manifest, *sorted(cells), *sorted(costs)]
+    there = [path for record in paths for path in (record.with_suffix(".npz"), record) if path.exists()]
+    return {path.relative_to(folder.path).as_posix(): path for path in there}
+
+
+def _holds_others(place: Path, files: Mapping[str, Path]) -> bool:
+    there = {path.relative_to(place).as_posix(): path for path in place.rglob("*") if path.is_file()}
+    return bool(there) and {name: path.read_bytes() for name, path in there.items()} != {
+        name: path.read_bytes() for name, path in files.items()
+    }
+
+
+def _copy(files: Mapping[str, Path], place: Path) -> None:
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    if place.exists():
+        shutil.rmtree(place)
+    for name in sorted(contents, key=lambda name: name == "manifest.json"):  # last, since it says that a run is there
+        write_bytes(place / name, contents[name])
+
+
+def section(folder: Path) -> str:
+    """What the index says of a published run, in Markdown."""
+    report = report_of(read_runs(folder))
+    findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
+    kept = [name for name in report.table.columns if name in _HEADLINES or name not in DISPLAY]
+    targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
+    targets |= {"claims": "claims.md"} if report.claims else {}
+    links = " · ".join(f"[{name}]({folder.name}/{target})" for name, target in targets.items())
+    head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
+    origin = "\n\n".join(report.footer)
+    claims = "".join(f"{verdicts(judged)}\n\n{escape(judged.rules)}\n\n" for judged in report.claims)
+    return f"{head}\n\n{claims}{markdown(report.table.filter(items=kept))}\n\n{origin}\n\n{links}\n"
+
+
+def _index(path: Path, sections: Mapping[str, str]) -> str:
+    """The index with its generated part written anew, and all that stands around it kept."""
+    text = path.read_text() if path.exists() else "# Published results\n"
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2] or "\n"
+    generated = "\n".join(sections[name] for name in sorted(sections))
+    return f"{before.rstrip()}\n\n{BEGIN}\n\n{generated}\n{END}{after}"

@@ -1,0 +1,187 @@
+"""The case: one frozen, validated description of what is measured."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
+
+from vgbench.errors import InputError
+from vgbench.spec.fingerprint import fingerprint
+from vgbench.spec.registry import (
+    ACTIVATIONS,
+    CELLS,
+    DATA,
+    GRADIENT_TRANSFORMS,
+    INITIALIZERS,
+    LOSS_SCALINGS,
+    MODELS,
+    NORMS,
+    OPTIMIZERS,
+    REGISTRIES,
+    SKIPS,
+    Choice,
+    Strict,
+)
+
+_AnyChoice = SerializeAsAny[Choice]
+ModelChoice = Annotated[_AnyChoice, BeforeValidator(MODELS.choose)]
+ActivationChoice = Annotated[_AnyChoice, BeforeValidator(ACTIVATIONS.choose)]
+InitChoice = Annotated[_AnyChoice, BeforeValidator(INITIALIZERS.choose)]
+NormChoice = Annotated[_AnyChoice, BeforeValidator(NORMS.choose)]
+SkipChoice = Annotated[_AnyChoice, BeforeValidator(SKIPS.choose)]
+CellChoice = Annotated[_AnyChoice, BeforeValidator(CELLS.choose)]
+GradientTransformChoice = Annotated[_AnyChoice, BeforeValidator(GRADIENT_TRANSFORMS.choose)]
+OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
+LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
+
+
+def _known_by_content(choice: Choice) -> Choice:
+    """Note what the files of a data source hold now, unless that is noted already."""
+    if getattr(choice, "digest", None) != "":
+        return choice
+    path: str = choice.options()["path"]
+    try:
+        return choice.model_copy(update={"digest": fingerprint(path)})
+    except OSError as error:
+        raise ValueError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+
+
+DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose), AfterValidator(_known_by_content)]
+
+_as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[Seed, ...], _as_tuple]
+LearningRates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], _as_tuple]
+
+UNROLLED_UP_TO = 64
+"""Depth up to which people unroll their blocks; the plain step is timed unrolled so far and scanned beyond."""
+
+
+class Case(Strict):
+    """What one cell of a suite measures.
+
+    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `loss_scaling`, `data`) take
+    a name or a table of a name and options; `vgbench list` shows them all. A family of networks may have defaults of
+    its own.
+
+    Attributes:
+        model: the family of networks, with the options that belong to it alone.
+        depth: hidden layers, the input layer included; of a recurrent network the time steps.
+        width: units a hidden layer.
+        learning_rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
+        warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
+        batch_size: examples a step.
+        devices: of one host that share each batch equally (data parallelism); gradients, norms and batch statistics
+            are those of the whole batch.
+        dtype: of activations and of the back-propagated gradient. Parameters are drawn in float32 and kept in it, or in
+            float64; where the dtype has 16 bits, each pass computes with a copy in that dtype, and the optimizer, the
+            loss and running averages stay in float32 (mixed precision, Micikevicius et al. 2018).
+        loss_scaling: what multiplies the loss of a training step before the backward pass.
+        matmul_precision: of training and timing; gradients at initialisation are always at the highest.
+        steps: training steps; 0 measures gradients at initialisation and cost only.
+        target: test accuracy after the last step from which a run counts as trained.
+        seeds: evaluation seeds that are reported.
+        tuning_seeds: seeds that choose the learning rate, never reported.
+        remat: whether the backward pass computes every block's (or time step's) inner values anew, so that memory does
+            not hold them all.
+        block_execution: blocks scanned or unrolled; "auto" scans to probe and to train (compilation is constant in depth)
+            and times the form that people run: unrolled up to depth 64, scanned beyond.
+    """
+
+    model: ModelChoice = Field(default="mlp", validate_default=True)
+    depth: int = Field(default=16, ge=1)
+    width: int = Field(default=64, ge=1)
+    activation: ActivationChoice = Field(default="relu", validate_default=True)
+    init: InitChoice = Field(default="he_normal", validate_default=True)
+    norm: NormChoice = Field(default="none", validate_default=True)
+    skip: SkipChoice = Field(default="none", validate_default=True)
+    cell: CellChoice = Field(default="none", validate_default=True)
+    gradient_transform: GradientTransformChoice = Field(default="none", validate_default=True)
+    optimizer: OptimizerChoice = Field(default="adam", validate_default=True)
+    learning_rates: LearningRates = (3e-4, 1e-3, 3e-3)
+    warmup_steps: int = Field(default=0, ge=0)
+    data: DataChoice = Field(default="digits", validate_default=True)
+    batch_size: int = Field(default=128, ge=1)
+    devices: int = Field(default=1, ge=1)
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
+    loss_scaling: LossScalingChoice = Field(default="none", validate_default=True)
+    matmul_precision: Literal["default", "high", "highest"] = "default"
+    remat: bool = False
+    steps: int = Field(default=500, ge=0)
+    target: float = Field(default=0.9, gt=0, le=1)
+    seeds: Seeds = Field(default=(0, 1, 2), min_length=1)
+    tuning_seeds: Seeds = (1000, 1001)
+    block_execution: Literal["auto", "scan", "unroll"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _family_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        try:
+            model = MODELS.choose(data.get("model", cls.model_fields["model"].default))
+        except InputError:  # the field itself says so, with its place
+            return data
+        return {**MODELS[model.name].defaults, **data}
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> "Case":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: {list(self.seeds)} repeats a seed")
+        if self.steps and not self.learning_rates:
+            raise ValueError("learning rates: a case that trains (steps > 0) needs at least one learning rate")
+        if len(self.learning_rates) > 1 and not self.tuning_seeds and self.steps:
+            raise ValueError("tuning_seeds: choosing among several learning rates needs at least one tuning seed")
+        if self.steps and self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full learning rate"
+            )
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size: {self.batch_size} cannot be dealt out to {self.devices} devices equally")
+        shared = sorted(set(self.seeds) & set(self.tuning_seeds))
+        if shared:
+            raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")
+        return self
+
+    @model_validator(mode="after")
+    def _check_combination(self) -> "Case":
+        for slot, registry in REGISTRIES.items():
+            member = registry[getattr(self, slot).name]
+            reason = member.refuses(self) if member.refuses else None
+            if reason:
+                raise ValueError(f"{slot} {member.name!r}: {reason}")
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled, on its way to a worker, as its JSON: the classes of choices have no home to be found in.
+        return Case.model_validate, (self.model_dump(mode="json"),)
+
+    @property
+    def cell_id(self) -> str:
+        """Hash of the case alone: 16 hexadecimal digits, whatever the order of fields, the file or the device.
+
+        People's own data count by what they hold, not by where they lie.
+        """
+        content = self.model_dump(mode="json")
+        if content["data"].get("digest"):
+            del content["data"]["path"]
+        return content_id(content)
+
+    @property
+    def scanned(self) -> bool:
+        """Whether blocks are scanned when probed and trained."""
+        return self.block_execution != "unroll"
+
+    @property
+    def timed_form(self) -> Literal["scan", "unroll"]:
+        """The form in which the plain step is timed."""
+        if self.block_execution == "auto":
+            return "unroll" if self.depth <= UNROLLED_UP_TO else "scan"
+        return self.block_execution
+
+
+def content_id(content: object) -> str:
+    """Hash JSON-like `content`: 16 hexadecimal digits of SHA-256 over its canonical text."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

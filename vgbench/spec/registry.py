@@ -1,0 +1,214 @@
+"""Registries: the named members of every slot, each a function whose keyword-only parameters are its options.
+
+A member is chosen by name (`norm = "batch"`) or with options (`norm = {name = "batch", momentum = 0.99}`).
+Either way the choice becomes a frozen, validated object that holds every option, defaults included.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+
+from vgbench.errors import InputError, explain, unknown
+from vgbench.spec.plugins import Package, Plugins
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Positive = Annotated[float, Field(gt=0)]
+"""The type of an option that is a number greater than 0."""
+
+Scope = Literal["element", "layer", "global"]
+"""What a gradient transform or an optimizer looks at: each number alone, one layer's array, or the whole tree."""
+
+
+class Strict(BaseModel):
+    """Frozen, strictly typed data: no coercion, and an unknown field is an error that names the known ones."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            for name in data:
+                if name not in cls.model_fields:
+                    raise ValueError(unknown("field", name, cls.model_fields))
+        return data
+
+
+class Choice(Strict):
+    """A member of a slot together with all its options, which are fields of the subclass made for that member."""
+
+    name: str
+
+    def options(self) -> dict[str, Any]:
+        """The options alone, as keyword arguments of the member's function."""
+        return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
+
+    def __str__(self) -> str:
+        fields = type(self).model_fields
+        changed = [f"{k}={v}" for k, v in self.options().items() if v != fields[k].default]
+        return f"{self.name}({', '.join(changed)})" if changed else self.name
+
+
+@dataclass(frozen=True)
+class Member:
+    """One entry of a registry: the function, what it means, where it comes from."""
+
+    name: str
+    function: Callable[..., Any]
+    source: str
+    scope: Scope | None
+    refuses: Callable[[Any], str | None] | None
+    data_dependent: bool
+    traced_options: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    choice: type[Choice]
+
+    @property
+    def meaning(self) -> str:
+        """The first line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+class Registry:
+    """The members of one slot, found by name.
+
+    Args:
+        slot: the slot's name in a case, as error messages print it.
+        home: the module (or package) whose import registers the built-in members.
+        imports: the member that `MODULE:FUNCTION` chooses, which becomes its option `build`; without one the text
+            behind the colon is the option `path` of the member before it.
+    """
+
+    def __init__(self, slot: str, home: str, imports: str | None = None) -> None:
+        self.slot = slot
+        self.home = home
+        self.imports = imports
+        self._members: dict[str, Member] = {}
+
+    def register(
+        self,
+        source: str,
+        scope: Scope | None = None,
+        refuses: Callable[[Any], str | None] | None = None,
+        data_dependent: bool = False,
+        traced_options: tuple[str, ...] = (),
+        defaults: Mapping[str, Any] | None = None,
+    ) -> Callable[[F], F]:
+        """Add the decorated function under its own name.
+
+        Args:
+            source: the paper (author, year) or the library that the member comes from.
+            scope: for gradient transforms and optimizers, what one update looks at.
+            refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
+            data_dependent: for initialisers, whether what they draw is then scaled on the first batch, so that every
+                linear map's output has variance 1.
+            traced_options: for gradient transforms, options that may be traced numbers: cells that differ in them alone share
+                one compiled program. They have defaults.
+            defaults: for models, fields of the case whose defaults are other ones in this family.
+        """
+
+        def add(function: F) -> F:
+            name = function.__name__.rstrip("_")
+            if name in self._members:
+                raise ValueError(f"{self.slot} {name!r} is registered already")
+            cited = f"{source} ({PLUGINS.loading})" if PLUGINS.loading else source
+            self._members[name] = Member(
+                name,
+                function,
+                cited,
+                scope,
+                refuses,
+                data_dependent,
+                traced_options,
+                defaults or {},
+                _choice_type(name, function),
+            )
+            return function
+
+        return add
+
+    def _load(self) -> dict[str, Member]:
+        importlib.import_module(self.home)
+        load_plugins()
+        return self._members
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._load().values())
+
+    def __getitem__(self, name: str) -> Member:
+        members = self._load()
+        if name not in members:
+            raise InputError(unknown(self.slot, name, members))
+        return members[name]
+
+    def choose(self, value: Any) -> Choice:
+        """Read a choice from a name, `NAME:PATH` or `MODULE:FUNCTION`, a table with a `name`, or a choice.
+
+        Raises:
+            InputError: the name or an option is unknown, or a value is of a wrong type.
+        """
+        if isinstance(value, Choice):
+            value = value.model_dump()
+        table = value
+        if isinstance(value, str):
+            name, colon, path = value.partition(":")
+            table = {"name": name, "path": path} if colon else {"name": name}
+            table = {"name": self.imports, "build": value} if colon and self.imports else table
+        if not (isinstance(table, dict) and isinstance(table.get("name"), str)):
+            raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {value!r}')
+        member = self[table["name"]]
+        try:
+            return member.choice.model_validate(table)
+        except ValidationError as error:
+            raise explain(error, f"{self.slot} {member.name!r}") from None
+
+    def build(self, choice: Choice, *args: Any) -> Any:
+        """Call the chosen member's function with `args` and the choice's options."""
+        return self[choice.name].function(*args, **choice.options())
+
+
+def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
+    hints = get_type_hints(function, include_extras=True)
+    options = {
+        p.name: (hints[p.name], ... if p.default is p.empty else p.default)
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
+    fields: dict[str, Any] = {"name": (Literal[name], name), **options}
+    return create_model(name, __base__=Choice, **fields)
+
+
+PLUGINS = Plugins()
+ACTIVATIONS = Registry("activation", "vgbench.mitigations.activations")
+INITIALIZERS = Registry("init", "vgbench.mitigations.initializers")
+NORMS = Registry("norm", "vgbench.mitigations.norms")
+SKIPS = Registry("skip", "vgbench.mitigations.skips")
+CELLS = Registry("cell", "vgbench.mitigations.cells")
+GRADIENT_TRANSFORMS = Registry("gradient_transform", "vgbench.mitigations.gradient_transforms")
+OPTIMIZERS = Registry("optimizer", "vgbench.mitigations.optimizers")
+LOSS_SCALINGS = Registry("loss_scaling", "vgbench.mitigations.loss_scaling")
+MODELS = Registry("model", "vgbench.models", imports="imported")
+DATA = Registry("data", "vgbench.data")
+
+REGISTRIES = {
+    registry.slot: registry
+    for registry in (
+        *(ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, CELLS),
+        *(GRADIENT_TRANSFORMS, OPTIMIZERS, LOSS_SCALINGS),
+        *(MODELS, DATA),
+    )
+}
+
+
+def load_plugins() -> tuple[Package, ...]:
+    """The packages whose plug-ins add to the registries; the first time, imports them.
+
+    Raises:
+        PluginError: a plug-in fails; names its package.
+    """
+    return PLUGINS.load(registry.home for registry in REGISTRIES.values())
