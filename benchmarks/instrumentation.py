@@ -2,8 +2,8 @@
 
     python benchmarks/instrumentation.py results/speed/instrumentation.json
 
-Both are `Trainer.train` as suites call it, for the seeds that are reported and for those that tune the learning rate, and run
-the same compiled programs; a record is the exact profile of both gradients, their histogram, weights, updates,
+Both are `Trainer.train` as suites call it, for the seeds that are reported and for those that tune the learning rate,
+and run the same compiled programs; a record is the exact profile of both gradients, their histogram, weights, updates,
 pre-activations and both accuracies.
 """
 

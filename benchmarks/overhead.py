@@ -4,8 +4,8 @@
 
 Runs a suite of cells so small that computing takes next to nothing, which differ in the gain of their initialisation
 and so share all programs: after the first, a cell's time from one record on disk to the next is overhead (drawing and
-moving weights, the worker's pipe, the record), and an upper bound of it. Default protocol: five learning rates, two tuning seeds
-and three reported ones, with the records of 50 steps.
+moving weights, the worker's pipe, the record), and an upper bound of it. Default protocol: five learning rates, two
+tuning seeds and three reported ones, with the records of 50 steps.
 """
 
 import sys

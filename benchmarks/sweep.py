@@ -3,9 +3,9 @@
     python benchmarks/sweep.py results/speed/sweep.json
 
 One by one, a cell is a fresh Python process that measures the same: the gradient and forward profile at
-initialisation, then training at every learning rate with every tuning seed, and the reported seeds at the best rate, one run
-after the other in a Python loop, an unjitted loop over jitted steps that records as often. vgbench measures the same
-cells one after the other in one process. The two take turns cell by cell, so a round is a cell: the interval is
+initialisation, then training at every learning rate with every tuning seed, and the evaluation seeds at the best one,
+one run after the other in a Python loop, an unjitted loop over jitted steps that records as often. vgbench measures the
+same cells one after the other in one process. The two take turns cell by cell, so a round is a cell: the interval is
 over cells, and says how the ratio varies between them; the total is the ratio of the sums. The cells are stratified:
 sorted by depth and then as the suite has them, every third is taken. Costs are not timed, in neither way.
 """
@@ -40,7 +40,7 @@ ONE = "one"
 
 
 def alone(case: vg.Case) -> list[float]:
-    """What a script of one cell does, seeds and learning rates in a Python loop over jitted steps; accuracies on test."""
+    """What a script of one cell does: a Python loop over seeds and learning rates, jitted steps; test accuracies."""
     vg.measure_gradients(case)
     vg.measure_forward(case)
     dataset = load_dataset(case)

@@ -1,7 +1,5 @@
 """CONTRIBUTING.md to the letter: every snippet is run as it stands and used, and the house is as it says."""
 
-import ast
-import re
 import subprocess
 import sys
 import tomllib
@@ -13,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.contributing import CLAIMS, MEMBERS, SUITES, TEXT, defined, snippet
+from helpers.contributing import CLAIMS, MEMBERS, SUITES, defined, snippet
 from jax import Array
 
 import vgbench as vg
@@ -194,26 +192,3 @@ def test_claim_added_to_the_suite_is_tested_on_cells_of_it(tmp_path: Path) -> No
     ((cells,),) = [claim.cells for claim in suite.claims]
     labels = {f"{name}, depth {depth}" for name in cells.mitigation for depth in cells.at["depth"]}
     assert labels <= {cell.label for cell in suite.cells()}
-
-
-def part(path: Path) -> str:
-    """The row of CONTRIBUTING.md's table that a file of the package belongs to."""
-    return path.relative_to(ROOT / "vgbench").parts[0].removesuffix(".py")
-
-
-def imports(path: Path) -> set[str]:
-    """The parts of vgbench that a file imports."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-    return {name.split(".")[1] for name in names if name.startswith("vgbench.")}
-
-
-def test_imports_point_one_way() -> None:
-    rows = re.findall(r"^\| `(\w+)/?` ", TEXT, re.MULTILINE)
-    files = [path for path in (ROOT / "vgbench").rglob("*.py") if part(path) not in {"__init__", "__main__"}]
-    assert set(map(part, files)) == set(rows)
-    for path in files:
-        below = imports(path) - set(rows[: rows.index(part(path)) + 1])
-        assert not below, f"{path} imports {below}, which CONTRIBUTING.md puts below it"

@@ -22,6 +22,10 @@ class Interval(NamedTuple):
         """Half the interval's length."""
         return (self.high - self.low) / 2
 
+    def within(self, form: str) -> str:
+        """The estimate and half its interval as text, both in the format `form`."""
+        return f"{self.value:{form}} ± {self.half_width:{form.lstrip('+')}}"
+
 
 def t_interval(samples: Float[np.ndarray, "n"]) -> Interval:
     """Mean with a t-interval; a bootstrap of so few samples would cover 73 % (n = 3) to 83 % (n = 5), not 95 %."""

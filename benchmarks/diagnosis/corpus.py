@@ -74,7 +74,8 @@ class Net:
         learning_rates: the base learning rates.
         optimizer: for them.
         loses: the label of a net that loses the signal.
-        layered: whether it is a perceptron, to which everything can be done; of other families vanishing and the learning rates.
+        layered: whether it is a perceptron, to which everything can be done; of other families vanishing and the
+            learning rates.
         keeps: whether the good init keeps the whole signal; where it loses some of it, as tanh does over time and
             attention over blocks, a learning rate that is too small or too large is not all that is wrong.
     """

@@ -63,7 +63,7 @@ def _index(suites: tuple[Suite, ...], source: _Source) -> str:
 def _page(suite: Suite, source: _Source) -> str:
     minutes = f", in about {suite.minutes:g} minutes on two CPU cores" if suite.minutes else ""
     references = "\n".join(f"- {reference}" for reference in suite.references)
-    file = Path(str(resources.files("vgbench") / "suites" / f"{suite.name}.toml"))
+    file = Path(str(resources.files("vgbench.spec") / "suites" / f"{suite.name}.toml"))
     return f"""# {suite.name}
 
 {suite.question}

@@ -128,7 +128,7 @@ def test_time_left_of_the_flagship_suite_is_within_30_percent_after_its_first_fi
             assert estimate.seconds_left() == pytest.approx(left, rel=0.3), each.label
 
 
-def test_standing_counts_results_and_failures_apart() -> None:
+def test_progress_counts_results_and_failures_apart() -> None:
     def record(status: Any, seconds: float = 1.0) -> CostRecord:
         return CostRecord(Case(), Case(), status, "", None, ORIGIN, "", seconds, 1)
 
@@ -141,7 +141,7 @@ def test_standing_counts_results_and_failures_apart() -> None:
     assert str(tally.progress) == "3 of 5 done, 2 failed"
 
 
-def test_standing_counts_the_programs_that_were_compiled_for_the_cells() -> None:
+def test_progress_counts_the_programs_that_were_compiled_for_the_cells() -> None:
     record = CostRecord(Case(), Case(), "ok", "", None, ORIGIN, "", 1.0, 1)
     tasks = [task(kind, width=width) for width in (1, 2) for kind in ("cell", "cost")]
     tally = Tally([], tasks)

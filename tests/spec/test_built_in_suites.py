@@ -18,7 +18,7 @@ from vgbench.spec.case import Case
 from vgbench.spec.suite import Cell, built_in_suites, read_suite
 
 # By name, so that a file that is no suite fails its own tests only.
-NAMES = sorted(path.stem for path in (Path(vgbench.__file__).parent / "suites").glob("*.toml"))
+NAMES = sorted(path.stem for path in (Path(vgbench.__file__).parent / "spec" / "suites").glob("*.toml"))
 each = pytest.mark.parametrize("name", NAMES)
 
 FOR_ACCELERATORS = "throughput"

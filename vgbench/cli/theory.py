@@ -110,7 +110,7 @@ def _write(diagram: "PhaseDiagram", out: Path) -> None:
     from vgbench.records.store import write_bytes
 
     with data_transformers.enable("default", max_rows=None):
-        chart = phase_chart(diagram).to_json()
+        chart = phase_chart(diagram.activation, diagram.gain, diagram.bias_std, diagram.decay, diagram.edge).to_json()
     if out.suffix == Format.PNG:
         content = vl_convert.vegalite_to_png(chart, scale=2)
     elif out.suffix == Format.SVG:

@@ -64,8 +64,8 @@ class Finding:
         layers: names of the layers concerned, from input to output.
         steps: first and last step at which it shows.
         evidence: the numbers it rests on.
-        confidence: certain where everything that could speak for it was recorded and does; likely where the most telling part
-            was; possible where only the start was seen.
+        confidence: certain where everything that could speak for it was recorded and does; likely where the most
+            telling part was; possible where only the start was seen.
         seeds: of how many runs it was found in how many.
     """
 
@@ -90,4 +90,5 @@ class Finding:
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in self.evidence.items())
         where = f"{self.layers[0]} to {self.layers[-1]}" if len(self.layers) > 1 else "".join(self.layers)
         place = f" in {where}" if where else ""
-        return f"{self.name} ({self.confidence}){place}, steps {self.steps[0]} to {self.steps[1]}: {self.meaning} ({numbers})"
+        where = f"{self.name} ({self.confidence}){place}, steps {self.steps[0]} to {self.steps[1]}"
+        return f"{where}: {self.meaning} ({numbers})"

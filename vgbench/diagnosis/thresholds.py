@@ -1,4 +1,7 @@
-"""Every threshold of the diagnosis. Those on the signal are ratios within one run: no loss scale or learning rate moves them."""
+"""Every threshold of the diagnosis.
+
+Those on the signal are ratios within one run, so that no loss scale and no learning rate moves them.
+"""
 
 LOST_DECADES = 1.5
 """Decades of ||dL/dh|| from the last to the first layer from which a signal counts as vanishing (or exploding)."""

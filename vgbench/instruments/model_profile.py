@@ -3,9 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import altair as alt
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +18,9 @@ from vgbench.errors import InputError
 from vgbench.instruments.spectrum import Spectrum, log10_norm, spectrum, zero_fraction
 from vgbench.instruments.tap import finding, reading
 from vgbench.instruments.tree import is_parameter, is_stacked, modules_of, named
+
+if TYPE_CHECKING:
+    import altair as alt
 
 Kind = Literal["parameter", "module", "tap"]
 
@@ -68,20 +70,12 @@ class ModelProfile:
         rows = [{name: getattr(each, name) for name in fields} for each in self.readings]
         return pd.DataFrame(rows, columns=fields)
 
-    def plot(self, kind: Kind | None = None) -> alt.Chart:
+    def plot(self, kind: Kind | None = None) -> "alt.Chart":
         """The gradient's norm at every place: at the taps if there are any, otherwise of every parameter."""
+        from vgbench.pictures.places import gradient_by_place
+
         shown = kind or ("tap" if self.of("tap") else "parameter")
-        data = self.frame().query("kind == @shown").replace([np.inf, -np.inf], np.nan).dropna(subset="log10_gradient")
-        names = [each.name for each in self.of(shown)]
-        return (
-            alt.Chart(data, title=f"gradient of every {shown}")
-            .mark_line(point=True)
-            .encode(
-                x=alt.X("name:N", sort=names, title=None),
-                y=alt.Y("log10_gradient:Q", title="log10 of the gradient's norm", scale=alt.Scale(zero=False)),
-                tooltip=list(data.columns),
-            )
-        )
+        return gradient_by_place(self.frame().query("kind == @shown"), f"gradient of every {shown}")
 
     def __rich__(self) -> Table:
         table = Table(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -55,6 +55,17 @@ class Cost(Displayed):
     product_flops_per_second: Float[np.ndarray, "queues"]
     batch_size: int
     device_peak_bytes: int | None = None
+
+    def chart(self) -> Any:
+        """The ratio of every round of timing as an Altair chart."""
+        from vgbench.pictures.single import rounds_view, timing_rounds
+
+        return rounds_view(timing_rounds(self.step_seconds, self.reference_seconds))
+
+    def summary(self) -> str:
+        """The cost in one line of words."""
+        ratio = f"{self.ratio.value:.2f} [{self.ratio.low:.2f}, {self.ratio.high:.2f}] times the baseline's"
+        return f"A step, {self.form}, takes {self.latency * 1e3:.3g} ms, {ratio}: {self.verdict}"
 
     @cached_property
     def ratio(self) -> Interval:

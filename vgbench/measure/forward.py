@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +50,19 @@ class ForwardProfile(Displayed):
     mean_slope: Float[np.ndarray, "seeds depth"]
     log10_pair_distance: Float[np.ndarray, "seeds depth"]
     token_distance: Float[np.ndarray, "seeds depth"]
+
+    def chart(self) -> Any:
+        """The forward signal by layer as an Altair chart."""
+        from vgbench.pictures.single import forward_layers, forward_view
+
+        return forward_view(forward_layers(self.log10_activation_scale, self.log10_pair_distance))
+
+    def summary(self) -> str:
+        """The signal of the last layer in one line of words."""
+        seeds, depth = self.log10_activation_scale.shape
+        scale, distance = (each[:, -1].mean() for each in (self.log10_activation_scale, self.log10_pair_distance))
+        last = f"log10 of the scale {scale:+.2f}, log10(1 - cosine) of input pairs {distance:+.2f}"
+        return f"Forward signal over {depth} layers, {seeds} seeds; in the last one: {last}"
 
     @property
     def token_cosine(self) -> Float[np.ndarray, "seeds depth"]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +60,18 @@ class GradientProfile(Displayed):
     reads_zero: Bool[np.ndarray, "seeds depth"]
     smallest_normal: float
     epsilon: float
+
+    def chart(self) -> Any:
+        """The gradient's norm by layer as an Altair chart."""
+        from vgbench.pictures.single import MOMENTS, gradient_layers, layers_view
+
+        return layers_view(gradient_layers({MOMENTS[0]: self.log10_activation_norm}))
+
+    def summary(self) -> str:
+        """The profile in one line of words."""
+        seeds, depth = self.log10_activation_norm.shape
+        decay = f"{self.decay.within('+.4f')} decades a layer or time step"
+        return f"Gradient over {depth} layers, {seeds} seeds: decay {decay}; {self.status}"
 
     @property
     def below_rounding(self) -> Bool[np.ndarray, "seeds depth kinds"]:

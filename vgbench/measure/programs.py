@@ -45,8 +45,8 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
-        advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state, losses); consumes
-            the state.
+        advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
+            losses); consumes the state.
         look: (state, initial parameters, learning rates, traced_options, first batches, data) to a `Record`.
     """
 

@@ -65,7 +65,7 @@ class Trainer:
             results = list(pool.map(alone, groups))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(runs)], *results)
 
-    def _start(self, dealt: Sequence[Sequence[Run]]) -> list["_Lane"]:
+    def _start(self, dealt: Sequence[Sequence[Run]]) -> list["_RunGroup"]:
         case, examples = self._case, self._dataset.train.examples
         length, runs = len(dealt[0]), [run for group in dealt for run in group]
         seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
@@ -122,9 +122,10 @@ def _train(group: _RunGroup, programs: Programs, data: Splits, recorded: bool) -
 def _deal(runs: Sequence[Run], case: Case) -> list[Sequence[Run]]:
     """Deal runs to groups of equal length, the last filled up with copies of the last run.
 
-    An accelerator gets one group. On a CPU, small matrix products leave cores idle, so each core runs a group of its own
-    in a thread (1.9 times as fast on two cores at 16 layers of 64 units). There a group is as long as dealing the case's
-    seeds to all cores makes it, whatever the runs: so those that tune and those that are reported share their programs.
+    An accelerator gets one group. On a CPU, small matrix products leave cores idle, so each core runs a group of its
+    own in a thread (1.9 times as fast on two cores at 16 layers of 64 units). There a group is as long as dealing the
+    case's seeds to all cores makes it, whatever the runs: so those that tune and those that are reported share their
+    programs.
     """
     (device,) = jnp.zeros(()).devices()
     cores = device.platform == "cpu" and case.devices == 1  # programs of several devices deadlock side by side

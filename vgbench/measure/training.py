@@ -89,6 +89,21 @@ class TrainingCurves(Displayed):
     skipped_steps: Int[np.ndarray, "seeds records"]
     test_accuracy: Float[np.ndarray, "seeds"]
 
+    def chart(self) -> Any:
+        """Training loss and validation accuracy by step as an Altair chart."""
+        from vgbench.pictures.single import curves_view, over_seeds
+
+        return curves_view(over_seeds(self.loss, self.step, self.validation_accuracy))
+
+    def summary(self) -> str:
+        """The outcome of training in one line of words."""
+        seeds, steps = self.loss.shape
+        reached = f"{self.trained} of {seeds} seeds reach {self.target:.0%}"
+        accuracy = self.accuracy.within(".3f")
+        return (
+            f"Training for {steps} steps at learning rate {self.learning_rate:.2g}: test accuracy {accuracy}; {reached}"
+        )
+
     @property
     def diverged(self) -> Bool[np.ndarray, "seeds"]:
         """Whether a seed's loss became non-finite."""
@@ -125,7 +140,8 @@ class TrainingCurves(Displayed):
 
 
 def measure_training(case: Case) -> TrainingCurves:
-    """Train the case under the protocol: choose the learning rate on the tuning seeds, report evaluation seeds at that learning rate.
+    """Train the case under the protocol: choose the learning rate on the tuning seeds, report evaluation seeds at that
+    learning rate.
 
     Raises:
         InputError: the case has no training steps, or its data cannot serve it.

@@ -1,19 +1,26 @@
-"""What notebooks show as a picture."""
+"""What notebooks show as a line of words and a picture."""
 
-from importlib import import_module
+import html
+from abc import ABC, abstractmethod
 from typing import Any
 
 
-class Displayed:
-    """A measurement that a notebook shows as a picture.
+class Displayed(ABC):
+    """A measurement that a notebook shows as a line of words and a picture.
 
-    The report knows how to draw measurements, and measurements know nothing of the report: it is looked up by its name,
-    when a reader first asks for a picture, as a plug-in would be.
+    A subclass draws its arrays with the other modules of this package, which it imports only when somebody asks for the
+    picture: Altair takes longer to import than most processes that measure take to start.
     """
 
+    @abstractmethod
     def chart(self) -> Any:
         """The measurement as an Altair chart."""
-        return import_module("vgbench.report.notebook").chart(self)
+
+    @abstractmethod
+    def summary(self) -> str:
+        """The measurement in one line of words."""
 
     def _repr_html_(self) -> str:
-        return import_module("vgbench.report.notebook").html(self)
+        from vgbench.pictures.render import svg
+
+        return f"<p>{html.escape(self.summary())}</p>{svg(self.chart())}"

@@ -1,6 +1,6 @@
 """The parts of a picture: panels, lines that are told apart, and numbers as far as a picture can show them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -8,13 +8,14 @@ import altair as alt
 import numpy as np
 
 from vgbench.pictures.style import BASELINE_COLOR, BASELINE_SHAPE, COLORS, SHAPES
-from vgbench.records.runs import Entry, Run
 from vgbench.spec.suite import BASELINE
 
 LINES = len(COLORS)
 """Mitigations in a panel, beside the baseline; where there are more, there are more panels."""
 POINTS = 130
 """Points that a line is drawn through at most, evenly spaced, the first and the last among them."""
+NORM = "log10 of ‖∂L/∂h‖"
+"""What axes call the norm of the back-propagated gradient."""
 MARKS = 6
 """Shapes along a line, about."""
 SIZES = [200, 120, 85, 60, 45, 34, 26]
@@ -24,20 +25,6 @@ View = alt.Chart | alt.LayerChart | alt.FacetChart
 """A chart of one pair of axes; `alt.layer` says that it may be facets, which it is not here."""
 Rows: TypeAlias = Any
 """A frame of pandas; its own annotations can't tell a column from a frame."""
-
-
-def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str], Entry]]:
-    """Every entry with its mitigation and its panel in words: the axes but for `without`, and the device if several.
-
-    On one line each: Vega writes names into expressions, whose strings no line separator may break.
-    """
-    several = len({str(run.manifest.provenance.device) for run in runs}) > 1
-    for run in runs:
-        device = [str(run.manifest.provenance.device)] if several else []
-        for entry in run.entries:
-            axes = [f"{name} {value}" for name, value in entry.row.axes.items() if name not in without]
-            words = {"panel": ", ".join([*device, *axes]), "mitigation": entry.row.mitigation}
-            yield {name: " ".join(text.split()) for name, text in words.items()}, entry
 
 
 def thinned(length: int, points: int = POINTS) -> np.ndarray:

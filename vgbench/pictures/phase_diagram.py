@@ -5,23 +5,36 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
-
-from vgbench.theory.phase import PhaseDiagram
+from jaxtyping import Float
 
 _LIMIT = 0.5
 """Decades a layer from which colours no longer change."""
 _INITIALISERS = {"LeCun": 1.0, "He": 2**0.5}
 
 
-def phase_chart(diagram: PhaseDiagram) -> Any:
-    """Decades a layer by gain and bias: blue where the gradient vanishes, red where it explodes; the edge as a line."""
-    gain, bias = np.meshgrid(diagram.gain, diagram.bias_std)
-    half_gain, half_bias = (np.diff(each).mean() / 2 for each in (diagram.gain, diagram.bias_std))
+def phase_chart(
+    activation: str,
+    gains: Float[np.ndarray, "gains"],
+    bias_stds: Float[np.ndarray, "biases"],
+    decay: Float[np.ndarray, "biases gains"],
+    critical_gain: Float[np.ndarray, "biases"],
+) -> Any:
+    """Decades a layer by gain and bias: blue where the gradient vanishes, red where it explodes; the edge as a line.
+
+    Args:
+        activation: its name.
+        gains: standard deviations of the weights times the root of fan-in.
+        bias_stds: standard deviations of the biases.
+        decay: decades a layer.
+        critical_gain: where the edge of chaos is for each of `bias_stds`; NaN where there is none.
+    """
+    gain, bias = np.meshgrid(gains, bias_stds)
+    half_gain, half_bias = (np.diff(each).mean() / 2 for each in (gains, bias_stds))
     cells = pd.DataFrame(
         {
             "gain": gain.ravel(),
             "bias": bias.ravel(),
-            "decay": diagram.decay.ravel(),
+            "decay": decay.ravel(),
             "left": (gain - half_gain).ravel(),
             "right": (gain + half_gain).ravel(),
             "low": (bias - half_bias).ravel(),
@@ -40,8 +53,8 @@ def phase_chart(diagram: PhaseDiagram) -> Any:
         .mark_rect()
         .encode(x=x, x2="right", y=y, y2="high", color=colour, tooltip=["gain", "bias", "decay"])
     )
-    edge = pd.DataFrame({"gain": diagram.edge, "bias": diagram.bias_std})
-    edge = edge.loc[(edge["gain"] >= diagram.gain.min()) & (edge["gain"] <= diagram.gain.max())]
+    edge = pd.DataFrame({"gain": critical_gain, "bias": bias_stds})
+    edge = edge.loc[(edge["gain"] >= gains.min()) & (edge["gain"] <= gains.max())]
     line = alt.Chart(edge).mark_line(color="black", strokeWidth=2).encode(x="gain:Q", y="bias:Q", order="bias:Q")
     marks = pd.DataFrame([{"gain": gain, "name": name} for name, gain in _INITIALISERS.items()])
     rules = alt.Chart(marks).mark_rule(strokeDash=[4, 4]).encode(x="gain:Q")
@@ -49,7 +62,7 @@ def phase_chart(diagram: PhaseDiagram) -> Any:
         alt.Chart(marks).mark_text(align="left", dx=4, baseline="top").encode(x="gain:Q", y=alt.value(4), text="name")
     )
     title = alt.TitleParams(
-        f"{diagram.activation}: change of the gradient's norm a layer",
+        f"{activation}: change of the gradient's norm a layer",
         subtitle="blue vanishing, white critical, red exploding; black: the edge of chaos",
         anchor="start",
     )

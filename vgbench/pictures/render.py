@@ -1,11 +1,13 @@
-"""From a definition to a picture: PNG, SVG, PDF and a page that stands alone."""
+"""From a definition or a chart to a picture: PNG, SVG, PDF and a page that needs no network."""
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+import altair as alt
 import vl_convert
 
-from vgbench.pictures.compose import Definition
+from vgbench.pictures.compose import Definition, alone
 from vgbench.pictures.style import LIGHT
 
 RENDERERS: dict[str, Callable[[str], bytes]] = {
@@ -20,3 +22,13 @@ RENDERERS: dict[str, Callable[[str], bytes]] = {
 def render(definition: Definition, form: str) -> bytes:
     """The picture in one of the forms of `RENDERERS`, for white paper."""
     return RENDERERS[form](json.dumps({**definition, "config": LIGHT}))
+
+
+def svg(chart: Any) -> str:
+    """A single Altair chart as SVG, for white paper."""
+    return RENDERERS["svg"](json.dumps({**alone(chart), "config": LIGHT})).decode()
+
+
+def interactive(definition: Definition) -> Any:
+    """A definition as an Altair chart, for white paper."""
+    return alt.Chart.from_dict({**definition, "config": LIGHT})

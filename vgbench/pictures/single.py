@@ -1,29 +1,27 @@
 """Pictures of a single measurement, for a cell's details on a page and for notebooks.
 
-Each is a view of a table and the table that a measurement gives; the page keeps one view for all cells.
+Each is a view of a table, and the table that the measured arrays give; the page keeps one view for all cells.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import altair as alt
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
-from vgbench.measure.cost import Cost
-from vgbench.measure.forward import ForwardProfile
-from vgbench.measure.gradients import GradientProfile
-from vgbench.measure.training import TrainingCurves
-from vgbench.pictures.panels import View, rounded, thinned
+from vgbench.pictures.panels import NORM, View, rounded, thinned
 from vgbench.pictures.style import COLORS, NEUTRAL
-from vgbench.report.charts.curves import TITLES
-from vgbench.report.charts.gradients import NORM
 
 Data = pd.DataFrame | alt.NamedData
 Drawn = View | alt.HConcatChart
 
 WIDTH, HEIGHT = 300, 170
 MOMENTS = ("at initialisation", "after training")
+TITLES = {"loss": "training loss", "accuracy": "validation accuracy"}
+BLOCKS = 60
+"""Points of a loss curve at most; each is the mean of the steps since the one before."""
 _PLAIN = alt.value(COLORS[0])
 
 
@@ -34,12 +32,10 @@ def layers_view(data: Data) -> Drawn:
     return _banded(data, "layer:Q", "layer or time step", "mean:Q", NORM, color)
 
 
-def gradient_layers(profile: GradientProfile, curves: TrainingCurves | None = None) -> pd.DataFrame:
-    """The table of `layers_view`."""
-    moments = {MOMENTS[0]: profile.log10_activation_norm}
-    if curves is not None:
-        moments[MOMENTS[1]] = curves.log10_activation_norm[:, -1]
-    return pd.concat([_by_layer(norms).assign(moment=moment) for moment, norms in moments.items()], ignore_index=True)
+def gradient_layers(log10_norm: Mapping[str, Float[np.ndarray, "seeds depth"]]) -> pd.DataFrame:
+    """The table of `layers_view`, from the norms at some of `MOMENTS`."""
+    frames = [_by_layer(norms).assign(moment=moment) for moment, norms in log10_norm.items()]
+    return pd.concat(frames, ignore_index=True)
 
 
 def forward_view(data: Data) -> Drawn:
@@ -51,9 +47,11 @@ def forward_view(data: Data) -> Drawn:
     )
 
 
-def forward_layers(profile: ForwardProfile) -> pd.DataFrame:
+def forward_layers(
+    log10_scale: Float[np.ndarray, "seeds depth"], log10_pair_distance: Float[np.ndarray, "seeds depth"]
+) -> pd.DataFrame:
     """The table of `forward_view`."""
-    sides = {"scale": profile.log10_activation_scale, "distance": profile.log10_pair_distance}
+    sides = {"scale": log10_scale, "distance": log10_pair_distance}
     return pd.concat([_by_layer(values).assign(what=what) for what, values in sides.items()], ignore_index=True)
 
 
@@ -63,6 +61,34 @@ def curves_view(data: Data) -> Drawn:
     return alt.hconcat(
         *(_banded(data, "step:Q", "step", "median:Q", title, color, what) for what, title in TITLES.items())
     )
+
+
+def over_seeds(
+    loss: Float[np.ndarray, "seeds steps"],
+    step: Int[np.ndarray, "records"],
+    validation_accuracy: Float[np.ndarray, "seeds records"],
+) -> pd.DataFrame:
+    """The table of `curves_view`, with the columns what, step, low, median and high.
+
+    Args:
+        loss: training loss of every step.
+        step: updates made before each record.
+        validation_accuracy: at each record.
+    """
+    steps = loss.shape[1]
+    ends = np.unique(np.linspace(0, steps, BLOCKS + 1).round().astype(int))
+    with np.errstate(invalid="ignore", over="ignore"):
+        means = np.add.reduceat(loss.astype(np.float64), ends[:-1], axis=1) / np.diff(ends)
+    sides = {"loss": (ends[1:], means), "accuracy": (step, validation_accuracy)}
+    return pd.concat([_band(what, step, values) for what, (step, values) in sides.items()], ignore_index=True)
+
+
+def _band(what: str, step: np.ndarray, values: np.ndarray) -> pd.DataFrame:
+    columns = {name: rounded(take(values, axis=0), 4) for name, take in _TAKES.items()}
+    return pd.DataFrame({"what": what, "step": step, **columns}).dropna()
+
+
+_TAKES = {"low": np.min, "median": np.median, "high": np.max}
 
 
 def rounds_view(data: Data) -> Drawn:
@@ -75,9 +101,11 @@ def rounds_view(data: Data) -> Drawn:
     return alt.layer(points, median, width=WIDTH, height=HEIGHT)
 
 
-def timing_rounds(cost: Cost) -> pd.DataFrame:
+def timing_rounds(
+    step_seconds: Float[np.ndarray, "rounds"], reference_seconds: Float[np.ndarray, "rounds"]
+) -> pd.DataFrame:
     """The table of `rounds_view`."""
-    ratio = rounded(cost.step_seconds / cost.reference_seconds, 4)
+    ratio = rounded(step_seconds / reference_seconds, 4)
     return pd.DataFrame({"round": np.arange(1, len(ratio) + 1), "ratio": ratio})
 
 
@@ -89,8 +117,8 @@ def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: 
     scale = alt.Scale(type="symlog", constant=1e-4) if what == "loss" else alt.Scale(zero=False)
     band = base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q", title=title), alt.Y2("high:Q"), color=color)
     line = base.mark_line().encode(x, alt.Y(middle, title=title, scale=scale), color=color)
-    told = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])
-    return alt.layer(band, told, width=WIDTH, height=HEIGHT)
+    hovered = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])
+    return alt.layer(band, hovered, width=WIDTH, height=HEIGHT)
 
 
 def _by_layer(values: np.ndarray) -> pd.DataFrame:

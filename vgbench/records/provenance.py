@@ -12,21 +12,18 @@ from typing import Any
 
 import jax
 
-import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
 from vgbench.records.schema import Device, Kind, Provenance
 from vgbench.spec.registry import load_plugins
 
-_PACKAGE = Path(vgbench.__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _MEASURING_SOURCE = (
-    "case.py",
-    "fingerprint.py",
-    "mean_field.py",
-    "registry.py",
-    "probe.py",
-    "problem.py",
+    "spec/case.py",
+    "spec/fingerprint.py",
+    "spec/registry.py",
     "statistics.py",
+    "instruments/probe.py",
     "mitigations",
     "models",
     "data",
@@ -69,7 +66,7 @@ def describe_device(device: Any) -> Device:
 def provenance(device: Any) -> Provenance:
     """Describe the source, the versions and the device of what is measured now."""
     return Provenance(
-        vgbench=vgbench.__version__,
+        vgbench=version("vgbench"),
         commit=_commit(),
         source={"cell": source_digest("cell"), "cost": source_digest("cost")},
         python=platform.python_version(),

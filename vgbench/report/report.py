@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from vgbench.errors import InputError, unknown
+from vgbench.pictures.render import interactive
 from vgbench.records.runs import Run, footer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
-from vgbench.report.notebook import html_table, interactive
+from vgbench.report.html_table import html_table
 from vgbench.report.tables import display, failures, halves
 
 

@@ -50,7 +50,8 @@ def _ratio(row: _Row) -> str:
 def _trained(row: _Row) -> str:
     if pd.isna(row["trained"]):
         return NOTHING
-    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['learning_rate']:.2g}{'*' if row['learning_rate_at_edge'] else ''}"
+    edge = "*" if row["learning_rate_at_edge"] else ""
+    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['learning_rate']:.2g}{edge}"
 
 
 def _decay(row: _Row) -> str:
@@ -176,8 +177,8 @@ LEGEND = {
     " the ratio of its norms; with `rounding` the true difference is larger than the dtype can show",
     "zeros": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most",
     "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
-    "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the lowest or"
-    " highest tried)",
+    "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the"
+    " lowest or highest tried)",
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
     " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
     "beside": "what a row is compared with in place of the baseline",

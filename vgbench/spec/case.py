@@ -61,9 +61,9 @@ UNROLLED_UP_TO = 64
 class Case(Strict):
     """What one cell of a suite measures.
 
-    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `loss_scaling`, `data`) take
-    a name or a table of a name and options; `vgbench list` shows them all. A family of networks may have defaults of
-    its own.
+    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `loss_scaling`,
+    `data`) take a name or a table of a name and options; `vgbench list` shows them all. A family of networks may have
+    defaults of its own.
 
     Attributes:
         model: the family of networks, with the options that belong to it alone.
@@ -85,8 +85,8 @@ class Case(Strict):
         tuning_seeds: seeds that choose the learning rate, never reported.
         remat: whether the backward pass computes every block's (or time step's) inner values anew, so that memory does
             not hold them all.
-        block_execution: blocks scanned or unrolled; "auto" scans to probe and to train (compilation is constant in depth)
-            and times the form that people run: unrolled up to depth 64, scanned beyond.
+        block_execution: blocks scanned or unrolled; "auto" scans to probe and to train (compilation is constant in
+            depth) and times the form that people run: unrolled up to depth 64, scanned beyond.
     """
 
     model: ModelChoice = Field(default="mlp", validate_default=True)

@@ -1,13 +1,14 @@
 """Plug-ins: packages that register members of their own, found by their entry points in the group `vgbench.plugins`."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from threading import RLock
 
 from vgbench.errors import PluginError
 
 GROUP = "vgbench.plugins"
+OWN = "vgbench"
+"""The distribution whose entry points are the built-in members."""
 
 
 @dataclass(frozen=True)
@@ -22,36 +23,39 @@ class Package:
 
 
 class Plugins:
-    """The plug-ins that are installed, imported once.
+    """The members of all registries: vgbench's own and those of the plug-ins that are installed, imported once.
+
+    vgbench registers its members through the same entry points, so that registries need not know who fills them.
 
     Attributes:
-        loading: the package whose plug-in is being imported, which is whose members are registered; None otherwise.
+        loading: the package whose plug-in is being imported, which is whose members are registered; None otherwise,
+            and while vgbench's own members are.
     """
 
     def __init__(self) -> None:
         self.loading: Package | None = None
         self._packages: list[Package] | None = None
         self._failure: PluginError | None = None
+        self._lock = RLock()
 
-    def load(self, built_in: Iterable[str]) -> tuple[Package, ...]:
+    def load(self) -> tuple[Package, ...]:
         """Import every plug-in, unless that is done already, and return their packages.
-
-        Args:
-            built_in: modules to import before them, so that these have the first claim to a name.
 
         Raises:
             PluginError: a plug-in fails; names its package. Later calls raise it again, since a suite could mean
                 something else without that plug-in.
         """
-        if self._failure:
-            raise self._failure
-        if self._packages is None:
-            for module in built_in:
-                import_module(module)
-            self._packages = []  # before any is imported: one that reads a registry then does not start over
-            for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-                self._packages.append(self._import(entry))
-        return tuple(dict.fromkeys(self._packages))
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            if self._packages is None:
+                self._packages = []  # before any is imported: one that reads a registry then does not start over
+                built_in, others = _entries()
+                for entry in built_in:  # first, so that they have the first claim to a name
+                    entry.load()
+                for entry in others:
+                    self._packages.append(self._import(entry))
+            return tuple(dict.fromkeys(self._packages))
 
     def _import(self, entry: EntryPoint) -> Package:
         assert entry.dist  # of every entry point that was found in a distribution
@@ -65,3 +69,16 @@ class Plugins:
         finally:
             self.loading = None
         return package
+
+
+def _entries() -> tuple[list[EntryPoint], list[EntryPoint]]:
+    """The entry points of vgbench and those of others, each in the order of their names.
+
+    Raises:
+        PluginError: vgbench has none, since its package is not installed.
+    """
+    entries = sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value))
+    built_in = [entry for entry in entries if entry.dist and entry.dist.name == OWN]
+    if not built_in:
+        raise PluginError("vgbench runs from a folder in which it is not installed: `pip install -e .` installs it")
+    return built_in, [entry for entry in entries if entry not in built_in]

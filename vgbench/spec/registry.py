@@ -4,7 +4,6 @@ A member is chosen by name (`norm = "batch"`) or with options (`norm = {name = "
 Either way the choice becomes a frozen, validated object that holds every option, defaults included.
 """
 
-import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,15 @@ Scope = Literal["element", "layer", "global"]
 """What a gradient transform or an optimizer looks at: each number alone, one layer's array, or the whole tree."""
 
 
+RENAMED = {
+    "rates": "learning_rates",
+    "transform": "gradient_transform",
+    "layers": "block_execution",
+    "rate_centers": "learning_rate_centers",
+}
+"""Fields by the names that they had in vgbench 0.1."""
+
+
 class Strict(BaseModel):
     """Frozen, strictly typed data: no coercion, and an unknown field is an error that names the known ones."""
 
@@ -35,6 +43,9 @@ class Strict(BaseModel):
         if isinstance(data, dict):
             for name in data:
                 if name not in cls.model_fields:
+                    today = RENAMED.get(name)
+                    if today in cls.model_fields:
+                        raise ValueError(f"field {name!r} is called {today!r} now")
                     raise ValueError(unknown("field", name, cls.model_fields))
         return data
 
@@ -79,14 +90,12 @@ class Registry:
 
     Args:
         slot: the slot's name in a case, as error messages print it.
-        home: the module (or package) whose import registers the built-in members.
         imports: the member that `MODULE:FUNCTION` chooses, which becomes its option `build`; without one the text
             behind the colon is the option `path` of the member before it.
     """
 
-    def __init__(self, slot: str, home: str, imports: str | None = None) -> None:
+    def __init__(self, slot: str, imports: str | None = None) -> None:
         self.slot = slot
-        self.home = home
         self.imports = imports
         self._members: dict[str, Member] = {}
 
@@ -107,8 +116,8 @@ class Registry:
             refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
             data_dependent: for initialisers, whether what they draw is then scaled on the first batch, so that every
                 linear map's output has variance 1.
-            traced_options: for gradient transforms, options that may be traced numbers: cells that differ in them alone share
-                one compiled program. They have defaults.
+            traced_options: for gradient transforms, options that may be traced numbers: cells that differ in them alone
+                share one compiled program. They have defaults.
             defaults: for models, fields of the case whose defaults are other ones in this family.
         """
 
@@ -133,7 +142,6 @@ class Registry:
         return add
 
     def _load(self) -> dict[str, Member]:
-        importlib.import_module(self.home)
         load_plugins()
         return self._members
 
@@ -184,16 +192,16 @@ def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
 
 
 PLUGINS = Plugins()
-ACTIVATIONS = Registry("activation", "vgbench.mitigations.activations")
-INITIALIZERS = Registry("init", "vgbench.mitigations.initializers")
-NORMS = Registry("norm", "vgbench.mitigations.norms")
-SKIPS = Registry("skip", "vgbench.mitigations.skips")
-CELLS = Registry("cell", "vgbench.mitigations.cells")
-GRADIENT_TRANSFORMS = Registry("gradient_transform", "vgbench.mitigations.gradient_transforms")
-OPTIMIZERS = Registry("optimizer", "vgbench.mitigations.optimizers")
-LOSS_SCALINGS = Registry("loss_scaling", "vgbench.mitigations.loss_scaling")
-MODELS = Registry("model", "vgbench.models", imports="imported")
-DATA = Registry("data", "vgbench.data")
+ACTIVATIONS = Registry("activation")
+INITIALIZERS = Registry("init")
+NORMS = Registry("norm")
+SKIPS = Registry("skip")
+CELLS = Registry("cell")
+GRADIENT_TRANSFORMS = Registry("gradient_transform")
+OPTIMIZERS = Registry("optimizer")
+LOSS_SCALINGS = Registry("loss_scaling")
+MODELS = Registry("model", imports="imported")
+DATA = Registry("data")
 
 REGISTRIES = {
     registry.slot: registry
@@ -206,9 +214,9 @@ REGISTRIES = {
 
 
 def load_plugins() -> tuple[Package, ...]:
-    """The packages whose plug-ins add to the registries; the first time, imports them.
+    """The packages whose plug-ins add to the registries; the first call imports them, after vgbench's own members.
 
     Raises:
         PluginError: a plug-in fails; names its package.
     """
-    return PLUGINS.load(registry.home for registry in REGISTRIES.values())
+    return PLUGINS.load()

@@ -62,9 +62,9 @@ class Protocol(Strict):
     Attributes:
         train_to_depth: deeper cells are not trained.
         time_to_depth: deeper cells are not timed.
-        learning_rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's goes
-            before its optimizer's. Five learning rates are tried, half a decade apart, over two decades around it; where there
-            are no tuning seeds to choose by, the centre alone.
+        learning_rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's
+            goes before its optimizer's. Five learning rates are tried, half a decade apart, over two decades around it;
+            where there are no tuning seeds to choose by, the centre alone.
     """
 
     train_to_depth: int | None = Field(default=None, ge=0)
@@ -246,7 +246,7 @@ def _in_words(value: Any) -> Any:
 
 
 def _built_in() -> dict[str, Traversable]:
-    folder = resources.files("vgbench") / "suites"
+    folder = resources.files("vgbench.spec") / "suites"
     return {file.name.removesuffix(".toml"): file for file in folder.iterdir() if file.name.endswith(".toml")}
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, places, rounded
+from vgbench.pictures.panels import Rows, Series, View, rounded
 from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
+from vgbench.report.charts.places import places
 from vgbench.report.frames import frame
 
 _SMALLEST = {"change": 1e-5, "error": 1e-3}

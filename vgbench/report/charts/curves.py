@@ -3,46 +3,30 @@
 from collections.abc import Sequence
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, lines, places, rounded
+from vgbench.pictures.panels import Rows, Series, View, lines
+from vgbench.pictures.single import TITLES, over_seeds
 from vgbench.pictures.style import WIDTH
 from vgbench.records.runs import Run
-
-BLOCKS = 60
-"""Points of a loss curve at most; each is the mean of the steps since the one before."""
-TITLES = {"loss": "training loss", "accuracy": "validation accuracy"}
+from vgbench.report.charts.places import places
 
 
 def learning_curves(runs: Sequence[Run]) -> Definition | None:
     """The median over seeds in a band from the lowest to the highest: a line for each mitigation."""
     frames = [
-        over_seeds(entry.cell.training).assign(**place)
+        curves_of(entry.cell.training).assign(**place)
         for place, entry in places(runs)
         if entry.cell and entry.cell.training
     ]
     return small_multiples(pd.concat(frames, ignore_index=True), _panel) if frames else None
 
 
-def over_seeds(curves: TrainingCurves) -> pd.DataFrame:
-    """Loss and accuracy with the columns what, step, low, median and high."""
-    steps = curves.loss.shape[1]
-    ends = np.unique(np.linspace(0, steps, BLOCKS + 1).round().astype(int))
-    with np.errstate(invalid="ignore", over="ignore"):
-        loss = np.add.reduceat(curves.loss.astype(np.float64), ends[:-1], axis=1) / np.diff(ends)
-    sides = {"loss": (ends[1:], loss), "accuracy": (curves.step, curves.validation_accuracy)}
-    return pd.concat([_band(what, step, values) for what, (step, values) in sides.items()], ignore_index=True)
-
-
-def _band(what: str, step: np.ndarray, values: np.ndarray) -> pd.DataFrame:
-    columns = {name: rounded(take(values, axis=0), 4) for name, take in _TAKES.items()}
-    return pd.DataFrame({"what": what, "step": step, **columns}).dropna()
-
-
-_TAKES = {"low": np.min, "median": np.median, "high": np.max}
+def curves_of(curves: TrainingCurves) -> pd.DataFrame:
+    """Loss and accuracy over the seeds, as in `over_seeds`."""
+    return over_seeds(curves.loss, curves.step, curves.validation_accuracy)
 
 
 def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:

@@ -6,9 +6,10 @@ import altair as alt
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, lines, places, rounded
+from vgbench.pictures.panels import Rows, Series, View, lines, rounded
 from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
+from vgbench.report.charts.places import places
 from vgbench.report.frames import frame
 
 _COSTS = {

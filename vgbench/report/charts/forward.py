@@ -7,9 +7,10 @@ import pandas as pd
 
 from vgbench.measure.forward import ForwardProfile
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
+from vgbench.pictures.panels import Rows, Series, View, extent, layer_axis, lines, rounded, thinned
 from vgbench.pictures.style import WIDTH
 from vgbench.records.runs import Run
+from vgbench.report.charts.places import places
 
 _SIDES = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine)"}
 

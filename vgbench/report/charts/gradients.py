@@ -8,12 +8,11 @@ import pandas as pd
 
 from vgbench.measure.gradients import GradientProfile
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, extent, layer_axis, lines, places, rounded, thinned
+from vgbench.pictures.panels import NORM, Rows, Series, View, extent, layer_axis, lines, rounded, thinned
 from vgbench.pictures.style import HEIGHT, WIDTH
 from vgbench.records.runs import Entry, Run
+from vgbench.report.charts.places import places
 from vgbench.report.predicted import relative_norms
-
-NORM = "log10 of ‖∂L/∂h‖"
 
 
 def gradient_norms(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]] | None = None) -> Definition | None:

@@ -8,9 +8,9 @@ import pandas as pd
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
-from vgbench.pictures.panels import Rows, places, rounded, thinned
+from vgbench.pictures.panels import NORM, Rows, rounded, thinned
 from vgbench.records.runs import Run
-from vgbench.report.charts.gradients import NORM
+from vgbench.report.charts.places import places
 
 LAYERS, STEPS = 32, 41
 """Rows and columns of a map at most."""

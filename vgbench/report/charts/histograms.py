@@ -9,9 +9,10 @@ import pandas as pd
 from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
-from vgbench.pictures.panels import Rows, View, places, rounded, thinned
+from vgbench.pictures.panels import Rows, View, rounded, thinned
 from vgbench.pictures.style import COLORS, NEUTRAL
 from vgbench.records.runs import Run
+from vgbench.report.charts.places import places
 
 RIDGES = 6
 """Layers shown at most."""

@@ -13,18 +13,19 @@ from importlib import resources
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from vgbench.pictures.compose import Definition, alone
-from vgbench.pictures.single import SINGLES, forward_layers, gradient_layers, timing_rounds
+from vgbench.pictures.single import MOMENTS, SINGLES, forward_layers, gradient_layers, timing_rounds
 from vgbench.pictures.style import DARK, LIGHT
 from vgbench.records.runs import Entry, Run
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.charts import PICTURES
-from vgbench.report.charts.curves import over_seeds
+from vgbench.report.charts.curves import curves_of
 from vgbench.report.claims import NOTE, effect
 from vgbench.report.report import Report
 from vgbench.report.tables import LEFT, LEGEND, NOTHING, Bold, header, side_of
@@ -160,10 +161,18 @@ def _training_facts(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def _pictures(entry: Entry) -> Iterator[tuple[str, pd.DataFrame]]:
     if entry.cell and entry.cell.gradients:
-        yield "layers", gradient_layers(entry.cell.gradients, entry.cell.training)
+        yield "layers", gradient_layers(dict(_norms(entry.cell)))
     if entry.cell and entry.cell.forward:
-        yield "forward", forward_layers(entry.cell.forward)
+        signal = entry.cell.forward
+        yield "forward", forward_layers(signal.log10_activation_scale, signal.log10_pair_distance)
     if entry.cell and entry.cell.training:
-        yield "curves", over_seeds(entry.cell.training)
+        yield "curves", curves_of(entry.cell.training)
     if entry.cost and entry.cost.cost:
-        yield "rounds", timing_rounds(entry.cost.cost)
+        yield "rounds", timing_rounds(entry.cost.cost.step_seconds, entry.cost.cost.reference_seconds)
+
+
+def _norms(cell: CellRecord) -> Iterator[tuple[str, np.ndarray]]:
+    if cell.gradients:
+        yield MOMENTS[0], cell.gradients.log10_activation_norm
+    if cell.training:
+        yield MOMENTS[1], cell.training.log10_activation_norm[:, -1]

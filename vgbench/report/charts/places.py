@@ -1,0 +1,19 @@
+"""Where in a picture the rows of runs are drawn: the panel and the mitigation of each."""
+
+from collections.abc import Iterator, Sequence
+
+from vgbench.records.runs import Entry, Run
+
+
+def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str], Entry]]:
+    """Every entry with its mitigation and its panel in words: the axes but for `without`, and the device if several.
+
+    On one line each: Vega writes names into expressions, whose strings no line separator may break.
+    """
+    several = len({str(run.manifest.provenance.device) for run in runs}) > 1
+    for run in runs:
+        device = [str(run.manifest.provenance.device)] if several else []
+        for entry in run.entries:
+            axes = [f"{name} {value}" for name, value in entry.row.axes.items() if name not in without]
+            words = {"panel": ", ".join([*device, *axes]), "mitigation": entry.row.mitigation}
+            yield {name: " ".join(text.split()) for name, text in words.items()}, entry
