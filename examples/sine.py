@@ -7,7 +7,6 @@ are to be scanned; what comes back is an input layer, blocks and a readout, of w
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,16 +41,5 @@ def build(case: Case, problem: Problem, scanned: bool) -> Stack:
     entry = Part(lambda rngs, layer: Sine(problem.features, case.width, FREQUENCY, rngs))
     block = Part(lambda rngs, layer: Sine(case.width, case.width, FREQUENCY, rngs))
     readout = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
-    blocks: tuple[Any, ...] = (block,) * (case.depth - 1)
-    first, others = entry.weights, sum(part.weights for part in (*blocks, readout))
-    return Stack(
-        entry=entry,
-        blocks=blocks,
-        readout=readout,
-        scanned=scanned,
-        problem=problem,
-        dtype=case.dtype,
-        remat=case.remat,
-        forward_flops=2 * (first + others),
-        backward_flops=2 * (first + 2 * others),
-    )
+    blocks = (block,) * (case.depth - 1)
+    return Stack.of(case, problem, scanned, entry=entry, blocks=blocks, readout=readout)

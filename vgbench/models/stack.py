@@ -17,6 +17,8 @@ from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_weights, wide
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
+from vgbench.models.problem import Problem
+from vgbench.spec.case import Case
 
 T = TypeVar("T")
 
@@ -43,6 +45,57 @@ class Stack(Network):
     scanned: bool
     redrawn: bool = False
     weight_kinds: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        case: Case,
+        problem: Problem,
+        scanned: bool,
+        *,
+        entry: Part,
+        blocks: tuple[Part, ...],
+        readout: Part,
+        places: int = 1,
+        patch: int = 1,
+        weight_kinds: tuple[str, ...] = (),
+        entry_products: int | None = None,
+        block_products: int = 0,
+    ) -> "Stack":
+        """The stack of a case; its dtype, its rematerialisation and its operations follow from the case and the parts.
+
+        Args:
+            case: what to build.
+            problem: what it reads and gives.
+            scanned: whether blocks are to be scanned.
+            entry: module of the input layer.
+            blocks: modules of the blocks.
+            readout: module of the output layer.
+            places: how often the input layer and the blocks apply each of their matrices to one example.
+            patch: how many places' features one such product reads together.
+            weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
+            entry_products: multiplications of the input layer for one example, where it holds matrices that are not
+                multiplied; every matrix once at every place if None.
+            block_products: multiplications of each block for one example beyond those by its weights, as attention has
+                them.
+        """
+        first = places * entry.weights if entry_products is None else entry_products
+        hidden = places * sum(part.weights for part in blocks) + len(blocks) * block_products
+        others = hidden + readout.weights
+        return cls(
+            entry=entry,
+            blocks=blocks,
+            readout=readout,
+            scanned=scanned,
+            weight_kinds=weight_kinds,
+            problem=problem,
+            dtype=case.dtype,
+            remat=case.remat,
+            places=places,
+            patch=patch,
+            forward_flops=2 * (first + others),
+            backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on
+        )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -139,9 +192,9 @@ class Stack(Network):
     def _observe_kinds(self, params: Tree, taps: Float[Array, "kinds 2"]) -> Tree:
         """The parameters, each kind of weights observed by its tap; a layer without such weights as it is."""
         leaves, structure = jax.tree.flatten_with_path(params)
-        paths, arrays = [jax.tree_util.keystr(path) for path, _ in leaves], [leaf for _, leaf in leaves]
+        keys, arrays = [_keys(path) for path, _ in leaves], [leaf for _, leaf in leaves]
         for kind, tap in zip(self.kinds, taps, strict=True):
-            held = [i for i, path in enumerate(paths) if f"'{kind}'" in path]
+            held = [i for i, names in enumerate(keys) if kind in names]
             if held:
                 for i, observed in zip(held, observe_weights([arrays[i] for i in held], tap), strict=True):
                     arrays[i] = observed
@@ -205,6 +258,11 @@ class Stack(Network):
             return visit(part, *self.cast(part.init(key, held["layer"])), carry, inputs)
 
         return jax.checkpoint(drawing, prevent_cse=False, static_argnums=0)
+
+
+def _keys(path: tuple[Any, ...]) -> set[Any]:
+    """The dictionary keys on the way to a leaf."""
+    return {step.key for step in path if isinstance(step, jax.tree_util.DictKey)}
 
 
 def equal(blocks: tuple[Part, ...]) -> bool:

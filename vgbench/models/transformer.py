@@ -220,19 +220,15 @@ def transformer(
     entry = Part(lambda rngs, layer: Embedding(case, side, layer, rngs))
     block = Part(lambda rngs, layer: Block(case, layer, rngs))
     head = Part(lambda rngs, layer: Head(case, tokens, problem.outputs, layer, rngs))
-    first = tokens * patch**2 * channels * case.width
-    products = 2 * tokens**2 * case.width  # of queries and keys, of weights and values
-    others = (case.depth - 1) * (tokens * block.weights + products) + head.weights
-    return Stack(
+    return Stack.of(
+        case,
+        problem,
+        scanned,
         entry=entry,
         blocks=(block,) * (case.depth - 1),
         readout=head,
-        scanned=scanned,
-        problem=problem,
-        dtype=case.dtype,
-        remat=case.remat,
-        weight_kinds=KINDS,
         places=tokens,
-        forward_flops=2 * (first + others),
-        backward_flops=2 * (first + 2 * others),  # the embedding passes no gradient on
+        weight_kinds=KINDS,
+        entry_products=tokens * patch**2 * channels * case.width,  # positions are added, not multiplied
+        block_products=2 * tokens**2 * case.width,  # of queries and keys, of weights and values
     )

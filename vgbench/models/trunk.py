@@ -190,17 +190,4 @@ def trunk(
     blocks = tuple(map(block, widths[:-1])) if growth else (block(case.width),) * (case.depth - 1)
     entry = layer(plan.entry, maps.entry, features, case.width, bias_std=model.bias_std, raw=True)
     readout = layer(plan.readout, maps.readout, widths[-1], problem.outputs)
-    first, others = places * entry.weights, places * sum(part.weights for part in blocks) + readout.weights
-    return Stack(
-        entry=entry,
-        blocks=blocks,
-        readout=readout,
-        scanned=scanned,
-        problem=problem,
-        dtype=case.dtype,
-        remat=case.remat,
-        places=places,
-        patch=patch,
-        forward_flops=2 * (first + others),
-        backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on
-    )
+    return Stack.of(case, problem, scanned, entry=entry, blocks=blocks, readout=readout, places=places, patch=patch)
