@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from vgbench.errors import InputError, OtherVersionError
+from vgbench.records.migrations import SCHEMA, migrated
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ def write_record(path: Path, record: Any) -> None:
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         packed = buffer.getvalue()
         write_bytes(path.with_suffix(".npz"), packed)
-    content = {"digest": _digest(body, packed), "record": body}
+    content = {"schema": SCHEMA, "digest": _digest(body, packed), "record": body}
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
     write_bytes(path, f"{text}\n".encode())
     if not arrays:
@@ -80,6 +81,7 @@ def read_record(path: Path, kind: type[T]) -> T:
         content = json.loads(path.read_text())
         packed = packed_path.read_bytes() if packed_path.exists() else b""
         _check(content, packed)
+        body = migrated(content["record"], content.get("schema", 1))
         arrays: dict[str, np.ndarray] = {}
         if packed:
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
@@ -89,7 +91,7 @@ def read_record(path: Path, kind: type[T]) -> T:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError) as error:
         raise InputError(f"{path}: damaged record ({error})") from None
     with suppress(ValueError, TypeError, KeyError, AttributeError):
-        decoded = _decode(kind, content["record"], arrays)
+        decoded = _decode(kind, body, arrays)
         if isinstance(decoded, kind):
             return decoded
     # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.

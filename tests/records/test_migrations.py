@@ -1,0 +1,74 @@
+"""Records of earlier versions of the schema are read as if they had been written today."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import vgbench as vg
+from vgbench.errors import InputError
+from vgbench.records.migrations import SCHEMA, migrated
+from vgbench.records.runs import read_runs
+from vgbench.records.schema import CellRecord
+from vgbench.records.store import read_record
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def test_names_of_version_1_become_those_of_today() -> None:
+    case = {"rates": [0.1], "transform": {"name": "none"}, "layers": "scanned", "depth": 2}
+    row = {"place": 0, "axes": {"rates": [0.1], "depth": 2}}
+    body = {
+        "case": case,
+        "reference": {"layers": "auto"},
+        "training": {"rates": [0.1], "rate": 0.1, "loss": {"$array": "training.loss"}},
+        "cost": {"form": "unrolled"},
+        "rows": [row],
+    }
+    assert migrated(body, 1) == {
+        "case": {
+            "learning_rates": [0.1],
+            "gradient_transform": {"name": "none"},
+            "block_execution": "scan",
+            "depth": 2,
+        },
+        "reference": {"block_execution": "auto"},
+        "training": {"learning_rates": [0.1], "learning_rate": 0.1, "loss": {"$array": "training.loss"}},
+        "cost": {"form": "unroll"},
+        "rows": [{"place": 0, "axes": {"learning_rates": [0.1], "depth": 2}}],
+    }
+    assert case["layers"] == "scanned", "what was read is left as it is"
+
+
+def test_records_of_today_are_left_as_they_are() -> None:
+    body = {"case": {"learning_rates": [0.1]}}
+    assert migrated(body, SCHEMA) is body
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {"case": 3, "rows": [1, {"axes": 2}], "cost": [], "training": None}])
+def test_what_is_no_record_is_left_to_the_checks_that_follow(body: object) -> None:
+    assert migrated(body, 1) == body
+
+
+@pytest.mark.parametrize("version", [0, -1, SCHEMA + 1])
+def test_version_that_there_is_not_is_named(version: int) -> None:
+    with pytest.raises(ValueError, match=rf"version {version}; this vgbench reads versions 1 to {SCHEMA}"):
+        migrated({}, version)
+
+
+def test_published_records_of_version_1_are_read() -> None:
+    (run,) = read_runs(RESULTS / "quickstart")
+    cells = [entry.cell for entry in run.entries]
+    assert all(cell is not None and cell.case.learning_rates for cell in cells)
+    assert vg.load(RESULTS / "quickstart")["learning_rate"].notna().any()
+
+
+def test_record_of_a_newer_vgbench_is_refused_by_its_version(tmp_path: Path) -> None:
+    source = next((RESULTS / "quickstart").glob("*/cells/*.json"))
+    for part in (source, source.with_suffix(".npz")):
+        shutil.copy(part, tmp_path)
+    content = json.loads((tmp_path / source.name).read_text())
+    (tmp_path / source.name).write_text(json.dumps({**content, "schema": SCHEMA + 1}))
+    with pytest.raises(InputError, match=f"version {SCHEMA + 1}; this vgbench reads versions 1 to {SCHEMA}"):
+        read_record(tmp_path / source.name, CellRecord)

@@ -1,0 +1,71 @@
+"""Versions of the records' schema: records of an earlier version are read as if they had been written today.
+
+A record on disk says which version it has; one that says nothing has version 1. A migration changes the JSON of a
+record from one version to the next, before anything of it is checked. The name of a record's file is the hash of its
+case as it was written, which migrations leave as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+SCHEMA = 2
+"""The version of the records that are written today."""
+
+_Body = dict[str, Any]
+
+_BLOCKS = {"scanned": "scan", "unrolled": "unroll"}
+_FIELDS = {"rates": "learning_rates", "transform": "gradient_transform", "layers": "block_execution"}
+
+
+def migrated(body: Any, version: int) -> Any:
+    """The JSON of a record as today's version has it.
+
+    Args:
+        body: of a record of any kind, of which nothing is known yet.
+        version: that it was written in.
+
+    Raises:
+        ValueError: the version is none that there has been, or newer than this vgbench.
+    """
+    if not 1 <= version <= SCHEMA:
+        raise ValueError(f"its schema has version {version}; this vgbench reads versions 1 to {SCHEMA}")
+    for migration in _MIGRATIONS[version - 1 :]:
+        body = migration(body) if isinstance(body, dict) else body
+    return body
+
+
+def _to_2(body: _Body) -> _Body:
+    """Fields of the case have the names that papers use: learning rates, gradient transform, block execution."""
+    changed = dict(body)
+    for name in ("case", "reference"):
+        if isinstance(body.get(name), dict):
+            changed[name] = _case_2(body[name])
+    if isinstance(body.get("training"), dict):
+        changed["training"] = _renamed(body["training"], {"rates": "learning_rates", "rate": "learning_rate"})
+    if isinstance(body.get("cost"), dict):
+        changed["cost"] = {**body["cost"], "form": _blocks(body["cost"].get("form"))}
+    if isinstance(body.get("rows"), list):
+        changed["rows"] = [_row_2(row) for row in body["rows"]]
+    return changed
+
+
+def _case_2(case: _Body) -> _Body:
+    renamed = _renamed(case, _FIELDS)
+    return {name: _blocks(value) if name == "block_execution" else value for name, value in renamed.items()}
+
+
+def _row_2(row: Any) -> Any:
+    known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
+    return {**row, "axes": _case_2(row["axes"])} if known else row
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> _Body:
+    return {names.get(name, name): value for name, value in values.items()}
+
+
+def _blocks(form: Any) -> Any:
+    return _BLOCKS.get(form, form) if isinstance(form, str) else form
+
+
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2,)
+"""From version 1 to 2, and so on."""
