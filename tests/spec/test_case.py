@@ -322,3 +322,29 @@ def test_cell_id_is_stable_across_processes() -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == Case(**OTHER | {"cell": "none"}).cell_id
+
+
+def test_every_field_says_what_it_affects() -> None:
+    affected = {what: set(Case.fields_that_affect(what)) for what in ("network", "weights", "step", "protocol")}
+    assert sum(map(len, affected.values())) == len(Case.model_fields)
+    assert affected == {
+        "network": {
+            *("model", "depth", "width", "activation", "norm", "skip", "cell"),
+            *("dtype", "block_execution"),
+        },
+        "weights": {"init"},
+        "step": {
+            *("gradient_transform", "optimizer", "warmup_steps", "loss_scaling", "steps"),
+            *("data", "batch_size", "devices", "matmul_precision", "remat"),
+        },
+        "protocol": {"learning_rates", "target", "seeds", "tuning_seeds"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "today"),
+    [("rates", "learning_rates"), ("transform", "gradient_transform"), ("layers", "block_execution")],
+)
+def test_field_that_was_renamed_is_answered_with_its_new_name(old: str, today: str) -> None:
+    with pytest.raises(ValidationError, match=f"field '{old}' is called '{today}' now"):
+        Case(**{old: "x"})  # pyright: ignore[reportArgumentType]

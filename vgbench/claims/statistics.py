@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.schema import CellRecord, CostRecord, Row
+from vgbench.statistics import first_over_last
 
 Values = Float[np.ndarray, "seeds"]
 
@@ -55,13 +56,13 @@ def decay_size(measured: Measured) -> Values | None:
 def log10_first_over_last(measured: Measured) -> Values | None:
     """What is left of the gradient at the first layer, at initialisation."""
     gradients = measured.cell.gradients if measured.cell else None
-    return None if gradients is None else _first_over_last(gradients.log10_activation_norm)
+    return None if gradients is None else first_over_last(gradients.log10_activation_norm)
 
 
 def log10_first_over_last_trained(measured: Measured) -> Values | None:
     """What is left of it after training."""
     curves = measured.curves
-    return None if curves is None else _first_over_last(curves.log10_activation_norm[:, -1])
+    return None if curves is None else first_over_last(curves.log10_activation_norm[:, -1])
 
 
 def log10_slope(measured: Measured) -> Values | None:
@@ -73,7 +74,7 @@ def log10_slope(measured: Measured) -> Values | None:
 def log10_slope_first_over_last(measured: Measured) -> Values | None:
     """Whether that factor itself is lower in the first layers."""
     slopes = _slopes(measured)
-    return None if slopes is None else _first_over_last(slopes)
+    return None if slopes is None else first_over_last(slopes)
 
 
 def log10_displacement_first_over_last(measured: Measured) -> Values | None:
@@ -166,11 +167,6 @@ def ends_of_loss(curves: TrainingCurves) -> tuple[Values, Values]:
     tenth = max(1, loss.shape[1] // 10)
     with np.errstate(invalid="ignore", over="ignore"):
         return loss[:, :tenth].mean(axis=1), loss[:, -tenth:].mean(axis=1)
-
-
-def _first_over_last(log10: Float[np.ndarray, "seeds depth"]) -> Values:
-    with np.errstate(invalid="ignore"):
-        return log10[:, 0] - log10[:, -1]
 
 
 def _slopes(measured: Measured) -> Float[np.ndarray, "seeds depth"] | None:

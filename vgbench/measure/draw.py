@@ -27,21 +27,6 @@ HELD_WEIGHTS = 10**8
 KEPT_WEIGHTS = 10**6
 """Networks up to so many weights are drawn once a seed and cell; it took most of the time of a small cell."""
 
-_FUNCTION = ("model", "depth", "width", "activation", "norm", "skip", "cell", "dtype", "layers")
-_STEP = (
-    "gradient_transform",
-    "optimizer",
-    "warmup_steps",
-    "remat",
-    "data",
-    "batch_size",
-    "devices",
-    "matmul_precision",
-    "loss_scaling",
-    "steps",
-)
-_TRAINING = (*_FUNCTION, *_STEP)
-
 
 def function_of(case: Case, network: Network) -> Case:
     """The case reduced to what its network at initialisation computes, however it is trained.
@@ -49,8 +34,8 @@ def function_of(case: Case, network: Network) -> Case:
     Cells that agree in it share their compiled profiles. The initialisation is a part of it only where the weights are
     drawn inside the program.
     """
-    fields = (*_FUNCTION, "init") if isinstance(network, Stack) and network.redrawn else _FUNCTION
-    return Case(**{field: getattr(case, field) for field in fields})
+    inside = ("network", "weights") if isinstance(network, Stack) and network.redrawn else ("network",)
+    return Case(**{field: getattr(case, field) for field in Case.fields_that_affect(*inside)})
 
 
 def initial_network(case: Case, problem: Problem) -> Network:
@@ -67,7 +52,7 @@ def training_of(case: Case) -> Case:
 
     Cells that agree in it share their compiled training, which takes `traced_options_of` as an argument.
     """
-    fields: dict[str, Any] = {field: getattr(case, field) for field in _TRAINING}
+    fields: dict[str, Any] = {field: getattr(case, field) for field in Case.fields_that_affect("network", "step")}
     defaults = {name: type(case.gradient_transform).model_fields[name].default for name in _traced_options(case)}
     fields["gradient_transform"] = case.gradient_transform.model_copy(update=defaults)
     return Case(**fields)
@@ -122,7 +107,7 @@ def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variable
 
 
 def _drawn_from(case: Case) -> Case:
-    return Case(**{field: getattr(case, field) for field in (*_FUNCTION, "init", "remat")})
+    return Case(**{field: getattr(case, field) for field in (*Case.fields_that_affect("network", "weights"), "remat")})
 
 
 @lru_cache(maxsize=2)

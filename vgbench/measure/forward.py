@@ -97,7 +97,7 @@ def unfit(case: Case) -> str | None:
     """Why a case has no forward profile, or None where it has one."""
     if case.batch_size < 2:
         return "batch_size: a single example has no other to be compared with"
-    if case.cell.name != "none":
+    if case.recurrent:
         return f"model {case.model.name!r}: what reads anew at every step tells its inputs apart at every step"
     return None
 

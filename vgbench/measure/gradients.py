@@ -19,7 +19,7 @@ from vgbench.measure.shared import shared
 from vgbench.models.problem import Problem
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
-from vgbench.statistics import Interval, t_interval
+from vgbench.statistics import Interval, first_over_last, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
 
@@ -152,8 +152,7 @@ class GradientProfile(Displayed):
     @property
     def log10_first_over_last(self) -> Interval:
         """log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean with its t-interval over the seeds."""
-        with np.errstate(invalid="ignore"):
-            return t_interval(self.log10_activation_norm[:, 0] - self.log10_activation_norm[:, -1])
+        return t_interval(first_over_last(self.log10_activation_norm))
 
 
 def _slope(log10_norm: Float[np.ndarray, "fitted"], usable: Bool[np.ndarray, "depth"]) -> float:

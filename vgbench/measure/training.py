@@ -16,7 +16,7 @@ from vgbench.measure.snapshot import Snapshot
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
-from vgbench.statistics import Interval, t_interval
+from vgbench.statistics import Interval, first_over_last, t_interval
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,7 @@ class TrainingCurves(Displayed):
     @property
     def log10_first_over_last(self) -> Interval:
         """log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean with its t-interval over the seeds."""
-        with np.errstate(invalid="ignore"):
-            return t_interval(self.log10_activation_norm[:, -1, 0] - self.log10_activation_norm[:, -1, -1])
+        return t_interval(first_over_last(self.log10_activation_norm[:, -1]))
 
     @property
     def accuracy(self) -> Interval:

@@ -10,7 +10,7 @@ import numpy as np
 from vgbench.measure.pairs import TOLERANCE
 from vgbench.records.runs import Entry, read_runs
 from vgbench.records.schema import RESULTS
-from vgbench.statistics import Interval, bootstrap_ratio, t_interval
+from vgbench.statistics import Interval, bootstrap_ratio, first_over_last, t_interval
 
 Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]
 
@@ -123,9 +123,7 @@ def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
 def _decades(entry: Entry) -> np.ndarray:
     assert entry.cell is not None
     assert entry.cell.gradients is not None
-    norms = entry.cell.gradients.log10_activation_norm
-    with np.errstate(invalid="ignore"):
-        return norms[:, 0] - norms[:, -1]
+    return first_over_last(entry.cell.gradients.log10_activation_norm)
 
 
 def _by_status(before: str, after: str) -> Judgement:

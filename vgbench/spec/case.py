@@ -58,6 +58,15 @@ UNROLLED_UP_TO = 64
 """Depth up to which people unroll their blocks; the plain step is timed unrolled so far and scanned beyond."""
 
 
+Affected = Literal["network", "weights", "step", "protocol"]
+"""What a field of the case affects: what the network computes with given weights, its initial weights alone, what a
+training step computes, or only how many runs there are and how they are judged."""
+
+
+def _affects(what: Affected, **options: Any) -> Any:
+    return Field(json_schema_extra={"affects": what}, **options)
+
+
 class Case(Strict):
     """What one cell of a suite measures.
 
@@ -89,30 +98,30 @@ class Case(Strict):
             depth) and times the form that people run: unrolled up to depth 64, scanned beyond.
     """
 
-    model: ModelChoice = Field(default="mlp", validate_default=True)
-    depth: int = Field(default=16, ge=1)
-    width: int = Field(default=64, ge=1)
-    activation: ActivationChoice = Field(default="relu", validate_default=True)
-    init: InitChoice = Field(default="he_normal", validate_default=True)
-    norm: NormChoice = Field(default="none", validate_default=True)
-    skip: SkipChoice = Field(default="none", validate_default=True)
-    cell: CellChoice = Field(default="none", validate_default=True)
-    gradient_transform: GradientTransformChoice = Field(default="none", validate_default=True)
-    optimizer: OptimizerChoice = Field(default="adam", validate_default=True)
-    learning_rates: LearningRates = (3e-4, 1e-3, 3e-3)
-    warmup_steps: int = Field(default=0, ge=0)
-    data: DataChoice = Field(default="digits", validate_default=True)
-    batch_size: int = Field(default=128, ge=1)
-    devices: int = Field(default=1, ge=1)
-    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
-    loss_scaling: LossScalingChoice = Field(default="none", validate_default=True)
-    matmul_precision: Literal["default", "high", "highest"] = "default"
-    remat: bool = False
-    steps: int = Field(default=500, ge=0)
-    target: float = Field(default=0.9, gt=0, le=1)
-    seeds: Seeds = Field(default=(0, 1, 2), min_length=1)
-    tuning_seeds: Seeds = (1000, 1001)
-    block_execution: Literal["auto", "scan", "unroll"] = "auto"
+    model: ModelChoice = _affects("network", default="mlp", validate_default=True)
+    depth: int = _affects("network", default=16, ge=1)
+    width: int = _affects("network", default=64, ge=1)
+    activation: ActivationChoice = _affects("network", default="relu", validate_default=True)
+    init: InitChoice = _affects("weights", default="he_normal", validate_default=True)
+    norm: NormChoice = _affects("network", default="none", validate_default=True)
+    skip: SkipChoice = _affects("network", default="none", validate_default=True)
+    cell: CellChoice = _affects("network", default="none", validate_default=True)
+    gradient_transform: GradientTransformChoice = _affects("step", default="none", validate_default=True)
+    optimizer: OptimizerChoice = _affects("step", default="adam", validate_default=True)
+    learning_rates: LearningRates = _affects("protocol", default=(3e-4, 1e-3, 3e-3))
+    warmup_steps: int = _affects("step", default=0, ge=0)
+    data: DataChoice = _affects("step", default="digits", validate_default=True)
+    batch_size: int = _affects("step", default=128, ge=1)
+    devices: int = _affects("step", default=1, ge=1)
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = _affects("network", default="float32")
+    loss_scaling: LossScalingChoice = _affects("step", default="none", validate_default=True)
+    matmul_precision: Literal["default", "high", "highest"] = _affects("step", default="default")
+    remat: bool = _affects("step", default=False)
+    steps: int = _affects("step", default=500, ge=0)
+    target: float = _affects("protocol", default=0.9, gt=0, le=1)
+    seeds: Seeds = _affects("protocol", default=(0, 1, 2), min_length=1)
+    tuning_seeds: Seeds = _affects("protocol", default=(1000, 1001))
+    block_execution: Literal["auto", "scan", "unroll"] = _affects("network", default="auto")
 
     @model_validator(mode="before")
     @classmethod
@@ -130,7 +139,7 @@ class Case(Strict):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: {list(self.seeds)} repeats a seed")
         if self.steps and not self.learning_rates:
-            raise ValueError("learning rates: a case that trains (steps > 0) needs at least one learning rate")
+            raise ValueError("learning_rates: a case that trains (steps > 0) needs at least one learning rate")
         if len(self.learning_rates) > 1 and not self.tuning_seeds and self.steps:
             raise ValueError("tuning_seeds: choosing among several learning rates needs at least one tuning seed")
         if self.steps and self.warmup_steps >= self.steps:
@@ -157,6 +166,12 @@ class Case(Strict):
         # Pickled, on its way to a worker, as its JSON: the classes of choices have no home to be found in.
         return Case.model_validate, (self.model_dump(mode="json"),)
 
+    @classmethod
+    def fields_that_affect(cls, *what: Affected) -> tuple[str, ...]:
+        """The names of the fields that affect one of these things; programs are shared between cells by them."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return tuple(name for name, extra in extras.items() if isinstance(extra, dict) and extra["affects"] in what)
+
     @property
     def cell_id(self) -> str:
         """Hash of the case alone: 16 hexadecimal digits, whatever the order of fields, the file or the device.
@@ -167,6 +182,11 @@ class Case(Strict):
         if content["data"].get("digest"):
             del content["data"]["path"]
         return content_id(content)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether its layers are time steps."""
+        return self.cell.name != "none"
 
     @property
     def scanned(self) -> bool:

@@ -10,7 +10,7 @@ from vgbench.measure.gradients import GradientProfile
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.panels import NORM, Rows, Series, View, extent, layer_axis, lines, rounded, thinned
 from vgbench.pictures.style import HEIGHT, WIDTH
-from vgbench.records.runs import Entry, Run
+from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
 from vgbench.report.predicted import relative_norms
 
@@ -54,14 +54,9 @@ def _profiles(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]], *, 
     frames = [
         _profile(entry.cell.gradients, predicted.get(entry.row.cell_id), recurrent).assign(**place)
         for place, entry in places(runs)
-        if entry.cell and entry.cell.gradients and is_recurrent(entry) == recurrent
+        if entry.cell and entry.cell.gradients and entry.cell.case.recurrent == recurrent
     ]
     return pd.concat(frames).dropna(subset="measured").reset_index(drop=True) if frames else None
-
-
-def is_recurrent(entry: Entry) -> bool:
-    """Whether the layers of an entry's profile are time steps."""
-    return entry.cell is not None and entry.cell.case.cell.name != "none"
 
 
 def _profile(profile: GradientProfile, predicted: Sequence[float] | None, recurrent: bool) -> pd.DataFrame:
