@@ -15,7 +15,7 @@ from vgbench.spec.case import Case
 from vgbench.spec.suite import Suite, built_in_suites, read_suite
 
 HEAD = 'title = "Title"\nquestion = "Question?"\n'
-RATES = "[protocol]\nrate_centers = { adam = 0.01, sgd = 0.1 }\n"
+RATES = "[protocol]\nlearning_rate_centers = { adam = 0.01, sgd = 0.1 }\n"
 
 
 def read(folder: Path, text: str | bytes) -> Suite:
@@ -312,7 +312,7 @@ class TestQuickVersion:
         ),
         (HEAD + "[baseline]\n[protocol]\ntrain_to_depth = 1.5", "protocol.train_to_depth: Input should be a valid int"),
         (
-            HEAD + "[baseline]\n[protocol]\nrate_centers = {sgd = 0}",
+            HEAD + "[baseline]\n[protocol]\nlearning_rate_centers = {sgd = 0}",
             "protocol.learning_rate_centers.sgd: Input should be greater",
         ),
         (HEAD + "references = 'He 2015'\n[baseline]", "mine.toml: references: Input should be a valid tuple"),
@@ -330,7 +330,7 @@ class TestQuickVersion:
         ),
         (HEAD + "[baseline]\n[quick]\ndepth = []", "mine.toml: quick: depth: wants at least one value"),
         (
-            HEAD + "[baseline]\n[protocol]\nrate_centers = {sgd = nan}",
+            HEAD + "[baseline]\n[protocol]\nlearning_rate_centers = {sgd = nan}",
             "learning_rate_centers.sgd: Input should be a finite num",
         ),
     ],
@@ -374,12 +374,12 @@ def test_case_that_cannot_be_is_refused_with_its_place(tmp_path: Path, text: str
         pytest.param("title = " + "[" * 20_000 + "]" * 20_000, "not valid TOML", id="20,000 nested arrays"),
         pytest.param(f"{HEAD}[baseline]\ntarget = 1{'0' * 400}\n", "target", id="integer beyond floats"),
         pytest.param(
-            f"{HEAD}[baseline]\n[protocol]\nrate_centers = {{adam = 1e308}}",
+            f"{HEAD}[baseline]\n[protocol]\nlearning_rate_centers = {{adam = 1e308}}",
             "learning rates.3",
             id="learning_rates overflow",
         ),
         pytest.param(
-            f"{HEAD}[baseline]\n[protocol]\nrate_centers = {{adam = 1e-323}}",
+            f"{HEAD}[baseline]\n[protocol]\nlearning_rate_centers = {{adam = 1e-323}}",
             "learning rates.0",
             id="learning_rates underflow",
         ),
@@ -514,6 +514,6 @@ def test_without_tuning_seeds_the_centre_is_the_only_rate(tmp_path: Path) -> Non
     path = tmp_path / "small.toml"
     path.write_text(
         'title = "t"\nquestion = "q?"\n[baseline]\ntuning_seeds = []\noptimizer = "sgd"\n'
-        '[mitigations]\nadam = { optimizer = "adam" }\n[protocol]\nrate_centers = { sgd = 0.1, adam = 0.003 }\n'
+        '[mitigations]\nadam = { optimizer = "adam" }\n[protocol]\nlearning_rate_centers = { sgd = 0.1, adam = 0.003 }\n'
     )
     assert [cell.case.learning_rates for cell in read_suite(path).cells()] == [(0.1,), (0.003,)]
