@@ -375,12 +375,12 @@ def test_case_that_cannot_be_is_refused_with_its_place(tmp_path: Path, text: str
         pytest.param(f"{HEAD}[baseline]\ntarget = 1{'0' * 400}\n", "target", id="integer beyond floats"),
         pytest.param(
             f"{HEAD}[baseline]\n[protocol]\nlearning_rate_centers = {{adam = 1e308}}",
-            "learning rates.3",
+            "learning_rates.3",
             id="learning_rates overflow",
         ),
         pytest.param(
             f"{HEAD}[baseline]\n[protocol]\nlearning_rate_centers = {{adam = 1e-323}}",
-            "learning rates.0",
+            "learning_rates.0",
             id="learning_rates underflow",
         ),
     ],

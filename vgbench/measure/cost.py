@@ -65,7 +65,8 @@ class Cost(Displayed):
     def summary(self) -> str:
         """The cost in one line of words."""
         ratio = f"{self.ratio.value:.2f} [{self.ratio.low:.2f}, {self.ratio.high:.2f}] times the baseline's"
-        return f"A step, {self.form}, takes {self.latency * 1e3:.3g} ms, {ratio}: {self.verdict}"
+        blocks = {"scan": "scanned", "unroll": "unrolled"}[self.form]
+        return f"A step, {blocks}, takes {self.latency * 1e3:.3g} ms, {ratio}: {self.verdict}"
 
     @cached_property
     def ratio(self) -> Interval:
