@@ -1,10 +1,11 @@
-"""Intervals (Student's t over few seeds, the bootstrap over many timings) and tests of many rows at once."""
+"""Intervals (Student's t over few seeds, the bootstrap over many timings), slopes, and tests of many rows at once."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -54,6 +55,25 @@ def bootstrap_ratio(
     medians = [np.median(draw.choice(each, (resamples, len(each))), axis=1) for each in (samples, reference)]
     low, high = np.quantile(medians[0] / medians[1], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(float(np.median(samples) / np.median(reference)), float(low), float(high))
+
+
+def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
+    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it; NaN of fewer than two points.
+
+    The slope is the sum of w_i y_i with w_i = (x_i - mean x) / sum (x - mean x)^2. Every w_i y_i has a relative error
+    of at most four units of rounding, 2**-53 each: of y_i as it was rounded when it was made, of the numerator and of
+    the denominator of w_i, and of the product (Higham 2002, Accuracy and Stability of Numerical Algorithms, section
+    3.1). Their sum is rounded once (`math.fsum`), so it has the same bits on every processor. A slope within the error
+    bound, 4 * 2**-53 * sum |w_i y_i|, may have either sign, and is 0; so is that of a constant.
+    """
+    if len(x) < 2:
+        return float("nan")
+    away = x - math.fsum(x) / len(x)
+    terms = away * y / math.fsum(away**2)
+    if not np.isfinite(terms).all():
+        return float(np.sum(terms))
+    found = math.fsum(terms)
+    return found if abs(found) > 4 * 2.0**-53 * math.fsum(np.abs(terms)) else 0.0
 
 
 def p_lower(samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "n"]) -> float:
