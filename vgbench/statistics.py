@@ -58,7 +58,7 @@ def bootstrap_ratio(
 
 
 def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
-    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it; NaN of fewer than two points.
+    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it; NaN of a single point.
 
     The slope is the sum of w_i y_i with w_i = (x_i - mean x) / sum (x - mean x)^2. Every w_i y_i has a relative error
     of at most four units of rounding, 2**-53 each: of y_i as it was rounded when it was made, of the numerator and of

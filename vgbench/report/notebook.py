@@ -42,7 +42,7 @@ def _(profile: GradientProfile) -> Any:
 @words.register
 def _(profile: GradientProfile) -> str:
     seeds, depth = profile.log10_activation_norm.shape
-    decay = f"{_within(profile.decay, '+.4f')} decades a layer or time step"
+    decay = f"{_within(profile.decay, '+z.4f')} decades a layer or time step"
     return f"Gradient over {depth} layers, {seeds} seeds: decay {decay}; {profile.status}"
 
 
@@ -55,7 +55,7 @@ def _(profile: ForwardProfile) -> Any:
 def _(profile: ForwardProfile) -> str:
     seeds, depth = profile.log10_activation_scale.shape
     scale, distance = (each[:, -1].mean() for each in (profile.log10_activation_scale, profile.log10_pair_distance))
-    last = f"log10 of the scale {scale:+.2f}, log10(1 - cosine) of input pairs {distance:+.2f}"
+    last = f"log10 of the scale {scale:+z.2f}, log10(1 - cosine) of input pairs {distance:+z.2f}"
     return f"Forward signal over {depth} layers, {seeds} seeds; in the last one: {last}"
 
 

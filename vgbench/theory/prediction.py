@@ -16,8 +16,8 @@ FLAGGED_BEYOND = 3.0
 ROUNDING = 1e-5
 """Decades a layer that an exact prediction may be missed by, in float32."""
 IN_FACTORS = 1e-12
-"""Decades a layer that rounding in float64 puts into a prediction at most: a factor is a sum over some thousand nodes of
-a quadrature, and a thousand times 2**-53 is 1e-13. A smaller decay is 0."""
+"""Decades a layer that rounding in float64 puts into a prediction at most: a factor is a sum over some thousand nodes
+of a quadrature, and a thousand times 2**-53 is 1e-13. A smaller decay is 0."""
 
 
 class NoTheory(Exception):  # noqa: N818  # an answer, not an error
