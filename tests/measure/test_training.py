@@ -221,7 +221,7 @@ def test_seeds_are_trained_alike_whoever_is_beside_them(curves: TrainingCurves) 
     alone = vg.measure_training(
         vg.Case(**PROTOCOL | {"learning_rates": (curves.learning_rate,), "tuning_seeds": (), "seeds": (1, 0)})
     )
-    np.testing.assert_allclose(alone.loss[::-1], curves.loss, rtol=1e-4)
+    np.testing.assert_allclose(alone.loss[::-1], curves.loss, rtol=1e-3)
 
 
 def test_training_is_the_same_bit_for_bit_when_measured_again(curves: TrainingCurves) -> None:

@@ -32,7 +32,8 @@ def write_report(
 ) -> Report:
     """Write the report of a run into its folder, from the records there alone.
 
-    The text is the same, byte for byte, whenever the records are.
+    The text is the same whenever the records are: byte for byte on one machine, and on machines of other kinds but for
+    the last digit of a figure that lies between two roundings.
 
     Args:
         directory: that a run has written.
