@@ -58,22 +58,24 @@ def bootstrap_ratio(
 
 
 def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
-    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it; NaN of a single point.
+    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it.
 
-    The slope is the sum of w_i y_i with w_i = (x_i - mean x) / sum (x - mean x)^2. Every w_i y_i has a relative error
-    of at most four units of rounding, 2**-53 each: of y_i as it was rounded when it was made, of the numerator and of
-    the denominator of w_i, and of the product (Higham 2002, Accuracy and Stability of Numerical Algorithms, section
-    3.1). Their sum is rounded once (`math.fsum`), so it has the same bits on every processor. A slope within the error
-    bound, 4 * 2**-53 * sum |w_i y_i|, may have either sign, and is 0; so is that of a constant.
+    The slope is the sum of (x_i - mean x) y_i / sum (x - mean x)^2. Each term has a relative error of at most eight
+    units of rounding, 2**-53 each: four of y_i, a logarithm that is the sum of a mantissa's and an exponent's; one each
+    of difference, product, quotient and denominator (Higham 2002, Accuracy and Stability of Numerical Algorithms,
+    section 3.1). The terms' sum is rounded once (`math.fsum`), so it has the same bits on every processor. A slope
+    within the bound that follows, 8 * 2**-53 times the sum of the terms' sizes, may have either sign, and is 0; so is
+    that of a constant.
+
+    Returns:
+        The slope; NaN of fewer than two points, and where a value is not finite.
     """
-    if len(x) < 2:
+    if len(x) < 2 or not np.isfinite(y).all():
         return float("nan")
     away = x - math.fsum(x) / len(x)
     terms = away * y / math.fsum(away**2)
-    if not np.isfinite(terms).all():
-        return float(np.sum(terms))
     found = math.fsum(terms)
-    return found if abs(found) > 4 * 2.0**-53 * math.fsum(np.abs(terms)) else 0.0
+    return found if abs(found) > 8 * 2.0**-53 * math.fsum(np.abs(terms)) else 0.0
 
 
 def p_lower(samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "n"]) -> float:
