@@ -32,7 +32,7 @@ def log10_norm(tree: object) -> float:
 def test_constant_tiny_gradients_come_back_within_1e_5(exponent: int) -> None:
     value = np.float32(10.0**exponent)
     exact = np.log10(np.float64(value)) + np.log10(1000) / 2
-    assert log10_norm(jnp.full(1000, value)) == pytest.approx(exact, rel=1e-7)
+    assert log10_norm(jnp.full(1000, value)) == pytest.approx(exact, abs=4e-6)
     recovered = 10 ** (log10_norm(jnp.full(1000, value)) - np.log10(1000) / 2)
     assert recovered == pytest.approx(float(value), rel=1e-5)
 
