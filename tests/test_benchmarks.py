@@ -100,8 +100,9 @@ def test_a_watched_optimizer_takes_the_steps_of_the_plain_one() -> None:
     )
     for run in (plain, watched):
         run()
-    jax.tree.map(np.testing.assert_array_equal, plain.params, watched.params)
-    assert all((a != b).any() for a, b in zip(plain.params, weights, strict=True))
+    moved = [np.abs(a - b).max() for a, b in zip(plain.params, weights, strict=True)]
+    assert min(moved) > 0.5
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), plain.params, watched.params)
 
 
 def test_summary_has_a_section_for_each_result_that_is_there(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""Intervals (Student's t over few seeds, the bootstrap over many timings) and tests of many rows at once."""
+"""Intervals (Student's t over few seeds, the bootstrap over many timings), slopes, and tests of many rows at once."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -64,6 +65,27 @@ def bootstrap_ratio(
     medians = [np.median(draw.choice(each, (resamples, len(each))), axis=1) for each in (samples, reference)]
     low, high = np.quantile(medians[0] / medians[1], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(float(np.median(samples) / np.median(reference)), float(low), float(high))
+
+
+def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
+    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it.
+
+    The slope is the sum of (x_i - mean x) y_i / sum (x - mean x)^2. Each term has a relative error of at most eight
+    units of rounding, 2**-53 each: four of y_i, a logarithm that is the sum of a mantissa's and an exponent's; one each
+    of difference, product, quotient and denominator (Higham 2002, Accuracy and Stability of Numerical Algorithms,
+    section 3.1). The terms' sum is rounded once (`math.fsum`), so it has the same bits on every processor. A slope
+    within the bound that follows, 8 * 2**-53 times the sum of the terms' sizes, may have either sign, and is 0; so is
+    that of a constant.
+
+    Returns:
+        The slope; NaN of fewer than two points, and where a value is not finite.
+    """
+    if len(x) < 2 or not np.isfinite(y).all():
+        return float("nan")
+    away = x - math.fsum(x) / len(x)
+    terms = away * y / math.fsum(away**2)
+    found = math.fsum(terms)
+    return found if abs(found) > 8 * 2.0**-53 * math.fsum(np.abs(terms)) else 0.0
 
 
 def p_lower(samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "n"]) -> float:

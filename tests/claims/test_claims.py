@@ -468,6 +468,11 @@ def test_terminal_gets_a_line_a_claim_with_its_smallest_and_largest_effect(tmp_p
     assert told[-1] == f"rules {rules_digest(said)}: no commit holds them as they are"
 
 
+def test_effect_has_three_digits_and_none_that_rounding_in_float32_makes() -> None:
+    assert effect(Interval(0.123456, -0.00123456, 0.25)) == "+0.123 [-0.00123, +0.25]"
+    assert effect(Interval(2.75e-10, -7.98e-9, 8.53e-9)) == "+0 [+0, +0]"
+
+
 def test_index_of_published_runs_shows_the_verdicts_and_links_to_the_claims(tmp_path: Path) -> None:
     told = section(with_claims(tmp_path / "tiny"))
     assert "| It trains | supported |" in " ".join(told.split())

@@ -27,7 +27,7 @@ def arrays(train: int = 40, test: int = 10, shape: tuple[int, ...] = (3, 2)) -> 
     inputs = {f"x_{part}": 9 + draw.normal(size=(n, *shape)) for part, n in (("train", train), ("test", test))}
     for part in ("train", "test"):
         inputs[f"x_{part}"][:, 0, 0] += 5 * labels[f"y_{part}"]
-        inputs[f"x_{part}"][:, 2, 1] = 7
+        inputs[f"x_{part}"][:, 2, 1] = 0.1
     return {**inputs, **labels}
 
 
@@ -63,6 +63,7 @@ def check(dataset: Dataset, content: dict[str, np.ndarray]) -> None:
     varied = train.x.std(axis=0) > 0
     np.testing.assert_allclose(train.x.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(train.x.std(axis=0)[varied], 1, atol=1e-5)
+    assert not train.x[:, 5].any()  # a constant
     assert sorted(np.concatenate([train.y, validation.y])) == sorted(content["y_train"])
     np.testing.assert_array_equal(test.y, content["y_test"])
     one = content["x_train"].reshape(40, -1)[:, 0]

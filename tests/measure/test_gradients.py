@@ -117,7 +117,7 @@ def test_plain_backpropagation_reads_zero_where_the_profile_says() -> None:
     profile = vg.measure_gradients(case)
     assert profile.plain_zero_layer is not None
     zero = np.flatnonzero(np.isneginf(by_hand.log10_activation_norms(case)[0]))[-1] + 1
-    assert profile.plain_zero_layer == pytest.approx(zero, abs=1)
+    assert -1 <= zero - profile.plain_zero_layer <= by_hand.FLUSHED_EARLIER
     assert np.isfinite(profile.log10_activation_norm).all()
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import by_hand
 
 import vgbench as vg
 from vgbench.data import load_dataset
@@ -58,7 +59,8 @@ def test_layers_that_plain_backpropagation_reads_as_zero_are_told(dtype: str) ->
     )
     kernels = np.asarray(gradients["blocks"]["branch"][0]["linear"]["kernel"][...])
     zero = np.flatnonzero(~kernels.any(axis=(1, 2)))[-1] + 2
-    assert profile.plain_zero_layer == pytest.approx(zero, abs=1)
+    assert profile.plain_zero_layer is not None
+    assert -1 <= zero - profile.plain_zero_layer <= by_hand.FLUSHED_EARLIER
 
 
 def test_dynamic_scale_halves_on_overflow_and_doubles_after_its_interval() -> None:

@@ -283,13 +283,14 @@ def test_report_depends_on_the_records_alone(run: Path) -> None:
     assert outputs(elsewhere) == outputs(run)
 
 
-def test_csv_holds_the_whole_frame_to_ten_digits(run: Path) -> None:
+def test_csv_holds_the_whole_frame_to_seven_digits_and_counts_in_full(run: Path) -> None:
     write_report(run, TEXT)
     data = load(run)
     read = pd.read_csv(run / "table.csv", dtype={"cell_id": str}, keep_default_na=True, na_values=[""])
     assert list(read.columns) == list(data.columns)
-    for name in ("decay", "step_ratio", "compile_seconds", "accuracy", "temporary_bytes"):
-        assert list(read[name]) == pytest.approx(list(data[name]), rel=1e-9, nan_ok=True)
+    for name in ("decay", "step_ratio", "compile_seconds", "accuracy"):
+        assert list(read[name]) == pytest.approx(list(data[name]), rel=5e-7, nan_ok=True)
+    assert list(read["temporary_bytes"]) == list(data["temporary_bytes"])
 
 
 def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
@@ -485,6 +486,12 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
         "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer, at 1.50 times the"
         " baseline's step)."
     ]
+
+
+def test_of_gradients_that_differ_by_rounding_alone_the_first_is_the_flattest() -> None:
+    nan = float("nan")
+    rows = (row(trained=nan, decay=-2e-8), row(mitigation="relu", trained=nan, decay=1e-8))
+    assert "least with baseline (+0.0000 decades" in headlines(frame(*rows))[0]
 
 
 def test_untrained_depth_without_gradients_says_so() -> None:

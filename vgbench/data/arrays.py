@@ -39,8 +39,9 @@ def from_arrays(place: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]], spl
         raise InputError(f"{place}: x_train has {examples} examples, too few to hold some out for validation")
     order = np.random.default_rng([split_seed, 0x5917]).permutation(examples)
     validation, train = order[:held_out], order[held_out:]
-    mean, std = inputs["x_train"][train].mean(axis=0), inputs["x_train"][train].std(axis=0)
-    scale = np.where(std > 0, std, 1)
+    seen = inputs["x_train"][train]
+    varies = np.ptp(seen, axis=0) > 0  # what is computed as the spread of a constant may be a rounding error
+    mean, scale = np.where(varies, seen.mean(axis=0), seen[0]), np.where(varies, seen.std(axis=0), 1)
 
     def split(x: Float[np.ndarray, "n features"], y: Int[np.ndarray, "n"]) -> Split:
         return Split(((x - mean) / scale).astype(np.float32), y)

@@ -82,8 +82,8 @@ class ModelProfile:
             "", "name", "numbers", "log10 |gradient|", "log10 |weights|", "zero", title=f"loss {self.loss:.6g}"
         )
         for each in self.readings:
-            weight = "-" if np.isnan(each.log10_weight) else f"{each.log10_weight:+.2f}"
-            numbers = f"{each.size:,}", f"{each.log10_gradient:+.2f}", weight, f"{each.zero_fraction:.1%}"
+            weight = "-" if np.isnan(each.log10_weight) else f"{each.log10_weight:+z.2f}"
+            numbers = f"{each.size:,}", f"{each.log10_gradient:+z.2f}", weight, f"{each.zero_fraction:.1%}"
             table.add_row(each.kind, Text(each.name or "(all)"), *numbers)
         return table
 

@@ -61,7 +61,7 @@ class ForwardProfile(Displayed):
         """The signal of the last layer in one line of words."""
         seeds, depth = self.log10_activation_scale.shape
         scale, distance = (each[:, -1].mean() for each in (self.log10_activation_scale, self.log10_pair_distance))
-        last = f"log10 of the scale {scale:+.2f}, log10(1 - cosine) of input pairs {distance:+.2f}"
+        last = f"log10 of the scale {scale:+z.2f}, log10(1 - cosine) of input pairs {distance:+z.2f}"
         return f"Forward signal over {depth} layers, {seeds} seeds; in the last one: {last}"
 
     @property

@@ -19,7 +19,7 @@ from vgbench.measure.shared import shared
 from vgbench.models.problem import Problem
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
-from vgbench.statistics import Interval, first_over_last, t_interval
+from vgbench.statistics import Interval, first_over_last, slope, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
 
@@ -70,7 +70,7 @@ class GradientProfile(Displayed):
     def summary(self) -> str:
         """The profile in one line of words."""
         seeds, depth = self.log10_activation_norm.shape
-        decay = f"{self.decay.within('+.4f')} decades a layer or time step"
+        decay = f"{self.decay.within('+z.4f')} decades a layer or time step"
         return f"Gradient over {depth} layers, {seeds} seeds: decay {decay}; {self.status}"
 
     @property
@@ -138,11 +138,13 @@ class GradientProfile(Displayed):
     def decay_per_seed(self) -> Float[np.ndarray, "seeds"]:
         """Slope of log10 ||dL/dh_l|| along the backward path, decades a layer; negative is vanishing.
 
-        Fitted by least squares over the layers where the forward and the backward pass both hold; NaN where fewer than
-        two do.
+        Fitted by least squares over the layers where the forward and the backward pass both hold; exactly 0 where
+        rounding alone may have made it, NaN where fewer than two layers hold.
         """
         usable = self._forward_holds & np.isfinite(self.log10_activation_norm)
-        return np.asarray([_slope(norms[ok], ok) for norms, ok in zip(self.log10_activation_norm, usable, strict=True)])
+        layers = np.arange(usable.shape[1], dtype=np.float64)
+        forward = [slope(layers[ok], norms[ok]) for norms, ok in zip(self.log10_activation_norm, usable, strict=True)]
+        return 0.0 - np.asarray(forward)  # 0 has no sign
 
     @property
     def decay(self) -> Interval:
@@ -153,12 +155,6 @@ class GradientProfile(Displayed):
     def log10_first_over_last(self) -> Interval:
         """log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean with its t-interval over the seeds."""
         return t_interval(first_over_last(self.log10_activation_norm))
-
-
-def _slope(log10_norm: Float[np.ndarray, "fitted"], usable: Bool[np.ndarray, "depth"]) -> float:
-    if len(log10_norm) < 2:
-        return float("nan")
-    return -float(np.polyfit(np.flatnonzero(usable), log10_norm, 1)[0])
 
 
 def measure_gradients(case: Case) -> GradientProfile:

@@ -61,11 +61,11 @@ def _rules(run: Run) -> str:
 
 
 def effect(interval: Interval) -> str:
-    """An effect with its interval, as text."""
+    """An effect with its interval, as text: three digits, and none below 1e-7, where rounding in float32 begins."""
     if np.isnan(interval.value):
         return "-"
-    ends = "" if np.isnan(interval.low) else f" [{interval.low:+z.3g}, {interval.high:+z.3g}]"
-    return f"{interval.value:+z.3g}{ends}"
+    value, low, high = (f"{round(end, 7):+z.3g}" for end in interval)
+    return value if np.isnan(interval.low) else f"{value} [{low}, {high}]"
 
 
 def lines(found: Sequence[Judged]) -> Iterator[str]:

@@ -64,9 +64,10 @@ def _gradient_finding(rows: Sequence[_Row]) -> str:
     if not usable:
         return "not trained, and no gradient could be followed through the layers."
     place = "time step" if rows[0]["family"] == "recurrent" else "layer"
-    flattest = min(usable, key=lambda row: abs(row["decay"]))
+    # Smaller differences are rounding in float32. Of equal ones the first.
+    flattest = min(usable, key=lambda row: round(abs(row["decay"]), 6))
     cost = "" if pd.isna(flattest["step_ratio"]) else f", at {flattest['step_ratio']:.2f} times the baseline's step"
     return (
         f"not trained; the gradient changes least with {flattest['mitigation']}"
-        f" ({flattest['decay']:+.4f} decades a {place}{cost})."
+        f" ({flattest['decay']:+z.4f} decades a {place}{cost})."
     )

@@ -109,7 +109,7 @@ _BENEFIT: dict[str, _Formatter] = {
     "theory": _theory,
     "first/last": _number("log10_first_over_last", "+z.2f"),
     "after training": _number("log10_first_over_last_trained", "+z.2f"),
-    "distance": _number("log10_pair_distance", "+.2f"),
+    "distance": _number("log10_pair_distance", "+z.2f"),
     "tokens": _number("token_cosine", ".3f"),
     "weights": _kind,
     "zeros": _in_16_bits(_number("zero_share", ".1%")),

@@ -32,7 +32,8 @@ def write_report(
 ) -> Report:
     """Write the report of a run into its folder, from the records there alone.
 
-    The text is the same, byte for byte, whenever the records are.
+    The text is the same whenever the records are: byte for byte on one machine, and on machines of other kinds but for
+    the last digit of a figure that lies between two roundings.
 
     Args:
         directory: that a run has written.
@@ -72,5 +73,9 @@ def _drawn(runs: Sequence[Run], forms: Sequence[str]) -> Iterator[tuple[str, byt
 
 
 def _csv(data: pd.DataFrame) -> str:
-    # Ten digits: the last few of sixteen differ between versions of numpy, and the text must not.
-    return data.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+    return data.to_csv(index=False, lineterminator="\n", float_format=_digits)
+
+
+def _digits(value: float) -> str:
+    """A count in full, anything else with seven digits: float32, in which most is measured, has no more."""
+    return f"{value:z.0f}" if value.is_integer() else f"{value:z.7g}"

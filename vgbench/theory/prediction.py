@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from vgbench.statistics import slope
+
 Kind = Literal["exact", "asymptotic", "order"]
 """Holds for the very network; holds as the width grows; says which way and roughly how fast."""
 
@@ -13,6 +15,9 @@ FLAGGED_BEYOND = 3.0
 """Standard errors from which a measurement is said to depart from an asymptotic prediction."""
 ROUNDING = 1e-5
 """Decades a layer that an exact prediction may be missed by, in float32."""
+IN_FACTORS = 1e-12
+"""Decades a layer that rounding in float64 puts into a prediction at most: a factor is a sum over some thousand nodes
+of a quadrature, and a thousand times 2**-53 is 1e-13. A smaller decay is 0."""
 
 
 class NoTheory(Exception):  # noqa: N818  # an answer, not an error
@@ -42,7 +47,8 @@ class Prediction:
     @property
     def decay(self) -> float:
         """Slope of log10 ||dL/dh_l|| along the backward path, decades a layer, by least squares; NaN at depth 1."""
-        return float(_slope_weights(len(self.log10_norm)) @ self.log10_norm)
+        found = slope(np.arange(len(self.log10_norm), dtype=np.float64), self.log10_norm)
+        return 0.0 if abs(found) < IN_FACTORS else -found
 
     @property
     def log10_first_over_last(self) -> float:

@@ -1,0 +1,46 @@
+"""What is sensitive to the last bits of floating-point numbers, on processors older than the one at hand."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SENSITIVE = (
+    *("statistics", "results", "precision", "gradients", "forward", "theory", "report", "claims", "probe", "own"),
+    *("benchmarks", "snapshot", "skips", "recurrent", "transformer", "convnet", "training", "diagnosis", "cost"),
+)
+"""Test files that compare numbers of differently compiled programs, read signs, or rebuild texts from records."""
+
+BEFORE_AVX512 = {
+    "NPY_DISABLE_CPU_FEATURES": " ".join(np.show_config(mode="dicts")["SIMD Extensions"]["found"]),  # pyright: ignore
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+}
+"""Settings of numpy, of its BLAS and of the C library's mathematics that leave newer instructions out."""
+
+PROCESSORS = {
+    "as it is": {},
+    "AVX": {"XLA_FLAGS": "--xla_cpu_max_isa=AVX", **BEFORE_AVX512},
+    "SSE4.2": {"XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2", **BEFORE_AVX512},
+}
+NEEDS_AVX = "float16 or with_loss_scaling_can_be_timed"
+"""Tests in float16, which XLA cannot convert to and from by the instructions of SSE4.2."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs a processor whose AVX can be left out")
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_no_test_rests_on_the_last_bits_of_one_processor(processor: str) -> None:
+    # Programs are compiled for each processor on its own, so that none reads another's.
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / f"jax {processor}")}
+    files = [f"tests/test_{name}.py" for name in SENSITIVE]
+    chosen = ["-m", "not slow", *(["-k", f"not ({NEEDS_AVX})"] if processor == "SSE4.2" else [])]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", *chosen, *files]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **cache, **PROCESSORS[processor]}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
