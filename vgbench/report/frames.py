@@ -13,7 +13,7 @@ from vgbench.measure.gradients import GradientProfile
 from vgbench.records.runs import Entry, Run, origins, read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Kind
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
-from vgbench.report.best import Outcome, among_best
+from vgbench.report.best import Outcome, Standing, against_best
 from vgbench.report.predicted import prediction
 from vgbench.spec.suite import BASELINE
 from vgbench.statistics import Interval, t_interval
@@ -66,8 +66,9 @@ COLUMNS = {
     "accuracy": "test accuracy after the last step, mean over the evaluation seeds",
     "accuracy_low": "lower end of its 95 % t-interval",
     "accuracy_high": "upper end",
-    "among_best": "whether it is the highest of this device and these axes, or not worse by one-sided t-tests paired by"
-    " seed with Holm's correction over all rows of the device at level 0.05; empty without training or a second seed",
+    "against_best": "`best` where that is the highest of this device and these axes; another row is `within` 0.02 of"
+    " it or `worse` where a one-sided t-test paired by seed shows so, each with Holm's correction over all rows of the"
+    " device at level 0.05, and otherwise `undecided`; empty without training or a second seed",
     "accuracy_gain": "its difference to the baseline, paired by seed",
     "accuracy_gain_low": "lower end of its 95 % t-interval",
     "accuracy_gain_high": "upper end",
@@ -159,8 +160,8 @@ def _merits(row: dict[str, Any]) -> Merits:
     )
 
 
-def _best(run: Run) -> list[bool | None]:
-    return among_best([_outcome(entry) for entry in run.entries])
+def _best(run: Run) -> list[Standing | None]:
+    return against_best([_outcome(entry) for entry in run.entries])
 
 
 def _outcome(entry: Entry) -> Outcome | None:
@@ -170,7 +171,7 @@ def _outcome(entry: Entry) -> Outcome | None:
     return Outcome(repr(entry.row.axes), entry.cell.case.seeds, accuracy)
 
 
-def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iterator[tuple[str, Any]]:
+def _values(run: Run, entry: Entry, best: Standing | None, known: list[str]) -> Iterator[tuple[str, Any]]:
     yield "suite", run.manifest.suite
     yield "device", str(run.manifest.provenance.device)
     yield "mitigation", entry.row.mitigation
@@ -184,7 +185,7 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
     if entry.cell:
         yield from _cell_values(entry.cell, entry.reference)
     if best is not None:
-        yield "among_best", best
+        yield "against_best", best
     if entry.row.cost_id:
         yield "cost_status", entry.cost.status if entry.cost else "missing"
         yield "cost_reason", entry.cost.reason if entry.cost else ""

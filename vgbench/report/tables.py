@@ -37,8 +37,10 @@ def _plus_minus(column: str, text: str) -> _Formatter:
 
 def _accuracy(row: _Row) -> str:
     text = _plus_minus("accuracy", ".3f")(row)
-    best = row["among_best"]
-    return Bold(text) if pd.notna(best) and best else text
+    if row["against_best"] == "undecided":
+        return f"{text} ?"
+    equally_good = row["against_best"] in ("best", "within")
+    return Bold(text) if equally_good and row["trained"] == row["seeds"] else text
 
 
 def _ratio(row: _Row) -> str:
@@ -178,8 +180,10 @@ LEGEND = {
     "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
     "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the lowest or"
     " highest tried)",
-    "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
-    " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
+    "test accuracy": "after the last step, mean over seeds; bold where every seed reaches the target and it is the"
+    " highest of its depth (and other axes), or is shown to be within 0.02 of that; ? where neither that nor the"
+    " opposite is shown: one-sided t-tests paired by seed at level 0.05, each with Holm's correction over the table"
+    " (Holm 1979)",
     "beside": "what a row is compared with in place of the baseline",
     "gain": "its difference to the baseline, paired by seed",
     "trainable depth": "greatest depth up to which every depth that was trained reaches the target for the median seed",
