@@ -38,8 +38,10 @@ COLUMNS = {
     "decay_high": "upper end",
     "predicted_decay": "what theory predicts for it; empty where none is known (`vgbench theory` says why)",
     "theory_claims": "how much that prediction claims: exact, asymptotic, or an order of magnitude only",
-    "decay_off": "decay minus predicted_decay in standard errors of the difference",
-    "departs": "whether the decay departs from the prediction; empty for an order of magnitude",
+    "theory_p": "p of a two-sided t-test over seeds that the mean decay is predicted_decay; empty of a single seed, and"
+    " where the prediction is exact or an order of magnitude",
+    "departs": "whether theory_p is below 0.001, or an exact prediction is missed by more than rounding; empty where"
+    " neither can be said",
     "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
     "plain_zero_layer": "last layer at which plain backpropagation in the case's dtype reads zero, if any",
     "branches_closed": "whether the weights of every block start with a gradient of exactly zero, as ReZero's do",
@@ -269,11 +271,11 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
 def _theory_values(cell: CellRecord, gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
     found = prediction(cell)
     if found:
-        beside = compare(found, gradients.decay_per_seed)
+        beside = compare(found, gradients.decay_per_seed, gradients.epsilon)
         yield "predicted_decay", beside.predicted
         yield "theory_claims", found.kind
-        yield "decay_off", beside.standard_errors
-        yield "departs", beside.flagged
+        yield "theory_p", beside.p
+        yield "departs", beside.departs
 
 
 def _kind_values(gradients: GradientProfile) -> Iterator[tuple[str, Any]]:

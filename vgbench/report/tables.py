@@ -8,6 +8,7 @@ import pandas as pd
 from vgbench.records.schema import RESULTS
 from vgbench.report.frames import COLUMNS
 from vgbench.spec.suite import BASELINE
+from vgbench.theory.prediction import in_words
 
 NOTHING = "-"
 
@@ -72,8 +73,8 @@ def _theory(row: _Row) -> str:
         return NOTHING
     if row["theory_claims"] == "order":
         return f"~{row['predicted_decay']:+z.2f}"
-    off = "" if pd.isna(row["decay_off"]) else f" ({row['decay_off']:+z.1f})"
-    return f"{row['predicted_decay']:+z.4f}{off}{' departs' if row['departs'] is True else ''}"
+    p = "" if pd.isna(row["theory_p"]) else f" ({in_words(row['theory_p'])})"
+    return f"{row['predicted_decay']:+z.4f}{p}{' departs' if row['departs'] is True else ''}"
 
 
 def _text(column: str) -> _Formatter:
@@ -164,8 +165,9 @@ LEGEND = {
     "seeds": "evaluation seeds that the row's gradients, training and intervals come from",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
     " recurrent network, a time step); negative is vanishing",
-    "theory": "the decay that theory predicts, and in parentheses how many standard errors the measured one is above"
-    " it; `departs` beyond 3, ~ marks an order of magnitude, and `vgbench theory DIR` tells sources and assumptions",
+    "theory": "the decay that theory predicts, and in parentheses the p of a t-test over the seeds that the measured"
+    " one is that on average; `departs` where p is below 0.001, or where an exact prediction, which has no p, is missed"
+    " by more than rounding; ~ marks an order of magnitude, and `vgbench theory SUITE` tells sources and assumptions",
     "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
     " the skip; the first steps open the branches",
     "first/last": "log10 of that norm at the first hidden layer (or time step) over the last",
