@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.command_line import vgbench
 from scipy import stats
 
 import vgbench as vg
+from vgbench.mitigations.mean_field import moments
 from vgbench.records.runs import read_runs
 from vgbench.spec.registry import ACTIVATIONS
 from vgbench.theory import Prediction, compare, phase_diagram, point, predict, why_none
@@ -66,6 +68,21 @@ def test_plain_networks_have_the_published_ratio(
     model = {"name": "mlp", "bias_std": biases**0.5, "order": "pre_activation"}
     got = squared_decades(activation=activation, init=lecun(weights), model=model)
     assert got == pytest.approx(published, abs=2e-3)
+
+
+@pytest.mark.parametrize("depth", [10, 100])
+def test_gradients_by_h_and_by_z_differ_by_one_factor_chi(depth: int) -> None:
+    weights, first = 25 / 9, 25 / 9  # variance of the weights, and of the first layer's pre-activations
+    last = first
+    for _ in range(depth - 1):
+        last = weights * float(moments(jnp.tanh, last).square)
+    chi_first, chi_last = (weights * float(moments(jnp.tanh, q).slope) for q in (first, last))
+    by_h, by_z = (
+        squared_decades(activation="tanh", init=lecun(weights), depth=depth, model={"name": "mlp", "order": order})
+        for order in ("before_addition", "pre_activation")
+    )
+    assert by_h - by_z == pytest.approx(np.log10(chi_last / chi_first), abs=1e-5)
+    assert by_h - by_z == pytest.approx(0.16, abs=0.005)  # as docs/concepts.md says
 
 
 def test_only_what_a_width_leaves_is_called_unstable() -> None:
