@@ -69,6 +69,11 @@ def p_below(samples: Float[np.ndarray, "n"], bound: float) -> float:
     return float(stats.t.cdf(t, len(distance) - 1))
 
 
+def p_differs(samples: Float[np.ndarray, "n"], value: float) -> float:
+    """The p of a two-sided t-test that the mean of `samples` is not `value`; as sure of equal ones as `p_below`."""
+    return min(1.0, 2 * min(p_below(samples, value), p_below(-samples, -value)))
+
+
 def holm(p: Sequence[float], level: float = 0.05) -> Bool[np.ndarray, "n"]:
     """Which of the hypotheses with these p are rejected, with a chance of `level` at most that any is wrongly.
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vgbench.report.best import MARGIN, Outcome, against_best
-from vgbench.statistics import holm, p_below
+from vgbench.statistics import holm, p_below, p_differs
 
 chances = st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.0125, 0.025, 0.05]), max_size=8)
 
@@ -33,6 +33,16 @@ def outcome(*accuracy: float, group: object = "depth 4", seeds: tuple[int, ...] 
 def test_p_is_that_of_the_t_test(samples: tuple[float, ...], p: float) -> None:
     for bound in (0.0, 0.5):
         assert p_below(np.asarray(samples) + bound, bound) == pytest.approx(p, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("samples", "p"), [((0.1, 0.2, 0.3), 1 - math.sqrt(6 / 7)), ((-0.25, 0.25), 1), ((0.5, 0.5), 0)]
+)
+def test_p_of_two_sides_is_twice_the_smaller_of_one(samples: tuple[float, ...], p: float) -> None:
+    for sign in (1, -1):
+        assert p_differs(sign * np.asarray(samples) + 0.5, 0.5) == pytest.approx(p, abs=1e-12)
+    assert p_differs(np.asarray([0.1, 0.2, 0.3]), 0.2) == pytest.approx(1)
+    assert p_differs(np.asarray([0.2, 0.2]), 0.2) == 1
 
 
 def test_rounding_does_not_decide_of_samples_that_equal_the_bound() -> None:

@@ -107,22 +107,23 @@ def _baseline(tried: Sequence[_Row], trains: Sequence[_Row]) -> str:
 
 
 def _apart(rows: Sequence[_Row], target: str = "") -> str:
-    """Those that train and whose cost is not known beside the baseline's, and why it is not."""
-    told: dict[str, list[str]] = {}
+    """Those that train and whose cost is not known relative to the baseline's, and why it is not."""
+    names: dict[str, list[str]] = {}
     for row in rows:
         name, reference = row["mitigation"], row["beside"]
         if pd.isna(row["step_ratio"]):
-            told.setdefault("but {were} not timed", []).append(name)
+            names.setdefault("but {was} not timed", []).append(name)
         elif name == reference:
-            told.setdefault("and {are} the reference of others", []).append(name)
+            names.setdefault("and {is} the reference of others", []).append(name)
         else:
             cost = f"{name} (at {row['step_ratio']:.2f} times its step)"
-            told.setdefault(f"and {{are}} compared with {reference}", []).append(cost)
-    return "; ".join(
-        f"{', '.join(names)} {'trains' if len(names) == 1 else 'train'}{target} "
-        + why.format(**({"were": "was", "are": "is"} if len(names) == 1 else {"were": "were", "are": "are"}))
-        for why, names in told.items()
-    )
+            names.setdefault(f"and {{is}} compared with {reference}", []).append(cost)
+    return "; ".join(f"{', '.join(each)} {_train(why, target, one=len(each) == 1)}" for why, each in names.items())
+
+
+def _train(why: str, target: str, *, one: bool) -> str:
+    verbs = {"was": "was", "is": "is"} if one else {"was": "were", "is": "are"}
+    return f"{'trains' if one else 'train'}{target} {why.format(**verbs)}"
 
 
 def _in_spite(trains: Sequence[_Row]) -> str:

@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 from scipy.special import logsumexp
+
+from vgbench.statistics import p_differs
 
 Kind = Literal["exact", "asymptotic", "order"]
 """Holds for the very network; holds as the width grows; says which way and roughly how fast."""
@@ -96,7 +97,7 @@ def compare(prediction: Prediction, decay_per_seed: Float[np.ndarray, "seeds"], 
         return Departure(predicted, measured, nothing, None)
     if within_rounding:
         return Departure(predicted, measured, 1.0, departs=False)
-    p = float(stats.ttest_1samp(decay_per_seed, predicted).pvalue)
+    p = p_differs(decay_per_seed, predicted)
     return Departure(predicted, measured, p, p < LEVEL)
 
 
