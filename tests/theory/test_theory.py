@@ -508,6 +508,14 @@ def test_the_command_shows_the_cells_of_a_suite() -> None:
     assert "drawn anew" in suite.out
 
 
+def test_the_command_shows_predictions_and_what_a_run_measured_of_them() -> None:
+    shown = vgbench("theory", RESULTS / "flax-defaults")
+    assert shown.code == 0
+    line = next(line for line in shown.out.splitlines() if "baseline, activation relu" in line)
+    assert [cell.strip() for cell in line.split("│")[2:7]] == ["-0.1505", "-0.1534", "-0.0029", "p 0.254", "asymptotic"]
+    assert "departs" not in shown.out
+
+
 @pytest.mark.slow
 def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
     shown = vgbench("theory", "--activation", "tanh", "--gains", "0.5:2", "--biases", "0:0.5")

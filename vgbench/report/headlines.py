@@ -45,9 +45,13 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     findings = {
         place: _finding(group) for place, group in groups.items() if any(row["mitigation"] == BASELINE for row in group)
     }
-    if len(findings) <= MANY:
-        return [f"{place[0].upper()}{place[1:]}: {finding}" for place, finding in findings.items()]
-    return _by_finding(findings)
+    if len(findings) > MANY:
+        return _by_finding(findings)
+    return [f"{place if several else _begun(place)}: {finding}" for place, finding in findings.items()]
+
+
+def _begun(place: str) -> str:
+    return place[0].upper() + place[1:]
 
 
 def _place(row: _Row, axes: Sequence[str], *, with_device: bool) -> str:
