@@ -1,5 +1,6 @@
 """The documentation: built as its readers build it, without a warning, whole, and with no broken link inside."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import vgbench as vg
-from vgbench.spec.suite import built_in_suites
+from vgbench.spec.suite import built_in_suites, read_suite
 
 ROOT = Path(__file__).parents[1]
 BUILD = "sphinx-build -W -b html docs docs/_build"
@@ -42,6 +43,20 @@ def test_readme_gives_the_command_that_is_tested_here() -> None:
 def test_reference_names_the_whole_public_api() -> None:
     named = re.findall(r"^\.\. auto\w+:: vgbench\.(\w+)$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(vg.__all__)
+
+
+def test_suite_pages_give_the_commands_that_their_results_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sphinx", reason="needs the extra docs")
+    monkeypatch.syspath_prepend(str(ROOT / "docs/_extensions"))
+    suite_pages = importlib.import_module("suite_pages")
+    page = suite_pages._page(read_suite("quickstart"), suite_pages._Source(ROOT / "docs/suites", ROOT / "results"))
+    assert "`vgbench run quickstart` and published with `vgbench publish runs/quickstart results/`" in page
+
+
+def test_no_page_says_that_runs_are_written_among_the_published_results() -> None:
+    written = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results/README.md", *(ROOT / "docs").glob("*.md")]
+    for path in [*written, *(ROOT / "docs/_extensions").glob("*.py")]:
+        assert not re.search(r"vgbench run \S+ --out results", path.read_text()), path
 
 
 class Page(HTMLParser):

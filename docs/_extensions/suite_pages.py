@@ -13,7 +13,7 @@ _INDEX = """# The suites
 
 A suite is one TOML file that asks one question. `vgbench run NAME` measures it, `vgbench run NAME --quick` a small
 version of it, and `vgbench run NAME --dry-run` shows its cells. Where its results are published they stand on its page,
-taken from `results/` as the run wrote them; where they are not, the page says so.
+taken from `results/`, where `vgbench publish` put them; where they are not, the page says so.
 """
 
 
@@ -97,7 +97,9 @@ def _found(suite: Suite, source: _Source) -> str:
     pictures = sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
     shown = [f"![{suite.title}: {each.stem}]({source.link(each)})" for each in pictures]
     included = f"```{{include}} {source.link(table)}\n:start-line: 4\n```"  # after title and question
-    command = f"Measured with `vgbench run {suite.name} --out results/{suite.name}`."
+    command = (
+        f"Measured with `vgbench run {suite.name}` and published with `vgbench publish runs/{suite.name} results/`."
+    )
     page = folder / "report.html"
     linked = [f"[The interactive page]({source.link(page)}) has every cell's details."] if page.exists() else []
     claims = folder / "claims.md"

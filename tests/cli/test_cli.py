@@ -135,7 +135,7 @@ def test_installed_command_is_main() -> None:
         (["list", "norm", "--markdown"], r"--markdown prints the page of all kinds; leave 'norm' out$"),
         (
             ["list", "nrom"],
-            r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, cell, data, gradient_transform, init",
+            r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, cell, data, gradient_transform",
         ),
     ],
 )

@@ -21,7 +21,7 @@ from vgbench.measure.training import TrainingCurves
 from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Row
 from vgbench.records.store import Folder, device_folders, read_record, write_record
 from vgbench.report.frames import COLUMNS, load
-from vgbench.report.headlines import headlines
+from vgbench.report.headlines import MANY, headlines
 from vgbench.report.markdown import markdown
 from vgbench.report.tables import BETTER, DISPLAY, LEGEND, OCCASIONAL, display, halves, header
 from vgbench.report.terminal import terminal
@@ -75,7 +75,7 @@ def row(**values: Any) -> dict[str, Any]:
         "cell_id": "0",
         **{"status": "ok", "reason": "", "decay": -0.25, "decay_low": -0.5, "decay_high": 0.0},
         **{"log10_first_over_last": -0.75, "seeds": 3, "trained": 0, "target": 0.9, "learning_rate": 0.01},
-        **{"learning_rate_at_edge": False, "accuracy": 0.5, "form": "unroll"},
+        **{"learning_rate_at_edge": False, "accuracy": 0.5, "form": "unroll", "against_best": "worse"},
         **{"step_ratio": 1.0, "step_ratio_low": 0.9, "step_ratio_high": 1.1},
     }
     assert base.keys() == COLUMNS.keys()
@@ -84,6 +84,10 @@ def row(**values: Any) -> dict[str, Any]:
 
 def frame(*rows: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(list(rows))
+
+
+def sentences(data: pd.DataFrame, *axes: str) -> list[str]:
+    return headlines(data, axes or ("depth",))
 
 
 def rename(out: Path, **fields: Any) -> None:
@@ -169,11 +173,13 @@ def measured_again(out: Path, index: int, curves: TrainingCurves | None) -> None
     write_record(path, dataclasses.replace(read_record(path, CellRecord), training=curves))
 
 
-def test_frame_says_which_rows_are_not_worse_than_the_best(run: Path) -> None:
-    assert list(load(run)["among_best"]) == [True, True]
+def test_frame_says_how_rows_compare_with_the_best(run: Path) -> None:
+    assert list(load(run)["against_best"]) == ["undecided", "best"]
     measured_again(run, 0, training(0.75, 0.875))  # an eighth lower with both seeds
     measured_again(run, 1, training(0.875, 1.0))
-    assert list(load(run)["among_best"]) == [False, True]
+    assert list(load(run)["against_best"]) == ["worse", "best"]
+    measured_again(run, 0, training(0.859375, 0.984375))
+    assert list(load(run)["against_best"]) == ["within", "best"]
 
 
 def test_frame_compares_within_axes_and_devices_only(run: Path) -> None:
@@ -181,27 +187,30 @@ def test_frame_compares_within_axes_and_devices_only(run: Path) -> None:
     measured_again(run, 1, training(0.875, 1.0))
     one, other = manifest_of(run).rows
     rename(run, rows=(one, dataclasses.replace(other, axes={"depth": 2, "activation": "relu"})))
-    assert list(load(run)["among_best"]) == [True, True]
+    assert list(load(run)["against_best"]) == ["best", "best"]
     rename(run, rows=(one,))
     shutil.copytree(folder_of(run).path, run / "gpu")
     rename(run, rows=(other,))
-    assert list(load(run)["among_best"]) == [True, True]
+    assert list(load(run)["against_best"]) == ["best", "best"]
 
 
 def test_frame_says_nothing_of_a_row_without_training(run: Path) -> None:
     measured_again(run, 0, None)
     data = load(run)
-    assert pd.isna(data.loc[0, "among_best"])
-    assert data.loc[1, "among_best"]
+    assert pd.isna(data.loc[0, "against_best"])
+    assert data.loc[1, "against_best"] == "best"
 
 
-def test_page_sets_the_accuracy_of_the_best_in_bold(run: Path) -> None:
-    measured_again(run, 0, training(0.75, 0.875))
-    measured_again(run, 1, training(0.875, 1.0))
+def test_page_sets_the_accuracy_of_the_best_in_bold_where_every_seed_reaches_the_target(run: Path) -> None:
+    measured_again(run, 0, training(0.8125, 0.875))
+    measured_again(run, 1, training(0.9375, 1.0))
     write_report(run, TEXT)
     *_, baseline, he = table_lines((run / "table.md").read_text())[0]
     assert "**" not in baseline
-    assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.938 ± 0.794"]
+    assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.969 ± 0.397"]
+    measured_again(run, 1, training(0.875, 0.9375))  # still the best, but one seed fails
+    write_report(run, TEXT)
+    assert not re.search(r"\| +\*\*", (run / "table.md").read_text())
 
 
 def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
@@ -234,7 +243,7 @@ def test_run_of_which_nothing_is_measured_has_a_table_and_no_picture(run: Path) 
     assert [path.name for path in written.files] == list(OUTPUTS)
     assert not (run / "pictures").exists()
     assert list(load(run)["status"]) == ["missing", "missing"]
-    assert written.sentences == ["Depth 2: not trained, and no gradient could be followed through the layers."]
+    assert written.sentences == ["Depth 2, activation tanh: not measured."]
 
 
 @pytest.mark.parametrize("kind", ["manifest", "cell", "cost"])
@@ -264,9 +273,9 @@ def test_report_that_cannot_be_written_is_bad_input(run: Path) -> None:
 # Files.
 
 
-def test_depth_without_a_baseline_has_no_finding() -> None:
+def test_combination_without_a_baseline_has_no_finding() -> None:
     rows = [row(), row(mitigation="other", depth=9)]
-    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Depth 4"]
+    assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Depth 4"]
 
 
 def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
@@ -296,7 +305,7 @@ def test_csv_holds_the_whole_frame_to_seven_digits_and_counts_in_full(run: Path)
 def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
     written = write_report(run, TEXT)
     text = (run / "table.md").read_text()
-    assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2: ")
+    assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2, activation tanh: ")
     assert f"\n- {written.sentences[0]}\n" in text
     assert list(map(len, table_lines(text))) == [4, 4]
     assert all(f"- **{name}**: " in text for name in LEGEND)
@@ -330,8 +339,8 @@ def test_two_devices_share_a_report(run: Path) -> None:
     assert written.footer == [f"({i}) {each}; measured on 2026-01-01" for i, each in enumerate((ORIGIN, other), 1)]
     assert not load(run)["mixed"].any()
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
-        "Chip (2 CPU cores), depth 2",
-        "Fast (1 gpu device(s)), depth 2",
+        "Chip (2 CPU cores), depth 2, activation tanh",
+        "Fast (1 gpu device(s)), depth 2, activation tanh",
     ]
     assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2
 
@@ -404,13 +413,13 @@ def test_latex_is_booktabs_tables_of_equal_rows_with_origin_below(run: Path) -> 
 
 def test_latex_opens_with_the_findings(run: Path) -> None:
     text = tex_of(run)
-    assert text.index(r"\item Depth 2: the cheapest mitigation") < text.index(r"\begin{table}")
+    assert text.index(r"\item Depth 2, activation tanh: the cheapest mitigation") < text.index(r"\begin{table}")
 
 
 def test_latex_keeps_the_bold_of_the_best(run: Path) -> None:
-    measured_again(run, 0, training(0.75, 0.875))
-    measured_again(run, 1, training(0.875, 1.0))
-    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.938 $\pm$ 0.794"]
+    measured_again(run, 0, training(0.8125, 0.875))
+    measured_again(run, 1, training(0.9375, 1.0))
+    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.969 $\pm$ 0.397"]
 
 
 @pytest.mark.parametrize(
@@ -438,7 +447,7 @@ def test_cheapest_mitigation_that_trains_is_named_with_its_cost() -> None:
         row(mitigation="cheap", trained=3, step_ratio=1.234, step_ratio_low=1.2, step_ratio_high=1.3),
         row(mitigation="cheaper but fails", trained=2, step_ratio=0.5),
     )
-    assert headlines(frame(*rows)) == [
+    assert sentences(frame(*rows)) == [
         "Depth 4: the cheapest mitigation that trains (90% test accuracy with every seed) is cheap,"
         " at 1.23 [1.20, 1.30] times the baseline's step; the baseline does not."
     ]
@@ -446,21 +455,21 @@ def test_cheapest_mitigation_that_trains_is_named_with_its_cost() -> None:
 
 def test_training_baseline_is_said_and_is_no_mitigation() -> None:
     rows = (row(trained=3, step_ratio=0.1), row(mitigation="adam", trained=3))
-    (sentence,) = headlines(frame(*rows))
+    (sentence,) = sentences(frame(*rows))
     assert "is adam, at 1.00" in sentence
     assert sentence.endswith("; the baseline trains as well.")
 
 
 def test_nothing_that_trains_is_said() -> None:
     rows = (row(trained=2), row(mitigation="adam", trained=1))
-    assert headlines(frame(*rows)) == [
+    assert sentences(frame(*rows)) == [
         "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline does not."
     ]
 
 
 def test_baseline_that_alone_trains_is_said() -> None:
     rows = (row(trained=3), row(mitigation="adam", trained=1))
-    assert headlines(frame(*rows)) == [
+    assert sentences(frame(*rows)) == [
         "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline trains as well."
     ]
 
@@ -472,7 +481,49 @@ def test_mitigation_that_trains_but_is_not_timed_is_not_called_cheapest() -> Non
         row(mitigation="untimed", trained=3, step_ratio=nan),
         row(mitigation="timed", trained=3, step_ratio=7.0),
     )
-    assert "is timed, at 7.00" in headlines(frame(*rows))[0]
+    assert "is timed, at 7.00" in sentences(frame(*rows))[0]
+
+
+def test_what_trains_without_being_timed_is_not_denied() -> None:
+    nan = float("nan")
+    untimed = [row(mitigation=name, trained=3, step_ratio=nan) for name in ("adam", "relu")]
+    assert sentences(frame(row(), *untimed)) == [
+        "Depth 4: adam, relu train (90% test accuracy with every seed) but were not timed; the baseline does not."
+    ]
+    assert sentences(frame(row(trained=3), untimed[0])) == [
+        "Depth 4: adam trains (90% test accuracy with every seed) but was not timed; the baseline trains as well."
+    ]
+    (sentence,) = sentences(frame(row(), row(mitigation="timed", trained=3, step_ratio=1.5), *untimed))
+    assert "is timed, at 1.50" in sentence
+    assert sentence.endswith("; the baseline does not. Besides, adam, relu train but were not timed.")
+
+
+def test_what_trains_beside_another_reference_is_told_with_it() -> None:
+    other = [
+        row(mitigation="convnet", beside="convnet", trained=3, step_ratio=1.0),
+        row(mitigation="convnet_relu", beside="convnet", trained=3, step_ratio=1.25),
+    ]
+    assert sentences(frame(row(), other[1])) == [
+        "Depth 4: convnet_relu (at 1.25 times its step) trains (90% test accuracy with every seed) and is compared with"
+        " convnet; the baseline does not."
+    ]
+    (sentence,) = sentences(frame(row(), row(mitigation="relu", trained=3, step_ratio=2.0), *other))
+    assert "is relu, at 2.00" in sentence
+    assert sentence.endswith(
+        " Besides, convnet trains and is the reference of others;"
+        " convnet_relu (at 1.25 times its step) trains and is compared with convnet."
+    )
+
+
+def test_baseline_that_was_not_trained_is_not_said_to_fail() -> None:
+    rows = (row(trained=float("nan"), status="crashed"), row(mitigation="relu", trained=3))
+    assert sentences(frame(*rows))[0].endswith("; the baseline was not trained.")
+
+
+def test_flattest_gradient_beside_another_reference_is_told_with_its_step() -> None:
+    nan = float("nan")
+    rows = (row(trained=nan), row(mitigation="post_norm", beside="bare", trained=nan, decay=0.0, step_ratio=1.5))
+    assert sentences(frame(*rows))[0].endswith("at 1.50 times the step of bare).")
 
 
 def test_untrained_depth_names_the_flattest_gradient() -> None:
@@ -482,7 +533,7 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
         row(mitigation="relu", trained=nan, decay=0.01234, step_ratio=1.5),
         row(mitigation="norm", trained=nan, decay=-0.3),
     )
-    assert headlines(frame(*rows)) == [
+    assert sentences(frame(*rows)) == [
         "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer, at 1.50 times the"
         " baseline's step)."
     ]
@@ -496,7 +547,7 @@ def test_of_gradients_that_differ_by_rounding_alone_the_first_is_the_flattest() 
 
 def test_untrained_depth_without_gradients_says_so() -> None:
     nan = float("nan")
-    assert headlines(frame(row(trained=nan, decay=nan))) == [
+    assert sentences(frame(row(trained=nan, decay=nan))) == [
         "Depth 4: not trained, and no gradient could be followed through the layers."
     ]
 
@@ -508,26 +559,64 @@ def test_what_trains_though_its_gradient_vanishes_at_first_is_named() -> None:
         row(mitigation="he", trained=3, log10_first_over_last=-3.5, log10_first_over_last_trained=0.0),
         row(mitigation="tanh", trained=2, log10_first_over_last=-12.0, log10_first_over_last_trained=-9.0),
     ]
-    assert headlines(frame(*rows))[0].endswith(
+    assert sentences(frame(*rows))[0].endswith(
         " Trained though the gradient vanishes at first (decades lost then, and after training):"
         " baseline (4.5, 0.2), gru (12.0, 0.0)."
     )
 
 
 def test_decay_of_a_recurrent_network_is_told_by_time_step() -> None:
-    (sentence,) = headlines(frame(row(trained=float("nan"), family="recurrent")))
+    (sentence,) = sentences(frame(row(trained=float("nan"), family="recurrent")))
     assert "decades a time step" in sentence
 
 
 def test_every_depth_has_a_sentence() -> None:
     nan = float("nan")
     rows = (row(), row(mitigation="adam", trained=3), row(depth=16, trained=nan), row(depth=16, trained=nan, decay=0.1))
-    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Depth 4", "Depth 16"]
+    assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Depth 4", "Depth 16"]
 
 
 def test_every_device_has_a_sentence_of_its_own() -> None:
     rows = (row(), row(device="Other"))
-    assert [sentence.partition(": ")[0] for sentence in headlines(frame(*rows))] == ["Chip, depth 4", "Other, depth 4"]
+    assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Chip, depth 4", "Other, depth 4"]
+
+
+def test_every_combination_of_swept_values_has_a_sentence_of_its_own() -> None:
+    rows = [
+        row(activation="relu"),
+        row(activation="relu", mitigation="cheap", trained=3, step_ratio=0.5),
+        row(activation="gelu", trained=3),
+        row(activation="gelu", mitigation="dear", trained=3, step_ratio=2.0),
+    ]
+    relu, gelu = sentences(frame(*rows), "activation")
+    assert relu.startswith("Depth 4, activation relu: ")
+    assert "is cheap, at 0.50" in relu
+    assert relu.endswith("the baseline does not.")
+    assert gelu.startswith("Depth 4, activation gelu: ")
+    assert "is dear, at 2.00" in gelu
+    assert gelu.endswith("the baseline trains as well.")
+
+
+def test_rows_of_one_combination_that_stand_apart_share_a_sentence() -> None:
+    rows = (row(), row(depth=9), row(mitigation="adam", trained=3))
+    assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Depth 4", "Depth 9"]
+
+
+def test_of_many_combinations_those_with_one_finding_share_a_sentence() -> None:
+    rows = []
+    for width in range(1, MANY + 2):
+        trains = {"mitigation": "relu" if width > 3 else "adam", "trained": 3, "step_ratio": 1 + width / 10}
+        rows += [row(width=width), row(width=width, **trains)]
+    most, few = sentences(frame(*rows), "depth", "width")
+    target = "(90% test accuracy with every seed)"
+    assert most.startswith(
+        f"At 10 of 13 combinations the cheapest mitigation that trains {target} is relu; the baseline"
+    )
+    assert few == (
+        f"At 3 of 13 combinations the cheapest mitigation that trains {target} is adam; the baseline does not"
+        " (depth 4, width 1; depth 4, width 2; depth 4, width 3)."
+    )
+    assert len(sentences(frame(*rows[:-2]), "depth", "width")) == MANY
 
 
 # Tables.
@@ -562,15 +651,30 @@ def test_numbers_are_shown_with_their_intervals() -> None:
     assert (shown["examples/s"], shown["parameters"], shown["MFLOP"]) == ("12,346", "6,789", "1.5")
 
 
-@pytest.mark.parametrize(("best", "bold"), [(True, True), (False, False), (float("nan"), False), (None, False)])
-def test_accuracy_is_bold_where_it_is_among_the_best(best: Any, bold: bool) -> None:
-    table = display(frame(row(among_best=best), row(among_best=False)))
-    assert list(table["test accuracy"]) == ["0.500", "0.500"]
+@pytest.mark.parametrize(
+    ("standing", "trained", "bold", "text"),
+    [
+        ("best", 3, True, "0.500"),
+        ("within", 3, True, "0.500"),
+        ("best", 2, False, "0.500"),
+        ("within", 0, False, "0.500"),
+        ("undecided", 3, False, "0.500 ?"),
+        ("worse", 3, False, "0.500"),
+        (float("nan"), 3, False, "0.500"),
+        (None, 3, False, "0.500"),
+    ],
+)
+def test_accuracy_is_bold_where_it_is_as_good_as_the_best_and_marked_where_that_is_undecided(
+    standing: Any, trained: int, bold: bool, text: str
+) -> None:
+    table = display(frame(row(against_best=standing, trained=trained), row(accuracy=0.25)))
+    assert list(table["test accuracy"]) == [text, "0.250"]
     assert markdown(table).count("**0.500**") == bold
     console = Console(file=StringIO(), width=250, force_terminal=True, color_system="standard")
     console.print(terminal(table, "Title"))
     written = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert len(re.findall(r"\x1b\[1m *0\.500", written)) == bold
+    assert ("?" in written) == text.endswith("?")
 
 
 def test_nothing_known_is_shown_as_a_dash() -> None:

@@ -514,6 +514,6 @@ def test_without_tuning_seeds_the_centre_is_the_only_rate(tmp_path: Path) -> Non
     path = tmp_path / "small.toml"
     path.write_text(
         'title = "t"\nquestion = "q?"\n[baseline]\ntuning_seeds = []\noptimizer = "sgd"\n'
-        '[mitigations]\nadam = { optimizer = "adam" }\n[protocol]\nlearning_rate_centers = { sgd = 0.1, adam = 0.003 }\n'
+        '[mitigations]\nadam = { optimizer = "adam" }\n[protocol]\nlearning_rate_centers = { sgd = 0.1, adam = 3e-3 }\n'
     )
     assert [cell.case.learning_rates for cell in read_suite(path).cells()] == [(0.1,), (0.003,)]

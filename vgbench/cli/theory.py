@@ -187,19 +187,23 @@ def _run(directory: str) -> "Table":
 
     from vgbench.records.runs import read_runs
     from vgbench.theory import compare, predict, why_none
+    from vgbench.theory.prediction import in_words
 
-    table = Table("cell", "predicted", "measured", "difference in standard errors", "claim", "")
+    table = Table("cell", "predicted", "measured", "difference", "t-test", "claim", "")
     for entry in (entry for run in read_runs(Path(directory)) for entry in run.entries):
         if entry.cell is None or entry.cell.gradients is None:
             continue
         axes = (f"{axis} {value}" for axis, value in entry.row.axes.items())
         label, found = ", ".join([entry.row.mitigation, *axes]), predict(entry.cell.case)
-        decays = entry.cell.gradients.decay_per_seed
+        gradients = entry.cell.gradients
+        decays = gradients.decay_per_seed
         if found is None:
             why = why_none(entry.cell.case) or ""
-            table.add_row(*map(Text, (label, "-", _number(float(decays.mean())), "-", "-", why)))
+            table.add_row(*map(Text, (label, "-", _number(float(decays.mean())), "-", "-", "-", why)))
             continue
-        beside = compare(found, decays)
-        numbers = _number(beside.predicted), _number(beside.measured), f"{beside.standard_errors:+z.1f}"
-        table.add_row(*map(Text, (label, *numbers, found.kind, "departs" if beside.flagged else "")))
+        beside = compare(found, decays, gradients.epsilon)
+        difference = beside.measured - beside.predicted
+        numbers = map(_number, (beside.predicted, beside.measured, difference))
+        p = "-" if beside.p != beside.p else in_words(beside.p)
+        table.add_row(*map(Text, (label, *numbers, p, found.kind, "departs" if beside.departs else "")))
     return table

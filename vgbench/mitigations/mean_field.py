@@ -45,14 +45,12 @@ class Moments(NamedTuple):
         square: E[phi(z)^2], float64.
         slope: E[phi'(z)^2], float64.
         mean: E[phi(z)], float64.
-        slope_fourth: E[phi'(z)^4], float64.
         curvature: E[phi''(z)], float64, as E[z phi'(z)] / q (Stein's lemma), which a kink does not disturb.
     """
 
     square: Float[np.ndarray, "*q"]
     slope: Float[np.ndarray, "*q"]
     mean: Float[np.ndarray, "*q"]
-    slope_fourth: Float[np.ndarray, "*q"]
     curvature: Float[np.ndarray, "*q"]
 
 
@@ -73,7 +71,7 @@ def moments(activation: Activation, q: float | Float[np.ndarray, "*q"]) -> Momen
     """Moments under a Gaussian pre-activation of each variance q."""
     values, slopes = with_slope(activation, np.sqrt(q)[..., None] * _G)
     tilted = slopes * _G / np.sqrt(q)[..., None]
-    return Moments(*(np.asarray(at @ _WEIGHTS) for at in (values**2, slopes**2, values, slopes**4, tilted)))
+    return Moments(*(np.asarray(at @ _WEIGHTS) for at in (values**2, slopes**2, values, tilted)))
 
 
 class Curves:
@@ -86,11 +84,11 @@ class Curves:
         self._x = np.linspace(-12, 8, 401)
         found = moments(activation, 10.0**self._x)
         tiny = np.finfo(np.float64).tiny
-        square, slope, fourth = (np.log(np.maximum(at, tiny)) for at in (found.square, found.slope, found.slope_fourth))
+        square, slope = (np.log(np.maximum(at, tiny)) for at in (found.square, found.slope))
         # Signed ones as what they are of their largest possible size, between -1 and 1.
         bias = found.mean / np.sqrt(np.maximum(found.square, tiny))
         tilt = found.curvature * 10 ** (self._x / 2) / np.sqrt(np.maximum(found.slope, tiny))
-        self._spline = CubicSpline(self._x, np.stack([square, slope, fourth, bias, tilt], axis=-1))
+        self._spline = CubicSpline(self._x, np.stack([square, slope, bias, tilt], axis=-1))
         self._ends = self._spline(self._x[[0, -1]]), self._spline(self._x[[0, -1]], 1)
 
     def __call__(self, q: float | Float[np.ndarray, "*q"]) -> Moments:
@@ -98,11 +96,11 @@ class Curves:
         x = np.asarray(np.log10(q))
         inside = np.clip(x, self._x[0], self._x[-1])
         end = (x > self._x[-1]).astype(int)
-        beyond = (x - inside)[..., None] * self._ends[1][end] * [1, 1, 1, 0, 0]
-        square, slope, fourth, bias, tilt = np.moveaxis(self._spline(inside) + beyond, -1, 0)
+        beyond = (x - inside)[..., None] * self._ends[1][end] * [1, 1, 0, 0]
+        square, slope, bias, tilt = np.moveaxis(self._spline(inside) + beyond, -1, 0)
         with np.errstate(over="ignore", under="ignore"):
             curvature = tilt * np.exp(slope / 2) / np.sqrt(q)
-            return Moments(np.exp(square), np.exp(slope), bias * np.exp(square / 2), np.exp(fourth), curvature)
+            return Moments(np.exp(square), np.exp(slope), bias * np.exp(square / 2), curvature)
 
 
 def centred_variance(activation: Activation) -> float:

@@ -54,6 +54,11 @@ def footer(runs: Sequence[Run]) -> list[str]:
     return [f"({i}) {line}" for i, line in enumerate(lines, start=1)] if len(lines) > 1 else lines
 
 
+def swept(runs: Sequence[Run]) -> list[str]:
+    """Names of the axes that the rows' suite sweeps, in its order."""
+    return list(dict.fromkeys(name for run in runs for entry in run.entries for name in entry.row.axes))
+
+
 def read_runs(root: Path) -> list[Run]:
     """Read the run of every device under `root`.
 

@@ -1,12 +1,18 @@
-"""Which rows of a table are among the best, by tests that allow for how many rows are compared."""
+"""How the rows of a table compare with the best of it, by tests that allow for how many rows are compared."""
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from vgbench.statistics import holm, p_lower
+from vgbench.statistics import holm, p_below
+
+Standing = Literal["best", "within", "worse", "undecided"]
+"""Highest mean accuracy of its group; shown to be less than `MARGIN` below that; shown to be more; neither shown."""
+
+MARGIN = 0.02
+"""Test accuracy that a row may be below the best one and count as equally good."""
 
 
 class Outcome(NamedTuple):
@@ -23,24 +29,28 @@ class Outcome(NamedTuple):
     accuracy: Float[np.ndarray, "seeds"]
 
 
-def among_best(rows: Sequence[Outcome | None]) -> list[bool | None]:
-    """Whether each row of a table is not worse than the best of its group, which has the highest mean accuracy.
+def against_best(rows: Sequence[Outcome | None]) -> list[Standing | None]:
+    """How each row of a table compares with the best of its group, which has the highest mean accuracy.
 
-    Every other row with the same seeds is tested against it, paired by seed, with Holm's correction over the whole
-    table. None where there is no test: the row is None, or has a single seed.
+    Every other row with the same seeds is tested against it by one-sided t-tests paired by seed: that it is less than
+    `MARGIN` below it (a test of non-inferiority), and that it is more. Each of the two has Holm's correction over the
+    whole table, at level 0.05. None where there is no test: the row is None, has a single seed, or other seeds than the
+    best.
     """
     groups: dict[Hashable, dict[int, Outcome]] = {}
     for index, row in enumerate(rows):
         if row and len(row.seeds) > 1:
             groups.setdefault(row.group, {})[index] = row
-    verdicts: list[bool | None] = [None] * len(rows)
-    tests: dict[int, float] = {}
+    standings: list[Standing | None] = [None] * len(rows)
+    behind: dict[int, np.ndarray] = {}
     for outcomes in groups.values():
         best = max(outcomes, key=lambda index: outcomes[index].accuracy.mean())
-        verdicts[best] = True
+        standings[best] = "best"
         for index, outcome in outcomes.items():
             if index != best and outcome.seeds == outcomes[best].seeds:
-                tests[index] = p_lower(outcome.accuracy, outcomes[best].accuracy)
-    for index, rejected in zip(tests, holm(list(tests.values())), strict=True):
-        verdicts[index] = not rejected
-    return verdicts
+                behind[index] = outcomes[best].accuracy - outcome.accuracy
+    within = holm([p_below(each, MARGIN) for each in behind.values()])
+    worse = holm([p_below(-each, -MARGIN) for each in behind.values()])
+    for index, is_within, is_worse in zip(behind, within, worse, strict=True):
+        standings[index] = "within" if is_within else "worse" if is_worse else "undecided"
+    return standings

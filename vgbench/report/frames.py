@@ -13,7 +13,7 @@ from vgbench.measure.gradients import GradientProfile
 from vgbench.records.runs import Entry, Run, origins, read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Kind
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
-from vgbench.report.best import Outcome, among_best
+from vgbench.report.best import Outcome, Standing, against_best
 from vgbench.report.predicted import prediction
 from vgbench.spec.suite import BASELINE
 from vgbench.statistics import Interval, t_interval
@@ -38,8 +38,10 @@ COLUMNS = {
     "decay_high": "upper end",
     "predicted_decay": "what theory predicts for it; empty where none is known (`vgbench theory` says why)",
     "theory_claims": "how much that prediction claims: exact, asymptotic, or an order of magnitude only",
-    "decay_off": "decay minus predicted_decay in standard errors of the difference",
-    "departs": "whether the decay departs from the prediction; empty for an order of magnitude",
+    "theory_p": "p of a two-sided t-test over seeds that the mean decay is predicted_decay; empty of a single seed, and"
+    " where the prediction is exact or an order of magnitude",
+    "departs": "whether theory_p is below 0.001, or an exact prediction is missed by more than rounding; empty where"
+    " neither can be said",
     "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
     "plain_zero_layer": "last layer at which plain backpropagation in the case's dtype reads zero, if any",
     "branches_closed": "whether the weights of every block start with a gradient of exactly zero, as ReZero's do",
@@ -66,8 +68,9 @@ COLUMNS = {
     "accuracy": "test accuracy after the last step, mean over the evaluation seeds",
     "accuracy_low": "lower end of its 95 % t-interval",
     "accuracy_high": "upper end",
-    "among_best": "whether it is the highest of this device and these axes, or not worse by one-sided t-tests paired by"
-    " seed with Holm's correction over all rows of the device at level 0.05; empty without training or a second seed",
+    "against_best": "`best` where that is the highest of this device and these axes; another row is `within` 0.02 of"
+    " it or `worse` where a one-sided t-test paired by seed shows so, each with Holm's correction over all rows of the"
+    " device at level 0.05, and otherwise `undecided`; empty without training or a second seed",
     "accuracy_gain": "its difference to the baseline, paired by seed",
     "accuracy_gain_low": "lower end of its 95 % t-interval",
     "accuracy_gain_high": "upper end",
@@ -159,8 +162,8 @@ def _merits(row: dict[str, Any]) -> Merits:
     )
 
 
-def _best(run: Run) -> list[bool | None]:
-    return among_best([_outcome(entry) for entry in run.entries])
+def _best(run: Run) -> list[Standing | None]:
+    return against_best([_outcome(entry) for entry in run.entries])
 
 
 def _outcome(entry: Entry) -> Outcome | None:
@@ -170,7 +173,7 @@ def _outcome(entry: Entry) -> Outcome | None:
     return Outcome(repr(entry.row.axes), entry.cell.case.seeds, accuracy)
 
 
-def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iterator[tuple[str, Any]]:
+def _values(run: Run, entry: Entry, best: Standing | None, known: list[str]) -> Iterator[tuple[str, Any]]:
     yield "suite", run.manifest.suite
     yield "device", str(run.manifest.provenance.device)
     yield "mitigation", entry.row.mitigation
@@ -184,7 +187,7 @@ def _values(run: Run, entry: Entry, best: bool | None, known: list[str]) -> Iter
     if entry.cell:
         yield from _cell_values(entry.cell, entry.reference)
     if best is not None:
-        yield "among_best", best
+        yield "against_best", best
     if entry.row.cost_id:
         yield "cost_status", entry.cost.status if entry.cost else "missing"
         yield "cost_reason", entry.cost.reason if entry.cost else ""
@@ -268,11 +271,11 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
 def _theory_values(cell: CellRecord, gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
     found = prediction(cell)
     if found:
-        beside = compare(found, gradients.decay_per_seed)
+        beside = compare(found, gradients.decay_per_seed, gradients.epsilon)
         yield "predicted_decay", beside.predicted
         yield "theory_claims", found.kind
-        yield "decay_off", beside.standard_errors
-        yield "departs", beside.flagged
+        yield "theory_p", beside.p
+        yield "departs", beside.departs
 
 
 def _kind_values(gradients: GradientProfile) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vgbench.errors import InputError, unknown
 from vgbench.pictures.render import interactive
-from vgbench.records.runs import Run, footer
+from vgbench.records.runs import Run, footer, swept
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
@@ -78,7 +78,7 @@ def report_of(runs: Sequence[Run]) -> Report:
         suite=manifest.suite,
         title=manifest.title,
         question=manifest.question,
-        sentences=headlines(data),
+        sentences=headlines(data, swept(runs)),
         table=display(data),
         failures=failures(data),
         footer=footer(runs),

@@ -8,6 +8,7 @@ import pandas as pd
 from vgbench.records.schema import RESULTS
 from vgbench.report.frames import COLUMNS
 from vgbench.spec.suite import BASELINE
+from vgbench.theory.prediction import in_words
 
 NOTHING = "-"
 
@@ -37,8 +38,10 @@ def _plus_minus(column: str, text: str) -> _Formatter:
 
 def _accuracy(row: _Row) -> str:
     text = _plus_minus("accuracy", ".3f")(row)
-    best = row["among_best"]
-    return Bold(text) if pd.notna(best) and best else text
+    if row["against_best"] == "undecided":
+        return f"{text} ?"
+    equally_good = row["against_best"] in ("best", "within")
+    return Bold(text) if equally_good and row["trained"] == row["seeds"] else text
 
 
 def _ratio(row: _Row) -> str:
@@ -71,8 +74,8 @@ def _theory(row: _Row) -> str:
         return NOTHING
     if row["theory_claims"] == "order":
         return f"~{row['predicted_decay']:+z.2f}"
-    off = "" if pd.isna(row["decay_off"]) else f" ({row['decay_off']:+z.1f})"
-    return f"{row['predicted_decay']:+z.4f}{off}{' departs' if row['departs'] is True else ''}"
+    p = "" if pd.isna(row["theory_p"]) else f" ({in_words(row['theory_p'])})"
+    return f"{row['predicted_decay']:+z.4f}{p}{' departs' if row['departs'] is True else ''}"
 
 
 def _text(column: str) -> _Formatter:
@@ -163,8 +166,9 @@ LEGEND = {
     "seeds": "evaluation seeds that the row's gradients, training and intervals come from",
     "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer (of a"
     " recurrent network, a time step); negative is vanishing",
-    "theory": "the decay that theory predicts, and in parentheses how many standard errors the measured one is above"
-    " it; `departs` beyond 3, ~ marks an order of magnitude, and `vgbench theory DIR` tells sources and assumptions",
+    "theory": "the decay that theory predicts, and in parentheses the p of a t-test over the seeds that the measured"
+    " one is that on average; `departs` where p is below 0.001, or where an exact prediction, which has no p, is missed"
+    " by more than rounding; ~ marks an order of magnitude, and `vgbench theory SUITE` tells sources and assumptions",
     "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation, by design of"
     " the skip; the first steps open the branches",
     "first/last": "log10 of that norm at the first hidden layer (or time step) over the last",
@@ -179,8 +183,10 @@ LEGEND = {
     "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
     "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the"
     " lowest or highest tried)",
-    "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
-    " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
+    "test accuracy": "after the last step, mean over seeds; bold where every seed reaches the target and it is the"
+    " highest of its depth (and other axes), or is shown to be within 0.02 of that; ? where neither that nor the"
+    " opposite is shown: one-sided t-tests paired by seed at level 0.05, each with Holm's correction over the table"
+    " (Holm 1979)",
     "beside": "what a row is compared with in place of the baseline",
     "gain": "its difference to the baseline, paired by seed",
     "trainable depth": "greatest depth up to which every depth that was trained reaches the target for the median seed",

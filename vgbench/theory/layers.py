@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.mitigations.mean_field import Activation, Curves
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, Choice
 from vgbench.theory import normalised
+from vgbench.theory.inputs import Inputs, inputs_of
 from vgbench.theory.prediction import NoTheory
 
 ELEMENTWISE = ("none", "weight", "dynamic_tanh")
@@ -20,13 +22,16 @@ _POWER = 1e-200, 1e200
 """Beyond these second moments an activation is as it is there: a power law."""
 
 
-class Through(NamedTuple):
-    """What a signal becomes, and what the squared gradient is multiplied by on its way back, with its variance."""
+Sizes: TypeAlias = float | Float[np.ndarray, "sizes"]
+"""A number for each size of input, or one for all of them."""
 
-    power: float
-    mean: float
-    factor: float
-    variance: float
+
+class Through(NamedTuple):
+    """What a signal becomes, and what the squared gradient is multiplied by on its way back."""
+
+    power: Sizes
+    mean: Sizes
+    factor: Sizes
 
 
 @dataclass(frozen=True)
@@ -61,41 +66,40 @@ class Layers:
         model: Any = self.case.model
         return 0.0 if self.case.norm.name == "batch" else model.bias_std**2
 
-    def linear(self, power: float, *, raw: bool = False) -> Through:
-        """A matrix of weights; `raw` of the input layer, which is taken to be square where the data do not say."""
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the first layer reads."""
+        return inputs_of(self.case)
+
+    def linear(self, power: Sizes, *, raw: bool = False) -> Through:
+        """A matrix of weights; `raw` of the input layer."""
         case = self.case
-        inputs = getattr(case.data, "features", case.width) if raw else case.width
+        inputs = self.inputs.features if raw else case.width
         variance = hidden_variance(case, inputs, case.width, raw=raw)
         if variance is None:  # scaled on data, so that its outputs have variance 1
-            variance = 1 / power
-        orthogonal = case.init.name in ("orthogonal", "identity", "lsuv")
-        scatter = 0.0 if orthogonal else 2 / case.width
-        return Through(clip(variance * power + self.bias_variance), 0.0, variance, scatter)
+            variance = float(1 / np.mean(power))
+        return Through(clip(variance * power + self.bias_variance), 0.0, variance)
 
-    def normalise_and_activate(self, power: float) -> Through:
+    def normalise_and_activate(self, power: Sizes) -> Through:
         """The norm and the activation after it, on a Gaussian signal."""
         if self.case.norm.name in ELEMENTWISE:
             return self.activate(power)
         unit = self.unit
-        return Through(unit.power, unit.mean, unit.kept / power, self._scatter(unit.slope, unit.slope_fourth))
+        return Through(unit.power, unit.mean, unit.kept / power)
 
-    def activate(self, power: float) -> Through:
+    def activate(self, power: Sizes) -> Through:
         """The activation on a Gaussian signal."""
-        square, slope, mean, fourth, _ = (float(each) for each in self.curves(power))
-        return Through(clip(square), mean, slope, self._scatter(slope, fourth))
+        moments = self.curves(power)
+        return Through(clip(moments.square), moments.mean, moments.slope)
 
     def activate_normalised(self) -> Through:
         """The activation on a stream that a norm has just handed on."""
         unit = self.unit
-        return Through(unit.power, unit.mean, unit.slope, self._scatter(unit.slope, unit.slope_fourth))
+        return Through(unit.power, unit.mean, unit.slope)
 
-    def normalise(self, power: float) -> Through:
+    def normalise(self, power: Sizes) -> Through:
         """The norm alone."""
-        return Through(self.alone.power, 0.0, self.alone.kept / power, 0.0)
-
-    def _scatter(self, slope: float, fourth: float) -> float:
-        # |D g|^2 for a gradient g with Gaussian entries and slopes D independent of it.
-        return 3 * (fourth / slope**2 - 1) / self.case.width if slope else 0.0
+        return Through(self.alone.power, 0.0, self.alone.kept / power)
 
 
 def hidden_variance(case: Case, inputs: int, outputs: int, *, raw: bool) -> float | None:
@@ -135,6 +139,6 @@ def _curves(activation: Choice, squashed: float | None) -> Curves:
         raise NoTheory(f"activation {activation.name!r} has moments that are not finite") from None
 
 
-def clip(power: float) -> float:
+def clip(power: Sizes) -> Sizes:
     """A second moment within the range that is told apart."""
-    return float(np.clip(power, *_POWER))
+    return np.clip(power, *_POWER)

@@ -26,14 +26,12 @@ class Unit(NamedTuple):
         mean: E[phi].
         slope: E[phi'^2], before what normalising takes out of the gradient.
         kept: what normalising and activation together multiply the squared gradient by, at a signal of power 1 before.
-        slope_fourth: E[phi'^4].
     """
 
     power: float
     mean: float
     slope: float
     kept: float
-    slope_fourth: float
 
 
 def over_features(activation: Activation, n: int, *, centred: bool) -> Unit:
@@ -44,7 +42,7 @@ def over_features(activation: Activation, n: int, *, centred: bool) -> Unit:
     values, slopes = with_slope(activation, z)
     power, mean, slope, radial = (float(at @ weights) for at in (values**2, values, slopes**2, (z * slopes) ** 2))
     shrunk = slope - (slope / n if centred else 0) - radial / n
-    return Unit(power, mean, slope, shrunk * n / (dimensions - 2), float(slopes**4 @ weights))
+    return Unit(power, mean, slope, shrunk * n / (dimensions - 2))
 
 
 def over_batch(activation: Activation, n: int) -> Unit:

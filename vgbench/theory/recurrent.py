@@ -35,7 +35,7 @@ def predict_recurrent(case: Case) -> Prediction:
     if model.layers > 1:
         raise NoTheory("several cells one above the other: the gradient takes many ways back through time")
     if case.depth == 1:
-        return from_factors(np.empty(0), 0.0, "exact", (), ("one time step",))
+        return from_factors(np.empty(0), "exact", (), ("one time step",))
     rule = {"rnn": _vanilla, "lstm": _lstm, "chrono_lstm": _chrono, "gru": _gru, "mgu": _mgu, "lru": _lru}
     if case.cell.name not in rule:
         raise NoTheory(f"cell {case.cell.name!r}: no theory of it is known here")
@@ -57,7 +57,7 @@ def _vanilla(case: Case) -> Prediction:
     gain, gaps = _gain(case), case.depth - 1
     if case.activation.name == "linear":
         sources = ("Saxe, McClelland & Ganguli 2014",)
-        return from_factors(np.full(gaps, gain**2), 0.0, "exact", sources, ("an isometry at every step",))
+        return from_factors(np.full(gaps, gain**2), "exact", sources, ("an isometry at every step",))
     if case.init.name == "identity":
         raise NoTheory("init 'identity': its weights are not random, so that every step repeats the one before")
     curves = curves_of(case.activation)
@@ -67,7 +67,7 @@ def _vanilla(case: Case) -> Prediction:
         at = curves(gain**2 * square + drive)
         square, factors[t] = float(at.square), gain**2 * float(at.slope)
     notes = ("the shared orthogonal matrix acts like a fresh one", f"inputs of mean square {_input_power(case):.3g}")
-    return from_factors(factors, np.nan, "asymptotic", (*MEAN_FIELD, "Chen, Pennington & Schoenholz 2018"), notes)
+    return from_factors(factors, "asymptotic", (*MEAN_FIELD, "Chen, Pennington & Schoenholz 2018"), notes)
 
 
 def _input_power(case: Case) -> float:
@@ -135,7 +135,7 @@ def _order(case: Case, back: Step, start: Float[np.ndarray, "states"], sources: 
         factors[-1 - t] = np.mean(np.sum(np.abs(at) ** 2, axis=0))
         at = at / factors[-1 - t] ** 0.5
     notes = (_AT_BIASES, "a small drive", "eigenvalues evenly on a circle")
-    return from_factors(factors, np.nan, "order", sources, notes)
+    return from_factors(factors, "order", sources, notes)
 
 
 def _circle(case: Case) -> Complex[np.ndarray, "modes"]:
@@ -150,7 +150,7 @@ def _from_squares(
     """From the squared norm t steps back, t = 0 to depth - 1."""
     with np.errstate(invalid="ignore", divide="ignore"):
         factors = (squares[1:] / squares[:-1])[::-1]
-    return from_factors(factors, np.nan, kind, sources, assumptions)
+    return from_factors(factors, kind, sources, assumptions)
 
 
 def _refuse_growth(radius: float) -> None:

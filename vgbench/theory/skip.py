@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vgbench.spec.case import Case
-from vgbench.theory.layers import Through, clip
+from vgbench.theory.layers import Sizes, Through, clip
 
 
 class Skip(NamedTuple):
@@ -22,46 +22,42 @@ def join(case: Case, stream: Through, branch: Through) -> Through:
     assert skip
     shared = 0.0 if case.norm.name == "batch" else stream.mean * branch.mean
     if skip.gate_bias is not None:
-        return _gated(case, stream, branch, skip.gate_bias, shared)
+        return _gated(stream, branch, skip.gate_bias, shared)
     a, b = skip.stream**2, skip.branch**2
     cross = skip.stream * skip.branch * shared
-    factor = a + b * branch.factor
-    scatter = b**2 * branch.factor**2 * branch.variance + 4 * a * b * branch.factor / case.width
     return Through(
         power=clip(a * stream.power + b * branch.power + 2 * cross),
         mean=skip.stream * stream.mean + skip.branch * branch.mean,
-        factor=factor,
-        variance=scatter / factor**2,
+        factor=a + b * branch.factor,
     )
 
 
-def _gated(case: Case, stream: Through, branch: Through, gate_bias: float, shared: float) -> Through:
+def _gated(stream: Through, branch: Through, gate_bias: float, shared: Sizes) -> Through:
     """Gate * b + (1 - gate) * h, the gate a sigmoid of LeCun-normal weights on h, whose own path back counts, too."""
     gate = _gate_moments(stream.power, gate_bias)
-    apart = max(branch.power + stream.power - 2 * shared, 0.0)
+    apart = np.maximum(branch.power + stream.power - 2 * shared, 0.0)
     return Through(
         power=clip(gate.square * branch.power + gate.rest_square * stream.power + 2 * gate.product * shared),
         mean=gate.mean * branch.mean + (1 - gate.mean) * stream.mean,
         factor=gate.rest_square + gate.square * branch.factor + gate.slope * apart,
-        variance=float("nan"),
     )
 
 
 class _Gate(NamedTuple):
-    mean: float
-    square: float
-    rest_square: float
-    product: float
-    slope: float
+    mean: Sizes
+    square: Sizes
+    rest_square: Sizes
+    product: Sizes
+    slope: Sizes
 
 
-def _gate_moments(power: float, bias: float) -> _Gate:
+def _gate_moments(power: Sizes, bias: float) -> _Gate:
     g, weights = np.polynomial.hermite_e.hermegauss(80)
     weights = weights / weights.sum()
-    gate = 1 / (1 + np.exp(-(np.sqrt(power) * g + bias)))
+    gate = 1 / (1 + np.exp(-(np.sqrt(power)[..., None] * g + bias)))
     slope = gate * (1 - gate)
     moments = gate, gate**2, (1 - gate) ** 2, slope, slope**2
-    return _Gate(*(float(each @ weights) for each in moments))
+    return _Gate(*(each @ weights for each in moments))
 
 
 def skip_of(case: Case) -> Skip | None:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, Choice
 from vgbench.theory import normalised
-from vgbench.theory.layers import ELEMENTWISE, Layers, Through, hidden_variance, normalised_over
+from vgbench.theory.layers import ELEMENTWISE, Layers, Sizes, Through, hidden_variance, normalised_over
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.skip import Skip, join, skip_of
 
@@ -57,20 +57,20 @@ def predict_trunk(case: Case) -> Prediction:
     reason = _uncovered(case)
     if reason:
         raise NoTheory(reason)
-    walked = _walk(Layers(case))
+    layers = Layers(case)
+    walked = _walk(layers)
     sources = MEAN_FIELD if case.skip.name == "none" and case.norm.name in ELEMENTWISE else ()
     sources += _NORM_SOURCES.get(case.norm.name, ())
     if case.skip.name != "none" and "Yang & Schoenholz 2017" not in sources:
         sources += ("Yang & Schoenholz 2017",)
-    assumptions = _assumptions(case, walked.strays)
-    return from_factors(walked.factors, walked.variances, "asymptotic", sources, assumptions)
+    assumptions = _assumptions(layers, walked.strays)
+    return from_factors(walked.factors, "asymptotic", sources, assumptions)
 
 
 class _Walk(NamedTuple):
-    """Every block's factor and its variance; by how much a layer's factor strays at this width, in proportion."""
+    """Every block's factor for each size of input; by how much it strays at this width, in proportion."""
 
-    factors: Float[np.ndarray, "gaps"]
-    variances: Float[np.ndarray, "gaps"]
+    factors: Float[np.ndarray, "gaps sizes"]
     strays: float
 
 
@@ -83,7 +83,7 @@ def _walk(layers: Layers) -> _Walk:
     while len(blocks) < gaps:
         through = _block(layers, model.order, stream)
         common *= _common_growth(layers, stream) ** 2 / through.factor
-        if common > _COMMON_SHARE * width:
+        if np.mean(common) > _COMMON_SHARE * width:
             raise NoTheory(
                 f"activations of {layers.case.activation.name!r} have a mean that adds up on the stream, along which"
                 " the gradient outgrows what independent weights give"
@@ -92,12 +92,12 @@ def _walk(layers: Layers) -> _Walk:
         sensitivity = _Sensitivity(0, 0) if has_norm else _sensitivity(layers, model.order, stream, through)
         deviation = math.hypot(deviation * sensitivity.power, (5 / width) ** 0.5)
         strays = max(strays, abs(sensitivity.factor) * deviation)
-        settled = math.isclose(through.power, stream.power, rel_tol=1e-12) and through.mean == stream.mean
+        settled = np.allclose(through.power, stream.power, rtol=1e-12, atol=0) and np.all(through.mean == stream.mean)
         # A settled stream repeats itself to the last block.
         blocks += [through] * (gaps - len(blocks) if settled and sensitivity.power < 1 else 1)
         stream = through
-    factors, variances = (np.asarray(each) for each in zip(*((at.factor, at.variance) for at in blocks), strict=True))
-    return _Walk(factors, variances, strays)
+    sizes = layers.inputs.mean_square.shape
+    return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays)
 
 
 def _exact(case: Case) -> Prediction | None:
@@ -106,16 +106,16 @@ def _exact(case: Case) -> Prediction | None:
     gaps = case.depth - 1
     kind: Kind = "exact"
     if gaps == 0:
-        return from_factors(np.empty(0), 0.0, kind, (), ("one hidden layer",))
+        return from_factors(np.empty(0), kind, (), ("one hidden layer",))
     skip = Skip(1.0, 0.0) if case.skip.name == "fixup" else skip_of(case)
     if skip and skip.branch == 0 and model.order in ("before_addition", "pre_activation"):
         sources = _ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
-        return from_factors(np.full(gaps, skip.stream**2), 0.0, kind, sources, ("every branch starts at zero",))
+        return from_factors(np.full(gaps, skip.stream**2), kind, sources, ("every branch starts at zero",))
     isometric = case.init.name in ("orthogonal", "identity") and case.activation.name == "linear"
     if isometric and case.skip.name == "none" and case.norm.name in ("none", "weight"):
         factor = (hidden_variance(case, case.width, case.width, raw=False) or 1.0) ** model.layers_per_block
         sources = ("Saxe, McClelland & Ganguli 2014",)
-        return from_factors(np.full(gaps, factor), 0.0, kind, sources, ("square layers",))
+        return from_factors(np.full(gaps, factor), kind, sources, ("square layers",))
     return None
 
 
@@ -181,7 +181,9 @@ def _growth(activation: Choice) -> float:
 
 
 def _entry(layers: Layers, order: str) -> Through:
-    z = layers.linear(1.0, raw=True)
+    size = layers.inputs.mean_square
+    # A batch norm sees all sizes together.
+    z = layers.linear(size.mean() if layers.case.norm.name == "batch" else size, raw=True)
     if order == "pre_activation":
         return z
     if order == "post_norm":
@@ -192,27 +194,27 @@ def _entry(layers: Layers, order: str) -> Through:
 def _block(layers: Layers, order: str, stream: Through) -> Through:
     """What a block makes of the stream."""
     model: Any = layers.case.model
-    branch = Through(stream.power, stream.mean, 1.0, 0.0)
+    branch = Through(stream.power, stream.mean, 1.0)
     for i in range(model.layers_per_block):
         for step in _steps(layers, order, first=i == 0):
             after = step(branch.power)
-            branch = Through(after.power, after.mean, branch.factor * after.factor, branch.variance + after.variance)
+            branch = Through(after.power, after.mean, branch.factor * after.factor)
     joined = join(layers.case, stream, branch)
     if order != "post_norm":
         return joined
     normal = layers.normalise(joined.power)
-    return Through(normal.power, 0.0, joined.factor * normal.factor, joined.variance)
+    return Through(normal.power, 0.0, joined.factor * normal.factor)
 
 
 def _steps(layers: Layers, order: str, *, first: bool) -> tuple[Any, ...]:
     if order == "pre_activation":
         return layers.normalise_and_activate, layers.linear
     if order == "post_norm":
-        return (lambda power: layers.activate_normalised()) if first else layers.activate, layers.linear
+        return (lambda _: layers.activate_normalised()) if first else layers.activate, layers.linear
     return layers.linear, layers.normalise_and_activate
 
 
-def _common_growth(layers: Layers, stream: Through) -> float:
+def _common_growth(layers: Layers, stream: Through) -> Sizes:
     """What a block multiplies the gradient by along the direction in which all units agree, without a random sign.
 
     Activations with a mean add up there on the stream, and weights are correlated with the slopes that they decide:
@@ -224,7 +226,7 @@ def _common_growth(layers: Layers, stream: Through) -> float:
     if skip is None or not adds_up or skip.stream == 0 or skip.gate_bias is not None:
         return 0.0
     inner = layers.linear(stream.power)
-    return skip.stream + skip.branch * inner.factor * stream.mean * float(layers.curves(inner.power).curvature)
+    return skip.stream + skip.branch * inner.factor * stream.mean * layers.curves(inner.power).curvature
 
 
 class _Sensitivity(NamedTuple):
@@ -238,13 +240,15 @@ def _sensitivity(layers: Layers, order: str, stream: Through, at: Through) -> _S
     step = 1.001
     moved = _block(layers, order, stream._replace(power=stream.power * step, mean=stream.mean * step**0.5))
     at = _block(layers, order, stream)
-    return _Sensitivity(
-        *(math.log(a / b) / math.log(step) for a, b in ((moved.power, at.power), (moved.factor, at.factor)))
-    )
+    changes = (moved.power, at.power), (moved.factor, at.factor)
+    return _Sensitivity(*(float(np.mean(np.log(a / b))) / math.log(step) for a, b in changes))
 
 
-def _assumptions(case: Case, strays: float) -> tuple[str, ...]:
-    notes = [f"a width of {case.width} counts as large", "gradients independent of the weights", "unit inputs"]
+def _assumptions(layers: Layers, strays: float) -> tuple[str, ...]:
+    case = layers.case
+    notes = [f"a width of {case.width} counts as large", "gradients independent of the weights"]
+    if not layers.inputs.known:
+        notes.append(f"{layers.inputs.features} inputs of mean square 1 in every example")
     if case.norm.name == "batch":
         notes.append("the batch has reached its fixed point")
     if strays > _STRAYS_BEYOND:
