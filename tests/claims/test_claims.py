@@ -558,9 +558,10 @@ def test_records_of_the_same_cells_and_pairs_are_reused_from_a_run_of_another_su
     [
         {"provenance": replace(ORIGIN, packages={"jax": "0"})},
         {"provenance": replace(ORIGIN, source={"cell": "0", "cost": "0"})},
+        {"provenance": replace(ORIGIN, device=replace(DEVICE, model="another"))},
         {"status": "crashed"},
     ],
-    ids=["versions", "source", "failure"],
+    ids=["versions", "source", "device", "failure"],
 )
 def test_records_that_would_come_out_otherwise_are_not_reused(tmp_path: Path, spoil: dict[str, Any]) -> None:
     small, _ = suites(tmp_path)
