@@ -210,7 +210,7 @@ def test_list_says_what_a_suite_asks_how_long_it_takes_and_what_it_draws_on_if_a
     words = set(re.sub(r"[│\s]+", " ", vgbench("list", "suite", *options).out).split())
     suite = read_suite("quickstart")
     assert {*suite.question.split(), *["(about", "4", "minutes", "on", "two", "CPU", "cores)"]} <= words
-    assert (set(" ".join(suite.references).split()) <= words) == shown
+    assert (set("; ".join(suite.references).split()) <= words) == shown
 
 
 def test_list_prints_the_page_of_members() -> None:
