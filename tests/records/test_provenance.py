@@ -154,8 +154,8 @@ def test_cpu_is_described_by_its_model_and_usable_cores() -> None:
 @pytest.mark.parametrize(
     ("chip", "model"),
     [
-        (Chip(), "compute capability 9.0, 132 cores, 79 GiB"),
-        (Slice(), "compute capability 9.0, 16 cores, 10 GiB"),
+        (Chip(), "compute capability 9.0, 132 multiprocessors, 79 GiB"),
+        (Slice(), "compute capability 9.0, 16 multiprocessors, 10 GiB"),
         (Tpu(), "TPU v4"),
     ],
 )

@@ -103,7 +103,7 @@ def _accelerator_model(device: Any) -> str:
     limit = _memory_bytes(device)
     parts = [
         f"compute capability {capability}" if capability else "",
-        f"{cores} cores" if cores else "",
+        f"{cores} {'multiprocessors' if device.platform == 'gpu' else 'cores'}" if cores else "",
         f"{limit / _memory_share(device) / 2**30:.0f} GiB" if limit else "",
     ]
     return ", ".join(filter(None, parts)) or device.device_kind

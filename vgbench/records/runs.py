@@ -29,7 +29,7 @@ class Run:
 
     Attributes:
         manifest: what it set out to measure.
-        device: the name of what it ran on, which no other of the runs that were read with it has.
+        device: the name of what it ran on, which no other device of the runs that were read with it has.
         entries: the rows of its table.
     """
 

@@ -44,7 +44,7 @@ class Device:
         kind: the name that its maker gives it.
         count: devices of this kind that the worker saw; for a CPU its cores.
         model: what tells it from others of that name: a CPU's vendor, family, model and stepping; a GPU's compute
-            capability, cores and memory. None in records from before it was kept.
+            capability, multiprocessors and memory. None in records from before it was kept.
         instructions: the sets of instructions for arithmetic that a CPU offers.
     """
 
