@@ -178,6 +178,13 @@ def test_frame_says_which_rows_are_not_worse_than_the_best(run: Path) -> None:
     assert list(load(run)["among_best"]) == [False, True]
 
 
+def test_decay_of_nothing_but_rounding_reads_zero(run: Path) -> None:
+    noise = gradients([-1.0 + 2.0**-52, -1.0], [-1.0, -1.0 + 2.0**-53])
+    rewrite(folder_of(run), lambda record: dataclasses.replace(record, gradients=noise), "cell")
+    decays = load(run)[["decay", "decay_low", "decay_high"]].to_numpy()
+    assert {str(value) for value in decays.ravel().tolist()} == {"0.0"}
+
+
 def test_frame_compares_within_axes_and_devices_only(run: Path) -> None:
     measured_again(run, 0, training(0.75, 0.875))
     measured_again(run, 1, training(0.875, 1.0))

@@ -11,7 +11,7 @@ from vgbench.spec.registry import ACTIVATIONS
 from vgbench.theory import Prediction, compare, phase_diagram, point, predict, why_none
 from vgbench.theory.normalised import growth_of_one_example, over_batch, over_features
 from vgbench.theory.phase import edge_of_chaos
-from vgbench.theory.prediction import from_factors
+from vgbench.theory.prediction import from_factors, without_noise
 
 
 def case(**slots: Any) -> vg.Case:
@@ -292,6 +292,16 @@ def test_departures_are_counted_in_standard_errors_and_flagged() -> None:
     assert compare(rough, np.asarray([-1.0, -1.0])).flagged is None
     exact = from_factors(np.full(20, 0.25), 0.0, "exact", (), ())
     assert compare(exact, np.full(2, np.log10(0.5) + 1e-4)).flagged is True
+
+
+@pytest.mark.parametrize("kind", ["exact", "asymptotic"])
+@pytest.mark.parametrize("noise", [5.6e-17, -4.3e-17])
+def test_gradient_that_is_exactly_kept_departs_by_nothing_whatever_the_last_bits(kind: Any, noise: float) -> None:
+    found = compare(from_factors(np.ones(20), 0.0, kind, (), ()), noise * np.asarray([1.0, 2.0, -0.5]))
+    assert np.isnan(found.standard_errors)
+    assert found.flagged is False
+    assert str(float(without_noise(found.measured))) == "0.0"
+    assert without_noise(-0.627 + noise) == -0.627
 
 
 def test_spread_of_the_decay_is_that_of_a_random_walks_slope() -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.schema import CellRecord, CostRecord, Row
+from vgbench.theory import without_noise
 
 Values = Float[np.ndarray, "seeds"]
 
@@ -43,7 +44,7 @@ _SMALLEST_MOVE = 1e-8
 def decay(measured: Measured) -> Values | None:
     """Slope of the back-propagated gradient along the layers."""
     gradients = measured.cell.gradients if measured.cell else None
-    return None if gradients is None else gradients.decay_per_seed
+    return None if gradients is None else without_noise(gradients.decay_per_seed)
 
 
 def decay_size(measured: Measured) -> Values | None:

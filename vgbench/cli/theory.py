@@ -1,6 +1,7 @@
 """`vgbench theory`: what mean-field theory predicts, for every activation, a suite, a run, or gains and biases."""
 
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -200,6 +201,7 @@ def _run(directory: str) -> "Table":
             table.add_row(*map(Text, (label, "-", _number(float(decays.mean())), "-", "-", why)))
             continue
         beside = compare(found, decays)
-        numbers = _number(beside.predicted), _number(beside.measured), f"{beside.standard_errors:+z.1f}"
+        off = "-" if isnan(beside.standard_errors) else f"{beside.standard_errors:+z.1f}"
+        numbers = _number(beside.predicted), _number(beside.measured), off
         table.add_row(*map(Text, (label, *numbers, found.kind, "departs" if beside.flagged else "")))
     return table

@@ -17,7 +17,7 @@ from vgbench.report.best import Outcome, among_best
 from vgbench.report.predicted import prediction
 from vgbench.spec.suite import BASELINE
 from vgbench.statistics import Interval, t_interval
-from vgbench.theory import compare
+from vgbench.theory import compare, without_noise
 
 COLUMNS = {
     "suite": "name of the suite",
@@ -239,7 +239,7 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
     yield "dtype", cell.case.dtype
     yield "seeds", len(cell.case.seeds)
     if cell.gradients:
-        yield from _interval("decay", cell.gradients.decay)
+        yield from _interval("decay", Interval(*map(without_noise, cell.gradients.decay)))
         yield from _theory_values(cell, cell.gradients)
         yield "log10_first_over_last", cell.gradients.log10_first_over_last.value
         yield "plain_zero_layer", cell.gradients.plain_zero_layer
@@ -271,7 +271,7 @@ def _theory_values(cell: CellRecord, gradients: GradientProfile) -> Iterator[tup
     found = prediction(cell)
     if found:
         beside = compare(found, gradients.decay_per_seed)
-        yield "predicted_decay", beside.predicted
+        yield "predicted_decay", without_noise(beside.predicted)
         yield "theory_claims", found.kind
         yield "decay_off", beside.standard_errors
         yield "departs", beside.flagged

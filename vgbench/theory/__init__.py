@@ -2,7 +2,7 @@
 
 from vgbench.theory.phase import PhaseDiagram, Point, phase_diagram, point
 from vgbench.theory.predict import predict, why_none
-from vgbench.theory.prediction import Departure, NoTheory, Prediction, compare
+from vgbench.theory.prediction import Departure, NoTheory, Prediction, compare, without_noise
 
 __all__ = [
     "Departure",
@@ -15,4 +15,5 @@ __all__ = [
     "point",
     "predict",
     "why_none",
+    "without_noise",
 ]

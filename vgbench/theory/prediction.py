@@ -1,7 +1,7 @@
 """A prediction of the gradient's profile, and how far a measurement departs from it."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +13,9 @@ FLAGGED_BEYOND = 3.0
 """Standard errors from which a measurement is said to depart from an asymptotic prediction."""
 ROUNDING = 1e-5
 """Decades a layer that an exact prediction may be missed by, in float32."""
+
+
+_DECIMALS = 12
 
 
 class NoTheory(Exception):  # noqa: N818  # an answer, not an error
@@ -64,6 +67,14 @@ def _slope_weights(depth: int) -> Float[np.ndarray, "depth"]:
     return back / (back @ back)
 
 
+def without_noise(decay: Any) -> Any:
+    """Decays, decades a layer, to the 12 decimals that a slope of logarithms of some hundreds is sure of.
+
+    The digits beyond are other ones on another version of NumPy, and a signal that is exactly kept must read 0.
+    """
+    return np.round(decay, _DECIMALS) + 0.0  # no negative zero
+
+
 @dataclass(frozen=True)
 class Departure:
     """A measured decay beside a predicted one.
@@ -83,9 +94,9 @@ class Departure:
 
     @property
     def standard_errors(self) -> float:
-        """Measured minus predicted in standard errors."""
+        """Measured minus predicted in standard errors; NaN where both the difference and its error are nothing."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.float64(self.measured - self.predicted) / self.standard_error)
+            return float(without_noise(self.measured - self.predicted) / without_noise(self.standard_error))
 
 
 def compare(prediction: Prediction, decay_per_seed: Float[np.ndarray, "seeds"]) -> Departure:
