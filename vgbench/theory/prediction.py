@@ -13,8 +13,6 @@ FLAGGED_BEYOND = 3.0
 """Standard errors from which a measurement is said to depart from an asymptotic prediction."""
 ROUNDING = 1e-5
 """Decades a layer that an exact prediction may be missed by, in float32."""
-
-
 _DECIMALS = 12
 
 
