@@ -107,7 +107,7 @@ def _describe(benchmark: BenchmarkFixture, case: vg.Case, form: str, seconds: fl
     benchmark.extra_info |= {
         "decay": _decay(case),
         "examples_per_second": case.batch_size / seconds,
-        "device": str(describe_device(jax.devices()[0])),
+        "device": describe_device(jax.devices()[0]).long_name,
         "form": form,
     }
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers.command_line import TINY, vgbench
 from helpers.inline import Inline, Instant
-from helpers.made import DEVICE, ORIGIN, TIMES, cost, learned, measured, write_run
+from helpers.made import DEVICE, ORIGIN, TIMES, cost, gradients, learned, measured, write_run
 
 from vgbench.claims import signs, statistics
 from vgbench.claims.judge import Condition, Judgement, judge
@@ -88,6 +88,11 @@ def loss(first: float, last: float) -> np.ndarray:
 def test_every_statistic_and_sign_that_claims_can_name_is_there() -> None:
     assert statistics.FUNCTIONS.keys() == STATISTICS.keys()
     assert signs.FUNCTIONS.keys() == SIGNS.keys()
+
+
+def test_decay_of_nothing_but_rounding_is_zero() -> None:
+    kept = replace(measured(CASE), gradients=gradients(*[[-1.0 + 2.0**-52, *[-1.0] * (DEPTH - 1)]] * 2))
+    assert statistics.decay(cell(kept)).tolist() == [0.0, 0.0]
 
 
 SLOPES = np.tile([0.1, 0.01, 0.001], (2, 1))
@@ -563,9 +568,10 @@ def test_records_of_the_same_cells_and_pairs_are_reused_from_a_run_of_another_su
     [
         {"provenance": replace(ORIGIN, packages={"jax": "0"})},
         {"provenance": replace(ORIGIN, source={"cell": "0", "cost": "0"})},
+        {"provenance": replace(ORIGIN, device=replace(DEVICE, model="another"))},
         {"status": "crashed"},
     ],
-    ids=["versions", "source", "failure"],
+    ids=["versions", "source", "device", "failure"],
 )
 def test_records_that_would_come_out_otherwise_are_not_reused(tmp_path: Path, spoil: dict[str, Any]) -> None:
     small, _ = suites(tmp_path)

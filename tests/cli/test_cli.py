@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -71,6 +71,10 @@ def test_help_names_the_verbs() -> None:
     assert all(verb in result.out for verb in ("run", "status", "report", "publish", "merge", "list"))
 
 
+def test_version_is_printed_alone() -> None:
+    assert vgbench("--version") == (0, f"vgbench {version('vgbench')}\n", "")
+
+
 def test_no_arguments_show_the_help() -> None:
     assert "Usage: " in "".join(vgbench()[1:])
 
@@ -80,7 +84,7 @@ def test_help_and_bad_usage_import_nothing_heavy() -> None:
 import sys
 from vgbench.cli import main
 VERBS = ("run", "status", "report", "publish", "merge", "list")
-for arguments in (["--help"], ["run"], *([verb, "--help"] for verb in VERBS)):
+for arguments in (["--help"], ["--version"], ["run"], *([verb, "--help"] for verb in VERBS)):
     sys.argv = ["vgbench", *arguments]
     try:
         main()
@@ -192,17 +196,21 @@ def test_list_shows_the_asked_kind_alone_or_all(arguments: list[str]) -> None:
     assert (result.code, result.err) == (0, "")
 
 
-def test_list_says_what_a_member_means_and_where_it_comes_from() -> None:
-    out = vgbench("list", "skip").out
+@pytest.mark.parametrize(("options", "shown"), [([], False), (["--sources"], True)])
+def test_list_says_what_a_member_means_and_where_it_comes_from_if_asked(options: list[str], shown: bool) -> None:
+    out = vgbench("list", "skip", *options).out
     assert "Identity skip: the block's input " in out
-    assert "He, Zhang, Ren & Sun 2016" in out
+    assert ("source" in out, "He, Zhang, Ren & Sun 2016" in out) == (shown, shown)
 
 
-def test_list_shows_what_a_suite_asks_how_long_it_takes_and_what_it_draws_on() -> None:
-    out = " ".join(re.sub(r"[│\s]+", " ", line) for line in vgbench("list", "suite").out.splitlines())
+@pytest.mark.parametrize(("options", "shown"), [([], False), (["--sources"], True)])
+def test_list_says_what_a_suite_asks_how_long_it_takes_and_what_it_draws_on_if_asked(
+    options: list[str], shown: bool
+) -> None:
+    words = set(re.sub(r"[│\s]+", " ", vgbench("list", "suite", *options).out).split())
     suite = read_suite("quickstart")
-    words = f"{suite.question} (about 4 minutes on two CPU cores) {'; '.join(suite.references)}".split()
-    assert set(words) <= set(out.split())
+    assert {*suite.question.split(), *["(about", "4", "minutes", "on", "two", "CPU", "cores)"]} <= words
+    assert (set("; ".join(suite.references).split()) <= words) == shown
 
 
 def test_list_prints_the_page_of_members() -> None:

@@ -1,5 +1,6 @@
 """Merging: one union, whatever the order, with every device kept apart and nothing mixed unasked."""
 
+import dataclasses
 import itertools
 import json
 import tempfile
@@ -111,6 +112,16 @@ def test_records_that_may_not_be_compared_are_refused_or_marked(
     assert not (tmp_path / "out").exists()
     report = write_report(merge(tmp_path / "out", [a, b], allow_mixed=True))
     assert sum(name.endswith(" (mixed)") for name in report.table["mitigation"]) == 1
+
+
+def test_processors_of_one_name_stay_apart_and_are_not_mixed_by_a_folder_of_the_same_name(tmp_path: Path) -> None:
+    known = dataclasses.replace(DEVICES[0], model="family 6 model 85")
+    a, b = write_run(tmp_path / "a", {0: ("ok", 1.0)}), write_run(tmp_path / "b", {1: ("ok", 1.0)}, device=known)
+    out = merge(tmp_path / "out", [a, b])
+    assert {path.name for path in out.iterdir() if path.is_dir()} == {DEVICES[0].slug, known.slug}
+    (b / known.slug).rename(b / DEVICES[0].slug)
+    with pytest.raises(InputError, match=r"records differ in the device Xeon .*\[.*\] -> Xeon .*\[.*\]"):
+        merge(tmp_path / "mixed", [a, b])
 
 
 def test_other_commit_and_memory_may_be_compared(tmp_path: Path) -> None:

@@ -306,6 +306,26 @@ def test_other_device_has_a_folder_of_its_own(copy: Path, instant: list[Case], m
     assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"gpu-fast-one-2-8"}
 
 
+def test_records_that_do_not_say_their_model_are_left_alone_and_named(
+    copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder,) = device_folders(copy)
+    device = read_record(folder.manifest, Manifest).provenance.device
+    known = dataclasses.replace(device, model="family 6 model 85")
+    monkeypatch.setattr(worker, "provenance", changed(device=known))
+    older = folder.path.rename(copy / dataclasses.replace(device, model=None, instructions=()).slug)
+    before = contents(copy)
+    log = rerun(copy)
+    assert log.begun == list(TASKS)
+    (note,) = log.notes
+    assert note == f"{older}: these records do not say which model of {device} they are of, so none of them is used"
+    after = contents(copy)
+    assert before.items() <= after.items()
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {known.slug}
+    monkeypatch.setattr(worker, "provenance", changed(device=dataclasses.replace(known, model="family 6 model 86")))
+    assert rerun(copy).begun == list(TASKS)
+
+
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 def test_damaged_record_is_named_and_measured_again(copy: Path, instant: list[Case], suffix: str) -> None:
     path = record_of(copy, TASKS[2])

@@ -1,5 +1,6 @@
 """How a run stands, read by somebody else without disturbing it."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -7,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.small_runs import CASES, contents, write_run
+from helpers.small_runs import CASES, DEVICES, contents, write_run
+from typer.testing import CliRunner
 
+from vgbench.cli import app
 from vgbench.errors import InputError
 from vgbench.harness.progress import Progress
 from vgbench.harness.run_lock import is_locked, locked, read_note, read_status
@@ -45,6 +48,16 @@ def test_measurements_are_counted_by_how_they_ended(run: Path) -> None:
     ]
     assert (status.at_work, status.note) == (False, None)
     assert contents(run) == before
+
+
+def test_devices_of_one_name_are_told_apart(run: Path) -> None:
+    known = dataclasses.replace(DEVICES[0], model="family 6 model 85")
+    write_run(run, {0: ("ok", 1.0)}, device=known)
+    lines = CliRunner().invoke(app, ["status", str(run)]).output.splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == [
+        "tiny on Xeon (2 CPU cores) [model unknown]",
+        f"tiny on Xeon (2 CPU cores) [{known.code}]",
+    ]
 
 
 def test_run_at_work_is_seen_from_outside_with_what_it_does(run: Path) -> None:

@@ -1,12 +1,14 @@
 """Provenance: what produced a record, told without naming the machine."""
 
+import hashlib
+import json
 import platform
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,15 +20,44 @@ import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
 from vgbench.records import provenance as module
+from vgbench.records.processor import processor
 from vgbench.records.provenance import describe_device, find_device, provenance, source_digest
-from vgbench.records.schema import Device, Provenance
+from vgbench.records.schema import Device, Manifest, Provenance, device_names
+from vgbench.records.store import read_record, write_record
 
 
 class Chip:
-    """An accelerator as jax describes it."""
+    """An accelerator as jax describes it; of its memory jax takes the usual share."""
 
     platform = "gpu"
     device_kind = "NVIDIA H100 80GB HBM3"
+    compute_capability = "9.0"
+    core_count = 132
+    memory = 79.1 * 2**30
+
+    def memory_stats(self) -> dict[str, int] | None:
+        return {"bytes_limit": int(self.memory * 0.75)}
+
+
+class Slice(Chip):
+    """A slice of it, which CUDA gives a name of its own."""
+
+    device_kind = "NVIDIA H100 80GB HBM3 MIG 1g.10gb"
+    core_count = 16
+    memory = 9.8 * 2**30
+
+
+class Tpu:
+    """One that says less of itself, and keeps no statistics."""
+
+    platform = "tpu"
+    device_kind = "TPU v4"
+
+    def memory_stats(self) -> dict[str, int] | None:
+        return None
+
+
+EPYC = Device("cpu", "AMD EPYC", 2, "AuthenticAMD family 25 model 1 stepping 1", ("avx2", "fma"))
 
 
 @pytest.fixture
@@ -52,6 +83,7 @@ def fresh_digest() -> str:
         (Device("gpu", "NVIDIA H100 80GB HBM3", 8), "gpu-nvidia-h100-80gb-hbm3-8"),
         (Device("tpu", "TPU v4", 4), "tpu-tpu-v4-4"),
         (Device("cpu", "../..\\x: y/é", 1), "cpu-x-y-1"),
+        (EPYC, f"cpu-amd-epyc-2-{EPYC.code}"),
     ],
 )
 def test_slug_is_a_plain_name_of_a_folder(device: Device, slug: str) -> None:
@@ -62,6 +94,51 @@ def test_devices_of_different_count_have_different_slugs() -> None:
     assert Device("gpu", "H100", 1).slug != Device("gpu", "H100", 8).slug
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": "AuthenticAMD family 26 model 2 stepping 1"},
+        {"instructions": ("avx2", "avx512f", "fma")},
+        {"model": None, "instructions": ()},
+    ],
+)
+def test_devices_of_one_name_share_no_folder_no_record_and_no_name_side_by_side(other: dict[str, Any]) -> None:
+    there = replace(EPYC, **other)
+    assert str(there) == str(EPYC)
+    assert there.slug != EPYC.slug
+    names = device_names([EPYC, there, EPYC])
+    assert names == {EPYC: EPYC.long_name, there: there.long_name}
+    assert names[EPYC] != names[there]
+    told = replace(ORIGIN, device=EPYC).differences(replace(ORIGIN, device=there), "cost")
+    assert told == [f"the device {there.long_name} -> {EPYC.long_name}"]
+
+
+def test_name_is_short_where_no_other_device_has_it() -> None:
+    other = Device("gpu", "H100", 1, "compute capability 9.0")
+    assert device_names([EPYC, other]) == {EPYC: "AMD EPYC (2 CPU cores)", other: "H100 (1 gpu device(s))"}
+    assert Device("cpu", "Xeon", 2).long_name == "Xeon (2 CPU cores) [model unknown]"
+
+
+def test_code_is_the_same_on_every_machine() -> None:
+    assert EPYC.code == "9b197d"
+
+
+def test_record_from_before_the_model_was_kept_is_read_with_an_unknown_one(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    write_record(path, Manifest("s", "S", "?", (), ORIGIN))
+    content = json.loads(path.read_text())
+    for name in ("model", "instructions"):
+        del content["record"]["provenance"]["device"][name]
+    digest = hashlib.sha256(json.dumps(content["record"], sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(content | {"digest": digest}))
+    assert read_record(path, Manifest).provenance.device == Device("cpu", "Xeon", 2, None, ())
+
+
+def test_record_keeps_the_model_and_the_instruction_sets(tmp_path: Path) -> None:
+    write_record(tmp_path / "manifest.json", Manifest("s", "S", "?", (), replace(ORIGIN, device=EPYC)))
+    assert read_record(tmp_path / "manifest.json", Manifest).provenance.device == EPYC
+
+
 def test_device_is_written_in_words() -> None:
     assert str(Device("cpu", "Xeon", 2)) == "Xeon (2 CPU cores)"
     assert str(Device("gpu", "H100", 8)) == "H100 (8 gpu device(s))"
@@ -70,13 +147,35 @@ def test_device_is_written_in_words() -> None:
 def test_cpu_is_described_by_its_model_and_usable_cores() -> None:
     device = describe_device(jax.devices("cpu")[0])
     assert (device.platform, device.count) == ("cpu", usable_cores())
-    assert device.kind == device.kind.strip() != ""
-    assert socket.gethostname() != device.kind
+    assert (device.kind, device.model, device.instructions) == astuple(processor())
+    assert socket.gethostname() not in (device.kind, device.model)
 
 
-def test_accelerator_is_described_by_its_kind_and_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jax, "devices", lambda name: [Chip()] * 3 if name == "gpu" else [])
-    assert describe_device(Chip()) == Device("gpu", "NVIDIA H100 80GB HBM3", 3)
+@pytest.mark.parametrize(
+    ("chip", "model"),
+    [
+        (Chip(), "compute capability 9.0, 132 multiprocessors, 79 GiB"),
+        (Slice(), "compute capability 9.0, 16 multiprocessors, 10 GiB"),
+        (Tpu(), "TPU v4"),
+    ],
+)
+def test_accelerator_is_described_by_its_kind_count_and_model(
+    monkeypatch: pytest.MonkeyPatch, chip: Any, model: str
+) -> None:
+    monkeypatch.setattr(jax, "devices", lambda name: [chip] * 3 if name == chip.platform else [])
+    assert describe_device(chip) == Device(chip.platform, chip.device_kind, 3, model)
+
+
+@pytest.mark.parametrize("name", ["XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"])
+def test_memory_is_the_devices_own_whatever_share_of_it_jax_takes(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    chip = Chip()
+    monkeypatch.setattr(jax, "devices", lambda name: [chip])
+    whole = describe_device(chip)
+    monkeypatch.setenv(name, "0.5")
+    monkeypatch.setattr(chip, "memory_stats", lambda: {"bytes_limit": int(chip.memory * 0.5)})
+    assert describe_device(chip) == whole
+    monkeypatch.setattr(chip, "memory_stats", lambda: {"bytes_limit": int(chip.memory * 0.25)})
+    assert describe_device(chip).code != whole.code
 
 
 @pytest.mark.parametrize("spec", [None, "cpu", "cpu:0"])
@@ -135,6 +234,9 @@ ORIGIN = Provenance(
 
 def test_provenance_in_words_names_device_versions_commit_and_flags() -> None:
     assert str(ORIGIN) == "Xeon (2 CPU cores), 3 GiB; vgbench 0.1 (commit abc-dirty); Python 3.11, jax 1, numpy 2"
+    assert str(replace(ORIGIN, device=EPYC)).startswith(
+        f"AMD EPYC (2 CPU cores), AuthenticAMD family 25 model 1 stepping 1 [{EPYC.code}], 3 GiB; vgbench 0.1 "
+    )
     there = {"device": Device("gpu", "H100", 1), "driver": "cuda 13", "memory_bytes": None, "xla_flags": "--x"}
     assert str(replace(ORIGIN, **there)) == (
         "H100 (1 gpu device(s)) on Xeon (2 cores); cuda 13; vgbench 0.1 (commit abc-dirty);"

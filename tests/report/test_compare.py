@@ -12,23 +12,24 @@ from typer.testing import CliRunner
 from vgbench.cli import app
 from vgbench.errors import InputError
 from vgbench.measure.cost import cost_id
-from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
+from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Row
 from vgbench.records.store import Folder, write_record
 from vgbench.report.compare import Change, compare
 from vgbench.spec.case import Case
 from vgbench.statistics import bootstrap_ratio
 
 
-def write(out: Path, case: Case = HE, status: Any = "ok", **measured: Any) -> Path:
+def write(out: Path, case: Case = HE, status: Any = "ok", device: Device = DEVICE, **measured: Any) -> Path:
     """A run of one mitigation that starts and ends as `measured` says."""
     parts = {"gradients": gradients([-1.0, -1.0], [-1.0, -1.0]), "forward": None, "training": training(0.9, 0.95)}
-    folder = Folder(out / DEVICE.slug)
+    folder = Folder(out / device.slug)
+    origin = dataclasses.replace(ORIGIN, device=device)
     pair = cost_id(case, BASE)
     figures = {name: measured.get(name, part) for name, part in parts.items()}
     write_record(folder.cell(case.cell_id), CellRecord(case, status, "", **figures, **TIMES))
     write_record(folder.cost(pair), CostRecord(case, BASE, "ok", "", measured.get("cost", cost(1.5)), **TIMES))
     row = Row(0, "he", {"depth": 2}, case.cell_id, BASE.cell_id, pair)
-    write_record(folder.manifest, Manifest("tiny", "Tiny", "Does it run?", (row,), ORIGIN))
+    write_record(folder.manifest, Manifest("tiny", "Tiny", "Does it run?", (row,), origin))
     return out
 
 
@@ -92,6 +93,20 @@ def test_cells_of_one_run_alone_are_named(tmp_path: Path) -> None:
     other = HE.model_copy(update={"width": 9})
     found = compare(write(tmp_path / "a"), write(tmp_path / "b", case=other))
     assert (found.changes, found.only_before, found.only_after) == ((), ("he, depth 2",), ("he, depth 2",))
+
+
+def test_devices_of_one_name_are_not_compared_unless_they_are_one(tmp_path: Path) -> None:
+    devices = [DEVICE, *(dataclasses.replace(DEVICE, model=f"family 6 model {model}") for model in (1, 2))]
+    unknown, one, other = (write(tmp_path / str(i), device=device) for i, device in enumerate(devices))
+    assert len(compare(one, one).changes) == 5
+    for a, b in ((unknown, one), (one, other)):
+        found = compare(a, b)
+        assert found.changes == ()
+        (before,), (after,) = found.only_before, found.only_after
+        assert (before.startswith("all of Chip"), before == after) == (True, False)
+    result = called(str(unknown), str(one))
+    assert f"only in {unknown}: all of Chip (2 CPU cores) [model unknown]\n" in result.output
+    assert f"only in {one}: all of Chip (2 CPU cores) [{devices[1].code}]\n" in result.output
 
 
 def test_a_folder_without_records_is_bad_input(tmp_path: Path) -> None:

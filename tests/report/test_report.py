@@ -18,6 +18,8 @@ import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.cost import cost_id
 from vgbench.measure.training import TrainingCurves
+from vgbench.pictures.panels import places
+from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Row
 from vgbench.records.store import Folder, device_folders, read_record, write_record
 from vgbench.report.frames import COLUMNS, load
@@ -182,6 +184,13 @@ def test_frame_says_how_rows_compare_with_the_best(run: Path) -> None:
     assert list(load(run)["against_best"]) == ["within", "best"]
 
 
+def test_decay_of_nothing_but_rounding_reads_zero(run: Path) -> None:
+    noise = gradients([-1.0 + 2.0**-52, -1.0], [-1.0, -1.0 + 2.0**-53])
+    rewrite(folder_of(run), lambda record: dataclasses.replace(record, gradients=noise), "cell")
+    decays = load(run)[["decay", "decay_low", "decay_high"]].to_numpy()
+    assert {str(value) for value in decays.ravel().tolist()} == {"0.0"}
+
+
 def test_frame_compares_within_axes_and_devices_only(run: Path) -> None:
     measured_again(run, 0, training(0.75, 0.875))
     measured_again(run, 1, training(0.875, 1.0))
@@ -343,6 +352,21 @@ def test_two_devices_share_a_report(run: Path) -> None:
         "Fast (1 gpu device(s)), depth 2, activation tanh",
     ]
     assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2
+
+
+def test_two_processors_of_one_name_are_told_apart_and_never_compared(run: Path) -> None:
+    one = folder_of(run)
+    known = dataclasses.replace(DEVICE, model="family 6 model 85", instructions=("avx2",))
+    shutil.copytree(one.path, run / known.slug)
+    origin = dataclasses.replace(ORIGIN, device=known)
+    rewrite(Folder(run / known.slug), lambda record: dataclasses.replace(record, provenance=origin))
+    data, written = load(run), write_report(run, TEXT)
+    names = [f"{DEVICE} [model unknown]", f"{DEVICE} [{known.code}]"]
+    assert list(data["device"]) == [names[0]] * 2 + [names[1]] * 2
+    assert list(data["device_code"]) == [""] * 2 + [known.code] * 2
+    assert [sentence.partition(", depth")[0] for sentence in written.sentences] == names
+    assert ["family 6 model 85" in line for line in written.footer] == [False, True]
+    assert {words["panel"] for words, _ in places(read_runs(run), "activation", "depth")} == {*names}
 
 
 @pytest.mark.parametrize("kind", ["cell", "cost"])

@@ -61,7 +61,7 @@ def command(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_installed_package_is_listed_behind_the_source_of_its_members_alone(site: Path) -> None:
-    done = command(site, "list")
+    done = command(site, "list", "--sources")
     lines = [line for line in done.stdout.splitlines() if "vgbench-squareplus" in line]
     assert len(lines) == 1, done.stderr
     assert [cell.strip() for cell in lines[0].split("│")[1:-1]] == [

@@ -1,9 +1,11 @@
 """The command line, a file a verb. Verbs import what they need when they run, so that `--help` is instant."""
 
 import sys
+from typing import Annotated
 
 import typer
 
+from vgbench import __version__
 from vgbench.cli.compare import compare
 from vgbench.cli.diagnose import diagnose
 from vgbench.cli.list import list_members
@@ -22,6 +24,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> bool:
+    if asked:
+        typer.echo(f"vgbench {__version__}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("run")(run)
 app.command("status")(status)
 app.command("report")(report)

@@ -1,4 +1,4 @@
-"""`vgbench list`: names, one line of meaning, and the source."""
+"""`vgbench list`: names and one line of meaning, with the sources if they are asked for."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 def list_members(
     kind: Annotated[str | None, typer.Argument(help="One kind only, e.g. suite, norm or optimizer.")] = None,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Show the papers and packages that each comes from, too.")
+    ] = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the page of members with their options instead.")
     ] = False,
@@ -37,10 +40,11 @@ def list_members(
         listings[slot] = [(member.name, member.meaning, member.source) for member in registry]
     if kind is not None and kind not in listings:
         raise InputError(unknown("kind", kind, listings))
-    table = Table("kind", "name", "meaning", "source")
+    columns = ("name", "meaning", "source") if sources else ("name", "meaning")
+    table = Table("kind", *columns)
     for name in [kind] if kind else listings:
         for row in listings[name]:
-            table.add_row(name, *map(Text, row))
+            table.add_row(name, *map(Text, row[: len(columns)]))
         table.add_section()
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(table)

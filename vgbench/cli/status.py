@@ -9,12 +9,15 @@ import typer
 def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="DIR")]) -> None:
     """Show what a run has done, what it does now and what is left."""
     from vgbench.harness.run_lock import read_status
+    from vgbench.records.schema import device_names
 
     found = read_status(directory)
+    names = device_names(device.manifest.provenance.device for device in found.devices)
     for device in found.devices:
         total = sum(device.counts.values())
         counts = ", ".join(f"{count} {status}" for status, count in sorted(device.counts.items()))
-        typer.echo(f"{device.manifest.suite} on {device.manifest.provenance.device}: {total} measurements: {counts}")
+        name = names[device.manifest.provenance.device]
+        typer.echo(f"{device.manifest.suite} on {name}: {total} measurements: {counts}")
     if found.at_work and found.note:
         typer.echo(f"at work ({found.note}): {found.note.now} since {found.note.since}; {found.note.progress}")
     elif found.at_work:

@@ -78,7 +78,8 @@ def survey(
 ) -> Plan:
     """Find out which tasks have no usable record; sets damaged records aside.
 
-    A record is stale where what produced it differs from `origin` in the source, the versions or the flags.
+    A record is stale where what produced it differs from `origin` in the source, the versions, the flags or the
+    device.
 
     Args:
         tasks: all that the run is to have done.

@@ -30,8 +30,7 @@ def reuse(tasks: Sequence[Task], folder: Folder, sources: Sequence[Path], origin
     """
     notes = []
     for root in sources:
-        like = [each for each in device_folders(root) if each.path.name == folder.path.name]
-        used = sum(_copy(task, each, folder, origin) for each in like for task in tasks)
+        used = sum(_copy(task, each, folder, origin) for each in device_folders(root) for task in tasks)
         notes.append(f"reused: {used} {'record' if used == 1 else 'records'} of {root}")
     return tuple(notes)
 

@@ -19,7 +19,7 @@ from vgbench.harness.workers.local import Local
 from vgbench.harness.workers.ray import Ray
 from vgbench.measure.cost import cost_id
 from vgbench.measure.pairs import PRECISION
-from vgbench.records.schema import Manifest, Row
+from vgbench.records.schema import Device, Manifest, Row
 from vgbench.records.store import Folder, write_record
 from vgbench.spec.suite import Cell, Suite, read_suite
 
@@ -95,7 +95,7 @@ def run(
             tasks = tasks_of(cells)
             reused = reuse_records(tasks, folder, [Path(each) for each in reuse], origin)
             plan = survey(tasks, folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
-            plan = replace(plan, notes=(*reused, *plan.notes))
+            plan = replace(plan, notes=(*_unidentified(out, origin.device), *reused, *plan.notes))
             Work(plan, folder, origin, workers, lock, observers).go()
     except OSError as error:
         raise InputError(
@@ -103,6 +103,14 @@ def run(
             " measurement is kept, and the same command goes on from there once this is mended"
         ) from None
     return out
+
+
+def _unidentified(out: Path, device: Device) -> tuple[str, ...]:
+    """A line about records here of a device with the same name, from before records told the model."""
+    older = out / replace(device, model=None, instructions=()).slug
+    if device.model is None or not Folder(older).manifest.exists():
+        return ()
+    return (f"{older}: these records do not say which model of {device} they are of, so none of them is used",)
 
 
 def _executor(name: str, address: str | None, device: str | None, **options: Any) -> Executor:

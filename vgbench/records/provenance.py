@@ -14,6 +14,7 @@ import jax
 
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
+from vgbench.records.processor import processor
 from vgbench.records.schema import Device, Kind, Provenance
 from vgbench.spec.registry import load_plugins
 
@@ -59,8 +60,9 @@ def find_device(spec: str | None) -> Any:
 def describe_device(device: Any) -> Device:
     """Describe a jax device without anything that names this machine."""
     if device.platform == "cpu":
-        return Device("cpu", _cpu_model(), usable_cores())
-    return Device(device.platform, device.device_kind, len(jax.devices(device.platform)))
+        host = processor()
+        return Device("cpu", host.name, usable_cores(), host.model, host.instructions)
+    return Device(device.platform, device.device_kind, len(jax.devices(device.platform)), _accelerator_model(device))
 
 
 def provenance(device: Any) -> Provenance:
@@ -72,7 +74,7 @@ def provenance(device: Any) -> Provenance:
         python=platform.python_version(),
         packages={name: version(name) for name in _PACKAGES} | {each.name: each.version for each in load_plugins()},
         device=describe_device(device),
-        cpu=f"{_cpu_model()} ({usable_cores()} cores)",
+        cpu=f"{processor().name} ({usable_cores()} cores)",
         memory_bytes=_memory_bytes(device),
         driver=None if device.platform == "cpu" else " ".join(device.client.platform_version.split()),
         xla_flags=os.environ.get("XLA_FLAGS", ""),
@@ -90,6 +92,26 @@ def source_digest(kind: Kind) -> str:
                 continue
             digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _accelerator_model(device: Any) -> str:
+    """What tells an accelerator from others of its name. That of a slice of a GPU (MIG) names the slice already."""
+    capability, cores = (getattr(device, name, None) for name in ("compute_capability", "core_count"))
+    limit = _memory_bytes(device)
+    parts = [
+        f"compute capability {capability}" if capability else "",
+        f"{cores} {'multiprocessors' if device.platform == 'gpu' else 'cores'}" if cores else "",
+        f"{limit / _memory_share(device) / 2**30:.0f} GiB" if limit else "",
+    ]
+    return ", ".join(filter(None, parts)) or device.device_kind
+
+
+def _memory_share(device: Any) -> float:
+    """The share of a device's memory that JAX takes, which its statistics call the limit."""
+    if device.platform != "gpu":
+        return 1.0
+    names = "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"
+    return float(next(filter(None, map(os.environ.get, names)), 0.75))
 
 
 def _memory_bytes(device: Any) -> int | None:
@@ -119,14 +141,3 @@ def _commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-@cache
-def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

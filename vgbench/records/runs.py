@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
-from vgbench.records.store import device_folders, read_record
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, device_names
+from vgbench.records.store import Folder, device_folders, read_record
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Run:
-    """A run on one device."""
+    """A run on one device.
+
+    Attributes:
+        manifest: what it set out to measure.
+        device: the name of what it ran on, which no other device of the runs that were read with it has.
+        entries: the rows of its table.
+    """
 
     manifest: Manifest
+    device: str
     entries: tuple[Entry, ...]
 
 
@@ -65,11 +71,16 @@ def read_runs(root: Path) -> list[Run]:
     Raises:
         InputError: no run is there, or a record is damaged; names the file.
     """
-    return [_read_run(folder) for folder in device_folders(root)]
+    folders = device_folders(root)
+    manifests = [read_record(folder.manifest, Manifest) for folder in folders]
+    names = device_names(manifest.provenance.device for manifest in manifests)
+    return [
+        Run(manifest, names[manifest.provenance.device], _entries(folder, manifest))
+        for folder, manifest in zip(folders, manifests, strict=True)
+    ]
 
 
-def _read_run(folder: Any) -> Run:
-    manifest = read_record(folder.manifest, Manifest)
+def _entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
     cells: dict[str, CellRecord] = {}
     for row in manifest.rows:
         for cell_id in (row.cell_id, row.reference_id):
@@ -80,4 +91,4 @@ def _read_run(folder: Any) -> Run:
         path = folder.cost(row.cost_id) if row.cost_id else None
         cost = read_record(path, CostRecord) if path and path.exists() else None
         entries.append(Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), cost))
-    return Run(manifest, tuple(entries))
+    return tuple(entries)

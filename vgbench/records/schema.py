@@ -1,6 +1,9 @@
 """What is kept of a run: a record for every cell, one for the cost of every pair, and the manifest of the whole."""
 
+import hashlib
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,21 +41,45 @@ class Device:
 
     Attributes:
         platform: cpu, gpu or tpu.
-        kind: the model's name.
+        kind: the name that its maker gives it.
         count: devices of this kind that the worker saw; for a CPU its cores.
+        model: what tells it from others of that name: a CPU's vendor, family, model and stepping; a GPU's compute
+            capability, multiprocessors and memory. None in records from before it was kept.
+        instructions: the sets of instructions for arithmetic that a CPU offers.
     """
 
     platform: str
     kind: str
     count: int
+    model: str | None = None
+    instructions: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> str | None:
+        """Six hexadecimal digits that tell devices of one name apart; None where the model is unknown."""
+        if self.model is None:
+            return None
+        return hashlib.sha256(" ".join([self.model, *self.instructions]).encode()).hexdigest()[:6]
 
     @property
     def slug(self) -> str:
-        """The device as a folder's name."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.platform} {self.kind} {self.count}".lower()).strip("-")
+        """The device as a folder's name; it ends with the code, if there is one."""
+        words = f"{self.platform} {self.kind} {self.count} {self.code or ''}"
+        return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+    @property
+    def long_name(self) -> str:
+        """Its name and its code."""
+        return f"{self} [{self.code or 'model unknown'}]"
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.count} {'CPU cores' if self.platform == 'cpu' else self.platform + ' device(s)'})"
+
+
+def device_names(devices: Iterable[Device]) -> dict[Device, str]:
+    """A name for each device, short where no other has the same."""
+    shared = Counter(map(str, different := set(devices)))
+    return {device: device.long_name if shared[str(device)] > 1 else str(device) for device in different}
 
 
 @dataclass(frozen=True)
@@ -91,6 +118,8 @@ class Provenance:
         names = sorted(self.packages.keys() | other.packages.keys())
         versions = {name: (other.packages.get(name, "none"), self.packages.get(name, "none")) for name in names}
         changed = [f"{name} {then} -> {now}" for name, (then, now) in versions.items() if then != now]
+        if self.device != other.device:
+            changed.append(f"the device {other.device.long_name} -> {self.device.long_name}")
         if self.source[kind] != other.source[kind]:
             changed.append("vgbench's own source")
         if self.xla_flags != other.xla_flags:
@@ -101,13 +130,14 @@ class Provenance:
         versions = ", ".join(f"{name} {version}" for name, version in self.packages.items())
         commit = f" (commit {self.commit})" if self.commit else ""
         on = f" on {self.cpu}" if self.device.platform != "cpu" else ""
+        model = f", {self.device.model} [{self.device.code}]" if self.device.model else ""
         memory = f", {self.memory_bytes / 2**30:.0f} GiB" if self.memory_bytes else ""
         driver = f"; {self.driver}" if self.driver else ""
         flags = f"; XLA_FLAGS {self.xla_flags.strip()}" if self.xla_flags.strip() else ""
         alone = ", pairs timed one at a time" if self.device.platform == "cpu" else ""
         beside = f"; {self.workers} workers a host{alone}" if self.workers > 1 else ""
         return (
-            f"{self.device}{memory}{on}{driver}{beside}; vgbench {self.vgbench}{commit};"
+            f"{self.device}{model}{memory}{on}{driver}{beside}; vgbench {self.vgbench}{commit};"
             f" Python {self.python}, {versions}{flags}"
         )
 

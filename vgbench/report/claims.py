@@ -42,7 +42,7 @@ def judged(runs: Sequence[Run]) -> list[Judged]:
 def _judged(run: Run) -> Judged:
     rows = [Measured(entry.row, entry.cell, entry.cost) for entry in run.entries]
     return Judged(
-        device=str(run.manifest.provenance.device),
+        device=run.device,
         judgements=tuple(judge(run.manifest.claims, rows)),
         rules=_rules(run),
         records=tuple(footer([run])),

@@ -9,7 +9,7 @@ import numpy as np
 
 from vgbench.measure.pairs import TOLERANCE
 from vgbench.records.runs import Entry, read_runs
-from vgbench.records.schema import RESULTS
+from vgbench.records.schema import RESULTS, Device, device_names
 from vgbench.statistics import Interval, bootstrap_ratio, first_over_last, t_interval
 
 Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]
@@ -45,7 +45,7 @@ class Comparison:
 
     Attributes:
         changes: every figure of the cells that are in both.
-        only_before: cells of the first run alone, in words.
+        only_before: cells of the first run alone, and devices that it alone was measured on, in words.
         only_after: of the second alone.
     """
 
@@ -59,7 +59,7 @@ class Comparison:
 
 
 def compare(before: str | Path, after: str | Path) -> Comparison:
-    """Compare the records of two runs; a cell is the same where its case and its device are.
+    """Compare the records of two runs; a cell is the same where its case and its device are, as far as it is known.
 
     Gradients and accuracies are compared by seed, with t-intervals; costs by the ratio to the baseline, which a
     machine's moods leave alone, with a bootstrap interval over both runs' rounds, and by peak memory.
@@ -67,28 +67,32 @@ def compare(before: str | Path, after: str | Path) -> Comparison:
     Raises:
         InputError: a folder holds no run, or a damaged record.
     """
-    first, second = ({_key(*each): each for each in _entries(Path(root))} for root in (before, after))
+    first, second = (dict(_entries(Path(root))) for root in (before, after))
+    names = device_names(device for device, *_ in [*first, *second])
     changes = (
-        change
-        for key, (device, old) in first.items()
-        if key in second
-        for change in _changes(device, old, second[key][1])
+        change for key, old in first.items() if key in second for change in _changes(names[key[0]], old, second[key])
     )
     return Comparison(
         changes=tuple(changes),
-        only_before=tuple(_name(entry) for key, (_, entry) in first.items() if key not in second),
-        only_after=tuple(_name(entry) for key, (_, entry) in second.items() if key not in first),
+        only_before=tuple(_only(first, second, names)),
+        only_after=tuple(_only(second, first, names)),
     )
 
 
-def _entries(root: Path) -> Iterator[tuple[str, Entry]]:
+_Entries = dict[tuple[Device, str, str], Entry]
+"""By the device, the cell and its reference."""
+
+
+def _entries(root: Path) -> Iterator[tuple[tuple[Device, str, str], Entry]]:
     for run in read_runs(root):
         for entry in run.entries:
-            yield str(run.manifest.provenance.device), entry
+            yield (run.manifest.provenance.device, entry.row.cell_id, entry.row.reference_id), entry
 
 
-def _key(device: str, entry: Entry) -> tuple[str, str, str]:
-    return device, entry.row.cell_id, entry.row.reference_id
+def _only(here: _Entries, there: _Entries, names: dict[Device, str]) -> Iterator[str]:
+    devices = {device for device, *_ in there}
+    yield from dict.fromkeys(f"all of {names[device]}" for device, *_ in here if device not in devices)
+    yield from (_name(entry) for key, entry in here.items() if key[0] in devices and key not in there)
 
 
 def _name(entry: Entry) -> str:

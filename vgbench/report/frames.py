@@ -22,6 +22,7 @@ from vgbench.theory import compare
 COLUMNS = {
     "suite": "name of the suite",
     "device": "what it ran on",
+    "device_code": "six digits that tell devices of one name apart; empty in records that do not hold the model",
     "mitigation": "name of the mitigation; `baseline` for the baseline",
     "beside": "the mitigation that it is compared with; `baseline` unless the suite says otherwise",
     "family": "name of the model",
@@ -175,7 +176,8 @@ def _outcome(entry: Entry) -> Outcome | None:
 
 def _values(run: Run, entry: Entry, best: Standing | None, known: list[str]) -> Iterator[tuple[str, Any]]:
     yield "suite", run.manifest.suite
-    yield "device", str(run.manifest.provenance.device)
+    yield "device", run.device
+    yield "device_code", run.manifest.provenance.device.code or ""
     yield "mitigation", entry.row.mitigation
     yield "beside", _beside(run, entry)
     yield from entry.row.axes.items()

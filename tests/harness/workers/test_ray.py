@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.faulty import BASELINE
+from helpers.made import DEVICE, ORIGIN
 from helpers.waiting import until
 
 from vgbench.errors import InputError
@@ -173,6 +175,13 @@ def test_cluster_that_does_not_answer_or_has_no_such_device_is_told(nodes: Nodes
 def test_device_that_a_cluster_cannot_give_is_told(device: str | None, size: int, told: str) -> None:
     with pytest.raises(InputError, match=f"^{told}$"):
         executor._slots(Fake(), device, size)
+
+
+def test_nodes_of_one_name_and_two_models_are_not_alike() -> None:
+    other = replace(ORIGIN, device=replace(DEVICE, model="family 6 model 85"))
+    executor._check_alike(ORIGIN, replace(ORIGIN, workers=3))
+    with pytest.raises(InputError, match=r"^nodes of the Ray cluster differ in the device Chip .*\[.*\] -> Chip .*\["):
+        executor._check_alike(ORIGIN, other)
 
 
 class Fake:

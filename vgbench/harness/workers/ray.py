@@ -227,8 +227,6 @@ def _slots(ray: Any, device: str | None, size: int) -> tuple[str, Counter[str]]:
 
 def _check_alike(first: Provenance, other: Provenance) -> None:
     differences = [*first.differences(other, "cell"), *first.differences(other, "cost")]
-    if first.device != other.device:
-        differences.append(f"the device {other.device} -> {first.device}")
     if differences:
         raise InputError(
             f"nodes of the Ray cluster differ in {'; '.join(dict.fromkeys(differences))}: in one table they would be"

@@ -10,9 +10,9 @@ def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str],
 
     On one line each: Vega writes names into expressions, whose strings no line separator may break.
     """
-    several = len({str(run.manifest.provenance.device) for run in runs}) > 1
+    several = len({run.device for run in runs}) > 1
     for run in runs:
-        device = [str(run.manifest.provenance.device)] if several else []
+        device = [run.device] if several else []
         for entry in run.entries:
             axes = [f"{name} {value}" for name, value in entry.row.axes.items() if name not in without]
             words = {"panel": ", ".join([*device, *axes]), "mitigation": entry.row.mitigation}
