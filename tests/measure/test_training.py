@@ -123,13 +123,6 @@ def test_every_layer_has_the_initialisers_spread_not_the_stacks() -> None:
     assert not np.array_equal(kernels[0], kernels[1])
 
 
-def test_drawing_in_float64_gives_the_float32_numbers() -> None:
-    single, double = (build_network(vg.Case(**SMALL, dtype=dtype), Problem(64, 10)) for dtype in ("float32", "float64"))
-    with jax.enable_x64(True):
-        drawn = by_hand.plain(double.init(jax.random.key(3)).params)
-    jax.tree.map(np.testing.assert_array_equal, drawn, by_hand.plain(single.init(jax.random.key(3)).params))
-
-
 def test_warm_up_raises_the_updates_linearly_to_the_full_rate() -> None:
     sgd = {"name": "sgd", "momentum": 0.0}
     case = vg.Case(**SMALL, optimizer=sgd, warmup_steps=4)

@@ -138,7 +138,7 @@ class Embedding(nnx.Module):
         self.side, self.patch, self.channels = side, model.patch, model.channels
         tokens = (side // model.patch) ** 2
         self.linear = nnx.Linear(model.patch**2 * model.channels, case.width, rngs=rngs)
-        self.position = nnx.Param(POSITION_STD * jax.random.normal(rngs.params(), (tokens, case.width)))
+        self.position = nnx.Param(POSITION_STD * jax.random.normal(rngs.params(), (tokens, case.width), jnp.float32))
         self.norm = _norm_where("post_norm", case, layer, rngs)
 
     def __call__(self, x: Float[Array, "batch features"]) -> Tokens:
