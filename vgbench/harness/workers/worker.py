@@ -21,6 +21,7 @@ from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.mesh import whole
+from vgbench.measure.numerics import check_dtype
 from vgbench.measure.shared import programs_made
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.records.provenance import find_device, provenance
@@ -97,7 +98,8 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
         The provenance of all that this process measures on that device.
 
     Raises:
-        InputError: no such device, or too few, an unknown member, or data that cannot serve a case.
+        InputError: no such device, or too few, one without a case's dtype, an unknown member, or data that cannot serve
+            a case.
     """
     chosen = find_device(device)
     try:
@@ -107,6 +109,8 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
             f"{explain(error, 'the worker process')}\n(it knows the members of vgbench, of plug-ins and of the script"
             " that called it, not those of an interactive session)"
         ) from None
+    for dtype in {case.dtype for case in valid}:
+        check_dtype(dtype, chosen.platform)
     for case in {(str(case.data), case.batch_size): case for case in valid}.values():
         load_dataset(case)
     with jax.default_device(chosen):
