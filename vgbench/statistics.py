@@ -56,6 +56,14 @@ def bootstrap_ratio(
     return Interval(float(np.median(samples) / np.median(reference)), float(low), float(high))
 
 
+def guessing_reaches(chance: float, answers: int, tries: int) -> float:
+    """The share of right answers that guessing exceeds in any of `tries` with a probability of 5 % at most.
+
+    Guesses are right with the probability `chance`; the binomial quantile has Bonferroni's correction.
+    """
+    return float(stats.binom.ppf(1 - (1 - CONFIDENCE) / tries, answers, chance) / answers)
+
+
 def p_lower(samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "n"]) -> float:
     """The p of a paired one-sided t-test that the mean of `samples` is lower than the reference's; 1 where equal."""
     differences = np.asarray(samples, np.float64) - reference

@@ -161,6 +161,8 @@ def test_the_rate_is_the_best_on_validation_and_a_lost_rate_counts_as_wrong(curv
     assert curves.learning_rate == curves.learning_rates[int(np.argmax(curves.tuning_accuracy.mean(axis=1)))]
     assert curves.tuning_diverged.tolist() == [[False], [False], [True]]
     assert curves.tuning_accuracy[2, 0] == 0
+    assert 0.1 < curves.chance < curves.guessing < 0.16
+    assert not curves.none_better_than_chance
     assert curves.status == "ok"
 
 

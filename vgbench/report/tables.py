@@ -50,7 +50,11 @@ def _ratio(row: _Row) -> str:
 def _trained(row: _Row) -> str:
     if pd.isna(row["trained"]):
         return NOTHING
-    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['learning_rate']:.2g}{'*' if row['learning_rate_at_edge'] else ''}"
+    seeds = f"{row['trained']:.0f}/{row['seeds']:.0f}"
+    diverged = f", {row['diverged']:.0f} diverged" if row["diverged"] > 0 else ""
+    if row["none_better_than_chance"] is True:
+        return f"{seeds}{diverged}, none better than chance"
+    return f"{seeds} at {row['learning_rate']:.2g}{'*' if row['learning_rate_at_edge'] else ''}{diverged}"
 
 
 def _decay(row: _Row) -> str:
@@ -177,7 +181,8 @@ LEGEND = {
     "zeros": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most",
     "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
     "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the lowest or"
-    " highest tried)",
+    " highest tried); `diverged` counts seeds whose loss became non-finite, and `none better than chance` says that no"
+    " rate gave a validation accuracy above what guessing reaches (binomial, level 0.05)",
     "test accuracy": "after the last step, mean over seeds; bold where it is not worse than the best of its depth (and"
     " other axes): one-sided t-tests paired by seed at level 0.05, with Holm's correction over the table (Holm 1979)",
     "beside": "what a row is compared with in place of the baseline",

@@ -38,7 +38,7 @@ class Ended:
 
     Attributes:
         status: anything but `ok` has a `reason`.
-        reason: in words; empty if ok.
+        reason: in words; empty if ok, unless the loss of some runs became non-finite.
         measured: what was measured before it ended.
         started: when, ISO 8601, UTC.
         seconds: how long it took.
@@ -156,6 +156,15 @@ def classify(error: BaseException) -> tuple[Status, str]:
 
 
 def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tuple[Status, str]:
+    """The status and its reason, which also tells what only some of the runs did."""
+    status, reason = _initial_outcome(gradients)
+    if training is not None and status == "ok" and training.status == "diverged":
+        return "diverged", "the loss became non-finite at every learning rate, for every seed"
+    also = training.divergence if training is not None else ""
+    return status, "; ".join(filter(None, (reason, also)))
+
+
+def _initial_outcome(gradients: GradientProfile) -> tuple[Status, str]:
     limit = gradients.forward_limit
     if gradients.status == "forward_underflow":
         return gradients.status, f"activations flush to zero from layer {limit}"
@@ -164,6 +173,4 @@ def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tup
             gradients.status,
             f"activations are not finite from layer {limit}" if limit else "the gradient is not finite",
         )
-    if training is not None and training.status == "diverged":
-        return "diverged", "the loss became non-finite at every learning rate, for every seed"
     return "ok", ""
