@@ -84,8 +84,8 @@ def run(
     out = Path(out) if out is not None else Path("runs") / (part.folder(suite.name) if part else suite.name)
     placed = [(place, cell) for place, cell in enumerate(suite.cells()) if part is None or part.holds(cell.case)]
     cells = [cell for _, cell in placed]
-    for cell in cells if device else ():  # before a worker starts
-        check_dtype(cell.case.dtype, device.partition(":")[0])
+    for cell in cells:  # what the device's name alone tells, before a worker starts
+        check_dtype(cell.case.dtype, (device or "").partition(":")[0])
     size = max((cell.case.devices for cell in cells), default=1)
     limits = {"timeout": timeout, "precision": precision, "memory_limit": memory_limit}
     try:

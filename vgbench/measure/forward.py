@@ -176,8 +176,8 @@ def _across_kinks(
         bent = bend * jnp.exp2(exponent) > tolerated * largest
         return jnp.where(bent, (b - a) * jnp.exp2(-exponent), linear)
 
-    wide_ones = map(wide, (first, second, linear, bend))
-    return jax.vmap(of_pair)(*wide_ones, exponent).astype(first.dtype)
+    mixed = jax.vmap(of_pair)(wide(first), wide(second), wide(linear), wide(bend), exponent)
+    return mixed.astype(first.dtype)
 
 
 def _renormalised(
