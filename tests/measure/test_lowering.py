@@ -153,6 +153,6 @@ def test_float64_is_refused_where_the_device_turns_out_to_be_a_tpu(monkeypatch: 
     monkeypatch.setattr(worker, "find_device", lambda _: device)
     with pytest.raises(vg.InputError, match="a TPU does not compute in float64"):
         worker.prepare(None, [vg.Case(dtype="float64").model_dump(mode="json")])
-    monkeypatch.setattr(jax.numpy, "zeros", lambda _: SimpleNamespace(devices=lambda: {device}))
+    monkeypatch.setattr(jax.numpy, "zeros", lambda _: SimpleNamespace(devices=lambda: [device]))
     with pytest.raises(vg.InputError, match="a TPU does not compute in float64"):
         vg.measure_gradients(vg.Case(dtype="float64"))
