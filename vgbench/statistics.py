@@ -67,6 +67,14 @@ def bootstrap_ratio(
     return Interval(float(np.median(samples) / np.median(reference)), float(low), float(high))
 
 
+def guessing_reaches(chance: float, answers: int, tries: int) -> float:
+    """The share of right answers that guessing exceeds in any of `tries` with a probability of 5 % at most.
+
+    Guesses are right with the probability `chance`; the binomial quantile has Bonferroni's correction.
+    """
+    return float(stats.binom.ppf(1 - (1 - CONFIDENCE) / tries, answers, chance) / answers)
+
+
 def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
     """Slope of y over x by least squares, exactly 0 where rounding alone may have made it.
 

@@ -5,7 +5,7 @@ from typing import Any
 from vgbench.spec.registry import CELLS
 
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {
-    ("norm", "group"): {"width": 32},  # of one unit alone, the norm of a group leaves nothing
+    ("norm", "group"): {"width": 48},  # of one unit, the norm of a group leaves nothing, of two a sign
     ("skip", "deep_norm"): {"model": {"name": "mlp", "order": "post_norm"}, "norm": "layer"},
     ("skip", "fixup"): {"model": {"name": "mlp", "order": "pre_activation", "layers_per_block": 2}},
     ("model", "recurrent"): {"cell": "rnn"},

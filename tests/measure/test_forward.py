@@ -40,11 +40,12 @@ def signals(case: vg.Case) -> list[np.ndarray]:
     data = load_dataset(case)
     network = build_network(case, data.problem, scanned=False)
     params: Any = by_hand.plain(network.init(jax.random.key(case.seeds[0])).params)
-    h = np.asarray(first_batch(case, data, case.seeds[0])[0], np.float64)
+    h: Any = np.asarray(first_batch(case, data, case.seeds[0])[0], np.float64)
     act = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "relu": lambda z: np.maximum(z, 0)}[case.activation.name]
     layers = []
     for layer in [params["entry"], *(block["branch"][0] for block in params["blocks"])]:
-        h = act(h @ np.asarray(layer["linear"]["kernel"], np.float64))
+        branch = act(h @ np.asarray(layer["linear"]["kernel"], np.float64))
+        h = h + branch if layers and case.skip.name == "residual" else branch
         layers.append(h)
     return layers
 
@@ -65,6 +66,19 @@ def test_distance_scale_and_slope_are_those_of_the_signals(activation: str, dept
     )
     slope = {"relu": lambda h: h > 0, "sigmoid": lambda h: h * (1 - h)}[activation]
     np.testing.assert_allclose(profile.mean_slope[0], [slope(h).mean() for h in layers], rtol=1e-3)
+
+
+NARROW = {"width": 16, "depth": 50, "batch_size": 32, "seeds": (1,)}
+SWITCHING = {"width": 64, "depth": 64, "batch_size": 16, "seeds": (1,), "skip": "residual"}
+
+
+@pytest.mark.parametrize("slots", [NARROW, SWITCHING], ids=["lengths that stay apart", "kinks between inputs"])
+def test_short_distance_of_a_relu_net_is_that_of_the_signals(slots: dict[str, Any]) -> None:
+    """Off by .1 decades if lengths were taken as equal, by .008 if the tangent were trusted across kinks."""
+    case = vg.Case(**slots, activation="relu")
+    expected = np.asarray([plain_distance(h) for h in signals(case)])
+    assert expected.min() < -8
+    np.testing.assert_allclose(vg.measure_forward(case).log10_pair_distance[0], expected, atol=2e-3)
 
 
 def test_scale_and_information_are_different_failures() -> None:

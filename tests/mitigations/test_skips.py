@@ -174,9 +174,9 @@ def test_lsuv_gives_every_layer_outputs_of_variance_one_on_its_batch(skip: str, 
         h = np.asarray(first_batch(case, data, 0)[0], np.float64)
     for i, layer in enumerate([params["entry"], *(block["branch"][0] for block in params["blocks"])]):
         z = h @ np.asarray(layer["linear"]["kernel"][...])
-        assert z.std() == pytest.approx(1, abs=1e-9)
+        assert z.std() == pytest.approx(1, abs=1e-6)  # scaled in float32, as everything is drawn
         h = np.maximum(z, 0) + (h if skip == "residual" and i else 0)
-    assert (h @ np.asarray(params["readout"]["linear"]["kernel"][...])).std() == pytest.approx(1, abs=1e-9)
+    assert (h @ np.asarray(params["readout"]["linear"]["kernel"][...])).std() == pytest.approx(1, abs=1e-6)
     assert vg.measure_forward(case).log10_activation_scale[0, -1] == pytest.approx(
         np.log10(np.sqrt((h**2).mean())), abs=1e-6
     )

@@ -82,7 +82,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "learning_rates": st.lists(positive, min_size=1, max_size=4),
     "data": _tables("digits", split_seed=st.integers(0, 9)) | _tables("gaussian", features=st.integers(1, 9)),
     "warmup_steps": st.just(0),
-    "batch_size": st.integers(1, 512),
+    "batch_size": st.integers(3, 512),
     "devices": st.just(1),
     "dtype": st.sampled_from(["float32", "float64"]),
     "loss_scaling": st.just("none") | _tables("static", scale=positive),

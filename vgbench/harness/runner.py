@@ -18,6 +18,7 @@ from vgbench.harness.workers.executor import Executor
 from vgbench.harness.workers.local import Local
 from vgbench.harness.workers.ray import Ray
 from vgbench.measure.cost import cost_id
+from vgbench.measure.numerics import check_dtype
 from vgbench.measure.pairs import PRECISION
 from vgbench.records.schema import Device, Manifest, Row
 from vgbench.records.store import Folder, write_record
@@ -83,6 +84,8 @@ def run(
     out = Path(out) if out is not None else Path("runs") / (part.folder(suite.name) if part else suite.name)
     placed = [(place, cell) for place, cell in enumerate(suite.cells()) if part is None or part.holds(cell.case)]
     cells = [cell for _, cell in placed]
+    for cell in cells:  # what the device's name alone tells, before a worker starts
+        check_dtype(cell.case.dtype, (device or "").partition(":")[0])
     size = max((cell.case.devices for cell in cells), default=1)
     limits = {"timeout": timeout, "precision": precision, "memory_limit": memory_limit}
     try:

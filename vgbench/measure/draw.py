@@ -86,11 +86,16 @@ def first_batch(
 
 
 def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
-    """Draw a seed's variables, anew at every call; a data-dependent initialiser sees its first batch."""
+    """Draw a seed's variables, anew at every call; a data-dependent initialiser sees its first batch.
+
+    What it sees there is computed in float32 whatever the network computes in, as everything is drawn in float32.
+    """
     variables = network.init(jax.random.key(seed))
     if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):
         x, _ = first_batch(case, dataset, seed)
-        variables = jax.jit(lambda v: unit_variance(network, v, x))(variables)
+        single = replace(network, dtype="float32")
+        with jax.default_matmul_precision("highest"):  # whatever the measurement traces under, as in `Stack.init`
+            variables = network.cast(jax.jit(lambda v: unit_variance(single, single.cast(v), x))(variables))
     return jax.device_put(variables, whole(case))
 
 

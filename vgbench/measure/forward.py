@@ -29,6 +29,9 @@ DIRECT_ABOVE = 1e-6
 Where a shorter dtype floors higher, it is a thousand times its floor.
 """
 
+BENT_ABOVE = 4
+"""Roundings of the largest activation: the disagreement between the slopes at two inputs that tells of a kink."""
+
 
 @dataclass(frozen=True)
 class ForwardProfile(Displayed):
@@ -41,7 +44,9 @@ class ForwardProfile(Displayed):
         log10_activation_scale: log10 of the root mean square of h_l, float64[seeds, depth].
         mean_slope: mean `|phi'|` over units and examples, float64[seeds, depth]; NaN where a layer has no activation.
         log10_pair_distance: mean over pairs of different inputs of log10(1 - cosine) of their h_l, float64[seeds,
-            depth]; below 1e-6 through a renormalised tangent, so that it never floors.
+            depth]; below 1e-6 through a renormalised tangent, so that it does not floor, but for units with a kink
+            between the two inputs. Where signals meet in direction and not in length, as in narrow ReLU networks,
+            float32 rounds it: by some hundredths at 1e-12, and no digit is left below 1e-14.
         token_distance: mean of 1 - cosine over pairs of different tokens of an example, float64[seeds, depth]; NaN
             where h_l is not made of tokens. Floors near the square of the dtype's spacing at 1.
     """
@@ -151,7 +156,9 @@ def _visit(
     slope = describe(given, h.dtype, activation).slope
     first, second = jnp.split(h, 2)
     first_moved, second_moved = jnp.split(moved, 2)
-    carried, exponent = _renormalised(second_moved - first_moved, at.exponent)
+    bend = jnp.abs(first_moved + second_moved)
+    linear = second_moved - first_moved
+    carried, exponent = _renormalised(_across_kinks(first, second, linear, bend, at.exponent), at.exponent)
     fresh, fresh_exponent = _renormalised(second - first, jnp.zeros_like(exponent))
     above = max(DIRECT_ABOVE, 1e3 * float(jnp.finfo(h.dtype).eps) ** 2)
     a, b, between = (wide(each.reshape(len(each), -1)) for each in (first, second, carried))
@@ -161,6 +168,29 @@ def _visit(
     norm = scaled_norm(h)
     scale = norm._replace(mantissa=norm.mantissa / h.size**0.5)
     return after, (new_stats, _Layer(scale, slope, distance, _token_distance(wide(h))))
+
+
+def _across_kinks(
+    first: Float[Array, "pairs *features"],
+    second: Float[Array, "pairs *features"],
+    linear: Float[Array, "pairs *features"],
+    bend: Float[Array, "pairs *features"],
+    exponent: Float[Array, "pairs"],
+) -> Float[Array, "pairs *features"]:
+    """The difference of each pair over 2**exponent: the plain one where a kink lies between the two, else the tangent.
+
+    Where the slope changes from one input to the other, as of a ReLU unit that switches, the tangent is off by up to
+    half of what the slopes disagree about, and the plain difference by rounding: that one is taken where it is better.
+    """
+    tolerated = BENT_ABOVE * float(jnp.finfo(first.dtype).eps)
+
+    def of_pair(a: Array, b: Array, linear: Array, bend: Array, exponent: Array) -> Array:
+        largest = jnp.maximum(jnp.abs(a), jnp.abs(b)).max()
+        bent = bend * jnp.exp2(exponent) > tolerated * largest
+        return jnp.where(bent, (b - a) * jnp.exp2(-exponent), linear)
+
+    mixed = jax.vmap(of_pair)(wide(first), wide(second), wide(linear), wide(bend), exponent)
+    return mixed.astype(first.dtype)
 
 
 def _renormalised(
@@ -183,9 +213,11 @@ def _distance(
     distance = jnp.sum((a - b) ** 2) / 2
     middle = _direction(a + b)
     across = difference - jnp.dot(difference, middle) * middle
-    across_norm, size = scaled_norm(across), scaled_norm(first)
-    mantissa = (across_norm.mantissa / size.mantissa) ** 2 / 2
-    tangent = ScaledNorm(mantissa, 2 * (exponent + across_norm.exponent - size.exponent))
+    # Between signals of lengths A and B, the part across their bisector is (A + B) sin(angle / 2).
+    across_norm, one, other = map(scaled_norm, (across, first, second))
+    sizes = one.mantissa + other.mantissa * jnp.exp2(other.exponent - one.exponent)
+    mantissa = 2 * (across_norm.mantissa / sizes) ** 2
+    tangent = ScaledNorm(mantissa, 2 * (exponent + across_norm.exponent - one.exponent))
     direct = ~(distance < above)
     return jax.tree.map(partial(jnp.where, direct), ScaledNorm(distance, jnp.zeros_like(exponent)), tangent), direct
 

@@ -61,6 +61,24 @@ def programs_of(case: Case, runs: int) -> Programs:
 
 @shared
 def _compiled(case: Case, runs: int) -> Programs:
+    programs = jobs(case, runs)
+
+    def compiled(steps: int) -> Any:
+        function, given = programs[steps]
+        with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
+            return function.lower(*given).compile()
+
+    with ThreadPoolExecutor(len(programs)) as pool:
+        executables = dict(zip(programs, pool.map(compiled, programs), strict=True))
+    return Programs(look=executables.pop(0), advance=executables)
+
+
+def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
+    """What is to be compiled for `runs` runs of a case: jitted functions and the shapes of their arguments.
+
+    Returns:
+        By the number of steps of a chunk, with 0 for the look at a state.
+    """
     dataset = load_dataset(case)
     network = build_network(case, dataset.problem)
     everywhere = whole(case)
@@ -71,7 +89,7 @@ def _compiled(case: Case, runs: int) -> Programs:
     )
     look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere)
 
-    state = start(network, case, network.init(jax.random.key(0)))
+    state = jax.eval_shape(lambda key: start(network, case, network.init(key)), jax.random.key(0))
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
@@ -85,17 +103,8 @@ def _compiled(case: Case, runs: int) -> Programs:
         return *stacked, traced_options_of(case), dealt, splits_of(case, dataset)
 
     lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
-    jobs = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
-    jobs[0] = look, arguments(state, initial, rate, batches())
-
-    def compiled(steps: int) -> Any:
-        function, given = jobs[steps]
-        with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
-            return function.lower(*given).compile()
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        executables = dict(zip(jobs, pool.map(compiled, jobs), strict=True))
-    return Programs(look=executables.pop(0), advance=executables)
+    found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
+    return found | {0: (look, arguments(state, initial, rate, batches()))}
 
 
 def splits_of(case: Case, dataset: Dataset) -> Splits:

@@ -16,7 +16,7 @@ from vgbench.measure.snapshot import Snapshot
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
-from vgbench.statistics import Interval, first_over_last, t_interval
+from vgbench.statistics import Interval, first_over_last, guessing_reaches, t_interval
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class TrainingCurves(Displayed):
         learning_rates: the learning rates tried.
         tuning_accuracy: validation accuracy after the last step, [learning_rates, tuning_seeds].
         tuning_diverged: whether the loss became non-finite, [learning_rates, tuning_seeds].
-        learning_rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals.
+        learning_rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals. It tells nothing where
+            `none_better_than_chance`.
         target: accuracy from which a seed counts as trained.
         loss: training loss of every step, [seeds, steps].
         step: updates made before each record, 0 and every 25th up to the last, [records].
@@ -60,6 +61,9 @@ class TrainingCurves(Displayed):
         loss_scale: what the loss is multiplied by, [seeds, records].
         skipped_steps: steps so far that dynamic loss scaling left out, [seeds, records].
         test_accuracy: after the last step, with running statistics, [seeds].
+        chance: validation accuracy of the best constant answer; NaN in records that are older than this field.
+        guessing: mean `tuning_accuracy` that guessing at the level of chance exceeds at any learning rate with a
+            probability of 5 % at most (binomial, with Bonferroni's correction for the learning rates); NaN as above.
     """
 
     learning_rates: tuple[float, ...]
@@ -88,6 +92,8 @@ class TrainingCurves(Displayed):
     loss_scale: Float[np.ndarray, "seeds records"]
     skipped_steps: Int[np.ndarray, "seeds records"]
     test_accuracy: Float[np.ndarray, "seeds"]
+    chance: float = float("nan")
+    guessing: float = float("nan")
 
     def chart(self) -> Any:
         """Training loss and validation accuracy by step as an Altair chart."""
@@ -115,12 +121,27 @@ class TrainingCurves(Displayed):
         return "diverged" if self.diverged.all() and self.tuning_diverged.all() else "ok"
 
     @property
+    def divergence(self) -> str:
+        """How many runs had a loss that became non-finite, in words; empty if none had."""
+        parts, lost = [], self.tuning_diverged
+        if self.diverged.any():
+            parts.append(f"{self.diverged.sum()} of {len(self.diverged)} seeds at the chosen learning rate")
+        if lost.any():
+            parts.append(
+                f"{lost.sum()} of {lost.size} tuning runs ({lost.any(axis=1).sum()} of {len(lost)} learning rates)"
+            )
+        return f"the loss became non-finite in {' and in '.join(parts)}" if parts else ""
+
+    @property
+    def none_better_than_chance(self) -> bool:
+        """Whether no learning rate has a validation accuracy above what guessing reaches."""
+        return self.tuning_accuracy.size > 0 and bool((self.tuning_accuracy.mean(axis=1) <= self.guessing).all())
+
+    @property
     def learning_rate_at_edge(self) -> bool:
         """Whether the chosen learning rate is the lowest or highest tried, so that a better one may lie outside."""
-        return len(self.learning_rates) > 1 and self.learning_rate in (
-            min(self.learning_rates),
-            max(self.learning_rates),
-        )
+        chosen = len(self.learning_rates) > 1 and not self.none_better_than_chance
+        return chosen and self.learning_rate in (min(self.learning_rates), max(self.learning_rates))
 
     @property
     def trained(self) -> int:
@@ -154,6 +175,8 @@ def measure_training(case: Case) -> TrainingCurves:
         best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.learning_rates) > 1 else 0
         rate: float = tuple(case.learning_rates)[best]
         loss, records = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
+    wanted = np.asarray(dataset.validation.y)
+    chance = dataset.objective.chance(wanted)
     return TrainingCurves(
         learning_rates=case.learning_rates,
         tuning_accuracy=tuning_accuracy,
@@ -164,6 +187,8 @@ def measure_training(case: Case) -> TrainingCurves:
         step=np.append(np.arange(0, case.steps, RECORD_EVERY), case.steps),
         validation_accuracy=np.asarray(records.validation_accuracy),
         test_accuracy=np.asarray(records.test_accuracy)[:, -1],
+        chance=chance,
+        guessing=guessing_reaches(chance, wanted.size, len(case.learning_rates)),
         **_told(records.snapshot),
     )
 

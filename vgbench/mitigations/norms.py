@@ -1,5 +1,6 @@
 """Norms: of a layer's signal, or of its weights."""
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 from pydantic import Field
 
+from vgbench.errors import InputError
 from vgbench.mitigations.mean_field import centred_variance
 from vgbench.mitigations.site import Site
 from vgbench.spec.registry import ACTIVATIONS, NORMS, Choice, Positive
@@ -23,31 +25,87 @@ def none(site: Site) -> Norm:
     return lambda z: z
 
 
-@NORMS.register(source="Ioffe & Szegedy 2015")
+def lost(of: str, numbers: int, choose: str) -> str | None:
+    """Why standardising so few numbers together leaves nothing of them, or a sign alone; None where there are more.
+
+    Args:
+        of: what is standardised, in words.
+        numbers: that get mean 0 and variance 1 together.
+        choose: a valid choice, in words.
+    """
+    if numbers > 2:
+        return None
+    left = "two numbers are always +1 and -1, so that only the sign of their difference is left"
+    left = "a single number is always 0, so that nothing of the signal is left" if numbers == 1 else left
+    return f"{of}: with mean 0 and variance 1 {left}; choose {choose}"
+
+
+def _fewest(case: Any) -> int:
+    """The fewest features that a norm of the case reads at one place."""
+    growth = getattr(case.skip, "growth", case.width)
+    reads_stream = getattr(case.model, "order", "") == "pre_activation" and case.model.layers_per_block == 1
+    return case.width if reads_stream else min(case.width, growth)
+
+
+def _at_least(case: Any, features: int) -> str:
+    return f"a width {'and a growth ' if hasattr(case.skip, 'growth') else ''}of at least {features}"
+
+
+def _uneven(case: Any, groups: int) -> int | None:
+    """A width that so many groups do not divide."""
+    widths = case.width, getattr(case.skip, "growth", groups)
+    return next((width for width in widths if width % groups), None)
+
+
+def lost_at_one_place(case: Any) -> str | None:
+    """Why the case's norm leaves nothing of signals that have one place each, rather than many pixels or tokens."""
+    if case.norm.name == "batch":
+        return lost(f"a batch of {case.batch_size}", case.batch_size, "a batch_size of at least 3")
+    if case.norm.name == "group":
+        groups, width = case.norm.groups, _fewest(case)
+        fewer = next((n for n in range(groups, 0, -1) if not _uneven(case, n) and width // n > 2), None)
+        choose = f"at most {fewer} groups" if fewer else _at_least(case, 3)
+        return lost(f"{width} units in {groups} group{'s' * (groups > 1)}", width // groups, choose)
+    return None
+
+
+def _lost_in_mlp(case: Any) -> str | None:
+    return lost_at_one_place(case) if case.model.name == "mlp" else None  # the places of others come with the data
+
+
+def _lost_in_groups(case: Any) -> str | None:
+    width = _uneven(case, case.norm.groups)
+    return f"{case.norm.groups} groups do not divide a width of {width}" if width else _lost_in_mlp(case)
+
+
+def _lost_in_width(case: Any) -> str | None:
+    return lost(f"statistics over so few features as {_fewest(case)}", _fewest(case), _at_least(case, 3))
+
+
+def _lost_in_length(case: Any) -> str | None:
+    sign = "with second moment 1 a single number is always +1 or -1, so that only its sign is left"
+    return f"statistics over one feature: {sign}; choose {_at_least(case, 2)}" if _fewest(case) == 1 else None
+
+
+@NORMS.register(source="Ioffe & Szegedy 2015", refuses=_lost_in_mlp)
 def batch(site: Site, *, momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9, epsilon: Positive = 1e-5) -> Norm:
     """Batch normalization: batch statistics in training, running averages (kept by `momentum`) in evaluation."""
     return nnx.BatchNorm(site.width, momentum=momentum, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
 
 
-@NORMS.register(source="Ba, Kiros & Hinton 2016")
+@NORMS.register(source="Ba, Kiros & Hinton 2016", refuses=_lost_in_width)
 def layer(site: Site, *, epsilon: Positive = 1e-6) -> Norm:
     """Layer normalization: mean 0 and variance 1 over the features of each example, at each place."""
     return nnx.LayerNorm(site.width, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
 
 
-@NORMS.register(source="Zhang & Sennrich 2019")
+@NORMS.register(source="Zhang & Sennrich 2019", refuses=_lost_in_length)
 def rms(site: Site, *, epsilon: Positive = 1e-6) -> Norm:
     """RMS normalization: second moment 1 over the features of each example and place, the mean left alone."""
     return nnx.RMSNorm(site.width, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
 
 
-def _uneven_groups(case: Any) -> str | None:
-    groups, growth = case.norm.groups, getattr(case.skip, "growth", case.norm.groups)
-    uneven = [width for width in (case.width, growth) if width % groups]
-    return f"{groups} groups do not divide a width of {uneven[0]}" if uneven else None
-
-
-@NORMS.register(source="Wu & He 2018", refuses=_uneven_groups)
+@NORMS.register(source="Wu & He 2018", refuses=_lost_in_groups)
 def group(site: Site, *, groups: Annotated[int, Field(ge=1)] = 8, epsilon: Positive = 1e-6) -> Norm:
     """Group normalization: mean 0 and variance 1 within each of `groups` groups of features, over all places."""
     return nnx.GroupNorm(site.width, num_groups=groups, epsilon=epsilon, use_fast_variance=False, rngs=site.rngs)
@@ -118,10 +176,17 @@ class WeightNorm(Reparametrised):
 
 
 class ScaledWeightStandardization(Reparametrised):
-    """A linear map whose weights have mean 0 and variance gain^2 / fan_in for each output, times a learned scale."""
+    """A linear map whose weights have mean 0 and variance gain^2 / fan_in for each output, times a learned scale.
+
+    Raises:
+        InputError: an output reads so few inputs that this fixes its weights.
+    """
 
     def __init__(self, linear: LinearMap, gain: float) -> None:
         super().__init__(linear)
+        reason = _lost_in_weights(math.prod(linear.kernel.shape[:-1]))
+        if reason:
+            raise InputError(f"norm 'scaled_weight_standardization': {reason}")
         self.scale = nnx.Param(jnp.full(linear.kernel.shape[-1], gain, jnp.float32))
 
     def kernel(self) -> Float[Array, "*place inputs outputs"]:
@@ -152,7 +217,18 @@ def _keeping_gain(activation: Choice) -> float:
     return centred_variance(partial(ACTIVATIONS.build, activation)) ** -0.5
 
 
-@NORMS.register(source="Brock, De & Smith 2021, Characterizing signal propagation to close the performance gap")
+def _lost_in_weights(inputs: int) -> str | None:
+    return lost(f"outputs with a fan-in of {inputs}", inputs, "a width of at least 3, and data of as many numbers")
+
+
+def _lost_in_hidden_weights(case: Any) -> str | None:
+    return _lost_in_weights(case.width * getattr(case.model, "kernel_size", 1) ** 2)
+
+
+@NORMS.register(
+    source="Brock, De & Smith 2021, Characterizing signal propagation to close the performance gap",
+    refuses=_lost_in_hidden_weights,
+)
 def scaled_weight_standardization(site: Site, *, gain: Positive | None = None) -> Norm:
     """Weights of mean 0 for each output, with the gain that keeps the signal's variance unless one is given.
 

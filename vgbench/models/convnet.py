@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from pydantic import Field
 
 from vgbench.errors import InputError
+from vgbench.mitigations.norms import lost_at_one_place
 from vgbench.models.problem import Problem
 from vgbench.models.readout import Readout, readout_map
 from vgbench.models.stack import Stack
@@ -80,6 +81,9 @@ def convnet(
     pixels = problem.features // channels
     if pixels * channels != problem.features or math.isqrt(pixels) ** 2 != pixels:
         raise InputError(f"model 'convnet': {problem.features} numbers are no square image of {channels} channels")
+    reason = lost_at_one_place(case) if pixels == 1 else None
+    if reason:
+        raise InputError(f"norm {case.norm.name!r} in an image of one pixel: {reason}")
     options: dict[str, Any] = {"kernel_size": (kernel_size, kernel_size), "padding": padding.upper()}
     if scanned:
         options["conv_general_dilated"] = product_of_patches

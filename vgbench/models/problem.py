@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Shaped
 
@@ -22,6 +23,12 @@ def accuracy(logits: Float[Array, "batch *answers classes"], labels: Int[Array, 
     """Share of answers whose largest logit is the label's; one with a non-finite logit counts as wrong."""
     correct = (jnp.argmax(logits, axis=-1) == labels) & jnp.isfinite(logits).all(axis=-1)
     return jnp.mean(correct, dtype=jnp.float32)
+
+
+def most_frequent(labels: Int[np.ndarray, "examples *answers"]) -> float:
+    """Share of the most frequent label: the accuracy of the best constant answer, at each place of its own."""
+    places = labels.reshape(len(labels), -1).T
+    return float(np.mean([np.bincount(place).max() for place in places]) / len(labels))
 
 
 def squared_error(
@@ -43,6 +50,12 @@ class Within:
         """Judge a batch."""
         return jnp.mean(jnp.abs(predictions[..., 0] - targets) < self.tolerance, dtype=jnp.float32)
 
+    def constant(self, targets: Float[np.ndarray, "examples"]) -> float:
+        """Accuracy of the best constant prediction: the largest share of targets within an interval."""
+        ordered = np.sort(targets)
+        within = np.searchsorted(ordered, ordered + 2 * self.tolerance) - np.arange(len(ordered))
+        return float(within.max() / len(ordered))
+
 
 class Objective(NamedTuple):
     """How answers are judged.
@@ -50,13 +63,15 @@ class Objective(NamedTuple):
     Attributes:
         loss: what training lowers, a mean over the batch.
         accuracy: share of the answers that are right.
+        chance: that share for the best constant answer to all of these.
     """
 
     loss: Judge
     accuracy: Judge
+    chance: Callable[[Shaped[np.ndarray, "examples *answers"]], float]
 
 
-CLASSIFICATION = Objective(cross_entropy, accuracy)
+CLASSIFICATION = Objective(cross_entropy, accuracy, most_frequent)
 
 
 class Problem(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_weights, wide
@@ -147,7 +148,9 @@ class Stack(Network):
         return stacked if self.stacked else (self._unstack(stacked[0]), self._unstack(stacked[1]))
 
     def _unstack(self, stacked: Tree) -> tuple[Tree, ...]:
-        leaves = jax.tree.map(np.asarray, stacked)
+        # Of numbers with numpy, which is faster; of shapes alone, as a program is traced, there are none.
+        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(stacked))
+        leaves = stacked if traced else jax.tree.map(np.asarray, stacked)
 
         def layer(i: int) -> Tree:
             return jax.tree.map(lambda leaf: jnp.asarray(leaf[i]), leaves)

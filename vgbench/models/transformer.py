@@ -21,7 +21,7 @@ from pydantic import Field
 from vgbench.errors import InputError
 from vgbench.instruments.probe import wide
 from vgbench.mitigations.initializers import Signal
-from vgbench.mitigations.norms import LinearMap, Norm, Reparametrised, reparametrised
+from vgbench.mitigations.norms import LinearMap, Norm, Reparametrised, lost, lost_at_one_place, reparametrised
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
 from vgbench.models.network import Part
@@ -138,7 +138,7 @@ class Embedding(nnx.Module):
         self.side, self.patch, self.channels = side, model.patch, model.channels
         tokens = (side // model.patch) ** 2
         self.linear = nnx.Linear(model.patch**2 * model.channels, case.width, rngs=rngs)
-        self.position = nnx.Param(POSITION_STD * jax.random.normal(rngs.params(), (tokens, case.width)))
+        self.position = nnx.Param(POSITION_STD * jax.random.normal(rngs.params(), (tokens, case.width), jnp.float32))
         self.norm = _norm_where("post_norm", case, layer, rngs)
 
     def __call__(self, x: Float[Array, "batch features"]) -> Tokens:
@@ -178,6 +178,10 @@ def _unfit(case: Case) -> str | None:
     model: Any = case.model
     if case.width % model.heads:
         return f"{model.heads} heads do not divide a width of {case.width}"
+    if model.qk_norm and case.width // model.heads < 3:
+        fewer = next((n for n in range(model.heads, 0, -1) if case.width % n == 0 and case.width // n > 2), None)
+        choose = f"at most {fewer} heads" if fewer else "a width of at least 3"
+        return lost(f"qk_norm of {case.width} units in {model.heads} heads", case.width // model.heads, choose)
     if case.skip.name == "dense":
         return "its branches are as wide as the stream: skip 'dense' has no place"
     if case.init.options().get("gain") == "critical":
@@ -217,6 +221,9 @@ def transformer(
             f" {patch} by {patch}"
         )
     tokens = (side // patch) ** 2
+    reason = lost_at_one_place(case) if tokens == 1 else None
+    if reason:
+        raise InputError(f"norm {case.norm.name!r} of a single token: {reason}")
     entry = Part(lambda rngs, layer: Embedding(case, side, layer, rngs))
     block = Part(lambda rngs, layer: Block(case, layer, rngs))
     head = Part(lambda rngs, layer: Head(case, tokens, problem.outputs, layer, rngs))

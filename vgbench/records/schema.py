@@ -149,7 +149,7 @@ class CellRecord:
     Attributes:
         case: what was measured.
         status: how it ended; anything but `ok` has a `reason`.
-        reason: in words; empty if ok.
+        reason: in words; empty if ok, unless the loss of some runs became non-finite.
         gradients: the profile at initialisation; None if it crashed.
         forward: the forward signal at initialisation; None if it crashed, or a batch holds no pair.
         training: the curves; None if the case does not train, or crashed.

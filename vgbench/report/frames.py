@@ -62,6 +62,8 @@ COLUMNS = {
     "target": "test accuracy that counts as trained",
     "learning_rate": "learning rate chosen on the tuning seeds",
     "learning_rate_at_edge": "whether that is the lowest or the highest tried",
+    "none_better_than_chance": "whether no learning rate gave a validation accuracy above what guessing reaches",
+    "diverged": "how many of the evaluation seeds had a loss that became non-finite",
     "log10_first_over_last_trained": "log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean over seeds",
     "zero_share": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most, mean"
     " over seeds",
@@ -259,6 +261,8 @@ def _cell_values(cell: CellRecord, reference: CellRecord | None) -> Iterator[tup
         yield "target", cell.training.target
         yield "learning_rate", cell.training.learning_rate
         yield "learning_rate_at_edge", cell.training.learning_rate_at_edge
+        yield "none_better_than_chance", cell.training.none_better_than_chance
+        yield "diverged", int(cell.training.diverged.sum())
         yield "steps_to_target", steps_to_target(cell.training)
         yield "log10_first_over_last_trained", cell.training.log10_first_over_last.value
         yield "zero_share", float(cell.training.zero_share[:, 0].mean(axis=0).max())

@@ -53,8 +53,12 @@ def _ratio(row: _Row) -> str:
 def _trained(row: _Row) -> str:
     if pd.isna(row["trained"]):
         return NOTHING
+    seeds = f"{row['trained']:.0f}/{row['seeds']:.0f}"
+    diverged = f", {row['diverged']:.0f} diverged" if row["diverged"] > 0 else ""
+    if row["none_better_than_chance"] is True:
+        return f"{seeds}{diverged}, none better than chance"
     edge = "*" if row["learning_rate_at_edge"] else ""
-    return f"{row['trained']:.0f}/{row['seeds']:.0f} at {row['learning_rate']:.2g}{edge}"
+    return f"{seeds} at {row['learning_rate']:.2g}{edge}{diverged}"
 
 
 def _decay(row: _Row) -> str:
@@ -182,7 +186,8 @@ LEGEND = {
     "zeros": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most",
     "skipped": "steps that dynamic loss scaling left out because gradients overflowed",
     "trained": "seeds that reach the target after the last step, at the learning rate chosen on other seeds (* the"
-    " lowest or highest tried)",
+    " lowest or highest tried); `diverged` counts seeds whose loss became non-finite, and `none better than chance`"
+    " says that no learning rate gave a validation accuracy above what guessing reaches (binomial, level 0.05)",
     "test accuracy": "after the last step, mean over seeds; bold where every seed reaches the target and it is the"
     " highest of its depth (and other axes), or is shown to be within 0.02 of that; ? where neither that nor the"
     " opposite is shown: one-sided t-tests paired by seed at level 0.05, each with Holm's correction over the table"

@@ -21,6 +21,7 @@ from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.mesh import whole
+from vgbench.measure.numerics import check_dtype
 from vgbench.measure.shared import programs_made
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.records.provenance import find_device, provenance
@@ -37,7 +38,7 @@ class Ended:
 
     Attributes:
         status: anything but `ok` has a `reason`.
-        reason: in words; empty if ok.
+        reason: in words; empty if ok, unless the loss of some runs became non-finite.
         measured: what was measured before it ended.
         started: when, ISO 8601, UTC.
         seconds: how long it took.
@@ -97,7 +98,8 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
         The provenance of all that this process measures on that device.
 
     Raises:
-        InputError: no such device, or too few, an unknown member, or data that cannot serve a case.
+        InputError: no such device, or too few, one without a case's dtype, an unknown member, or data that cannot serve
+            a case.
     """
     chosen = find_device(device)
     try:
@@ -107,6 +109,8 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
             f"{explain(error, 'the worker process')}\n(it knows the members of vgbench, of plug-ins and of the script"
             " that called it, not those of an interactive session)"
         ) from None
+    for dtype in {case.dtype for case in valid}:
+        check_dtype(dtype, chosen.platform)
     for case in {(str(case.data), case.batch_size): case for case in valid}.values():
         load_dataset(case)
     with jax.default_device(chosen):
@@ -152,6 +156,15 @@ def classify(error: BaseException) -> tuple[Status, str]:
 
 
 def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tuple[Status, str]:
+    """The status and its reason, which also tells what only some of the runs did."""
+    status, reason = _initial_outcome(gradients)
+    if training is not None and status == "ok" and training.status == "diverged":
+        return "diverged", "the loss became non-finite at every learning rate, for every seed"
+    also = training.divergence if training is not None else ""
+    return status, "; ".join(filter(None, (reason, also)))
+
+
+def _initial_outcome(gradients: GradientProfile) -> tuple[Status, str]:
     limit = gradients.forward_limit
     if gradients.status == "forward_underflow":
         return gradients.status, f"activations flush to zero from layer {limit}"
@@ -160,6 +173,4 @@ def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tup
             gradients.status,
             f"activations are not finite from layer {limit}" if limit else "the gradient is not finite",
         )
-    if training is not None and training.status == "diverged":
-        return "diverged", "the loss became non-finite at every learning rate, for every seed"
     return "ok", ""

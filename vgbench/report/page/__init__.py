@@ -155,7 +155,8 @@ def _training_facts(entry: Entry) -> Iterator[tuple[str, str]]:
     if curves is not None:
         means = curves.tuning_accuracy.mean(axis=1) if curves.tuning_accuracy.size else [float("nan")]
         tried = [f"{rate:.3g} ({mean:.3f})" for rate, mean in zip(curves.learning_rates, means, strict=True)]
-        yield "learning rate", f"{curves.learning_rate:.3g}; tried, with validation accuracy: {', '.join(tried)}"
+        none = " (none better than chance)" if curves.none_better_than_chance else ""
+        yield "learning rate", f"{curves.learning_rate:.3g}{none}; tried, with validation accuracy: {', '.join(tried)}"
         yield "test accuracy by seed", ", ".join(f"{value:.3f}" for value in curves.test_accuracy)
 
 

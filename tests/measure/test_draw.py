@@ -1,0 +1,80 @@
+"""What is drawn does not depend on what the network computes in: a float64 network is the float32 one, and goes on."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from helpers.needs import NEEDS
+
+import vgbench as vg
+from vgbench.data import load_dataset
+from vgbench.measure.draw import draw
+from vgbench.measure.numerics import numerics
+from vgbench.models import build_network
+from vgbench.spec.registry import MODELS, REGISTRIES
+
+TINY: dict[str, Any] = {"depth": 4, "width": 12, "batch_size": 8, "seeds": (0,)}
+FAMILIES = {
+    "mlp": {"model": {"name": "mlp", "bias_std": 0.1}},
+    "convnet": {"model": "convnet"},
+    "transformer": {"model": "transformer"},
+    "recurrent": {"model": "recurrent", "cell": "lru"},
+}
+
+
+def _options(needs: dict[str, Any]) -> dict[str, Any]:
+    model = needs.get("model", {})
+    return model if isinstance(model, dict) else {}
+
+
+def members() -> dict[str, dict[str, Any]]:
+    """Every initialiser, norm, skip and cell that fits a family, beside what it needs there."""
+    found = {}
+    for family in FAMILIES:
+        for slot in ("init", "norm", "skip", "cell"):
+            for member in REGISTRIES[slot]:
+                needs = NEEDS.get((slot, member.name), {})
+                slots = {**needs, "model": {**_options(needs), "name": family}, slot: member.name}
+                try:
+                    vg.Case(**TINY | slots)
+                except ValueError:
+                    continue
+                found[f"{family}-{slot}-{member.name}"] = slots
+    return found
+
+
+MEMBERS = members()
+
+
+def check_that_draws_agree(slots: dict[str, Any]) -> None:
+    """The variables of a float64 case are bit for bit those of the float32 one."""
+    layers = "unroll" if slots.get("skip") == "dense" else "scan"
+    drawn = {}
+    for dtype in ("float32", "float64"):
+        case = vg.Case(**TINY | slots, block_execution=layers, dtype=dtype)
+        data = load_dataset(case)
+        with numerics(dtype, "highest"):
+            network = build_network(case, data.problem)
+            drawn[dtype] = jax.tree.map(np.asarray, draw(case, network, data, 0))
+    assert {leaf.dtype for leaf in jax.tree.leaves(drawn["float64"].params)} == {np.dtype("float64")}
+    jax.tree.map(np.testing.assert_array_equal, drawn["float64"], drawn["float32"])
+
+
+def test_every_family_is_here() -> None:
+    assert set(FAMILIES) == {family.name for family in MODELS} - {MODELS.imports}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_float64_network_has_the_parameters_of_the_float32_one(name: str) -> None:
+    check_that_draws_agree(FAMILIES[name])
+
+
+def test_an_initialiser_that_looks_at_data_gives_the_same_in_float64() -> None:
+    check_that_draws_agree({"init": "lsuv"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_member_draws_the_same_in_float64(name: str) -> None:
+    check_that_draws_agree(MEMBERS[name])
