@@ -4,8 +4,9 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
 
+from vgbench.boundary.schema import FromRecord
 from vgbench.errors import InputError
 from vgbench.spec.fingerprint import fingerprint
 from vgbench.spec.registry import (
@@ -36,9 +37,9 @@ OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
 LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
-def _known_by_content(choice: Choice) -> Choice:
-    """Note what the files of a data source hold now, unless that is noted already."""
-    if getattr(choice, "digest", None) != "":
+def _known_by_content(choice: Choice, info: ValidationInfo) -> Choice:
+    """Note what the files of a data source hold now, unless that is noted already; of a record's nothing is read."""
+    if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
     path: str = choice.options()["path"]
     try:
@@ -53,6 +54,8 @@ _as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], _as_tuple]
 LearningRates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], _as_tuple]
+Size = Annotated[int, Field(ge=1, lt=2**31)]
+"""A number of things that an array may hold in a row."""
 
 UNROLLED_UP_TO = 64
 """Depth up to which people unroll their blocks; the plain step is timed unrolled so far and scanned beyond."""
@@ -90,8 +93,8 @@ class Case(Strict):
     """
 
     model: ModelChoice = Field(default="mlp", validate_default=True)
-    depth: int = Field(default=16, ge=1)
-    width: int = Field(default=64, ge=1)
+    depth: Size = 16
+    width: Size = 64
     activation: ActivationChoice = Field(default="relu", validate_default=True)
     init: InitChoice = Field(default="he_normal", validate_default=True)
     norm: NormChoice = Field(default="none", validate_default=True)
@@ -100,15 +103,15 @@ class Case(Strict):
     gradient_transform: GradientTransformChoice = Field(default="none", validate_default=True)
     optimizer: OptimizerChoice = Field(default="adam", validate_default=True)
     learning_rates: LearningRates = (3e-4, 1e-3, 3e-3)
-    warmup_steps: int = Field(default=0, ge=0)
+    warmup_steps: int = Field(default=0, ge=0, lt=2**31)
     data: DataChoice = Field(default="digits", validate_default=True)
-    batch_size: int = Field(default=128, ge=1)
-    devices: int = Field(default=1, ge=1)
+    batch_size: Size = 128
+    devices: Size = 1
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
     loss_scaling: LossScalingChoice = Field(default="none", validate_default=True)
     matmul_precision: Literal["default", "high", "highest"] = "default"
     remat: bool = False
-    steps: int = Field(default=500, ge=0)
+    steps: int = Field(default=500, ge=0, lt=2**31)
     target: float = Field(default=0.9, gt=0, le=1)
     seeds: Seeds = Field(default=(0, 1, 2), min_length=1)
     tuning_seeds: Seeds = (1000, 1001)
