@@ -1,4 +1,4 @@
-"""Arrays of an .npz archive from anybody: nothing is unpickled or evaluated, and its size is known before it is read."""
+"""Arrays of an .npz archive from anybody: nothing is unpickled or evaluated, and sizes are known beforehand."""
 
 import io
 import math

@@ -25,7 +25,6 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
     create_model,
 )
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
@@ -67,8 +66,8 @@ class Each:
         nan: whether an entry may be NaN.
     """
 
-    low: float
-    high: float
+    low: float | int
+    high: float | int
     infinite: bool = False
     nan: bool = False
 
@@ -86,7 +85,7 @@ class Each:
         return array
 
     @property
-    def _ends(self) -> tuple[float, float]:
+    def _ends(self) -> tuple[float | int, float | int]:
         if not self.infinite:
             return self.low, self.high
         return -np.inf if self.low < 0 else self.low, np.inf
@@ -130,8 +129,7 @@ def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: st
     used: list[str] = []
     try:
         tree = _resolve(body, "", arrays, used)
-        if len(used) < len(arrays):
-            raise ValueError(f"no field holds the array {min(arrays.keys() - used)[:80]!r}")
+        _check_use(arrays, used)
         return _adapter(kind).validate_python(tree, context=FromRecord())
     except ValidationError as error:
         strange = any(map(_is_strange, error.errors(include_url=False, include_input=False)))
@@ -147,7 +145,7 @@ def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: st
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> Any:  # beartype does not take a TypeAdapter
     return TypeAdapter(_checked(kind))
 
 
@@ -178,7 +176,10 @@ def _model(kind: type) -> Any:
     return create_model(kind.__name__, __config__=_CONFIG, **fields)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-def _made(kind: type[T], fields: Any, info: ValidationInfo) -> T:
+# `info` is pydantic's ValidationInfo, a protocol that cannot be checked at runtime.
+
+
+def _made(kind: type[T], fields: Any, info: Any) -> T:
     made: Any = kind(**dict(fields))
     if isinstance(info.context, FromRecord):
         for name, length in getattr(made, "dimensions", {}).items():
@@ -188,7 +189,7 @@ def _made(kind: type[T], fields: Any, info: ValidationInfo) -> T:
     return made
 
 
-def _fitting(hint: Any, value: Any, info: ValidationInfo) -> np.ndarray:
+def _fitting(hint: Any, value: Any, info: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray):
         raise ValueError("not an array")  # noqa: TRY004  # a TypeError would not be the field's fault to pydantic
     names = hint.dim_str.split()
@@ -222,6 +223,12 @@ def _resolve(value: Any, place: str, arrays: Mapping[str, np.ndarray], used: lis
             raise ValueError(f"{place}: not a number")
         return _FLOATS[text]
     return {name: _resolve(each, f"{place}.{name}" if place else name, arrays, used) for name, each in value.items()}
+
+
+def _check_use(arrays: Mapping[str, np.ndarray], used: list[str]) -> None:
+    unused = sorted(arrays.keys() - used)
+    if unused:
+        raise ValueError(f"no field holds the array {unused[0]!r}")
 
 
 def first_fault(error: ValidationError) -> str:

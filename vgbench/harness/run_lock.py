@@ -16,7 +16,7 @@ from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.harness.progress import Progress
 from vgbench.records.schema import CellRecord, CostRecord, Manifest
-from vgbench.records.store import LARGEST_TEXT, Folder, device_folders, read_plain, read_record, sweep, write_bytes
+from vgbench.records.store import LARGEST_FILE, Folder, device_folders, read_plain, read_record, sweep, write_bytes
 
 _LOCK = ".lock"
 _NOTE = "running.json"
@@ -99,7 +99,7 @@ def read_note(folder: Path) -> Note | None:
     """What the run that is, or was, at work in the folder last said; None if it said nothing, or ended well."""
     path = folder / _NOTE
     try:
-        return decode(Note, strict_json.loads(read_plain(path, folder, LARGEST_TEXT).decode()), {}, str(path))
+        return decode(Note, strict_json.loads(read_plain(path, folder, LARGEST_FILE).decode()), {}, str(path))
     except (OSError, ValueError):
         return None
 

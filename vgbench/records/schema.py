@@ -179,9 +179,7 @@ class CellRecord:
     def check(self) -> None:
         """Raise `ValueError` where the status, the case and what was measured contradict each other."""
         if self.status in RESULTS and (self.gradients is None or (self.training is None) != (self.case.steps == 0)):
-            raise ValueError(
-                f"status {self.status!r}, but a measurement that the case asks for is missing, or one more"
-            )
+            raise ValueError(f"status {self.status!r} without all that the case has measured, or with more")
         if self.gradients is not None and self.gradients.log10_parameter_norm.shape[1] < 2:
             raise ValueError("gradients: fewer layers of weights than an input layer and a readout")
         curves = self.training
@@ -220,10 +218,9 @@ class CostRecord:
             return
         if (self.cost.form, self.cost.batch_size) != (self.case.timed_form, self.case.batch_size):
             raise ValueError("cost: another form of the blocks, or another batch size, than in the case")
-        if not (
-            2 <= len(self.cost.step_seconds) <= ROUNDS_AT_MOST and 1 <= len(self.cost.queued_seconds) <= ROUNDS_AT_MOST
-        ):
-            raise ValueError(f"cost: more than {ROUNDS_AT_MOST} rounds or queues, or too few")
+        rounds, queues = len(self.cost.step_seconds), len(self.cost.queued_seconds)
+        if not (2 <= rounds <= ROUNDS_AT_MOST and 1 <= queues <= ROUNDS_AT_MOST):
+            raise ValueError(f"cost: {rounds} rounds and {queues} queues, not 2 and 1 to {ROUNDS_AT_MOST}")
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ import numpy as np
 from pydantic import BaseModel
 
 from vgbench.boundary import strict_json
-from vgbench.boundary.archive import LARGEST, read_arrays
+from vgbench.boundary.archive import read_arrays
 from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 
 T = TypeVar("T")
 
-LARGEST_TEXT = 2**26
-"""Bytes of a record's JSON; that of thousands of rows has a hundredth of them."""
+LARGEST_FILE = 2**30
+"""Bytes of a file of records."""
 
 
 class Folder:
@@ -84,8 +84,8 @@ def read_record(path: Path, kind: type[T]) -> T:
     packed_path = path.with_suffix(".npz")
     try:
         root = path.parents[2 if path.parent.name in ("cells", "costs") else 1]
-        content = strict_json.loads(read_plain(path, root, LARGEST_TEXT).decode())
-        packed = read_plain(packed_path, root, LARGEST) if os.path.lexists(packed_path) else b""
+        content = strict_json.loads(read_plain(path, root, LARGEST_FILE).decode())
+        packed = read_plain(packed_path, root, LARGEST_FILE) if os.path.lexists(packed_path) else b""
         _check(content, packed)
         arrays = read_arrays(packed) if packed else {}
     except FileNotFoundError:
@@ -154,7 +154,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def _check(content: Any, packed: bytes) -> None:
     if not isinstance(content, dict) or content.keys() != {"digest", "record"}:
-        raise ValueError("not a digest and a record")  # the file's fault, not a caller's
+        raise ValueError("not a digest and a record")
     if content["digest"] != _digest(content["record"], packed):
         raise ValueError("its content does not match its digest")
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
 from vgbench.boundary.schema import FromRecord
 from vgbench.errors import InputError
@@ -37,7 +37,7 @@ OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
 LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
-def _known_by_content(choice: Choice, info: ValidationInfo) -> Choice:
+def _known_by_content(choice: Choice, info: Any) -> Choice:
     """Note what the files of a data source hold now, unless that is noted already; of a record's nothing is read."""
     if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
