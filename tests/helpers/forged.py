@@ -152,7 +152,7 @@ def _array(body: Any, arrays: dict[str, np.ndarray], random: Any) -> None:
             *(array.astype(dtype) for dtype in ("f2", "f4", "f8", "i8", "u1", "?", "S4", "c8", ">f8")),
             *(
                 np.full(array.shape, entry).astype(array.dtype),
-                np.where(first, np.asarray(entry).astype(array.dtype), array),
+                np.where(first, np.full(array.shape, entry).astype(array.dtype), array),
             ),
         ]
     match random.randrange(4):

@@ -133,7 +133,7 @@ array = hnp.arrays(
     st.sampled_from(["float32", "float64", "int32", "bool"]),
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
 )
-inner = st.builds(Inner, st.floats(), st.none() | array, st.none() | st.integers())
+inner = st.builds(Inner, st.floats(), st.none() | array, st.none() | st.integers(-(2**63), 2**63 - 1))
 
 
 @settings(deadline=None, max_examples=60)

@@ -185,6 +185,17 @@ def at(place: str, value: Any) -> Change:
     return change
 
 
+def without(part: str) -> Change:
+    """A change that leaves out a measurement and its arrays."""
+
+    def change(body: Any, arrays: dict[str, np.ndarray]) -> None:
+        body[part] = None
+        for name in [name for name in arrays if name.startswith(f"{part}.")]:
+            del arrays[name]
+
+    return change
+
+
 def array(name: str, value: Any) -> Change:
     """A change of one array."""
 
@@ -204,12 +215,12 @@ def array(name: str, value: Any) -> Change:
         (at("started", "yesterday"), "started: Invalid isoformat string: 'yesterday'"),
         (at("status", "fine"), "status: Input should be 'ok', "),
         (at("case.seeds", [0, -1]), "case.seeds.1: Input should be greater than or equal to 0"),
-        (at("case.seeds", [0]), "2 seeds in log10_activation_norm"),
-        (at("case.depth", 10**9), "3 depth in log10_activation_norm"),
+        (at("case.seeds", [0]), "1 seeds in the case, but 2 in log10_activation_norm"),
+        (at("case.depth", 10**9), "1000000000 depth in the case, but 3 in log10_activation_norm"),
         (at("case.depth", 10**10), "case.depth: Input should be less than 2147483648"),
-        (at("gradients.states", ["c"]), "0 states in log10_state_norm"),
-        (at("gradients", None), "status 'ok' without all that the case has measured"),
-        (at("training", None), "status 'ok' without all that the case has measured"),
+        (at("gradients.states", ["c"]), "1 states in the case, but 0 in log10_state_norm"),
+        (without("gradients"), "status 'ok' without all that the case has measured"),
+        (without("training"), "status 'ok' without all that the case has measured"),
         (at("training.rate", 0.3), "training: other learning rates"),
         (at("gradients.log10_activation_norm", {"$array": "training.loss"}), "names an array that is not there"),
         (at("gradients.smallest_normal", 0), "gradients.smallest_normal: Input should be greater than 0"),

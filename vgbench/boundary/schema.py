@@ -153,11 +153,11 @@ def _checked(hint: Any) -> Any:
     """The type for pydantic that checks what a field's annotation says."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return Annotated[_model(hint), AfterValidator(partial(_made, hint))]
-    if hasattr(hint, "dim_str"):  # an array of jaxtyping's
-        return Annotated[Any, PlainValidator(partial(_fitting, hint))]
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return Annotated[(_checked(parts[0]), *parts[1:])]
+    if hasattr(hint, "dim_str"):  # an array of jaxtyping's
+        return Annotated[Any, PlainValidator(partial(_fitting, hint))]
     if not parts or origin is Literal:
         return hint
     checked = tuple(map(_checked, parts))

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Float64
 
 from vgbench.boundary.schema import Each
 from vgbench.data import load_dataset
@@ -48,10 +48,10 @@ class ForwardProfile(Displayed):
             where h_l is not made of tokens. Floors near the square of the dtype's spacing at 1.
     """
 
-    log10_activation_scale: Annotated[Float[np.ndarray, "seeds depth"], LOG10]
-    mean_slope: Annotated[Float[np.ndarray, "seeds depth"], Each(0, 1e30, infinite=True, nan=True)]
-    log10_pair_distance: Annotated[Float[np.ndarray, "seeds depth"], LOG10]
-    token_distance: Annotated[Float[np.ndarray, "seeds depth"], Each(-1, 3, nan=True)]
+    log10_activation_scale: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
+    mean_slope: Annotated[Float64[np.ndarray, "seeds depth"], Each(0, 1e30, infinite=True, nan=True)]
+    log10_pair_distance: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
+    token_distance: Annotated[Float64[np.ndarray, "seeds depth"], Each(-1, 3, nan=True)]
 
     @property
     def token_cosine(self) -> Float[np.ndarray, "seeds depth"]:

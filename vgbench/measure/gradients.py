@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from pydantic import Field
 
 from vgbench.boundary.schema import Each
@@ -55,13 +55,13 @@ class GradientProfile(Displayed):
         epsilon: spacing of the case's dtype at 1.
     """
 
-    log10_activation_norm: Annotated[Float[np.ndarray, "seeds depth"], LOG10]
-    log10_parameter_norm: Annotated[Float[np.ndarray, "seeds layers"], LOG10]
-    log10_largest_activation: Annotated[Float[np.ndarray, "seeds depth"], LOG10]
+    log10_activation_norm: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
+    log10_parameter_norm: Annotated[Float64[np.ndarray, "seeds layers"], LOG10]
+    log10_largest_activation: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
     states: tuple[str, ...]
-    log10_state_norm: Annotated[Float[np.ndarray, "seeds depth states"], LOG10]
+    log10_state_norm: Annotated[Float64[np.ndarray, "seeds depth states"], LOG10]
     kinds: tuple[str, ...]
-    log10_kind_norm: Annotated[Float[np.ndarray, "seeds depth kinds"], LOG10]
+    log10_kind_norm: Annotated[Float64[np.ndarray, "seeds depth kinds"], LOG10]
     reads_zero: Bool[np.ndarray, "seeds depth"]
     smallest_normal: Annotated[float, Field(gt=0)]
     epsilon: Annotated[float, Field(gt=0)]

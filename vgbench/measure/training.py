@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from pydantic import Field
 
 from vgbench.boundary.schema import Each
@@ -79,16 +79,16 @@ class TrainingCurves(Displayed):
     loss: Float[np.ndarray, "seeds steps"]
     step: Annotated[Int[np.ndarray, "records"], COUNTS]
     validation_accuracy: Annotated[Float[np.ndarray, "seeds records"], ACCURACY]
-    log10_activation_norm: Annotated[Float[np.ndarray, "seeds records depth"], LOG10]
-    log10_parameter_norm: Annotated[Float[np.ndarray, "seeds records layers"], LOG10]
-    log10_state_norm: Annotated[Float[np.ndarray, "seeds records depth states"], LOG10]
-    log10_kind_norm: Annotated[Float[np.ndarray, "seeds records depth kinds"], LOG10]
+    log10_activation_norm: Annotated[Float64[np.ndarray, "seeds records depth"], LOG10]
+    log10_parameter_norm: Annotated[Float64[np.ndarray, "seeds records layers"], LOG10]
+    log10_state_norm: Annotated[Float64[np.ndarray, "seeds records depth states"], LOG10]
+    log10_kind_norm: Annotated[Float64[np.ndarray, "seeds records depth kinds"], LOG10]
     gradient_histogram: Annotated[Int[np.ndarray, "seeds records layers bins"], COUNTS]
     zero_share: Annotated[Float[np.ndarray, "seeds records layers"], SHARE]
     subnormal_share: Annotated[Float[np.ndarray, "seeds records layers"], SHARE]
-    update_to_weight: Annotated[Float[np.ndarray, "seeds records layers"], RATIO]
-    log10_weight_norm: Annotated[Float[np.ndarray, "seeds records layers"], LOG10]
-    displacement: Annotated[Float[np.ndarray, "seeds records layers"], RATIO]
+    update_to_weight: Annotated[Float64[np.ndarray, "seeds records layers"], RATIO]
+    log10_weight_norm: Annotated[Float64[np.ndarray, "seeds records layers"], LOG10]
+    displacement: Annotated[Float64[np.ndarray, "seeds records layers"], RATIO]
     preactivation_mean: Float[np.ndarray, "seeds records depth"]
     preactivation_variance: Annotated[Float[np.ndarray, "seeds records depth"], RATIO]
     mean_slope: Annotated[Float[np.ndarray, "seeds records depth"], RATIO]
