@@ -77,7 +77,8 @@ class Each:
     def check(self, array: np.ndarray) -> np.ndarray:
         """The same array, where all its entries are within the bounds; else raises `ValueError`."""
         low, high = self._ends
-        inside = (array >= low) & (array <= high)
+        with np.errstate(over="ignore"):  # where a bound is infinite to a short dtype
+            inside = (array >= low) & (array <= high)
         if self.nan:
             inside |= np.isnan(array)
         if not inside.all():
@@ -153,7 +154,8 @@ def _checked(hint: Any) -> Any:
     """The type for pydantic that checks what a field's annotation says."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return Annotated[_model(hint), AfterValidator(partial(_made, hint))]
-    origin, parts = get_origin(hint), get_args(hint)
+    origin: Any = get_origin(hint)
+    parts = get_args(hint)
     if origin is Annotated:
         return Annotated[(_checked(parts[0]), *parts[1:])]
     if hasattr(hint, "dim_str"):  # an array of jaxtyping's

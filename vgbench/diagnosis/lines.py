@@ -43,7 +43,7 @@ class Line(BaseModel):
     chance_accuracy: Number = None
 
 
-def from_lines(lines: Sequence[Mapping[str, Any]], places: Sequence[str] | None = None) -> Evidence:
+def from_lines(lines: Sequence[Any], places: Sequence[str] | None = None) -> Evidence:
     """A run from records as `vgbench.watched` gives them, with more where people have it.
 
     Each record has `step` and `layers` (by name, from input to output: log10 `gradient`, `weight` and `update`, and
