@@ -254,7 +254,7 @@ def test_field_that_is_not_what_the_schema_says_is_named(lone: Path, change: Cha
     ("change", "message"),
     [
         (lambda body, _: body["rows"][0].update(cell_id="../../../etc/passwd"), "rows.0.cell_id: String should match"),
-        (at("rows", []), "rows"),
+        (at("rows", {}), "rows: Input should be a valid tuple"),
         (lambda body, _: body["rows"][0]["axes"].update(verdict=1), "unknown axis 'verdict'"),
         (lambda body, _: body["rows"][0].update(axes={"depth": {"a": 1}}), "rows.0.axes.depth"),
         (lambda body, _: body["provenance"]["device"].update(count=0), "provenance.device.count"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from vgbench.boundary.schema import ContentId, Count, Positive, Seconds, Timestamp
 from vgbench.errors import unknown
@@ -274,7 +274,7 @@ class Manifest:
     suite: str
     title: str
     question: str
-    rows: Annotated[tuple[Row, ...], Field(min_length=1)]
+    rows: tuple[Row, ...]
     provenance: Provenance
     claims: tuple[Claim, ...] = ()
     fixed: Fixed | None = None
