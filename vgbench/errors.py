@@ -10,6 +10,10 @@ class InputError(ValueError):
     """Input that vgbench cannot use: the command line prints its message and exits with code 2."""
 
 
+class UnknownError(InputError):
+    """A name that a registry does not have."""
+
+
 class OtherVersionError(InputError):
     """A record that another version of vgbench wrote, with other fields, or one with other plug-ins."""
 

@@ -4,6 +4,7 @@ import gzip
 import re
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,20 @@ def test_file_that_is_no_archive_is_named(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "own.npz").write_bytes(content)
     with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path))}/own\.npz: not an \.npz file"):
         load(f"npz:{tmp_path / 'own.npz'}")
+
+
+def test_bits_that_flip_in_a_compressed_archive_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    np.savez_compressed(path, **arrays())
+    whole = path.read_bytes()
+    raised = 0
+    for place in range(60, 400, 20):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with suppress(InputError):  # and nothing else
+            load(f"npz:{path}")
+            continue
+        raised += 1
+    assert raised > 10
 
 
 @pytest.mark.parametrize(

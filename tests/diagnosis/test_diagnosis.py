@@ -13,6 +13,7 @@ import vgbench as vg
 from vgbench.diagnosis import Evidence
 from vgbench.diagnosis.evidence import flat_ends, from_curves, from_record
 from vgbench.diagnosis.findings import MEANINGS, SUGGESTIONS
+from vgbench.diagnosis.lines import from_lines
 from vgbench.diagnosis.rules import RULES
 from vgbench.records.schema import CellRecord
 from vgbench.spec.registry import ACTIVATIONS
@@ -267,12 +268,31 @@ def test_lines_of_json_say_the_same(name: str, tmp_path: Any) -> None:
         ("{", "line 1: not valid JSON"),
         ("[1]", "line 1: wants an object"),
         ("", "no records to read"),
-        ('{"step": 1}', "record 1: no field 'layers'"),
-        ('{"step": 1, "layers": {"a": {}}}\n{"step": 2, "layers": {"b": {}}}', "record 2: other layers"),
-        ('{"layers": {"a": {}}}', "record 1: no field 'step'"),
-        ('{"step": 1, "layers": {"a": 3}}', "record 1: layer 'a'"),
-        ('{"step": 1, "layers": {"a": {"gradient": "x"}}}', "record 1: layer 'a'"),
-        ('{"step": 1, "loss": "x", "layers": {"a": {}}}', "record 1: loss"),
+        ('{"step": 1}', "line 1: no field 'layers'"),
+        ('{"step": 1, "layers": {"a": {}}}\n\n{"step": 2, "layers": {"b": {}}}', "line 3: layers: other layers"),
+        ('{"layers": {"a": {}}}', "line 1: no field 'step'"),
+        ('{"step": true, "layers": {"a": {}}}', "line 1: step: Input should be a valid integer"),
+        ('{"step": -1, "layers": {"a": {}}}', "line 1: step: Input should be greater than or equal to 0"),
+        ('{"step": 1, "layers": "x"}', "line 1: layers: Input should be a valid dictionary"),
+        ('{"step": 1, "layers": {}}', "line 1: layers: Dictionary should have at least 1 item"),
+        ('{"step": 1, "layers": {"a": 3}}', "line 1: layers.a: Input should be a valid dictionary"),
+        (
+            '{"step": 1, "layers": {"a": {"gradient": "x"}}}',
+            "line 1: layers.a.gradient: Input should be a valid number",
+        ),
+        ('{"step": 1, "loss": "x", "layers": {"a": {}}}', "line 1: loss: Input should be a valid number"),
+        ('{"step": 1, "loss": [1], "layers": {"a": {}}}', "line 1: loss: Input should be a valid number"),
+        ('{"step": 1, "signal": 3, "layers": {"a": {}}}', "line 1: signal: Input should be a valid list"),
+        ('{"step": 1, "dead": [1, "x"], "layers": {"a": {}}}', "line 1: dead.1: Input should be a valid number"),
+        (
+            '{"step": 1, "dead": [1], "layers": {"a": {}}}\n{"step": 2, "dead": [1, 2], "layers": {"a": {}}}',
+            "line 2: dead: 2 layers, but 1",
+        ),
+        ('{"step": 1, "chance": "x", "layers": {"a": {}}}', "line 1: chance: Input should be a valid number"),
+        ('{"step": 1, "step": 2, "layers": {"a": {}}}', "line 1: not valid JSON: two fields of the name 'step'"),
+        (f'{{"step": 1{"0" * 5000}, "layers": {{"a": {{}}}}}}', "line 1: not valid JSON: an integer of more than 64"),
+        ("[" * 10**5 + "]" * 10**5, "line 1: not valid JSON: values lie more than 32 deep"),
+        ('{"step": 1, "layers": {"\\ud800": {}}}', "line 1: not valid JSON: 'utf-8' codec can't encode"),
     ],
 )
 def test_files_that_are_no_records_are_told(text: str, message: str, tmp_path: Any) -> None:
@@ -281,6 +301,28 @@ def test_files_that_are_no_records_are_told(text: str, message: str, tmp_path: A
     shown = vgbench("diagnose", path)
     assert shown.code == 2
     assert message in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_records_that_contain_themselves_are_told() -> None:
+    layers: dict[str, Any] = {}
+    layers["a"] = layers
+    circle: list[Any] = []
+    circle.append(circle)
+    for record, field in (({"layers": circle}, "layers"), ({"layers": {"a": {}}, "loss": circle}, "loss")):
+        with pytest.raises(vg.InputError, match=f"^record 1: {field}: Input should be a valid"):
+            vg.diagnose([{"step": 0, **record}])
+    assert vg.diagnose([{"step": 0, "layers": layers}]) == []
+
+
+def test_what_only_some_records_have_is_missing_in_the_others() -> None:
+    records = [
+        {"step": i, "layers": {"a": {}}, **more} for i, more in enumerate(({"loss": 1.0}, {"signal": (1, None)}))
+    ]
+    found = from_lines(records)
+    assert found.signal is not None
+    np.testing.assert_array_equal(found.signal, [[np.nan, np.nan], [1, np.nan]])
+    np.testing.assert_array_equal(found.loss, [1, np.nan])
 
 
 def test_a_missing_file_is_told(tmp_path: Any) -> None:

@@ -20,10 +20,8 @@ from vgbench.spec.case import Case
 DEVICE = Device("cpu", "Chip", 2)
 SOURCE = {"cell": "f" * 16, "cost": "f" * 16}
 ORIGIN = Provenance("0.1", "abc", SOURCE, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "Xeon", None, None, "")
-BASE = Case(depth=2, width=4, activation="tanh", learning_rates=(0.1, 0.2), seeds=(0, 1))
-HE = Case(
-    depth=2, width=4, activation="tanh", learning_rates=(0.1, 0.2), seeds=(0, 1), init={"name": "he_normal", "gain": 2}
-)
+BASE = Case(depth=2, width=4, activation="tanh", learning_rates=(0.1, 0.2), seeds=(0, 1), steps=4)
+HE = Case.model_validate({**BASE.model_dump(), "init": {"name": "he_normal", "gain": 2}})
 TIMES: Any = {"provenance": ORIGIN, "started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "attempts": 1}
 
 
@@ -45,38 +43,40 @@ def gradients(*norms: list[float]) -> GradientProfile:
     )
 
 
-def training(*test_accuracy: float) -> TrainingCurves:
-    """Curves that end at these accuracies, one a seed; the higher of two learning rates was chosen."""
-    seeds = len(test_accuracy)
+def training(*test_accuracy: float, case: Case = BASE) -> TrainingCurves:
+    """Curves of a feed-forward case that end at these accuracies, one a seed; its highest rate was chosen."""
+    seeds, depth, layers = len(test_accuracy), case.depth, case.depth + 1
+    shape = len(case.learning_rates), len(case.tuning_seeds) if len(case.learning_rates) > 1 else 0
+    tuning = np.broadcast_to(np.linspace(0.5, 0.75, shape[0])[:, None], shape)
     return TrainingCurves(
-        learning_rates=(0.1, 0.2),
-        tuning_accuracy=np.asarray([[0.5, 0.5], [0.75, 0.75]], np.float32),
-        tuning_diverged=np.zeros((2, 2), bool),
-        learning_rate=0.2,
-        target=0.9,
-        loss=np.ones((seeds, 4), np.float32),
-        step=np.asarray([4]),
+        learning_rates=case.learning_rates,
+        tuning_accuracy=tuning.astype(np.float32),
+        tuning_diverged=np.zeros(shape, bool),
+        rate=max(case.learning_rates),
+        target=case.target,
+        loss=np.ones((seeds, case.steps), np.float32),
+        step=np.asarray([case.steps]),
         validation_accuracy=np.ones((seeds, 1), np.float32),
-        log10_activation_norm=np.zeros((seeds, 1, 2)),
-        log10_parameter_norm=np.zeros((seeds, 1, 3)),
-        log10_state_norm=np.zeros((seeds, 1, 2, 0)),
-        log10_kind_norm=np.zeros((seeds, 1, 2, 0)),
-        gradient_histogram=np.zeros((seeds, 1, 3, GRADIENT_BINS), np.int32),
-        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, 3))),
-        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, 2))),
-        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((seeds, 1, 3))),
+        log10_activation_norm=np.zeros((seeds, 1, depth)),
+        log10_parameter_norm=np.zeros((seeds, 1, layers)),
+        log10_state_norm=np.zeros((seeds, 1, depth, 0)),
+        log10_kind_norm=np.zeros((seeds, 1, depth, 0)),
+        gradient_histogram=np.zeros((seeds, 1, layers, GRADIENT_BINS), np.int32),
+        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, layers))),
+        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, depth))),
+        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((seeds, 1, layers))),
         loss_scale=np.ones((seeds, 1), np.float32),
         skipped_steps=np.zeros((seeds, 1), np.int32),
-        **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, 2))),
+        **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, depth))),
         test_accuracy=np.asarray(test_accuracy, np.float32),
     )
 
 
-def cost(ratio: float) -> Cost:
+def cost(ratio: float, case: Case = BASE) -> Cost:
     """A step of a hundredth of a second, `ratio` times the reference's."""
     steps = np.full(30, 0.01)
     return Cost(
-        form="unroll",
+        form=case.timed_form,
         step_seconds=steps,
         reference_seconds=steps / ratio,
         queued_seconds=np.full(5, 0.008),
@@ -87,7 +87,7 @@ def cost(ratio: float) -> Cost:
         step_flops=3200,
         xla_flops=3300.0,
         product_flops_per_second=np.full(5, 4e6),
-        batch_size=128,
+        batch_size=case.batch_size,
     )
 
 
@@ -102,7 +102,7 @@ def forward(depth: int) -> ForwardProfile:
     )
 
 
-def learned(depth: int, accuracy: float) -> TrainingCurves:
+def learned(depth: int, accuracy: float, case: Case = BASE) -> TrainingCurves:
     """Curves of two seeds over 50 steps, looked at three times; the gradient shrinks by layer and step."""
     back, step = np.arange(depth)[::-1], np.arange(3)
     norms = np.tile(-(back + step[:, None].astype(float)), (2, 1, 1))
@@ -110,7 +110,7 @@ def learned(depth: int, accuracy: float) -> TrainingCurves:
     histogram[..., 120:123] = [1, 2, 1]
     weights, activations = np.ones((2, 3, depth + 1)), np.zeros((2, 3, depth))
     return replace(
-        training(accuracy, accuracy),
+        training(accuracy, accuracy, case=case),
         loss=np.asarray([np.linspace(2, 1, 50), np.linspace(4, 1, 50)], np.float32),
         step=np.asarray([0, 25, 50]),
         validation_accuracy=np.asarray([[0.1, 0.5, accuracy], [0.1, 0.25, accuracy]], np.float32),
@@ -129,8 +129,9 @@ def learned(depth: int, accuracy: float) -> TrainingCurves:
 
 
 def measured(case: Case, accuracy: float | None = 0.95) -> CellRecord:
-    """All that a feed-forward case's cell can hold; of a recurrent one what it has."""
-    curves = None if accuracy is None else learned(case.depth, accuracy)
+    """All that the cell of a feed-forward case of two seeds can hold after 50 steps; of a recurrent one what it has."""
+    case = case.model_copy(update={"steps": 0 if accuracy is None else 50})
+    curves = None if accuracy is None else learned(case.depth, accuracy, case)
     signal = forward(case.depth) if case.cell.name == "none" else None
     profile = gradients(*[list(np.linspace(-case.depth, -1, case.depth))] * 2)
     return CellRecord(case, "ok", "", profile, signal, curves, **TIMES)
@@ -145,7 +146,7 @@ def write_run(
     for name, cell in cells:
         case = cell.case
         reference = references.setdefault(case.depth, case)
-        pair = CostRecord(case, reference, "ok", "", cost(1.0 if case == reference else 1.5), **TIMES)
+        pair = CostRecord(case, reference, "ok", "", cost(1.0 if case == reference else 1.5, case), **TIMES)
         axes = {"depth": case.depth}
         rows.append(Row(len(rows), name, axes, case.cell_id, reference.cell_id, cost_id(case, reference)))
         write_record(folder.cell(case.cell_id), replace(cell, provenance=origin))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from helpers.made import gradients
 from vgbench.measure.cost import cost_id
-from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Provenance, Row
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Device, Manifest, Provenance, Row
 from vgbench.records.store import Folder, write_record
 from vgbench.spec.case import Case
 
-CASES = tuple(Case(width=width) for width in (1, 2, 3, 4))
+CASES = tuple(Case(width=width, depth=2, seeds=(0,), steps=0) for width in (1, 2, 3, 4))
 
 
 DEVICES = (Device("cpu", "Xeon", 2), Device("gpu", "H100", 1))
@@ -42,7 +43,8 @@ def write_run(
     write_record(folder.manifest, Manifest(suite, "T", "Q", rows, provenance))
     started = "2026-01-01T00:00:00+00:00"
     for i, (status, seconds) in cells.items():
-        record: Any = CellRecord(CASES[i], status, "", None, None, None, provenance, started, seconds, 1)  # pyright: ignore[reportArgumentType]
+        profile = gradients([-1.0, -1.0]) if status in RESULTS else None
+        record: Any = CellRecord(CASES[i], status, "", profile, None, None, provenance, started, seconds, 1)  # pyright: ignore[reportArgumentType]
         write_record(folder.cell(CASES[i].cell_id), record)
     for i in costs:
         record = CostRecord(CASES[i], CASES[0], "crashed", "x", None, provenance, started, 1.0, 1)

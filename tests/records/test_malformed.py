@@ -110,7 +110,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     case = Case(depth=2, width=3, data=data, batch_size=8, steps=0, seeds=(0,))
     path = tmp_path_factory.mktemp("record") / "cell.json"
     gradients = measure_gradients(case)
-    write_record(path, CellRecord(case, "ok", "", gradients, None, None, ORIGIN, "now", 1.0, 1))
+    write_record(path, CellRecord(case, "ok", "", gradients, None, None, ORIGIN, "2026-01-01", 1.0, 1))
     return path
 
 

@@ -27,7 +27,7 @@ INITS = ["he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_no
 
 
 def case(depth: int, init: Any = "glorot_normal", **fields: Any) -> Case:
-    return Case(depth=depth, width=4, init=init, learning_rates=(0.1, 0.2), seeds=(0, 1), **fields)
+    return Case(depth=depth, width=4, init=init, learning_rates=(0.1, 0.2), seeds=(0, 1), steps=50, **fields)
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,8 @@ def test_accuracy_gain_is_paired_by_seed_and_empty_for_the_baseline(run: Path) -
 def measured_again(out: Path, index: int, curves: TrainingCurves | None) -> None:
     """Replace the training of a row's cell."""
     path = folder_of(out).cell(manifest_of(out).rows[index].cell_id)
-    write_record(path, dataclasses.replace(read_record(path, CellRecord), training=curves))
+    status = "ok" if curves else "crashed"
+    write_record(path, dataclasses.replace(read_record(path, CellRecord), training=curves, status=status))
 
 
 def test_frame_says_how_rows_compare_with_the_best(run: Path) -> None:
@@ -386,7 +387,8 @@ def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: s
 
 def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) -> None:
     folder = folder_of(run)
-    rewrite(folder, lambda record: dataclasses.replace(record, status="timeout", reason="too | slow"), kind="cost")
+    late = {"status": "timeout", "reason": "too | slow", "cost": None}
+    rewrite(folder, lambda record: dataclasses.replace(record, **late), kind="cost")
     written = write_report(run, TEXT)
     assert [line.partition(":")[2] for line in written.failures] == [" timeout: too | slow"] * len(written.table)
     assert all(line.startswith("timing ") for line in written.failures)

@@ -213,6 +213,27 @@ def test_what_no_theory_covers_is_said_with_the_reason(slots: dict[str, Any], re
     assert why_none(case()) is None
 
 
+@pytest.mark.parametrize(
+    ("slots", "reason"),
+    [
+        ({"depth": 10**9}, "depth 1000000000: a prediction is followed through 10,000 layers at most"),
+        ({"depth": 3000, "model": "recurrent", "cell": "gru"}, "gates are followed through 2,000 time steps at most"),
+        ({"init": {"name": "he_normal", "gain": 1e300}}, "the numbers of this case leave the range of float64"),
+        ({"skip": {"name": "residual", "scale": 1e300}, "activation": "tanh"}, "leave the range of float64"),
+    ],
+)
+def test_cases_beyond_what_can_be_followed_have_no_prediction(slots: dict[str, Any], reason: str) -> None:
+    asked = case(**slots)
+    assert predict(asked) is None
+    assert reason in (why_none(asked) or "")
+
+
+def test_ten_thousand_layers_are_followed() -> None:
+    found = predict(case(depth=10_000, activation="relu", init="he_normal"))
+    assert found
+    assert found.decay == pytest.approx(0, abs=1e-9)
+
+
 def recurrent(**slots: Any) -> Prediction:
     found = predict(case(model="recurrent", depth=100, data="adding", **slots))
     assert found

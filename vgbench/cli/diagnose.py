@@ -1,6 +1,5 @@
 """`vgbench diagnose`: what a run of training shows, from a file of records or the folder of a run."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,35 +17,36 @@ def diagnose(
 ) -> None:
     """Name what is wrong with a training run, with the evidence and what to try."""
     from vgbench.diagnosis import diagnose as findings_of
+    from vgbench.diagnosis.lines import from_lines
 
     if not what.is_dir():
-        _show("", findings_of(read_lines(what)))
+        records = read_lines(what)
+        _show("", findings_of(from_lines([*records.values()], [*records])))
         return
     for label, record in _records(what):
         _show(label, findings_of(record))
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a file of JSON lines.
+def read_lines(path: Path) -> dict[str, Any]:
+    """The records of a file of JSON lines, by the file and the number of their line in words.
 
     Raises:
-        InputError: it cannot be read, or a line is no JSON object; names the line.
+        InputError: it cannot be read, or a line is no JSON; names the line.
     """
+    from vgbench.boundary.strict_json import loads
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    records = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    records = {}
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            records[f"{path}: line {number}"] = loads(line, nonfinite=True)
+        except ValueError as error:
             raise InputError(f"{path}: line {number}: not valid JSON: {error}") from None
-        if not isinstance(record, dict):
-            raise InputError(f"{path}: line {number}: wants an object, as vgbench.watched gives")
-        records.append(record)
     return records
 
 

@@ -1,10 +1,10 @@
 """People's own arrays in a NumPy archive."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from vgbench.boundary.archive import UNZIP_ERRORS
 from vgbench.data.arrays import NAMES, from_arrays
 from vgbench.data.dataset import Dataset
 from vgbench.errors import InputError
@@ -21,7 +21,7 @@ def npz(*, path: str, digest: str = "", split_seed: int = 0) -> Dataset:
         raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, AttributeError, TypeError, *UNZIP_ERRORS) as error:
         raise InputError(f"{path}: not an .npz file that can be read ({error})") from None
     return from_arrays(path, arrays, split_seed)
 
@@ -31,5 +31,5 @@ def _read(path: str, archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
         raise InputError(f"{path}: no array {name} (there are: {', '.join(archive.files) or 'none'})")
     try:
         return archive[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except (OSError, ValueError, *UNZIP_ERRORS) as error:
         raise InputError(f"{path}: {name} cannot be read ({error})") from None

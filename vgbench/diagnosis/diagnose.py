@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vgbench.diagnosis.evidence import Evidence, from_curves, from_lines, from_record
+from vgbench.diagnosis.evidence import Evidence, from_curves, from_record
 from vgbench.diagnosis.findings import Finding
+from vgbench.diagnosis.lines import from_lines
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules import RULES
 from vgbench.errors import InputError
@@ -47,6 +48,6 @@ def _runs(subject: Subject) -> list[Evidence]:
         return from_record(subject)
     if isinstance(subject, TrainingCurves):
         return from_curves(subject)
-    if isinstance(subject, Sequence):
+    if isinstance(subject, Sequence) and not isinstance(subject, str | bytes):
         return [from_lines(subject)]
     raise InputError(f"diagnose: wants a record, training curves or a list of records, not {type(subject).__name__}")

@@ -1,15 +1,13 @@
 """What a diagnosis reads, whoever recorded it: one run as plain arrays."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from vgbench.errors import InputError
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
 from vgbench.mitigations.mean_field import with_slope
@@ -125,55 +123,6 @@ def from_curves(
     ]
 
 
-def from_lines(lines: Sequence[Mapping[str, Any]]) -> Evidence:
-    """A run from records as `vgbench.watched` gives them, with more where people have it.
-
-    Each record has `step` and `layers` (by name, from input to output: log10 `gradient`, `weight` and `update`, and
-    `zero`), and may have `loss`, `accuracy`, `signal` (log10 ||dL/dh_l|| by layer, as a profile's taps tell),
-    `saturated` and `dead` (shares by layer), and `chance` and `chance_accuracy`, what the best constant answer gets.
-
-    Raises:
-        InputError: there is no record, or one is of another form; names it.
-    """
-    if not lines:
-        raise InputError("diagnose: no records to read")
-    names = tuple(_field(lines[0], "layers", 1))
-    tables = [_field(line, "layers", number) for number, line in enumerate(lines, start=1)]
-    for number, table in enumerate(tables, start=1):
-        if tuple(table) != names:
-            raise InputError(f"record {number}: other layers than in the first")
-
-    def column(field: str) -> np.ndarray:
-        return np.asarray(
-            [[_of_layer(table[name], name, field, number) for name in names] for number, table in enumerate(tables, 1)]
-        )
-
-    def series(field: str) -> np.ndarray | None:
-        if not any(field in line for line in lines):
-            return None
-        return np.asarray([_numbers(line.get(field), f"record {i}: {field}") for i, line in enumerate(lines, start=1)])
-
-    zero = column("zero")
-    norms = (column(field) for field in ("gradient", "weight", "update"))
-    gradient, weight, update = (np.where(np.isnan(norm), -np.inf, norm) for norm in norms)
-    with np.errstate(over="ignore", invalid="ignore"):
-        ratio = 10.0 ** (update - weight)
-    return Evidence(
-        step=np.asarray([int(_field(line, "step", number)) for number, line in enumerate(lines, start=1)]),
-        loss=series("loss"),
-        chance=lines[0].get("chance"),
-        accuracy=series("accuracy"),
-        chance_accuracy=lines[0].get("chance_accuracy"),
-        signal=series("signal"),
-        gradient=gradient,
-        update=ratio,
-        zero=None if np.isnan(zero).all() else zero,
-        saturated=series("saturated"),
-        dead=series("dead"),
-        names=names,
-    )
-
-
 def flat_ends(activation: Choice) -> Flat:
     """Where an activation is flat, by its slopes far from zero."""
     below, above = np.abs(with_slope(partial(ACTIVATIONS.build, activation), np.asarray([-30.0, 30.0]))[1])
@@ -226,28 +175,3 @@ def _smallest(dtype: str) -> float:
 def _known(values: np.ndarray) -> Float[np.ndarray, "records depth"] | None:
     """None where no layer has an activation."""
     return None if np.isnan(values).all() else np.asarray(values, np.float64)
-
-
-def _field(line: Mapping[str, Any], name: str, number: int) -> Any:
-    if not isinstance(line, Mapping) or name not in line:
-        raise InputError(f"record {number}: no field {name!r}; wants what vgbench.watched gives")
-    return line[name]
-
-
-def _of_layer(table: Any, name: str, field: str, number: int) -> float:
-    place = f"record {number}: layer {name!r}"
-    if not isinstance(table, Mapping):
-        raise InputError(f"{place}: wants a table of norms, not {table!r}")
-    return _number(table.get(field), f"{place}: {field}")
-
-
-def _number(value: Any, place: str) -> float:
-    if value is None:
-        return float("nan")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{place}: wants a number or null, not {value!r}")
-    return float(value)
-
-
-def _numbers(value: Any, place: str) -> Any:
-    return [_number(each, place) for each in value] if isinstance(value, list | tuple) else _number(value, place)

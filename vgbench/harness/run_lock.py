@@ -11,10 +11,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from vgbench.boundary import strict_json
+from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.harness.progress import Progress
 from vgbench.records.schema import CellRecord, CostRecord, Manifest
-from vgbench.records.store import Folder, device_folders, read_record, sweep, write_bytes
+from vgbench.records.store import LARGEST_FILE, Folder, device_folders, read_plain, read_record, sweep, write_bytes
 
 _LOCK = ".lock"
 _NOTE = "running.json"
@@ -95,10 +97,10 @@ def is_locked(folder: Path) -> bool:
 
 def read_note(folder: Path) -> Note | None:
     """What the run that is, or was, at work in the folder last said; None if it said nothing, or ended well."""
+    path = folder / _NOTE
     try:
-        content = json.loads((folder / _NOTE).read_bytes())
-        return Note(**{**content, "progress": Progress(**content["progress"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        return decode(Note, strict_json.loads(read_plain(path, folder, LARGEST_FILE).decode()), {}, str(path))
+    except (OSError, ValueError):
         return None
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
+from pydantic import Field
 
+from vgbench.boundary.schema import Count, Each, NonFinite, Positive
 from vgbench.errors import InputError
 from vgbench.measure import pairs
 from vgbench.measure.executable import Compilation, Executable, Memory
@@ -17,6 +19,9 @@ from vgbench.statistics import Interval, bootstrap_median
 
 FLOPS_AGREE = 0.2
 """The relative difference from which vgbench's and XLA's counts of a step's operations are said to differ."""
+
+DURATION, SPEED = Each(1e-12, 1e12), Each(1e-9, 1e30)
+"""Bounds of the seconds that a step can take, and of operations a second."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +48,18 @@ class Cost(Displayed):
     """
 
     form: Literal["scan", "unroll"]
-    step_seconds: Float[np.ndarray, "rounds"]
-    reference_seconds: Float[np.ndarray, "rounds"]
-    queued_seconds: Float[np.ndarray, "queues"]
+    step_seconds: Annotated[Float[np.ndarray, "rounds"], DURATION]
+    reference_seconds: Annotated[Float[np.ndarray, "rounds"], DURATION]
+    queued_seconds: Annotated[Float[np.ndarray, "queues"], DURATION]
     compilation: Compilation
     memory: Memory
     reference_memory: Memory
-    parameters: int
-    step_flops: int
-    xla_flops: float
-    product_flops_per_second: Float[np.ndarray, "queues"]
-    batch_size: int
-    device_peak_bytes: int | None = None
+    parameters: Count
+    step_flops: Count
+    xla_flops: Annotated[NonFinite, Field(ge=0)]
+    product_flops_per_second: Annotated[Float[np.ndarray, "queues"], SPEED]
+    batch_size: Positive
+    device_peak_bytes: Count | None = None
 
     def chart(self) -> Any:
         """The ratio of every round of timing as an Altair chart."""
@@ -105,13 +110,13 @@ class Cost(Displayed):
 
     @property
     def memory_ratio(self) -> float:
-        """Peak memory over the reference's."""
-        return self.memory.peak / self.reference_memory.peak
+        """Peak memory over the reference's; NaN where a device's compiler does not tell it."""
+        return self.memory.peak / self.reference_memory.peak if self.reference_memory.peak else float("nan")
 
     @property
     def flops_differ(self) -> bool:
         """Whether XLA's count is off the network's by over 20 %, as it must be under scan."""
-        return bool(abs(self.xla_flops / self.step_flops - 1) > FLOPS_AGREE)
+        return bool(abs(self.xla_flops - self.step_flops) > FLOPS_AGREE * self.step_flops)
 
 
 def cost_id(case: Case, reference: Case) -> str:

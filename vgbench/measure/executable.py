@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from vgbench.boundary.schema import Count, Seconds
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.mesh import split, whole
@@ -38,10 +39,10 @@ class Compilation:
         persistent_cache: whether jax could read the executable from its cache on disk in place of compiling it.
     """
 
-    trace: float
-    lower: float
-    compile: float
-    first_run: float
+    trace: Seconds
+    lower: Seconds
+    compile: Seconds
+    first_run: Seconds
     persistent_cache: bool
 
     @property
@@ -61,10 +62,10 @@ class Memory:
         peak: the most that is held at once, arguments and results included.
     """
 
-    parameters: int
-    optimizer: int
-    temporary: int
-    peak: int
+    parameters: Count
+    optimizer: Count
+    temporary: Count
+    peak: Count
 
 
 class Executable:

@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Float64
 
+from vgbench.boundary.schema import Each
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, wide
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
+from vgbench.measure.gradients import LOG10
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.measure.shared import shared
@@ -51,10 +53,10 @@ class ForwardProfile(Displayed):
             where h_l is not made of tokens. Floors near the square of the dtype's spacing at 1.
     """
 
-    log10_activation_scale: Float[np.ndarray, "seeds depth"]
-    mean_slope: Float[np.ndarray, "seeds depth"]
-    log10_pair_distance: Float[np.ndarray, "seeds depth"]
-    token_distance: Float[np.ndarray, "seeds depth"]
+    log10_activation_scale: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
+    mean_slope: Annotated[Float64[np.ndarray, "seeds depth"], Each(0, 1e30, infinite=True, nan=True)]
+    log10_pair_distance: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
+    token_distance: Annotated[Float64[np.ndarray, "seeds depth"], Each(-1, 3, nan=True)]
 
     def chart(self) -> Any:
         """The forward signal by layer as an Altair chart."""

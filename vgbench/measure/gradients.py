@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
+from pydantic import Field
 
+from vgbench.boundary.schema import Each
 from vgbench.data import load_dataset
 from vgbench.instruments.probe import log10_norms
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
@@ -22,6 +24,9 @@ from vgbench.spec.case import Case
 from vgbench.statistics import Interval, first_over_last, slope, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
+
+LOG10 = Each(-1e9, 1e9, infinite=True, nan=True)
+"""What a logarithm of a norm can be: -inf of zero, inf or NaN where the norm left the dtype's range."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,16 @@ class GradientProfile(Displayed):
         epsilon: spacing of the case's dtype at 1.
     """
 
-    log10_activation_norm: Float[np.ndarray, "seeds depth"]
-    log10_parameter_norm: Float[np.ndarray, "seeds layers"]
-    log10_largest_activation: Float[np.ndarray, "seeds depth"]
+    log10_activation_norm: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
+    log10_parameter_norm: Annotated[Float64[np.ndarray, "seeds layers"], LOG10]
+    log10_largest_activation: Annotated[Float64[np.ndarray, "seeds depth"], LOG10]
     states: tuple[str, ...]
-    log10_state_norm: Float[np.ndarray, "seeds depth states"]
+    log10_state_norm: Annotated[Float64[np.ndarray, "seeds depth states"], LOG10]
     kinds: tuple[str, ...]
-    log10_kind_norm: Float[np.ndarray, "seeds depth kinds"]
+    log10_kind_norm: Annotated[Float64[np.ndarray, "seeds depth kinds"], LOG10]
     reads_zero: Bool[np.ndarray, "seeds depth"]
-    smallest_normal: float
-    epsilon: float
+    smallest_normal: Annotated[float, Field(gt=0)]
+    epsilon: Annotated[float, Field(gt=0)]
 
     def chart(self) -> Any:
         """The gradient's norm by layer as an Altair chart."""

@@ -1,14 +1,17 @@
 """Training on real data: the learning rate chosen on validation, evaluation seeds reported."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
+from pydantic import Field
 
+from vgbench.boundary.schema import Each, NonFinite
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.instruments.probe import log10_norms
+from vgbench.measure.gradients import LOG10
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, on_host, ratio
 from vgbench.measure.programs import RECORD_EVERY
@@ -17,6 +20,12 @@ from vgbench.measure.trainer import Run, Trainer
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
 from vgbench.statistics import Interval, first_over_last, guessing_reaches, t_interval
+
+ACCURACY = Each(0, 1)
+SHARE = Each(0, 1, nan=True)
+COUNTS = Each(0, 2**53)
+RATIO = Each(0, 1e300, infinite=True, nan=True)
+"""Bounds of what training records; a share or a ratio of nothing is NaN."""
 
 
 @dataclass(frozen=True)
@@ -67,33 +76,33 @@ class TrainingCurves(Displayed):
     """
 
     learning_rates: tuple[float, ...]
-    tuning_accuracy: Float[np.ndarray, "learning_rates tuning"]
+    tuning_accuracy: Annotated[Float[np.ndarray, "learning_rates tuning"], ACCURACY]
     tuning_diverged: Bool[np.ndarray, "learning_rates tuning"]
-    learning_rate: float
-    target: float
+    learning_rate: Annotated[float, Field(gt=0)]
+    target: Annotated[float, Field(gt=0, le=1)]
     loss: Float[np.ndarray, "seeds steps"]
-    step: Int[np.ndarray, "records"]
-    validation_accuracy: Float[np.ndarray, "seeds records"]
-    log10_activation_norm: Float[np.ndarray, "seeds records depth"]
-    log10_parameter_norm: Float[np.ndarray, "seeds records layers"]
-    log10_state_norm: Float[np.ndarray, "seeds records depth states"]
-    log10_kind_norm: Float[np.ndarray, "seeds records depth kinds"]
-    gradient_histogram: Int[np.ndarray, "seeds records layers bins"]
-    zero_share: Float[np.ndarray, "seeds records layers"]
-    subnormal_share: Float[np.ndarray, "seeds records layers"]
-    update_to_weight: Float[np.ndarray, "seeds records layers"]
-    log10_weight_norm: Float[np.ndarray, "seeds records layers"]
-    displacement: Float[np.ndarray, "seeds records layers"]
+    step: Annotated[Int[np.ndarray, "records"], COUNTS]
+    validation_accuracy: Annotated[Float[np.ndarray, "seeds records"], ACCURACY]
+    log10_activation_norm: Annotated[Float64[np.ndarray, "seeds records depth"], LOG10]
+    log10_parameter_norm: Annotated[Float64[np.ndarray, "seeds records layers"], LOG10]
+    log10_state_norm: Annotated[Float64[np.ndarray, "seeds records depth states"], LOG10]
+    log10_kind_norm: Annotated[Float64[np.ndarray, "seeds records depth kinds"], LOG10]
+    gradient_histogram: Annotated[Int[np.ndarray, "seeds records layers bins"], COUNTS]
+    zero_share: Annotated[Float[np.ndarray, "seeds records layers"], SHARE]
+    subnormal_share: Annotated[Float[np.ndarray, "seeds records layers"], SHARE]
+    update_to_weight: Annotated[Float64[np.ndarray, "seeds records layers"], RATIO]
+    log10_weight_norm: Annotated[Float64[np.ndarray, "seeds records layers"], LOG10]
+    displacement: Annotated[Float64[np.ndarray, "seeds records layers"], RATIO]
     preactivation_mean: Float[np.ndarray, "seeds records depth"]
-    preactivation_variance: Float[np.ndarray, "seeds records depth"]
-    mean_slope: Float[np.ndarray, "seeds records depth"]
-    saturated: Float[np.ndarray, "seeds records depth"]
-    dead: Float[np.ndarray, "seeds records depth"]
-    loss_scale: Float[np.ndarray, "seeds records"]
-    skipped_steps: Int[np.ndarray, "seeds records"]
-    test_accuracy: Float[np.ndarray, "seeds"]
-    chance: float = float("nan")
-    guessing: float = float("nan")
+    preactivation_variance: Annotated[Float[np.ndarray, "seeds records depth"], RATIO]
+    mean_slope: Annotated[Float[np.ndarray, "seeds records depth"], RATIO]
+    saturated: Annotated[Float[np.ndarray, "seeds records depth"], SHARE]
+    dead: Annotated[Float[np.ndarray, "seeds records depth"], SHARE]
+    loss_scale: Annotated[Float[np.ndarray, "seeds records"], Each(1e-30, 1e30)]
+    skipped_steps: Annotated[Int[np.ndarray, "seeds records"], COUNTS]
+    test_accuracy: Annotated[Float[np.ndarray, "seeds"], ACCURACY]
+    chance: Annotated[NonFinite, Field(ge=0, le=1)] = float("nan")
+    guessing: Annotated[NonFinite, Field(ge=0, le=1)] = float("nan")
 
     def chart(self) -> Any:
         """Training loss and validation accuracy by step as an Altair chart."""

@@ -5,11 +5,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, get_args
 
+from pydantic import AfterValidator
+
+from vgbench.boundary.schema import ContentId, Count, Positive, Seconds, Timestamp
+from vgbench.errors import unknown
 from vgbench.measure.cost import Cost
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.pairs import ROUNDS_AT_MOST
+from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Claim
@@ -34,6 +41,21 @@ RESULTS: tuple[Status, ...] = ("ok", "diverged", "forward_underflow", "nonfinite
 Kind = Literal["cell", "cost"]
 """What a record tells: of a cell its gradients and training, or the cost of a pair."""
 
+AxisValue = bool | int | float | str | tuple[float, ...] | None
+"""What a case has on a swept axis; a member of a slot in words."""
+
+
+def _of_both_kinds(source: dict[str, str]) -> dict[str, str]:
+    if source.keys() != set(get_args(Kind)):
+        raise ValueError(f"digests of {', '.join(get_args(Kind))}, and of nothing else, are expected")
+    return source
+
+
+def _in_case(axis: str) -> str:
+    if axis not in Case.model_fields:
+        raise ValueError(unknown("axis", axis, Case.model_fields))
+    return axis
+
 
 @dataclass(frozen=True)
 class Device:
@@ -50,7 +72,7 @@ class Device:
 
     platform: str
     kind: str
-    count: int
+    count: Positive
     model: str | None = None
     instructions: tuple[str, ...] = ()
 
@@ -103,15 +125,15 @@ class Provenance:
 
     vgbench: str
     commit: str | None
-    source: dict[str, str]
+    source: Annotated[dict[str, str], AfterValidator(_of_both_kinds)]
     python: str
     packages: dict[str, str]
     device: Device
     cpu: str
-    memory_bytes: int | None
+    memory_bytes: Count | None
     driver: str | None
     xla_flags: str
-    workers: int = 1
+    workers: Positive = 1
 
     def differences(self, other: "Provenance", kind: Kind) -> list[str]:
         """What may make a measurement of this kind come out otherwise than in `other`, in words."""
@@ -166,9 +188,42 @@ class CellRecord:
     forward: ForwardProfile | None
     training: TrainingCurves | None
     provenance: Provenance
-    started: str
-    seconds: float
-    attempts: int
+    started: Timestamp
+    seconds: Seconds
+    attempts: Count
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """The lengths that the named dimensions of the arrays have, as far as the case decides them."""
+        case, parts = self.case, self.gradients
+        kinds = {"states": len(parts.states), "kinds": len(parts.kinds)} if parts else {}
+        tuning = len(case.tuning_seeds) if len(case.learning_rates) > 1 else 0
+        counts = {
+            "learning_rates": len(case.learning_rates),
+            "tuning": tuning,
+            "steps": case.steps,
+            "bins": GRADIENT_BINS,
+        }
+        return {"seeds": len(case.seeds), "depth": case.depth, **kinds, **counts}
+
+    def check(self) -> None:
+        """Raise `ValueError` where the status, the case and what was measured contradict each other."""
+        if self.status in RESULTS and (self.gradients is None or (self.training is None) != (self.case.steps == 0)):
+            raise ValueError(f"status {self.status!r} without all that the case has measured, or with more")
+        if self.gradients is not None and self.gradients.log10_parameter_norm.shape[1] < 2:
+            raise ValueError("gradients: fewer layers of weights than an input layer and a readout")
+        curves = self.training
+        if curves is None:
+            return
+        if (
+            curves.learning_rates != self.case.learning_rates
+            or curves.learning_rate not in curves.learning_rates
+            or curves.target != self.case.target
+        ):
+            raise ValueError("training: other learning rates, or another target, than in the case")
+        looks = [-1, *curves.step.tolist()]
+        if looks[-1] != self.case.steps or any(later <= earlier for earlier, later in pairwise(looks)):
+            raise ValueError(f"training: step does not rise to the {self.case.steps} steps of the case")
 
 
 @dataclass(frozen=True)
@@ -181,9 +236,21 @@ class CostRecord:
     reason: str
     cost: Cost | None
     provenance: Provenance
-    started: str
-    seconds: float
-    attempts: int
+    started: Timestamp
+    seconds: Seconds
+    attempts: Count
+
+    def check(self) -> None:
+        """Raise `ValueError` where the status, the cases and what was timed contradict each other."""
+        if (self.status in RESULTS) != (self.cost is not None):
+            raise ValueError(f"status {self.status!r} with{'' if self.cost else 'out'} a cost")
+        if self.cost is None:
+            return
+        if (self.cost.form, self.cost.batch_size) != (self.case.timed_form, self.case.batch_size):
+            raise ValueError("cost: another form of the blocks, or another batch size, than in the case")
+        rounds, queues = len(self.cost.step_seconds), len(self.cost.queued_seconds)
+        if not (2 <= rounds <= ROUNDS_AT_MOST and 1 <= queues <= ROUNDS_AT_MOST):
+            raise ValueError(f"cost: {rounds} rounds and {queues} queues, not 2 and 1 to {ROUNDS_AT_MOST}")
 
 
 @dataclass(frozen=True)
@@ -199,12 +266,12 @@ class Row:
         cost_id: of the pair; None where it is not timed.
     """
 
-    place: int
+    place: Count
     mitigation: str
-    axes: dict[str, Any]
-    cell_id: str
-    reference_id: str
-    cost_id: str | None
+    axes: dict[Annotated[str, AfterValidator(_in_case)], AxisValue]
+    cell_id: ContentId
+    reference_id: ContentId
+    cost_id: ContentId | None
 
 
 @dataclass(frozen=True)
@@ -217,7 +284,7 @@ class Fixed:
     """
 
     commit: str
-    date: str
+    date: Timestamp
 
 
 @dataclass(frozen=True)

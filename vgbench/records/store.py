@@ -6,20 +6,24 @@ import io
 import json
 import math
 import os
-import zipfile
+import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
 
-from vgbench.errors import InputError, OtherVersionError
+from vgbench.boundary import strict_json
+from vgbench.boundary.archive import read_arrays
+from vgbench.boundary.schema import decode
+from vgbench.errors import InputError
 from vgbench.records.migrations import SCHEMA, migrated
 
 T = TypeVar("T")
+
+LARGEST_FILE = 2**30
+"""Bytes of a file of records."""
 
 
 class Folder:
@@ -71,32 +75,44 @@ def write_record(path: Path, record: Any) -> None:
 
 
 def read_record(path: Path, kind: type[T]) -> T:
-    """Read back what `write_record` wrote.
+    """Read back what `write_record` wrote; all of a record counts as written by anybody.
 
     Raises:
-        InputError: the record is missing, truncated or altered; names the file.
+        OtherVersionError: the record is whole, and its fields or members are not those of today.
+        InputError: the record is missing, damaged, or not what `kind` says (`vgbench.boundary.schema`); names the file
+            and the field, in one line.
     """
     packed_path = path.with_suffix(".npz")
     try:
-        content = json.loads(path.read_text())
-        packed = packed_path.read_bytes() if packed_path.exists() else b""
+        root = path.parents[2 if path.parent.name in ("cells", "costs") else 1]
+        content = strict_json.loads(read_plain(path, root, LARGEST_FILE).decode())
+        packed = read_plain(packed_path, root, LARGEST_FILE) if os.path.lexists(packed_path) else b""
         _check(content, packed)
         body = migrated(content["record"], content.get("schema", 1))
-        arrays: dict[str, np.ndarray] = {}
-        if packed:
-            with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-                arrays = dict(archive)
+        arrays = read_arrays(packed) if packed else {}
     except FileNotFoundError:
         raise InputError(f"{path}: no such record") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged record ({error})") from None
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
-        decoded = _decode(kind, body, arrays)
-        if isinstance(decoded, kind):
-            return decoded
-    # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.
-    told = "written by another version of vgbench, with other fields, or with a plug-in that is not installed"
-    raise OtherVersionError(f"{path}: {told}")
+    return decode(kind, body, arrays, str(path))
+
+
+def read_plain(path: Path, root: Path, largest: int) -> bytes:
+    """Read a file below the folder `root`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no plain file (a pipe or a device may never end), is reached by a link that leads out of
+            `root`, or has more than `largest` bytes.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path.name} is no plain file")
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"{path.name} is a link that leads out of the folder")
+    if status.st_size > largest:
+        raise ValueError(f"{path.name} has more than {largest >> 20} MiB")
+    return path.read_bytes()
 
 
 def sweep(root: Path) -> None:
@@ -138,7 +154,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _check(content: dict[str, Any], packed: bytes) -> None:
+def _check(content: Any, packed: bytes) -> None:
+    if not isinstance(content, dict) or content.keys() != {"digest", "record"}:
+        raise ValueError("not a digest and a record")
     if content["digest"] != _digest(content["record"], packed):
         raise ValueError("its content does not match its digest")
 
@@ -169,26 +187,6 @@ def _encode_fields(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Ite
     for field in dataclasses.fields(value):
         inner = f"{place}.{field.name}" if place else field.name
         yield field.name, _encode(getattr(value, field.name), inner, arrays)
-
-
-def _decode(kind: Any, value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, dict) and "$array" in value:
-        return arrays[value["$array"]]
-    if isinstance(value, dict) and "$float" in value:
-        return float(value["$float"])
-    options = [option for option in get_args(kind) if option is not NoneType]
-    if NoneType in get_args(kind) and len(options) == 1:
-        kind = options[0]
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind.model_validate(value)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = get_type_hints(kind)
-        return kind(**{name: _decode(hints[name], item, arrays) for name, item in value.items()})
-    if isinstance(value, list):
-        return tuple(_decode(options[0] if options else Any, item, arrays) for item in value)
-    return value
 
 
 def _sync(folder: Path) -> None:

@@ -120,8 +120,9 @@ def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
         slower = _judge(bootstrap_ratio(rounds[1], rounds[0]), 1 - TOLERANCE, 1 + TOLERANCE)
         yield change("step ratio", f"{costs[0].ratio.value:.2f}", f"{costs[1].ratio.value:.2f}", slower)
         first, second = (cost.memory.peak for cost in costs)
-        grown = _judge(Interval(*[second / first] * 3), 1 - TOLERANCE, 1 + TOLERANCE)
-        yield change("peak memory", f"{first:,} B", f"{second:,} B", grown)
+        if first:
+            grown = _judge(Interval(*[second / first] * 3), 1 - TOLERANCE, 1 + TOLERANCE)
+            yield change("peak memory", f"{first:,} B", f"{second:,} B", grown)
 
 
 def _decades(entry: Entry) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
 
+from vgbench.boundary.schema import FromRecord
 from vgbench.errors import InputError
 from vgbench.spec.fingerprint import fingerprint
 from vgbench.spec.registry import (
@@ -36,9 +37,9 @@ OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
 LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
-def _known_by_content(choice: Choice) -> Choice:
-    """Note what the files of a data source hold now, unless that is noted already."""
-    if getattr(choice, "digest", None) != "":
+def _known_by_content(choice: Choice, info: Any) -> Choice:
+    """Note what the files of a data source hold now, unless that is noted already; of a record's nothing is read."""
+    if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
     path: str = choice.options()["path"]
     try:
@@ -53,6 +54,8 @@ _as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], _as_tuple]
 LearningRates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], _as_tuple]
+Size = Annotated[int, Field(ge=1, lt=2**31)]
+"""A number of things that an array may hold in a row."""
 
 UNROLLED_UP_TO = 64
 """Depth up to which people unroll their blocks; the plain step is timed unrolled so far and scanned beyond."""
@@ -99,8 +102,8 @@ class Case(Strict):
     """
 
     model: ModelChoice = _affects("network", default="mlp", validate_default=True)
-    depth: int = _affects("network", default=16, ge=1)
-    width: int = _affects("network", default=64, ge=1)
+    depth: Size = _affects("network", default=16)
+    width: Size = _affects("network", default=64)
     activation: ActivationChoice = _affects("network", default="relu", validate_default=True)
     init: InitChoice = _affects("weights", default="he_normal", validate_default=True)
     norm: NormChoice = _affects("network", default="none", validate_default=True)
@@ -109,15 +112,15 @@ class Case(Strict):
     gradient_transform: GradientTransformChoice = _affects("step", default="none", validate_default=True)
     optimizer: OptimizerChoice = _affects("step", default="adam", validate_default=True)
     learning_rates: LearningRates = _affects("protocol", default=(3e-4, 1e-3, 3e-3))
-    warmup_steps: int = _affects("step", default=0, ge=0)
+    warmup_steps: int = _affects("step", default=0, ge=0, lt=2**31)
     data: DataChoice = _affects("step", default="digits", validate_default=True)
-    batch_size: int = _affects("step", default=128, ge=1)
-    devices: int = _affects("step", default=1, ge=1)
+    batch_size: Size = _affects("step", default=128)
+    devices: Size = _affects("step", default=1)
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = _affects("network", default="float32")
     loss_scaling: LossScalingChoice = _affects("step", default="none", validate_default=True)
     matmul_precision: Literal["default", "high", "highest"] = _affects("step", default="default")
     remat: bool = _affects("step", default=False)
-    steps: int = _affects("step", default=500, ge=0)
+    steps: int = _affects("step", default=500, ge=0, lt=2**31)
     target: float = _affects("protocol", default=0.9, gt=0, le=1)
     seeds: Seeds = _affects("protocol", default=(0, 1, 2), min_length=1)
     tuning_seeds: Seeds = _affects("protocol", default=(1000, 1001))

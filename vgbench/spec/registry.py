@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
-from vgbench.errors import InputError, explain, unknown
+from vgbench.errors import InputError, UnknownError, explain, unknown
 from vgbench.spec.plugins import Package, Plugins
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -151,7 +151,7 @@ class Registry:
     def __getitem__(self, name: str) -> Member:
         members = self._load()
         if name not in members:
-            raise InputError(unknown(self.slot, name, members))
+            raise UnknownError(unknown(self.slot, name, members))
         return members[name]
 
     def choose(self, value: Any) -> Choice:

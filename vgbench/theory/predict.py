@@ -3,13 +3,18 @@
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from vgbench.spec.case import Case
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
 from vgbench.theory.trunk import predict_trunk
 
 _FAMILIES = {"mlp": predict_trunk, "recurrent": predict_recurrent}
+_DEEPEST = 10_000
+"""Layers, or time steps, up to which a prediction takes seconds."""
 _WIDE = 4096
+_BEYOND = "the numbers of this case leave the range of float64"
 
 
 def predict(case: Case) -> Prediction | None:
@@ -29,10 +34,16 @@ def _found(case: Case) -> Prediction | str:
     rule = _FAMILIES.get(case.model.name)
     if rule is None:
         return f"model {case.model.name!r}: no theory of it is known here"
+    if case.depth > _DEEPEST:
+        return f"depth {case.depth}: a prediction is followed through {_DEEPEST:,} layers at most"
     try:
-        return rule(case)
+        with np.errstate(all="ignore"):
+            found = rule(case)
     except NoTheory as nothing:
         return str(nothing)
+    except (ArithmeticError, ValueError):  # as Python's own functions say it of numbers beyond their range
+        return _BEYOND
+    return _BEYOND if np.isnan(found.log10_norm).any() else found
 
 
 def normalised_decay(activation: str, norm: str) -> float | None:

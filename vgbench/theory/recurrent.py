@@ -22,6 +22,7 @@ from vgbench.theory.trunk import MEAN_FIELD
 Step = Callable[[Complex[np.ndarray, "states modes"]], Complex[np.ndarray, "states modes"]]
 
 _ISOMETRIC = "orthogonal", "identity"
+_STEPS = 2_000
 _AT_BIASES = "gates as their biases leave them, a small state"
 
 
@@ -127,7 +128,9 @@ def _lru(case: Case) -> Prediction:
 
 
 def _order(case: Case, back: Step, start: Float[np.ndarray, "states"], sources: tuple[str, ...]) -> Prediction:
-    """Follow the modes back from the last step's gradient, which is of h alone."""
+    """Follow the modes back from the last step's gradient, which is of h alone; takes time as the square of depth."""
+    if case.depth > _STEPS:
+        raise NoTheory(f"depth {case.depth}: gates are followed through {_STEPS:,} time steps at most")
     at = np.multiply.outer(start, np.ones(len(_circle(case)), np.complex128))
     factors = np.empty(case.depth - 1)
     for t in range(case.depth - 1):

@@ -1,8 +1,10 @@
 """Skips at initialisation: how they join the moments of stream and branch, and the gradients of both."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from vgbench.spec.case import Case
 from vgbench.theory.layers import Sizes, Through, clip
@@ -52,12 +54,18 @@ class _Gate(NamedTuple):
 
 
 def _gate_moments(power: Sizes, bias: float) -> _Gate:
-    g, weights = np.polynomial.hermite_e.hermegauss(80)
-    weights = weights / weights.sum()
+    g, weights = _hermite()
     gate = 1 / (1 + np.exp(-(np.sqrt(power)[..., None] * g + bias)))
     slope = gate * (1 - gate)
     moments = gate, gate**2, (1 - gate) ** 2, slope, slope**2
     return _Gate(*(each @ weights for each in moments))
+
+
+@cache
+def _hermite() -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
+    """Nodes and weights of E[f(g)] for a standard normal g."""
+    g, weights = np.polynomial.hermite_e.hermegauss(80)
+    return g, weights / weights.sum()
 
 
 def skip_of(case: Case) -> Skip | None:

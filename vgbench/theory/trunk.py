@@ -23,6 +23,7 @@ from vgbench.theory.skip import Skip, join, skip_of
 _UNSTABLE_BEYOND = 1.01
 _STRAYS_BEYOND = 0.1
 _FEWEST = 8
+_SCALE_FREE_WITHIN = 1e-6
 _COMMON_SHARE = 0.03
 """Of the squared gradient along one direction; it begins as one of `width`."""
 
@@ -93,8 +94,13 @@ def _walk(layers: Layers) -> _Walk:
         deviation = math.hypot(deviation * sensitivity.power, (5 / width) ** 0.5)
         strays = max(strays, abs(sensitivity.factor) * deviation)
         settled = np.allclose(through.power, stream.power, rtol=1e-12, atol=0) and np.all(through.mean == stream.mean)
-        # A settled stream repeats itself to the last block.
-        blocks += [through] * (gaps - len(blocks) if settled and sensitivity.power < 1 else 1)
+        blocks.append(through)
+        if settled and sensitivity.power < 1 + _SCALE_FREE_WITHIN:  # it repeats itself to the last block
+            left = gaps - len(blocks)
+            # Where no deviation dies out, as in a network of ReLUs, those of all layers add up.
+            grown = (deviation**2 + left * 5 / width) ** 0.5 if sensitivity.power > 1 - _SCALE_FREE_WITHIN else 0.0
+            strays = max(strays, abs(sensitivity.factor) * grown)
+            blocks += [through] * left
         stream = through
     sizes = layers.inputs.mean_square.shape
     return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays)

@@ -1,0 +1,57 @@
+"""Arrays of an .npz archive from anybody: nothing is unpickled or evaluated, and sizes are known beforehand."""
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+LARGEST = 2**30
+"""Bytes that the arrays of a record may take in all."""
+UNZIP_ERRORS = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises on damaged archives, besides `OSError` and `ValueError`."""
+
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)"
+    rb"\{'descr': '(?P<dtype>\|b1|\|[iu]1|<[iuf][248])', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>|\d{1,12},|\d{1,12}(?:, \d{1,12}){1,7})\), \} *\n",
+    re.DOTALL,
+)
+"""The head of an array of numbers or truth values, as `numpy.save` writes it."""
+
+
+def read_arrays(packed: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an archive as `numpy.savez_compressed` writes it, by name; they cannot be written to.
+
+    Raises:
+        ValueError: it is damaged, holds anything but arrays of numbers, or more than `LARGEST` bytes of them.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            members = archive.infolist()
+            if len({member.filename for member in members}) < len(members):
+                raise ValueError("two arrays of one name")
+            if sum(member.file_size for member in members) > LARGEST:
+                raise ValueError(f"its arrays would take more than {LARGEST >> 20} MiB")
+            return {member.filename.removesuffix(".npy"): _read(archive, member) for member in members}
+    except UNZIP_ERRORS as error:
+        raise ValueError(f"its arrays cannot be unpacked: {error}") from None
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(member) as file:
+        content = file.read(member.file_size)  # a member that holds more than it declares fails its checksum
+    head = _HEADER.match(content)
+    if head is None or len(content) != member.file_size or not member.filename.endswith(".npy"):
+        raise ValueError(f"{member.filename[:80]!r} is no array of numbers")
+    dtype, order = np.dtype(head["dtype"].decode()), "F" if head["fortran"] == b"True" else "C"
+    shape = tuple(int(length) for length in head["shape"].replace(b",", b" ").split())
+    count, start = math.prod(shape), head.end()
+    fits = start == 10 + int.from_bytes(head["length"], "little") and len(content) - start == count * dtype.itemsize
+    if not fits or (dtype == np.bool_ and max(content[start:], default=0) > 1):
+        raise ValueError(f"{member.filename[:80]!r} does not hold what its head says")
+    flat: np.ndarray[Any, Any] = np.frombuffer(content, dtype, count, start)
+    return flat.reshape(shape, order=order)

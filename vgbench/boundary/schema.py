@@ -1,0 +1,255 @@
+"""What a record must be: its dataclasses read as a schema, which pydantic checks.
+
+A field's annotation says it all. Scalars are not converted, and are finite unless `NonFinite` allows more; an array has
+the dtype and the rank that jaxtyping's annotation names, a dimension has one length wherever its name is met in a
+record, and `Each` bounds the entries. A dataclass may have a property `dimensions`, the lengths that its named
+dimensions must have, and a method `check`, which raises `ValueError` where its parts contradict each other.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, partial
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
+
+from vgbench.errors import InputError, OtherVersionError, UnknownError
+
+T = TypeVar("T")
+
+NonFinite = Annotated[float, AllowInfNan(True)]
+"""A number that may be NaN or infinite."""
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
+ContentId = Annotated[str, Field(pattern=r"\A[0-9a-f]{16}\z")]
+"""16 hexadecimal digits of a hash; names a file."""
+
+
+def _in_calendar(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Timestamp = Annotated[str, Field(max_length=40), AfterValidator(_in_calendar)]
+"""A moment in ISO 8601."""
+
+_LONGEST_MESSAGE = 300
+_FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}
+_CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True)
+class Each:
+    """Bounds of every entry of an array.
+
+    Attributes:
+        low: the smallest that is allowed.
+        high: the largest.
+        infinite: whether an entry may be infinite, on a side where it has no bound of 0 or 1.
+        nan: whether an entry may be NaN.
+    """
+
+    low: float | int
+    high: float | int
+    infinite: bool = False
+    nan: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, array: np.ndarray) -> np.ndarray:
+        """The same array, where all its entries are within the bounds; else raises `ValueError`."""
+        low, high = self._ends
+        with np.errstate(over="ignore"):  # where a bound is infinite to a short dtype
+            inside = (array >= low) & (array <= high)
+        if self.nan:
+            inside |= np.isnan(array)
+        if not inside.all():
+            raise ValueError(f"an entry is {array[~inside][0]}, beyond {self.low:g} to {self.high:g}")
+        return array
+
+    @property
+    def _ends(self) -> tuple[float | int, float | int]:
+        if not self.infinite:
+            return self.low, self.high
+        return -np.inf if self.low < 0 else self.low, np.inf
+
+
+@dataclass(frozen=True)
+class FromRecord:
+    """The context of a validation whose input is a record: what it names is neither looked up, read nor imported.
+
+    Attributes:
+        dimensions: for the names of dimensions met so far their length, and where it was met first.
+    """
+
+    dimensions: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def bind(self, name: str, length: int, place: str) -> None:
+        """Give a named dimension its length.
+
+        Raises:
+            ValueError: it has another one already.
+        """
+        known, first = self.dimensions.setdefault(name, (length, place))
+        if known != length:
+            raise ValueError(f"{length} {name} in {place}, but {known} in {first}")
+
+
+def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: str) -> T:
+    """Make a dataclass of a record's JSON and arrays.
+
+    Args:
+        kind: the dataclass.
+        body: as `vgbench.records.store` writes it, `{"$array": NAME}` in place of an array, `{"$float": TEXT}` of a
+            number that is not finite.
+        arrays: by name.
+        place: that the messages begin with.
+
+    Raises:
+        OtherVersionError: a field is missing or unknown, or a member of a registry is.
+        InputError: a field is not what the schema says; names the first one.
+    """
+    used: list[str] = []
+    try:
+        tree = _resolve(body, "", arrays, used)
+        _check_use(arrays, used)
+        return _adapter(kind).validate_python(tree, context=FromRecord())
+    except ValidationError as error:
+        strange = any(map(_is_strange, error.errors(include_url=False, include_input=False)))
+        told = first_fault(error)
+    except ValueError as error:
+        told, strange = _short(str(error)), False
+    if strange:
+        raise OtherVersionError(
+            f"{place}: written by another version of vgbench, with other fields, or with a plug-in that is not"
+            f" installed ({told})"
+        )
+    raise InputError(f"{place}: not a valid record ({told})")
+
+
+@cache
+def _adapter(kind: Any) -> Any:  # beartype does not take a TypeAdapter
+    return TypeAdapter(_checked(kind))
+
+
+def _checked(hint: Any) -> Any:
+    """The type for pydantic that checks what a field's annotation says."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return Annotated[_model(hint), AfterValidator(partial(_made, hint))]
+    origin: Any = get_origin(hint)
+    parts = get_args(hint)
+    if origin is Annotated:
+        return Annotated[(_checked(parts[0]), *parts[1:])]
+    if hasattr(hint, "dim_str"):  # an array of jaxtyping's
+        return Annotated[Any, PlainValidator(partial(_fitting, hint))]
+    if not parts or origin is Literal:
+        return hint
+    checked = tuple(map(_checked, parts))
+    if origin is tuple:
+        return Annotated[tuple[checked], BeforeValidator(_as_tuple)]
+    return Union[checked] if origin in (Union, UnionType) else origin[checked]  # noqa: UP007  # of a tuple
+
+
+def _model(kind: type) -> Any:
+    hints = get_type_hints(kind, include_extras=True)
+    defaults = {each.name: each.default for each in dataclasses.fields(kind)}
+    fields = {
+        name: (_checked(hints[name]), ... if default is dataclasses.MISSING else default)
+        for name, default in defaults.items()
+    }
+    return create_model(kind.__name__, __config__=_CONFIG, **fields)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+# `info` is pydantic's ValidationInfo, a protocol that cannot be checked at runtime.
+
+
+def _made(kind: type[T], fields: Any, info: Any) -> T:
+    made: Any = kind(**dict(fields))
+    if isinstance(info.context, FromRecord):
+        for name, length in getattr(made, "dimensions", {}).items():
+            info.context.bind(name, length, "the case")
+    if hasattr(made, "check"):
+        made.check()
+    return made
+
+
+def _fitting(hint: Any, value: Any, info: Any) -> np.ndarray:
+    if not isinstance(value, np.ndarray):
+        raise ValueError("not an array")  # noqa: TRY004  # a TypeError would not be the field's fault to pydantic
+    names = hint.dim_str.split()
+    if value.dtype.name not in hint.dtypes or value.ndim != len(names):
+        found = f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
+        raise ValueError(f"{found} is no {hint.dtype.__name__}[{', '.join(names)}]")
+    for name, length in zip(names, value.shape, strict=True):
+        if isinstance(info.context, FromRecord):
+            info.context.bind(name, length, str(info.field_name))
+    return value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _resolve(value: Any, place: str, arrays: Mapping[str, np.ndarray], used: list[str]) -> Any:
+    """The tree with its arrays and its numbers that are not finite; an array is named by its place."""
+    if isinstance(value, list):
+        return [_resolve(each, f"{place}.{i}", arrays, used) for i, each in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    if "$array" in value:
+        if value != {"$array": place} or place not in arrays:
+            raise ValueError(f"{place}: names an array that is not there")
+        used.append(place)
+        return arrays[place]
+    if "$float" in value:
+        text = value["$float"]
+        if len(value) > 1 or not isinstance(text, str) or text not in _FLOATS:
+            raise ValueError(f"{place}: not a number")
+        return _FLOATS[text]
+    return {name: _resolve(each, f"{place}.{name}" if place else name, arrays, used) for name, each in value.items()}
+
+
+def _check_use(arrays: Mapping[str, np.ndarray], used: list[str]) -> None:
+    unused = sorted(arrays.keys() - used)
+    if unused:
+        raise ValueError(f"no field holds the array {unused[0]!r}")
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of a validation in one line: the field's place, and what is wrong."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    *places, name = fault["loc"] or ("",)
+    if fault["type"] == "missing":
+        return _short(f"{'.'.join(map(str, places))}: no field {name!r}".removeprefix(": "))
+    where = ".".join(map(str, fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    return _short(f"{where}: {message}" if where else message)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+
+
+def _is_strange(fault: ErrorDetails) -> bool:
+    """Whether a fault is of the names of fields or members, which other versions have others of."""
+    cause = fault.get("ctx", {}).get("error")
+    return fault["type"] in ("missing", "extra_forbidden") or isinstance(cause, UnknownError)
