@@ -1,14 +1,18 @@
 """What is kept of a run: a record for every cell, one for the cost of every pair, and the manifest of the whole."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from vgbench.measure.cost import Cost
+from vgbench.errors import InputError
+from vgbench.measure.cost import Cost, pair_id
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
-from vgbench.spec.case import Case
+from vgbench.records.store import Folder
+from vgbench.spec.case import Case, case_id
 from vgbench.spec.claim import Claim
 
 Status = Literal[
@@ -140,6 +144,11 @@ class CellRecord:
     seconds: float
     attempts: int
 
+    @staticmethod
+    def id_of(body: Mapping[str, Any]) -> str:
+        """The id of the cell whose record this is, as JSON."""
+        return case_id(body["case"])
+
 
 @dataclass(frozen=True)
 class CostRecord:
@@ -154,6 +163,11 @@ class CostRecord:
     started: str
     seconds: float
     attempts: int
+
+    @staticmethod
+    def id_of(body: Mapping[str, Any]) -> str:
+        """The id of the pair whose record this is, as JSON."""
+        return pair_id(case_id(body["case"]), case_id(body["reference"]))
 
 
 @dataclass(frozen=True)
@@ -211,3 +225,18 @@ class Manifest:
     provenance: Provenance
     claims: tuple[Claim, ...] = ()
     fixed: Fixed | None = None
+
+
+def places(folder: Folder, manifest: Manifest) -> Iterator[tuple[Kind, Path]]:
+    """Where the records lie that the rows of a folder's manifest name; those of several rows come once for each.
+
+    Raises:
+        InputError: what a row names is no id, lies outside the folder, or is not the pair of the row's cells.
+    """
+    for row in manifest.rows:
+        yield "cell", folder.cell(row.cell_id)
+        yield "cell", folder.cell(row.reference_id)
+        if row.cost_id is not None:
+            if row.cost_id != pair_id(row.cell_id, row.reference_id):
+                raise InputError(f"{folder.manifest}: row {row.place} names {row.cost_id!r}, the cost of another pair")
+            yield "cost", folder.cost(row.cost_id)

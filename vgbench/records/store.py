@@ -1,13 +1,13 @@
-"""Records on disk: strict JSON beside .npz arrays, written atomically, never pickled."""
+"""Records on disk: strict JSON, with arrays as an .npz inside it, each a file of its own that is never half there."""
 
 import dataclasses
 import hashlib
 import io
 import json
 import math
-import os
 import zipfile
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import NoneType
@@ -16,9 +16,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import numpy as np
 from pydantic import BaseModel
 
+from vgbench.boundary.files import write_all
+from vgbench.boundary.paths import is_id, within
 from vgbench.errors import InputError, OtherVersionError
 
 T = TypeVar("T")
+
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError)
 
 
 class Folder:
@@ -29,44 +33,80 @@ class Folder:
         self.manifest = path / "manifest.json"
 
     def cell(self, cell_id: str) -> Path:
-        """Where the record of a cell lies."""
-        return self.path / "cells" / f"{cell_id}.json"
+        """Where the record of a cell lies.
+
+        Raises:
+            InputError: it is no id, or its place lies outside the folder.
+        """
+        return self._place("cells", cell_id)
 
     def cost(self, cost_id: str) -> Path:
-        """Where the record of a pair's cost lies."""
-        return self.path / "costs" / f"{cost_id}.json"
+        """Where the record of a pair's cost lies; raises as `cell` does."""
+        return self._place("costs", cost_id)
+
+    def _place(self, kind: str, name: str) -> Path:
+        if not is_id(name):
+            raise InputError(f"{self.manifest}: {name!r} is no id of a record (16 hexadecimal digits)")
+        return within(self.path, self.path / kind / f"{name}.json")
+
+
+def device_folder(root: Path, device: str) -> Folder:
+    """The folder of a device under `root`, there or not.
+
+    Raises:
+        InputError: it lies outside `root`.
+    """
+    folder = Folder(root / device)
+    within(root, folder.manifest)
+    return folder
 
 
 def device_folders(root: Path) -> list[Folder]:
     """The folders of all devices under `root`, by name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or one lies outside `root`.
     """
-    folders = [Folder(manifest.parent) for manifest in sorted(root.glob("*/manifest.json"))]
+    names = [manifest.parent.name for manifest in sorted(root.glob("*/manifest.json"))]
+    folders = [device_folder(root, name) for name in names if not name.startswith(".")]
     if not folders:
         raise InputError(f"{root}: no records here (a run writes DEVICE/manifest.json into its folder)")
     return folders
 
 
-def write_record(path: Path, record: Any) -> None:
-    """Write a dataclass as `path` (JSON), with its arrays in an .npz of the same stem if it has any.
-
-    The JSON is renamed into place last and holds the arrays' digest, so a record that exists is complete.
-    """
+def pack(record: Any) -> bytes:
+    """A dataclass with its arrays as the content of one file, which holds a digest of both."""
     arrays: dict[str, np.ndarray] = {}
     body = _encode(record, "", arrays)
-    packed = b""
+    packed = io.BytesIO()
     if arrays:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        packed = buffer.getvalue()
-        write_bytes(path.with_suffix(".npz"), packed)
-    content = {"digest": _digest(body, packed), "record": body}
-    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-    write_bytes(path, f"{text}\n".encode())
-    if not arrays:
-        path.with_suffix(".npz").unlink(missing_ok=True)
+        np.savez_compressed(packed, allow_pickle=False, **arrays)
+    return _text(body, packed.getvalue())
+
+
+def repack(path: Path) -> bytes:
+    """The same of the record at `path`, whose arrays may also lie, as they did once, in a file beside it.
+
+    Raises:
+        InputError: the record is missing, truncated or altered; names the file.
+    """
+    body, packed = _load(path)
+    try:
+        return _text(body, packed)
+    except _DAMAGE as error:
+        raise InputError(f"{path}: damaged record ({error})") from None
+
+
+def write_packed(contents: Mapping[Path, bytes]) -> None:
+    """Write packed records, all of them or, where one cannot be written, none."""
+    write_all(contents)
+    for path in contents:
+        _old_arrays(path).unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: Any) -> None:
+    """Write a dataclass as `path`; the record that was there before is there until this one takes its place."""
+    write_packed({path: pack(record)})
 
 
 def read_record(path: Path, kind: type[T]) -> T:
@@ -75,21 +115,17 @@ def read_record(path: Path, kind: type[T]) -> T:
     Raises:
         InputError: the record is missing, truncated or altered; names the file.
     """
-    packed_path = path.with_suffix(".npz")
+    body, packed = _load(path)
     try:
-        content = json.loads(path.read_text())
-        packed = packed_path.read_bytes() if packed_path.exists() else b""
-        _check(content, packed)
+        _check_name(path, body, kind)
         arrays: dict[str, np.ndarray] = {}
         if packed:
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
                 arrays = dict(archive)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such record") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, RecursionError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{path}: damaged record ({error})") from None
     with suppress(ValueError, TypeError, KeyError, AttributeError):
-        decoded = _decode(kind, content["record"], arrays)
+        decoded = _decode(kind, body, arrays)
         if isinstance(decoded, kind):
             return decoded
     # Its digest holds, so nothing is damaged: it is whole, and its fields or members are not those of today.
@@ -97,48 +133,53 @@ def read_record(path: Path, kind: type[T]) -> T:
     raise OtherVersionError(f"{path}: {told}")
 
 
-def sweep(root: Path) -> None:
-    """Remove what writers that were killed have left half-written."""
-    for left in root.rglob(".*.part"):
-        left.unlink(missing_ok=True)
-
-
 def set_aside(path: Path) -> Path:
     """Rename a record that cannot be read, and its arrays, out of the way; returns its new path."""
-    for part in (path.with_suffix(".npz"), path):
+    for part in (_old_arrays(path), path):
         if part.exists():
             part.replace(f"{part}.damaged")
     return Path(f"{path}.damaged")
 
 
-def copy_record(path: Path, target: Path) -> None:
-    """Copy a record and its arrays as they are; the JSON comes last, as in `write_record`."""
-    content, arrays = path.read_bytes(), path.with_suffix(".npz")
-    if arrays.exists():
-        write_bytes(target.with_suffix(".npz"), arrays.read_bytes())
-    else:
-        target.with_suffix(".npz").unlink(missing_ok=True)
-    write_bytes(target, content)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically and durably: it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _load(path: Path) -> tuple[Any, bytes]:
+    """The record at `path` as JSON, and its arrays as an .npz, as they were written."""
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        content = json.loads(path.read_bytes())
+        packed = _arrays(path, content)
+        if content["digest"] != _digest(content["record"], packed):
+            raise ValueError("its content does not match its digest")
+        return content["record"], packed
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such record") from None
+    except _DAMAGE as error:
+        raise InputError(f"{path}: damaged record ({error})") from None
 
 
-def _check(content: dict[str, Any], packed: bytes) -> None:
-    if content["digest"] != _digest(content["record"], packed):
-        raise ValueError("its content does not match its digest")
+def _arrays(path: Path, content: dict[str, Any]) -> bytes:
+    if "arrays" in content:
+        packed = b64decode(content["arrays"], validate=True)
+        if b64encode(packed).decode() != content["arrays"]:  # the last digit has bits that count for nothing
+            raise ValueError("its arrays are not what was written")
+        return packed
+    beside = _old_arrays(path)
+    return beside.read_bytes() if beside.exists() else b""
+
+
+def _old_arrays(path: Path) -> Path:
+    """Where a record's arrays lay before they came into its own file, as they still do in records of that time."""
+    return path.with_suffix(".npz")
+
+
+def _check_name(path: Path, body: Any, kind: type) -> None:
+    """A record that is looked up by its id is the one of that id; the name of one that lies elsewhere says nothing."""
+    known = getattr(kind, "id_of", None)
+    if known and is_id(path.stem) and known(body) != path.stem:
+        raise ValueError(f"it is the record of {known(body)}, under another one's name")
+
+
+def _text(body: Any, packed: bytes) -> bytes:
+    content = {"digest": _digest(body, packed), "record": body, "arrays": b64encode(packed).decode()}
+    return f"{json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)}\n".encode()
 
 
 def _digest(body: Any, packed: bytes) -> str:
@@ -187,13 +228,3 @@ def _decode(kind: Any, value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, list):
         return tuple(_decode(options[0] if options else Any, item, arrays) for item in value)
     return value
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename durable; only POSIX can, and needs to."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,0 +1,1 @@
+"""What comes from outside and what goes there: strict JSON, archives, the schema of records, names, durable files."""
