@@ -95,7 +95,7 @@ def test_run_at_work_is_seen_from_outside_with_what_it_does(run: Path) -> None:
 
 
 def test_status_that_looks_while_a_run_starts_does_not_stop_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looking = FileLock(run / ".lock")
+    looking = FileLock(run / ".lock", thread_local=False)
     looking.acquire()
     tried = threading.Event()
     sleep = time.sleep
@@ -114,7 +114,7 @@ def test_status_that_looks_while_a_run_starts_does_not_stop_it(run: Path, monkey
 
 
 def test_two_that_look_at_a_time_do_not_take_each_other_for_a_run(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looking = FileLock(run / ".lock")
+    looking = FileLock(run / ".lock", thread_local=False)
     looking.acquire()
     monkeypatch.setattr(lock, "_ASKED_SECONDS", 600.0)
     monkeypatch.setattr(time, "sleep", lambda seconds: looking.release(force=True))

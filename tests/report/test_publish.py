@@ -203,7 +203,11 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def published_before(tmp_path: Path) -> tuple[Path, Path, dict[str, bytes], dict[str, bytes]]:
     """Results with a run, another run to be published in its place, and the records of both."""
-    first, second = run(tmp_path / "first"), run(tmp_path / "second", accuracy=0.5)
+    case = Case(depth=2, width=4, seeds=(0, 1), learning_rates=(0.1, 0.2))
+    first, second = (
+        write_run(tmp_path / name, [("baseline", measured(case, accuracy))], origin=CLEAN)
+        for name, accuracy in (("first", 0.95), ("second", 0.5))
+    )
     publish(first, tmp_path / "results")
     return tmp_path / "results", second, records(first), records(second)
 

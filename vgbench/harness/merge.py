@@ -185,12 +185,7 @@ def _write(out: Path, merged: Mapping[str, _Union], say: Callable[[str], object]
         manifests[folder.manifest] = pack(union.manifest)
         for path in union.damaged:
             say(f"{path}: damaged record; set aside as {set_aside(path).name}, and another run's takes its place")
-    every = {**contents, **manifests}
-    write_packed({path: content for path, content in every.items() if not _holds(path, content)})
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    return path.exists() and path.read_bytes() == content
+    write_packed({**contents, **manifests})
 
 
 def _canonical(value: Manifest | Provenance | Row) -> str:

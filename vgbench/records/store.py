@@ -98,8 +98,8 @@ def repack(path: Path) -> bytes:
 
 
 def write_packed(contents: Mapping[Path, bytes]) -> None:
-    """Write packed records, all of them or, where one cannot be written, none."""
-    write_all(contents)
+    """Write packed records: all of them or, where one cannot be written, none. What is there already stays."""
+    write_all({path: content for path, content in contents.items() if not _holds(path, content)})
     for path in contents:
         _old_arrays(path).unlink(missing_ok=True)
 
@@ -175,6 +175,10 @@ def _check_name(path: Path, body: Any, kind: type) -> None:
     known = getattr(kind, "id_of", None)
     if known and is_id(path.stem) and known(body) != path.stem:
         raise ValueError(f"it is the record of {known(body)}, under another one's name")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content
 
 
 def _text(body: Any, packed: bytes) -> bytes:
