@@ -200,7 +200,7 @@ def read_status(directory: str | Path) -> RunStatus:
 def _device(folder: Folder) -> DeviceStatus:
     manifest = read_record(folder.manifest, Manifest)
     own = {folder.cell(row.cell_id) for row in manifest.rows}
-    records = {path: kind for kind, path in places(folder, manifest) if kind == "cost" or path in own}
+    records: dict[Path, Kind] = {path: kind for kind, path in places(folder, manifest) if kind == "cost" or path in own}
     return DeviceStatus(manifest, Counter(_status(path, kind) for path, kind in records.items()))
 
 
