@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _PART = re.compile(r"\.(?P<name>.+)\.\d+\.part")
+_NEW, _OLD = ".being-published", ".being-replaced"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -83,9 +84,6 @@ def restore_folders(parent: Path) -> None:
     for suffix in (_NEW, _OLD):
         for left in sorted(parent.glob(f".*{suffix}")):
             restore_folder(parent / left.name.removesuffix(suffix)[1:])
-
-
-_NEW, _OLD = ".being-published", ".being-replaced"
 
 
 def _beside(place: Path) -> tuple[Path, Path]:
