@@ -3,21 +3,25 @@
 import dataclasses
 import itertools
 import json
+import shutil
+import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.small_runs import DEVICES, ORIGIN, contents, write_run
+from helpers import made
+from helpers.mishaps import Disk
+from helpers.small_runs import CASES, DEVICES, ORIGIN, contents, write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vgbench.errors import InputError
 from vgbench.harness.merge import merge
-from vgbench.harness.run_lock import locked
-from vgbench.records.schema import Manifest
-from vgbench.records.store import read_record
+from vgbench.harness.run_lock import lock_run
+from vgbench.records.schema import CellRecord, CostRecord, Manifest
+from vgbench.records.store import read_record, write_record
 from vgbench.report import load, write_report
 
 runs = st.fixed_dictionaries(
@@ -152,7 +156,7 @@ def test_damaged_record_is_named_and_nothing_is_written(tmp_path: Path, damage: 
 
 def test_folder_in_which_a_run_is_at_work_is_refused(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a", {0: ("ok", 1.0)})
-    with locked(tmp_path / "out"), pytest.raises(InputError, match="another run is at work here"):
+    with lock_run(tmp_path / "out"), pytest.raises(InputError, match="another run is at work here"):
         merge(tmp_path / "out", [a])
 
 
@@ -165,3 +169,172 @@ def test_merged_manifest_is_a_manifest(tmp_path: Path) -> None:
     out = merge(tmp_path / "out", [write_run(tmp_path / "a", {0: ("ok", 1.0)})])
     (path,) = out.glob("*/manifest.json")
     assert read_record(path, Manifest).provenance == ORIGIN
+
+
+@pytest.fixture
+def measured_twice(tmp_path: Path) -> tuple[Path, Path, dict[str, bytes]]:
+    """Two runs of one cell whose records have arrays, and what the first holds when the second is merged into it."""
+    out, source = (
+        made.write_run(tmp_path / name, [("baseline", made.measured(made.BASE, accuracy))])
+        for name, accuracy in (("out", 0.25), ("source", 0.75))
+    )
+    whole = contents(merge(shutil.copytree(out, tmp_path / "whole"), [source]))
+    assert whole == contents(merge(shutil.copytree(source, tmp_path / "turned"), [out])) != contents(out)
+    return out, source, whole
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_merge_on_a_full_disk_leaves_the_run_as_it_was_and_completes_it_afterwards(
+    measured_twice: tuple[Path, Path, dict[str, bytes]], tmp_path: Path, there: bool
+) -> None:
+    target, source, whole = measured_twice
+    if not there:
+        target, source, whole = tmp_path / "new", target, contents(target)
+    before = contents(target)
+    size = sum(len(content) for name, content in whole.items() if before.get(name) != content)
+    for room in range(0, size, size // 12):
+        with Disk(room=room) as disk:
+            assert disk.stops(lambda: merge(target, [source]))
+        assert contents(target) == before
+    assert contents(merge(target, [source])) == whole
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two mebibytes, where this process may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this process may not mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.slow
+def test_merge_on_a_real_disk_that_is_full_at_any_level_leaves_the_run_as_it_was(
+    measured_twice: tuple[Path, Path, dict[str, bytes]], small_disk: Path
+) -> None:
+    first, source, whole = measured_twice
+    target, filler = shutil.copytree(first, small_disk / "run"), small_disk / "filler"
+    before = contents(target)
+    free = shutil.disk_usage(small_disk).free
+    levels = range(0, 2 * sum(map(len, whole.values())), 4096)
+    failed = 0
+    for room in levels:
+        filler.write_bytes(b"x" * (free - room))
+        try:
+            merge(target, [source])
+        except InputError as error:
+            assert "No space left on device" in str(error)  # noqa: PT017
+            assert contents(target) == before
+            failed += 1
+        else:
+            assert contents(target) == whole
+            break
+        filler.unlink()
+    assert failed > 3
+    filler.unlink()
+    assert contents(merge(target, [source])) == whole
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("old", [False, True])
+def test_killed_merge_leaves_every_record_whole_and_the_same_merge_completes_it(
+    measured_twice: tuple[Path, Path, dict[str, bytes]], tmp_path: Path, there: bool, old: bool
+) -> None:
+    first, source, whole = measured_twice
+    if old:
+        for path in first.glob("*/c*s/*.json"):
+            made.two_files(path)
+    if not there:
+        first, source, whole = tmp_path / "none", first, contents(merge(tmp_path / "alone", [first]))
+    for steps in itertools.count():
+        target = tmp_path / f"killed{steps}"
+        if there:
+            shutil.copytree(first, target)
+        with Disk(steps=steps) as disk:
+            killed = disk.stops(lambda: merge(target, [source]))  # noqa: B023
+        for path in target.glob("*/c*s/[!.]*.json"):
+            read_record(path, CellRecord if path.parent.name == "cells" else CostRecord)
+        assert contents(merge(target, [source])) == whole
+        if not killed:
+            break
+    assert steps > 5
+
+
+def test_torn_record_of_the_target_is_set_aside_and_mended_from_a_source(
+    measured_twice: tuple[Path, Path, dict[str, bytes]],
+) -> None:
+    out, source, _ = measured_twice
+    (path,) = out.glob("*/cells/*.json")
+    made.two_files(path)
+    path.with_suffix(".npz").write_bytes(b"another record's")
+    said: list[str] = []
+    merge(out, [source], say=said.append)
+    name = f"{path.name}.damaged"
+    assert said == [f"{path}: damaged record; set aside as {name}, and another run's takes its place"]
+    assert path.with_name(name).exists()
+    assert path.read_bytes() == (source / path.relative_to(out)).read_bytes()
+
+
+def test_damaged_record_of_the_target_that_no_source_holds_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    a, b = write_run(tmp_path / "a", {0: ("ok", 1.0)}), write_run(tmp_path / "b", {1: ("ok", 1.0)})
+    (path,) = a.glob("*/cells/*.json")
+    truncate(path)
+    before = contents(a)
+    with pytest.raises(InputError, match=rf"^{path}: damaged record"):
+        merge(a, [b])
+    assert contents(a) == before
+
+
+@pytest.mark.parametrize("name", [CASES[1].cell_id, "0" * 16, "copy of it"])
+def test_record_under_another_name_is_damaged_and_nothing_is_written(tmp_path: Path, name: str) -> None:
+    a, b = write_run(tmp_path / "a", {0: ("ok", 1.0)}), write_run(tmp_path / "b", {0: ("ok", 1.0)})
+    (path,) = b.glob("*/cells/*.json")
+    shutil.copy(path, path.with_name(f"{name}.json"))
+    with pytest.raises(InputError, match=rf"/{name}\.json: damaged record \(it"):
+        merge(a, [b])
+
+
+def test_files_of_file_managers_are_no_records(tmp_path: Path) -> None:
+    a = write_run(tmp_path / "a", {0: ("ok", 1.0)})
+    (path,) = a.glob("*/cells/*.json")
+    path.with_name(f"._{path.name}").write_bytes(b"resource fork")
+    assert len(load(merge(tmp_path / "out", [a]))) == 1
+
+
+def test_manifest_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
+    a = write_run(tmp_path / "a", {0: ("ok", 1.0)})
+    spoil_manifest(a, cell_id="../../../settings")
+    with pytest.raises(InputError, match=r"manifest\.json: '\.\./\.\./\.\./settings' is no id of a record"):
+        merge(tmp_path / "out", [a])
+    assert not (tmp_path / "out").exists()
+
+
+def spoil_manifest(root: Path, **fields: Any) -> None:
+    (path,) = root.glob("*/manifest.json")
+    manifest = read_record(path, Manifest)
+    rows = (dataclasses.replace(manifest.rows[0], **fields), *manifest.rows[1:])
+    write_record(path, dataclasses.replace(manifest, rows=rows))
+
+
+def test_folder_that_holds_other_things_is_not_merged_into(tmp_path: Path) -> None:
+    a, home = write_run(tmp_path / "a", {0: ("ok", 1.0)}), tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=r"home: holds other things than a run \(thesis\.tex\); a run has a folder"):
+        merge(home, [a])
+    assert [path.name for path in home.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("linked", ["DEVICE", "DEVICE/cells"])
+def test_merge_writes_nothing_through_a_symbolic_link(tmp_path: Path, linked: str) -> None:
+    a, out, elsewhere = write_run(tmp_path / "a", {0: ("ok", 1.0)}), tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = out / linked.replace("DEVICE", DEVICES[0].slug)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(InputError, match=r"leads out of|holds other things"):
+        merge(out, [a])
+    assert list(elsewhere.iterdir()) == []

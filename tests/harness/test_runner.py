@@ -16,6 +16,7 @@ import jax
 import numpy as np
 import pytest
 from helpers.inline import Inline
+from helpers.made import two_files
 from helpers.tiny_suite import TINY, Log
 from jax.extend.core import Primitive
 
@@ -25,7 +26,7 @@ from vgbench.harness import runner
 from vgbench.harness.interrupt import Interrupted
 from vgbench.harness.plan import Task, tasks_of
 from vgbench.harness.progress import Progress
-from vgbench.harness.run_lock import locked, read_note
+from vgbench.harness.run_lock import lock_run, read_note
 from vgbench.harness.runner import run
 from vgbench.harness.workers import worker
 from vgbench.measure.cost import cost_id
@@ -194,7 +195,7 @@ def test_manifest_says_what_the_run_set_out_to_measure(first: tuple[Path, Log]) 
 
 def test_no_file_names_the_host(first: tuple[Path, Log]) -> None:
     files = {name: content for name, content in contents(first[0]).items() if name != ".lock"}
-    assert len(files) == 9
+    assert len(files) == 5
     for name, content in files.items():
         assert HOST.encode() not in content, name
         if name.endswith(".json"):
@@ -326,9 +327,11 @@ def test_records_that_do_not_say_their_model_are_left_alone_and_named(
     assert rerun(copy).begun == list(TASKS)
 
 
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_damaged_record_is_named_and_measured_again(copy: Path, instant: list[Case], suffix: str) -> None:
+@pytest.mark.parametrize(("suffix", "old"), [(".json", False), (".json", True), (".npz", True)])
+def test_damaged_record_is_named_and_measured_again(copy: Path, instant: list[Case], suffix: str, old: bool) -> None:
     path = record_of(copy, TASKS[2])
+    if old:
+        two_files(path)
     damaged = path.with_suffix(suffix)
     damaged.write_bytes(damaged.read_bytes()[:-40])
     log = rerun(copy)
@@ -501,11 +504,89 @@ def test_run_leaves_word_of_what_it_does_until_it_ends(tmp_path: Path, instant: 
 
 
 def test_second_run_in_one_folder_is_refused(tmp_path: Path, instant: list[Case]) -> None:
-    with locked(tmp_path) as lock:
+    with lock_run(tmp_path) as lock:
         lock.note("measuring it", Progress(1, 0, 3, None))
         with pytest.raises(InputError, match=rf": another run is at work here \(process {os.getpid()}, since "):
             run(TINY, tmp_path)
     assert len(rerun(tmp_path).begun) == 4
+
+
+def gone(out: Path) -> None:
+    shutil.rmtree(out)
+
+
+def moved(out: Path) -> None:
+    out.rename(out.with_name("moved"))
+
+
+def replaced(out: Path) -> None:
+    moved(out)
+    shutil.copytree(out.with_name("moved"), out)
+
+
+def emptied(out: Path) -> None:
+    for path in out.glob("[!.]*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize("remove", [gone, moved, replaced, emptied])
+@pytest.mark.parametrize("when", ["started", "ended"])
+def test_run_whose_folder_is_taken_away_stops_at_once_and_writes_nothing_more(
+    tmp_path: Path, instant: list[Case], remove: Callable[[Path], None], when: str
+) -> None:
+    out = tmp_path / "out"
+
+    class Remover(Log):
+        def started(self, task: Task, progress: Progress) -> None:
+            super().started(task, progress)
+            self.act("started")
+
+        def ended(self, task: Task, record: CellRecord | CostRecord, progress: Progress) -> None:
+            super().ended(task, record, progress)
+            self.act("ended")
+
+        def act(self, now: str) -> None:
+            if now == when and len(self.begun) == 2:
+                remove(out)
+                self.left = contents(tmp_path)
+
+    log = Remover()
+    with pytest.raises(InputError, match=rf"^{out}: was deleted, moved or replaced while the run was at work, "):
+        run(TINY, out, observers=[log])
+    assert len(log.begun) == 2
+    assert contents(tmp_path) == log.left
+
+
+def test_folder_that_holds_other_things_is_not_run_in(tmp_path: Path, instant: list[Case]) -> None:
+    (tmp_path / ".film.mkv.part").write_text("half a film")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    before = contents(tmp_path)
+    expected = rf"^{tmp_path}: holds other things than a run \(.film.mkv.part, thesis.tex\); a run has a folder"
+    with pytest.raises(InputError, match=expected):
+        run(TINY, tmp_path)
+    assert (contents(tmp_path), instant) == (before, [])
+
+
+def test_folder_of_a_device_that_is_a_link_is_not_run_in(copy: Path, instant: list[Case], tmp_path: Path) -> None:
+    (folder,) = device_folders(copy)
+    elsewhere = folder.path.rename(tmp_path / "elsewhere")
+    folder.path.symlink_to(elsewhere)
+    before = contents(elsewhere)
+    with pytest.raises(InputError, match=r"holds other things than a run|leads out of"):
+        run(TINY, copy, retry_failed=True)
+    assert contents(elsewhere) == before
+
+
+def test_record_under_another_cells_name_is_set_aside_and_measured_again(copy: Path, instant: list[Case]) -> None:
+    path = record_of(copy, TASKS[2])
+    shutil.copy(record_of(copy, TASKS[0]), path)
+    log = rerun(copy)
+    assert log.begun == [TASKS[2]]
+    assert log.notes == [
+        f"{path}: damaged record (it is the record of {TASKS[0].id}, under another one's name);"
+        f" set aside as {path.name}.damaged and measured again"
+    ]
+    assert read_cell(copy, TASKS[2]).case == TASKS[2].case
 
 
 def test_half_written_files_of_a_killed_run_are_swept_away(copy: Path, instant: list[Case]) -> None:

@@ -1,5 +1,7 @@
 """Records made by hand, for tests of what reads them."""
 
+import json
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -153,3 +155,12 @@ def write_run(
         write_record(folder.cost(rows[-1].cost_id), replace(pair, provenance=origin))
     write_record(folder.manifest, Manifest(suite, suite.title(), "Does it run?", tuple(rows), origin))
     return out
+
+
+def two_files(path: Path) -> None:
+    """Have a record lie on disk as records once did: its arrays in a file beside it."""
+    content = json.loads(path.read_bytes())
+    arrays = b64decode(content.pop("arrays"))
+    if arrays:
+        path.with_suffix(".npz").write_bytes(arrays)
+    path.write_text(f"{json.dumps(content, indent=1, ensure_ascii=False)}\n", encoding="utf-8")

@@ -2,11 +2,13 @@
 
 import dataclasses
 import io
+import itertools
 import json
 import math
 import os
 import re
 import zipfile
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +16,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.made import two_files
+from helpers.mishaps import Disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from vgbench.boundary.files import write_bytes
 from vgbench.boundary.schema import NonFinite
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.records import store
-from vgbench.records.store import Folder, device_folders, read_record, write_bytes, write_record
+from vgbench.records.migrations import SCHEMA
+from vgbench.records.store import Folder, device_folder, device_folders, read_record, repack, set_aside, write_record
 from vgbench.spec.case import Case
 
 
@@ -85,6 +91,13 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def apart(written: Path) -> Path:
+    """The record as it was written once: its arrays in a file beside it."""
+    two_files(written)
+    return written
+
+
 def refuses(path: Path, expected: str, kind: type = Outer) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {expected}"):
         read_record(path, kind)
@@ -98,11 +111,11 @@ def test_record_is_read_back_as_it_was(written: Path) -> None:
     assert same(read_record(written, Outer), outer())
 
 
-def test_record_lies_in_two_files_and_nothing_else(written: Path) -> None:
-    assert sorted(path.name for path in written.parent.iterdir()) == ["abc.json", "abc.npz"]
+def test_record_is_one_file(tmp_path: Path, written: Path) -> None:
+    assert [path.name for path in written.parent.iterdir()] == ["abc.json"]
 
 
-def test_record_without_arrays_is_one_file(tmp_path: Path) -> None:
+def test_record_without_arrays_is_read_back_as_it_was(tmp_path: Path) -> None:
     write_record(tmp_path / "one.json", Inner(1.5, None))
     assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
     assert read_record(tmp_path / "one.json", Inner) == Inner(1.5, None)
@@ -110,8 +123,7 @@ def test_record_without_arrays_is_one_file(tmp_path: Path) -> None:
 
 def test_equal_records_are_equal_bytes(tmp_path: Path, written: Path) -> None:
     write_record(tmp_path / "abc.json", outer())
-    for suffix in (".json", ".npz"):
-        assert (tmp_path / "abc").with_suffix(suffix).read_bytes() == written.with_suffix(suffix).read_bytes()
+    assert (tmp_path / "abc.json").read_bytes() == written.read_bytes()
 
 
 def test_json_is_strict(written: Path) -> None:
@@ -125,7 +137,8 @@ def test_json_is_strict(written: Path) -> None:
 
 
 def test_arrays_are_named_by_their_place_and_never_pickled(written: Path) -> None:
-    with np.load(written.with_suffix(".npz"), allow_pickle=False) as archive:
+    packed = b64decode(json.loads(written.read_text())["arrays"])
+    with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
         assert sorted(archive) == ["flags", "inner.curve", "inners.0.curve", "present.curve"]
 
 
@@ -171,10 +184,15 @@ def test_missing_record_is_named(tmp_path: Path) -> None:
     refuses(tmp_path / "none.json", "no such record$")
 
 
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_flipped_bit_is_found_wherever_it_is(tmp_path: Path, suffix: str) -> None:
+FILES = pytest.mark.parametrize(("suffix", "old"), [(".json", False), (".json", True), (".npz", True)])
+
+
+@FILES
+def test_flipped_bit_is_found_wherever_it_is(tmp_path: Path, suffix: str, old: bool) -> None:
     path = tmp_path / "cell.json"
     write_record(path, Inner(0.5, np.arange(3.0)))
+    if old:
+        two_files(path)
     file = path.with_suffix(suffix)
     whole = file.read_bytes()
     for place in range(len(whole) - (suffix == ".json")):  # the last byte of the text is its line's end
@@ -184,18 +202,20 @@ def test_flipped_bit_is_found_wherever_it_is(tmp_path: Path, suffix: str) -> Non
     assert same(read_record(path, Inner), Inner(0.5, np.arange(3.0)))
 
 
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
+@FILES
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_truncated_file_is_found(written: Path, suffix: str, share: float) -> None:
+def test_truncated_file_is_found(written: Path, suffix: str, old: bool, share: float) -> None:
+    if old:
+        two_files(written)
     file = written.with_suffix(suffix)
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * share)])
     refuses(written, r"damaged record \(")
 
 
-def test_missing_arrays_are_found(written: Path) -> None:
-    written.with_suffix(".npz").unlink()
-    refuses(written, r"damaged record \(its content does not match its digest\)$")
+def test_missing_arrays_are_found(apart: Path) -> None:
+    apart.with_suffix(".npz").unlink()
+    refuses(apart, r"damaged record \(its content does not match its digest\)$")
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"digest": "0"}', '{"record": {}}', "\udcff"])
@@ -232,10 +252,8 @@ def test_pickled_array_is_refused_and_never_unpickled(tmp_path: Path) -> None:
     write_record(path, Inner(1.0, np.ones(1)))
     buffer = io.BytesIO()
     np.savez(buffer, curve=np.asarray([Bomb(trace)], object), allow_pickle=True)
-    path.with_suffix(".npz").write_bytes(buffer.getvalue())
-    content = json.loads(path.read_text())
-    content["digest"] = store._digest(content["record"], buffer.getvalue())
-    path.write_text(json.dumps(content))
+    body = json.loads(path.read_text())["record"]
+    path.write_bytes(store._text(store._Content(SCHEMA, body, buffer.getvalue())))
     refuses(path, r"damaged record \('curve.npy' is no array of numbers\)$", Inner)
     assert not trace.exists()
 
@@ -270,31 +288,63 @@ def test_failing_write_of_a_new_file_leaves_nothing(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_record_that_fails_at_its_first_file_leaves_the_old_one(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", _fail)
-        with pytest.raises(OSError, match="No space left on device"):
-            write_record(written, outer(title="new"))
-    assert same(read_record(written, Outer), outer())
-    assert leftovers(written.parent) == []
+@pytest.mark.parametrize("old", [False, True])
+def test_record_that_is_written_anew_on_a_full_disk_is_the_old_or_the_new_one(tmp_path: Path, old: bool) -> None:
+    path, first, second = tmp_path / "cell.json", Inner(0.5, np.arange(3.0)), Inner(1.5, np.arange(5.0))
+    room = 0
+    while True:
+        write_record(path, first)
+        if old:
+            two_files(path)
+        with Disk(room=room) as disk:
+            if disk.stops(lambda: write_record(path, second)):
+                assert same(read_record(path, Inner), first)
+            else:
+                break
+        assert leftovers(tmp_path) == []
+        room += 40
+    assert room > 400
+    assert same(read_record(path, Inner), second)
 
 
-def test_record_that_fails_between_its_files_is_never_read_as_a_mixture(
-    written: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace = Path.replace
+@pytest.mark.parametrize("old", [False, True])
+def test_record_that_is_written_anew_by_a_killed_process_is_the_old_or_the_new_one(tmp_path: Path, old: bool) -> None:
+    path, first, second = tmp_path / "cell.json", Inner(0.5, np.arange(3.0)), Inner(1.5, None)
+    seen = []
+    for steps in itertools.count():
+        write_record(path, first)
+        if old:
+            two_files(path)
+        with Disk(steps=steps) as disk:
+            killed = disk.stops(lambda: write_record(path, second))
+        seen.append(same(read_record(path, Inner), second))
+        write_record(path, second)  # the same again
+        assert same(read_record(path, Inner), second)
+        assert not path.with_suffix(".npz").exists()
+        if not killed:
+            break
+    assert seen == sorted(seen)
+    assert set(seen) == {False, True}
 
-    def only_arrays(self: Path, target: Path) -> Path:
-        if target.suffix == ".json":
-            _fail()
-        return replace(self, target)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", only_arrays)
-        with pytest.raises(OSError, match="No space left on device"):
-            write_record(written, outer(flags=np.zeros(9)))
-    refuses(written, r"damaged record \(its content does not match its digest\)$")
-    assert leftovers(written.parent) == []
+def test_record_in_two_files_is_read_and_is_one_file_when_it_is_copied(apart: Path, tmp_path: Path) -> None:
+    assert same(read_record(apart, Outer), outer())
+    write_record(tmp_path / "one.json", outer())
+    assert repack(apart) == repack(tmp_path / "one.json") == (tmp_path / "one.json").read_bytes()
+
+
+def test_record_in_two_files_is_set_aside_with_both(apart: Path) -> None:
+    assert set_aside(apart).name == "abc.json.damaged"
+    assert sorted(path.name for path in apart.parent.iterdir()) == ["abc.json.damaged", "abc.npz.damaged"]
+
+
+def test_arrays_whose_text_was_altered_without_changing_a_byte_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cell.json"
+    write_record(path, Inner(0.5, np.arange(3.0)))
+    content = json.loads(path.read_text())
+    content["arrays"] = f"{content['arrays'][:40]}\n{content['arrays'][40:]}"
+    path.write_text(json.dumps(content))
+    refuses(path, r"damaged record \(", Inner)
 
 
 def test_file_is_synced_before_it_is_renamed_and_its_folder_after(
@@ -311,12 +361,37 @@ def test_file_is_synced_before_it_is_renamed_and_its_folder_after(
 def test_folder_names_the_place_of_every_record(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "cpu")
     assert folder.manifest == tmp_path / "cpu" / "manifest.json"
-    assert folder.cell("a1") == tmp_path / "cpu" / "cells" / "a1.json"
-    assert folder.cost("b2") == tmp_path / "cpu" / "costs" / "b2.json"
+    assert folder.cell("0123456789abcdef") == tmp_path / "cpu" / "cells" / "0123456789abcdef.json"
+    assert folder.cost("f" * 16) == tmp_path / "cpu" / "costs" / f"{'f' * 16}.json"
+
+
+@pytest.mark.parametrize("name", ["", "a1", "0123456789ABCDEF", "../../../../settings", "/etc/passwd", "0" * 16 + "\n"])
+def test_what_is_no_id_names_no_place(tmp_path: Path, name: str) -> None:
+    folder = Folder(tmp_path / "cpu")
+    for place in (folder.cell, folder.cost):
+        with pytest.raises(InputError, match=r"cpu/manifest\.json: .* is no id of a record \(16 hexadecimal digits\)$"):
+            place(name)
+
+
+@pytest.mark.parametrize("linked", ["cpu", "cpu/cells", "cpu/cells/0123456789abcdef.json"])
+def test_place_behind_a_symbolic_link_out_of_the_folder_is_refused(tmp_path: Path, linked: str) -> None:
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "run" / linked
+    write_bytes(elsewhere / "manifest.json", b"{}")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(InputError, match=r": leads out of .*, by '\.\.' or through a symbolic link$"):
+        device_folder(tmp_path / "run", "cpu").cell("0123456789abcdef")
+
+
+def test_run_behind_a_symbolic_link_is_a_run(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "disk" / "cpu" / "manifest.json", b"{}")
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    (folder,) = device_folders(tmp_path / "run")
+    assert folder.cell("0" * 16) == tmp_path / "run" / "cpu" / "cells" / f"{'0' * 16}.json"
 
 
 def test_folders_of_devices_are_found_by_name(tmp_path: Path) -> None:
-    for name in ("tpu", "cpu", "gpu"):
+    for name in ("tpu", "cpu", "gpu", ".gpu.being-replaced"):
         write_bytes(tmp_path / name / "manifest.json", b"{}")
     (tmp_path / "other").mkdir()
     assert [folder.path.name for folder in device_folders(tmp_path)] == ["cpu", "gpu", "tpu"]
@@ -334,7 +409,7 @@ def test_place_without_records_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_archive_is_a_plain_zip_of_arrays(written: Path) -> None:
-    with zipfile.ZipFile(written.with_suffix(".npz")) as archive:
+    with zipfile.ZipFile(io.BytesIO(b64decode(json.loads(written.read_text())["arrays"]))) as archive:
         assert all(name.endswith(".npy") for name in archive.namelist())
         assert archive.testzip() is None
 

@@ -1,15 +1,23 @@
 """Publishing: only what is clean and whole, nothing overwritten unasked, and an index that tells of all there is."""
 
 import dataclasses
+import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from helpers.made import ORIGIN, measured, write_run
+from helpers.made import ORIGIN, measured, two_files, write_run
+from helpers.mishaps import Disk
+from helpers.small_runs import spoil_manifest
 
+from vgbench.boundary.files import restore_folders
 from vgbench.cli import main
 from vgbench.errors import InputError
+from vgbench.harness.run_lock import locked
 from vgbench.records.provenance import source_digest
+from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord, Device, Provenance
 from vgbench.records.store import read_record, write_record
 from vgbench.report import load, write_report
@@ -139,9 +147,9 @@ def test_index_tells_of_every_run_and_keeps_what_stands_around(tmp_path: Path) -
     assert "measured on 2026-01-01" in text
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", ""])
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "..", "", "/etc", "a\\b", ".hidden", "nul", "a\nb"])
 def test_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"run: '.*' cannot be the name of a folder$"):
+    with pytest.raises(InputError, match=r"run: the suite's name '.*' cannot be the name of a folder: "):
         publish(run(tmp_path / "run", name), tmp_path / "results")
     assert not (tmp_path / "results").exists()
     assert not (tmp_path / "elsewhere").exists()
@@ -173,3 +181,120 @@ def test_command_publishes_and_says_where(
         told = capsys.readouterr()
         assert (ended.value.code or 0) == code
         assert said in told.out + told.err
+
+
+def records(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in contents(folder).items() if "/" in name}
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing with a report that says next to nothing, from the records all the same."""
+
+    def report(target: Path, *_: Any) -> None:
+        text = repr([entry.cell and entry.cell.training for run in read_runs(target) for entry in run.entries])
+        (target / "table.md").write_bytes(text.encode())
+
+    monkeypatch.setattr("vgbench.report.publish.write_report", report)
+    monkeypatch.setattr("vgbench.report.publish.section", lambda folder: f"## {folder.name}\n")
+    monkeypatch.setattr("vgbench.report.publish.faults", lambda runs: {})
+
+
+@pytest.fixture
+def published_before(tmp_path: Path) -> tuple[Path, Path, dict[str, bytes], dict[str, bytes]]:
+    """Results with a run, another run to be published in its place, and the records of both."""
+    case = Case(depth=2, width=4, seeds=(0, 1), learning_rates=(0.1, 0.2))
+    first, second = (
+        write_run(tmp_path / name, [("baseline", measured(case, accuracy))], origin=CLEAN)
+        for name, accuracy in (("first", 0.95), ("second", 0.5))
+    )
+    publish(first, tmp_path / "results")
+    return tmp_path / "results", second, records(first), records(second)
+
+
+@pytest.mark.usefixtures("light")
+def test_publishing_on_a_full_disk_keeps_the_old_run_or_puts_the_new_one_in_its_place(
+    published_before: tuple[Path, Path, dict[str, bytes], dict[str, bytes]],
+) -> None:
+    results, second, old, new = published_before
+    size = sum(map(len, new.values()))
+    for room in range(0, size, size // 12):
+        with Disk(room=room) as disk:
+            assert disk.stops(lambda: publish(second, results, replace=True))
+        assert records(results / "tiny") == old
+    assert records(publish(second, results, replace=True)) == new
+
+
+@pytest.mark.usefixtures("light")
+def test_killed_publication_loses_neither_run_and_the_same_command_completes_it(
+    published_before: tuple[Path, Path, dict[str, bytes], dict[str, bytes]], tmp_path: Path
+) -> None:
+    results, second, old, new = published_before
+    seen = []
+    for steps in itertools.count():
+        again = shutil.copytree(results, tmp_path / "again")
+        with Disk(steps=steps) as disk:
+            killed = disk.stops(lambda: publish(second, again, replace=True))  # noqa: B023
+        restored = shutil.copytree(again, tmp_path / "restored")
+        restore_folders(restored / "tiny")
+        seen.append(records(restored / "tiny"))
+        assert records(publish(second, again, replace=True)) == new
+        assert [path.name for path in (again / "tiny").iterdir() if path.name.startswith(".")] == []
+        for each in (again, restored):
+            shutil.rmtree(each)
+        if not killed:
+            break
+    assert all(each in (old, new) for each in seen)
+    assert seen[0] == old
+    assert seen[-1] == new
+
+
+def test_published_records_in_the_old_form_are_the_same_records(tmp_path: Path) -> None:
+    target = publish(run(tmp_path / "run"), tmp_path / "results")
+    for path in target.glob("*/c*s/*.json"):
+        two_files(path)
+    before = contents(tmp_path / "results")
+    publish(run(tmp_path / "run"), tmp_path / "results")
+    assert contents(tmp_path / "results") == before
+
+
+@pytest.mark.parametrize("field", ["cell_id", "reference_id", "cost_id"])
+def test_manifest_that_leads_out_of_the_run_publishes_nothing(tmp_path: Path, field: str) -> None:
+    source = run(tmp_path / "run")
+    (tmp_path / "settings.json").write_text("{}")
+    spoil_manifest(source, **{field: "../../../settings"})
+    with pytest.raises(InputError, match=r"manifest\.json: .*'\.\./\.\./\.\./settings'"):
+        publish(source, tmp_path / "results", allow=FAULTS)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("linked", ["tiny", "tiny/cpu-chip-2"])
+def test_nothing_is_published_through_a_symbolic_link(tmp_path: Path, linked: str) -> None:
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "results" / linked
+    elsewhere.mkdir()
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(InputError, match=r"leads out of|holds other things"):
+        publish(run(tmp_path / "run"), tmp_path / "results", replace=True)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_other_things_are_neither_replaced_nor_written_over(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    notes = publish(run(tmp_path / "first"), results) / "cpu-chip-2" / "notes.md"
+    notes.write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.md: is no record, and would go with those that are replaced"):
+        publish(run(tmp_path / "second", accuracy=0.5), results, replace=True)
+    assert notes.read_text() == "mine"
+    (results / "other").mkdir()
+    (results / "other" / "table.tex").write_text("mine")
+    (results / "other" / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match=r"other: holds other things than a run \(thesis\.tex\); rename the suite"):
+        publish(run(tmp_path / "third", "other"), results)
+
+
+def test_two_publications_at_a_time_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgbench.harness.run_lock._PATIENCE_SECONDS", 0.0)
+    (tmp_path / "results").mkdir()
+    with locked(tmp_path / "results"), pytest.raises(InputError, match="results: another run is at work here"):
+        publish(run(tmp_path / "run"), tmp_path / "results")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from vgbench.errors import InputError
 from vgbench.spec.case import Case
@@ -517,3 +518,41 @@ def test_without_tuning_seeds_the_centre_is_the_only_rate(tmp_path: Path) -> Non
         '[mitigations]\nadam = { optimizer = "adam" }\n[protocol]\nlearning_rate_centers = { sgd = 0.1, adam = 3e-3 }\n'
     )
     assert [cell.case.learning_rates for cell in read_suite(path).cells()] == [(0.1,), (0.003,)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        "",
+        "/etc",
+        "a/b",
+        "a\\b",
+        "../a",
+        "C:a",
+        "nul",
+        "Con.x",
+        "com1",
+        "a.",
+        "a ",
+        ".a",
+        "a\x00b",
+        "a\u202eb",
+    ],
+)
+def test_name_that_no_folder_can_have_everywhere_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be the name of a folder"):
+        Suite(name=name, title="T", question="Q", baseline={})
+
+
+@pytest.mark.parametrize("name", ["mine", "mine-2", "my suite", "größe", "console", "a.b", "x" * 99])
+def test_name_that_folders_can_have_is_taken(name: str) -> None:
+    assert Suite(name=name, title="T", question="Q", baseline={}).name == name
+
+
+def test_file_whose_name_is_a_trick_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "...toml"
+    path.write_text('title = "T"\nquestion = "Q"\nbaseline = {}\n')
+    with pytest.raises(InputError, match=r"name: '\.\.' cannot be the name of a folder: it is empty, begins"):
+        read_suite(path)

@@ -18,4 +18,7 @@ def merge(
     from vgbench.harness.merge import merge as merge_runs
     from vgbench.report import write_report
 
-    show(write_report(merge_runs(out, sources, allow_mixed=allow_mixed)))
+    def say(line: str) -> None:
+        typer.echo(f"vgbench: {line}", err=True)
+
+    show(write_report(merge_runs(out, sources, allow_mixed=allow_mixed, say=say)))

@@ -106,8 +106,8 @@ def _write(diagram: "PhaseDiagram", out: Path) -> None:
     import vl_convert
     from altair import data_transformers
 
+    from vgbench.boundary.files import write_bytes
     from vgbench.pictures.phase_diagram import phase_chart
-    from vgbench.records.store import write_bytes
 
     with data_transformers.enable("default", max_rows=None):
         chart = phase_chart(diagram.activation, diagram.gain, diagram.bias_std, diagram.decay, diagram.edge).to_json()

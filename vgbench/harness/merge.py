@@ -2,14 +2,25 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from vgbench.errors import InputError
-from vgbench.harness.run_lock import locked
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Kind, Manifest, Provenance, Row
-from vgbench.records.store import Folder, copy_record, device_folders, read_record, write_record
+from vgbench.boundary.paths import is_id
+from vgbench.errors import InputError, OtherVersionError
+from vgbench.harness.run_lock import lock_run
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Kind, Manifest, Provenance, Row, places
+from vgbench.records.store import (
+    Folder,
+    device_folder,
+    device_folders,
+    pack,
+    read_record,
+    repack,
+    set_aside,
+    write_packed,
+)
 
 
 @dataclass(frozen=True)
@@ -19,67 +30,107 @@ class _Found:
     kind: Kind
     path: Path
     provenance: Provenance
+    content: bytes
     rank: tuple[bool, str, bytes]
 
 
-def merge(out: str | Path, sources: Sequence[str | Path], *, allow_mixed: bool = False) -> Path:
+@dataclass(frozen=True)
+class _Union:
+    """What there is of a device in all runs.
+
+    Attributes:
+        manifest: of all rows.
+        records: the best one of every cell and pair.
+        damaged: records in the folder that is merged into, each replaced by another run's.
+    """
+
+    manifest: Manifest
+    records: Sequence[_Found]
+    damaged: Sequence[Path]
+
+
+def merge(
+    out: str | Path,
+    sources: Sequence[str | Path],
+    *,
+    allow_mixed: bool = False,
+    say: Callable[[str], object] = lambda line: None,
+) -> Path:
     """Merge runs of one suite, and what `out` holds already, into `out`.
 
     Devices stay apart. Of two records of one cell on like devices a result goes before a failure, and then (so that the
     order of merging does not matter) the one whose provenance and content come last as text. Merging is commutative,
-    associative and idempotent.
+    associative and idempotent. A damaged record in `out` is set aside where a source holds the same cell's.
+
+    Where the disk is full, `out` stays as it was. A merge that is killed leaves every record whole, the old or the new
+    one, and the same merge completes it.
 
     Args:
         out: folder of a run, made if missing.
         sources: folders of runs.
         allow_mixed: merge records that other versions, flags or another source produced into one table, which marks
             them.
+        say: is called with a line for every record that is set aside.
 
     Returns:
         `out`.
 
     Raises:
         InputError: a folder holds no run or a damaged record, the runs are of different suites, records may not be
-            compared, or `out` cannot be written.
+            compared, or `out` cannot be written or holds other things than a run.
     """
     out = Path(out)
-    roots = [*([out] if any(out.glob("*/manifest.json")) else []), *map(Path, sources)]
-    devices: dict[str, list[Folder]] = {}
-    for folder in (folder for root in roots for folder in device_folders(root)):
-        devices.setdefault(folder.path.name, []).append(folder)
-    merged = {slug: _union(folders) for slug, folders in devices.items()}
-    suites = sorted({manifest.suite for manifest, _ in merged.values()})
-    if len(suites) > 1:
-        raise InputError(f"runs of different suites cannot be merged: {', '.join(suites)}")
-    for manifest, records in merged.values():
-        mixture = sorted({each for record in records for each in _mixture(manifest, record)})
-        if mixture and not allow_mixed:
-            raise InputError(
-                f"{manifest.provenance.device}: records differ in {'; '.join(mixture)}: in one table they would be"
-                " compared, which is no measurement (--allow-mixed merges and marks them)"
-            )
     try:
-        with locked(out):
-            for slug, (manifest, records) in merged.items():
-                _write(Folder(out / slug), manifest, records)
+        with ExitStack() as held:
+            there = out.exists()
+            if there:  # before it is read: nobody may change it until it is written
+                held.enter_context(lock_run(out))
+            merged = _unions(out, [Path(source) for source in sources])
+            if not allow_mixed:
+                _refuse_mixture(merged)
+            if not there:
+                held.enter_context(lock_run(out))
+            _write(out, merged, say)
     except OSError as error:
         raise InputError(f"{error.filename or out}: cannot write records here: {error.strerror or error}") from None
     return out
 
 
-def _union(folders: Sequence[Folder]) -> tuple[Manifest, list[_Found]]:
-    manifests = [read_record(folder.manifest, Manifest) for folder in folders]
-    suites = sorted({manifest.suite for manifest in manifests})
-    if len(suites) > 1:
-        raise InputError(f"runs of different suites cannot be merged: {', '.join(suites)}")
-    best: dict[tuple[Kind, str], _Found] = {}
-    for folder in folders:
-        for found in _records(folder):
-            key = found.kind, found.path.stem
-            best[key] = max(best.get(key, found), found, key=lambda each: each.rank)
+def _unions(out: Path, sources: Sequence[Path]) -> dict[str, _Union]:
+    devices: dict[str, list[tuple[Folder, bool]]] = {}
+    for root in [*([out] if any(out.glob("[!.]*/manifest.json")) else []), *sources]:
+        for folder in device_folders(root):
+            devices.setdefault(folder.path.name, []).append((folder, root is out))
+    merged = {device: _union(folders) for device, folders in devices.items()}
+    _refuse_suites(union.manifest for union in merged.values())
+    return merged
+
+
+def _union(folders: Sequence[tuple[Folder, bool]]) -> _Union:
+    manifests, best = [], dict[tuple[Kind, str], _Found]()
+    damaged: dict[tuple[Kind, str], tuple[Path, InputError]] = {}
+    for folder, mended in folders:
+        manifests.append(read_record(folder.manifest, Manifest))
+        for _ in places(folder, manifests[-1]):
+            pass  # each is checked
+        for kind, path in _paths(folder):
+            try:
+                found = _found(folder, kind, path)
+            except InputError as error:
+                if not mended or isinstance(error, OtherVersionError):
+                    raise
+                damaged[kind, path.stem] = path, error
+            else:
+                key = kind, path.stem
+                best[key] = max(best.get(key, found), found, key=lambda each: each.rank)
+    _refuse_suites(manifests)
+    for key, (_, error) in damaged.items():
+        if key not in best:
+            raise error
     last = max(manifests, key=lambda manifest: _canonical(dataclasses.replace(manifest, rows=())))
     provenance = max((manifest.provenance for manifest in manifests), key=_canonical)
-    return dataclasses.replace(last, rows=_rows(manifests), provenance=provenance), list(best.values())
+    manifest = dataclasses.replace(last, rows=_rows(manifests), provenance=provenance)
+    return _Union(manifest, list(best.values()), [path for path, _ in damaged.values()])
 
 
 def _rows(manifests: Sequence[Manifest]) -> tuple[Row, ...]:
@@ -90,23 +141,51 @@ def _rows(manifests: Sequence[Manifest]) -> tuple[Row, ...]:
     return tuple(places[key] for key in sorted(places, key=lambda key: (places[key].place, key)))
 
 
-def _records(folder: Folder) -> Iterator[_Found]:
-    kinds: tuple[tuple[Kind, type[CellRecord | CostRecord]], ...] = (("cell", CellRecord), ("cost", CostRecord))
-    for kind, form in kinds:
-        for path in sorted((folder.path / f"{kind}s").glob("*.json")):
-            record = read_record(path, form)
-            rank = record.status in RESULTS, _canonical(record.provenance), path.read_bytes()
-            yield _Found(kind, path, record.provenance, rank)
+def _paths(folder: Folder) -> list[tuple[Kind, Path]]:
+    kinds: tuple[Kind, ...] = ("cell", "cost")
+    return [(kind, path) for kind in kinds for path in sorted((folder.path / f"{kind}s").glob("[!.]*.json"))]
 
 
-def _mixture(manifest: Manifest, found: _Found) -> list[str]:
-    return manifest.provenance.differences(found.provenance, found.kind)
+def _found(folder: Folder, kind: Kind, path: Path) -> _Found:
+    if not is_id(path.stem):
+        raise InputError(f"{path}: damaged record (its name is no id, which has 16 hexadecimal digits)")
+    path = folder.cell(path.stem) if kind == "cell" else folder.cost(path.stem)
+    record = read_record(path, CellRecord if kind == "cell" else CostRecord)
+    content = repack(path)
+    return _Found(
+        kind, path, record.provenance, content, (record.status in RESULTS, _canonical(record.provenance), content)
+    )
 
 
-def _write(folder: Folder, manifest: Manifest, records: Sequence[_Found]) -> None:
-    write_record(folder.manifest, manifest)
-    for found in records:
-        copy_record(found.path, folder.path / f"{found.kind}s" / found.path.name)
+def _refuse_suites(manifests: Iterable[Manifest]) -> None:
+    suites = sorted({manifest.suite for manifest in manifests})
+    if len(suites) > 1:
+        raise InputError(f"runs of different suites cannot be merged: {', '.join(suites)}")
+
+
+def _refuse_mixture(merged: Mapping[str, _Union]) -> None:
+    for union in merged.values():
+        own = union.manifest.provenance
+        mixture = sorted({each for found in union.records for each in own.differences(found.provenance, found.kind)})
+        if mixture:
+            raise InputError(
+                f"{own.device}: records differ in {'; '.join(mixture)}: in one table they would be compared, which is"
+                " no measurement (--allow-mixed merges and marks them)"
+            )
+
+
+def _write(out: Path, merged: Mapping[str, _Union], say: Callable[[str], object]) -> None:
+    contents: dict[Path, bytes] = {}
+    manifests: dict[Path, bytes] = {}  # last: until then the table is the one that was there before
+    for device, union in merged.items():
+        folder = device_folder(out, device)
+        for found in union.records:
+            path = folder.cell(found.path.stem) if found.kind == "cell" else folder.cost(found.path.stem)
+            contents[path] = found.content
+        manifests[folder.manifest] = pack(union.manifest)
+        for path in union.damaged:
+            say(f"{path}: damaged record; set aside as {set_aside(path).name}, and another run's takes its place")
+    write_packed({**contents, **manifests})
 
 
 def _canonical(value: Manifest | Provenance | Row) -> str:

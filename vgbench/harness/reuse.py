@@ -7,7 +7,7 @@ from pathlib import Path
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.plan import Task
 from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Provenance
-from vgbench.records.store import Folder, copy_record, device_folders, read_record
+from vgbench.records.store import Folder, device_folders, read_record, repack, write_packed
 
 
 def reuse(tasks: Sequence[Task], folder: Folder, sources: Sequence[Path], origin: Provenance) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def _copy(task: Task, source: Folder, folder: Folder, origin: Provenance) -> boo
     with suppress(InputError):  # the run sets aside what it cannot read
         if target.exists() and _usable(task, target, origin):
             return False
-        copy_record(path, target)
+        write_packed({target: repack(path)})
         return True
     return False
 

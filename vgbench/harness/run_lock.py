@@ -12,14 +12,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vgbench.boundary import strict_json
+from vgbench.boundary.files import write_bytes
 from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.harness.progress import Progress
-from vgbench.records.schema import CellRecord, CostRecord, Manifest
-from vgbench.records.store import LARGEST_FILE, Folder, device_folders, read_plain, read_record, sweep, write_bytes
+from vgbench.records.own_files import LOCK, NOTE, check_ours, sweep
+from vgbench.records.schema import CellRecord, CostRecord, Kind, Manifest, places
+from vgbench.records.store import LARGEST_FILE, Folder, device_folders, read_plain, read_record
 
-_LOCK = ".lock"
-_NOTE = "running.json"
+_PATIENCE_SECONDS, _POLL_SECONDS = 1.0, 0.02
+"""How long a lock may be taken before somebody is said to be at work: `is_occupied` takes it for a moment."""
+_ASKED_SECONDS = 0.2
+"""How long `is_occupied` itself waits for others that ask."""
 
 
 @dataclass(frozen=True)
@@ -50,43 +54,71 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._started = _now()
+        self._identity = _identity(folder / LOCK)
+
+    def check(self, *paths: Path) -> None:
+        """Make sure that the folder is still the one that was locked, and holds these files.
+
+        Raises:
+            InputError: it was deleted, moved or replaced, or a file is gone.
+        """
+        if _identity(self._folder / LOCK) != self._identity or not all(path.exists() for path in paths):
+            raise InputError(
+                f"{self._folder}: was deleted, moved or replaced while the run was at work, which has stopped; put it"
+                " back, or give --out its new place, and the same command goes on from there (where it is gone for"
+                " good, the command measures everything again)"
+            )
 
     def note(self, now: str, progress: Progress) -> None:
-        """Leave word of what is done now, for `vgbench status`."""
+        """Leave word of what is done now, for `vgbench status`; raises as `check` does."""
+        self.check()
         note = Note(os.getpid(), self._started, now, _now(), progress)
-        write_bytes(self._folder / _NOTE, f"{json.dumps(asdict(note), indent=1)}\n".encode())
+        write_bytes(self._folder / NOTE, f"{json.dumps(asdict(note), indent=1)}\n".encode())
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[RunLock]:
+def lock_run(folder: Path) -> Iterator[RunLock]:
     """Make the folder, keep every other run out of it, and remove what a run that was killed left half-written.
 
     Raises:
-        InputError: another run is at work there; says which.
+        InputError: another run is at work there, says which; or the folder holds other things than a run.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK)
+    check_ours(folder, f"a run has a folder to itself, an empty or new one, such as {folder / 'run'}")
+    with locked(folder):
+        sweep(folder)
+        yield RunLock(folder)
+        (folder / NOTE).unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process out of a folder.
+
+    Raises:
+        InputError: another one is at work there; says which.
+        OSError: the folder cannot be written.
+    """
+    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_PATIENCE_SECONDS, poll_interval=_POLL_SECONDS)
     except Timeout:
         first = read_note(folder) or "it has just begun"
         raise InputError(f"{folder}: another run is at work here ({first}); wait for it, or stop it first") from None
     try:
-        sweep(folder)
-        yield RunLock(folder)
-        (folder / _NOTE).unlink(missing_ok=True)
+        yield
     finally:
         lock.release()
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a run is at work in the folder now."""
-    if not (folder / _LOCK).exists():
+    if not (folder / LOCK).exists():
         return False
-    lock = FileLock(folder / _LOCK)
+    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_ASKED_SECONDS, poll_interval=_POLL_SECONDS)
     except Timeout:
         return True
     except OSError:  # nobody can write here, so nobody is at work
@@ -97,11 +129,20 @@ def is_locked(folder: Path) -> bool:
 
 def read_note(folder: Path) -> Note | None:
     """What the run that is, or was, at work in the folder last said; None if it said nothing, or ended well."""
-    path = folder / _NOTE
+    path = folder / NOTE
     try:
         return decode(Note, strict_json.loads(read_plain(path, folder, LARGEST_FILE).decode()), {}, str(path))
     except (OSError, ValueError):
         return None
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one that takes its name; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _now() -> str:
@@ -160,13 +201,13 @@ def read_status(directory: str | Path) -> RunStatus:
 
 def _device(folder: Folder) -> DeviceStatus:
     manifest = read_record(folder.manifest, Manifest)
-    cells = {folder.cell(row.cell_id): CellRecord for row in manifest.rows}
-    costs = {folder.cost(row.cost_id): CostRecord for row in manifest.rows if row.cost_id}
-    return DeviceStatus(manifest, Counter(_status(path, form) for path, form in {**cells, **costs}.items()))
+    own = {folder.cell(row.cell_id) for row in manifest.rows}
+    records: dict[Path, Kind] = {path: kind for kind, path in places(folder, manifest) if kind == "cost" or path in own}
+    return DeviceStatus(manifest, Counter(_status(path, kind) for path, kind in records.items()))
 
 
-def _status(path: Path, form: type[CellRecord] | type[CostRecord]) -> str:
+def _status(path: Path, kind: Kind) -> str:
     try:
-        return read_record(path, form).status
+        return read_record(path, CellRecord if kind == "cell" else CostRecord).status
     except InputError:
         return DAMAGED if path.exists() else MISSING

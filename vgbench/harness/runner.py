@@ -7,11 +7,12 @@ from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
+from vgbench.boundary.paths import check_folder_name
 from vgbench.errors import InputError, unknown
 from vgbench.harness.plan import survey, tasks_of
 from vgbench.harness.preregistration import fixed_in
 from vgbench.harness.reuse import reuse as reuse_records
-from vgbench.harness.run_lock import locked
+from vgbench.harness.run_lock import lock_run
 from vgbench.harness.shard import read_shard
 from vgbench.harness.work import Observer, Work
 from vgbench.harness.workers.executor import Executor
@@ -21,7 +22,7 @@ from vgbench.measure.cost import cost_id
 from vgbench.measure.numerics import check_dtype
 from vgbench.measure.pairs import PRECISION
 from vgbench.records.schema import Device, Manifest, Row
-from vgbench.records.store import Folder, write_record
+from vgbench.records.store import Folder, device_folder, write_record
 from vgbench.spec.suite import Cell, Suite, read_suite
 
 TIMEOUT = 3600.0
@@ -74,14 +75,16 @@ def run(
         The folder, to be read with `vgbench.load` and `vgbench.write_report`.
 
     Raises:
-        InputError: the suite, a setting, the device or the folder cannot be used, or another run is at work there.
+        InputError: the suite, a setting, the device or the folder cannot be used, another run is at work there, or the
+            folder is deleted, moved or replaced meanwhile.
         Interrupted: a signal ended the run; what had been measured is kept.
     """
     if getattr(current_process(), "_inheriting", False):
         raise InputError("a script calls vgbench.run under `if __name__ == '__main__':`, since its worker imports it")
     suite = (suite if isinstance(suite, Suite) else read_suite(suite)).select(settings, only)
     part = None if shard is None else read_shard(shard)
-    out = Path(out) if out is not None else Path("runs") / (part.folder(suite.name) if part else suite.name)
+    name = check_folder_name(part.folder(suite.name) if part else suite.name)
+    out = Path(out) if out is not None else Path("runs") / name
     placed = [(place, cell) for place, cell in enumerate(suite.cells()) if part is None or part.holds(cell.case)]
     cells = [cell for _, cell in placed]
     for cell in cells:  # what the device's name alone tells, before a worker starts
@@ -89,11 +92,12 @@ def run(
     size = max((cell.case.devices for cell in cells), default=1)
     limits = {"timeout": timeout, "precision": precision, "memory_limit": memory_limit}
     try:
-        with locked(out) as lock, closing(_executor(executor, address, device, size=size, **limits)) as workers:
+        with lock_run(out) as lock, closing(_executor(executor, address, device, size=size, **limits)) as workers:
             origin = workers.prepare([cell.case for cell in cells])
-            folder = Folder(out / origin.device.slug)
+            folder = device_folder(out, origin.device.slug)
             rows = tuple(_row(place, cell) for place, cell in placed)
             told = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed_in(suite)
+            lock.check()
             write_record(folder.manifest, Manifest(*told))
             tasks = tasks_of(cells)
             reused = reuse_records(tasks, folder, [Path(each) for each in reuse], origin)

@@ -71,12 +71,13 @@ class Work:
 
         Raises:
             Interrupted: a signal said so.
-            InputError: the workers cannot go on.
+            InputError: the workers cannot go on, or the folder is gone.
         """
         for observer in self._observers:
             observer.planned(self._plan, self._tally.progress)
         with interrupts(self._stopping) as asked, suppress(KeyboardInterrupt):
             while self._running or (self._waiting and not asked.stopping):
+                self._check()
                 self._begin(asked)
                 if asked.at_once:
                     raise KeyboardInterrupt
@@ -145,11 +146,16 @@ class Work:
             record: Record = CellRecord(**parts, **common)
         else:
             record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
+        self._check()
         write_record(task.record(self._folder), record)
         self._records[task.id] = record
         self._tally.ended(task, record, ended.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.progress)
+
+    def _check(self) -> None:
+        """Write nothing into a folder that is not the one any more in which the run began."""
+        self._lock.check(self._folder.manifest)
 
     def _stopping(self) -> None:
         for observer in self._observers:

@@ -121,7 +121,12 @@ class Cost(Displayed):
 
 def cost_id(case: Case, reference: Case) -> str:
     """Identify the pair: its order matters, the suite that it stands in does not."""
-    return content_id([case.cell_id, reference.cell_id])
+    return pair_id(case.cell_id, reference.cell_id)
+
+
+def pair_id(cell_id: str, reference_id: str) -> str:
+    """Identify the pair of two cells by their ids."""
+    return content_id([cell_id, reference_id])
 
 
 def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -> Cost:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, device_names
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, device_names, places
 from vgbench.records.store import Folder, device_folders, read_record
 
 
@@ -81,14 +81,10 @@ def read_runs(root: Path) -> list[Run]:
 
 
 def _entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
-    cells: dict[str, CellRecord] = {}
-    for row in manifest.rows:
-        for cell_id in (row.cell_id, row.reference_id):
-            if cell_id not in cells and folder.cell(cell_id).exists():
-                cells[cell_id] = read_record(folder.cell(cell_id), CellRecord)
-    entries = []
-    for row in manifest.rows:
-        path = folder.cost(row.cost_id) if row.cost_id else None
-        cost = read_record(path, CostRecord) if path and path.exists() else None
-        entries.append(Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), cost))
-    return tuple(entries)
+    there = {(kind, path.stem): path for kind, path in places(folder, manifest) if path.exists()}
+    cells = {name: read_record(path, CellRecord) for (kind, name), path in there.items() if kind == "cell"}
+    costs = {name: read_record(path, CostRecord) for (kind, name), path in there.items() if kind == "cost"}
+    return tuple(
+        Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), costs.get(row.cost_id or ""))
+        for row in manifest.rows
+    )

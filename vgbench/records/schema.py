@@ -3,22 +3,24 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal, get_args
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator
 
 from vgbench.boundary.schema import ContentId, Count, Positive, Seconds, Timestamp
-from vgbench.errors import unknown
-from vgbench.measure.cost import Cost
+from vgbench.errors import InputError, unknown
+from vgbench.measure.cost import Cost, pair_id
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.pairs import ROUNDS_AT_MOST
 from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
-from vgbench.spec.case import Case
+from vgbench.records.store import Folder
+from vgbench.spec.case import Case, case_id
 from vgbench.spec.claim import Claim
 
 Status = Literal[
@@ -225,6 +227,11 @@ class CellRecord:
         if looks[-1] != self.case.steps or any(later <= earlier for earlier, later in pairwise(looks)):
             raise ValueError(f"training: step does not rise to the {self.case.steps} steps of the case")
 
+    @staticmethod
+    def id_of(body: Mapping[str, Any]) -> str:
+        """The id of the cell whose record this is, as JSON."""
+        return case_id(body["case"])
+
 
 @dataclass(frozen=True)
 class CostRecord:
@@ -251,6 +258,11 @@ class CostRecord:
         rounds, queues = len(self.cost.step_seconds), len(self.cost.queued_seconds)
         if not (2 <= rounds <= ROUNDS_AT_MOST and 1 <= queues <= ROUNDS_AT_MOST):
             raise ValueError(f"cost: {rounds} rounds and {queues} queues, not 2 and 1 to {ROUNDS_AT_MOST}")
+
+    @staticmethod
+    def id_of(body: Mapping[str, Any]) -> str:
+        """The id of the pair whose record this is, as JSON."""
+        return pair_id(case_id(body["case"]), case_id(body["reference"]))
 
 
 @dataclass(frozen=True)
@@ -308,3 +320,18 @@ class Manifest:
     provenance: Provenance
     claims: tuple[Claim, ...] = ()
     fixed: Fixed | None = None
+
+
+def places(folder: Folder, manifest: Manifest) -> Iterator[tuple[Kind, Path]]:
+    """Where the records lie that the rows of a folder's manifest name; those of several rows come once for each.
+
+    Raises:
+        InputError: what a row names is no id, lies outside the folder, or is not the pair of the row's cells.
+    """
+    for row in manifest.rows:
+        yield "cell", folder.cell(row.cell_id)
+        yield "cell", folder.cell(row.reference_id)
+        if row.cost_id is not None:
+            if row.cost_id != pair_id(row.cell_id, row.reference_id):
+                raise InputError(f"{folder.manifest}: row {row.place} names {row.cost_id!r}, the cost of another pair")
+            yield "cost", folder.cost(row.cost_id)

@@ -1,5 +1,6 @@
-"""Records on disk: strict JSON beside .npz arrays, written atomically, never pickled."""
+"""Records on disk: strict JSON, with arrays as an .npz inside it, each a file of its own that is never half there."""
 
+import binascii
 import dataclasses
 import hashlib
 import io
@@ -7,15 +8,18 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
 
 from vgbench.boundary import strict_json
 from vgbench.boundary.archive import read_arrays
+from vgbench.boundary.files import write_all
+from vgbench.boundary.paths import is_id, within
 from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.records.migrations import SCHEMA, migrated
@@ -26,6 +30,14 @@ LARGEST_FILE = 2**30
 """Bytes of a file of records."""
 
 
+class _Content(NamedTuple):
+    """A record as it was written: its schema's version, its JSON, and its arrays as an .npz, empty without any."""
+
+    schema: int
+    body: Any
+    packed: bytes
+
+
 class Folder:
     """The records of a run on one device: `ROOT/DEVICE/{manifest.json, cells/ID.json, costs/ID.json}`."""
 
@@ -34,65 +46,94 @@ class Folder:
         self.manifest = path / "manifest.json"
 
     def cell(self, cell_id: str) -> Path:
-        """Where the record of a cell lies."""
-        return self.path / "cells" / f"{cell_id}.json"
+        """Where the record of a cell lies.
+
+        Raises:
+            InputError: it is no id, or its place lies outside the folder.
+        """
+        return self._place("cells", cell_id)
 
     def cost(self, cost_id: str) -> Path:
-        """Where the record of a pair's cost lies."""
-        return self.path / "costs" / f"{cost_id}.json"
+        """Where the record of a pair's cost lies; raises as `cell` does."""
+        return self._place("costs", cost_id)
+
+    def _place(self, kind: str, name: str) -> Path:
+        if not is_id(name):
+            raise InputError(f"{self.manifest}: {name!r} is no id of a record (16 hexadecimal digits)")
+        return within(self.path, self.path / kind / f"{name}.json")
+
+
+def device_folder(root: Path, device: str) -> Folder:
+    """The folder of a device under `root`, there or not.
+
+    Raises:
+        InputError: it lies outside `root`.
+    """
+    folder = Folder(root / device)
+    within(root, folder.manifest)
+    return folder
 
 
 def device_folders(root: Path) -> list[Folder]:
     """The folders of all devices under `root`, by name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or one lies outside `root`.
     """
-    folders = [Folder(manifest.parent) for manifest in sorted(root.glob("*/manifest.json"))]
+    names = [manifest.parent.name for manifest in sorted(root.glob("*/manifest.json"))]
+    folders = [device_folder(root, name) for name in names if not name.startswith(".")]
     if not folders:
         raise InputError(f"{root}: no records here (a run writes DEVICE/manifest.json into its folder)")
     return folders
 
 
-def write_record(path: Path, record: Any) -> None:
-    """Write a dataclass as `path` (JSON), with its arrays in an .npz of the same stem if it has any.
-
-    The JSON is renamed into place last and holds the arrays' digest, so a record that exists is complete.
-    """
+def pack(record: Any) -> bytes:
+    """A dataclass with its arrays as the content of one file, which holds a digest of both."""
     arrays: dict[str, np.ndarray] = {}
     body = _encode(record, "", arrays)
-    packed = b""
+    packed = io.BytesIO()
     if arrays:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        packed = buffer.getvalue()
-        write_bytes(path.with_suffix(".npz"), packed)
-    content = {"schema": SCHEMA, "digest": _digest(body, packed), "record": body}
-    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-    write_bytes(path, f"{text}\n".encode())
-    if not arrays:
-        path.with_suffix(".npz").unlink(missing_ok=True)
+        np.savez_compressed(packed, allow_pickle=False, **arrays)
+    return _text(_Content(SCHEMA, body, packed.getvalue()))
+
+
+def repack(path: Path) -> bytes:
+    """The same of the record at `path`, whose arrays may also lie, as they did once, in a file beside it.
+
+    Raises:
+        InputError: the record is missing, truncated or altered; names the file.
+    """
+    return _text(_load(path))
+
+
+def write_packed(contents: Mapping[Path, bytes]) -> None:
+    """Write packed records: all of them or, where one cannot be written, none. What is there already stays."""
+    write_all({path: content for path, content in contents.items() if not _holds(path, content)})
+    for path in contents:
+        _old_arrays(path).unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: Any) -> None:
+    """Write a dataclass as `path`; the record that was there before is there until this one takes its place."""
+    write_packed({path: pack(record)})
 
 
 def read_record(path: Path, kind: type[T]) -> T:
     """Read back what `write_record` wrote; all of a record counts as written by anybody.
+
+    Records of earlier versions of the schema are read as if they had been written today (`vgbench.records.migrations`).
 
     Raises:
         OtherVersionError: the record is whole, and its fields or members are not those of today.
         InputError: the record is missing, damaged, or not what `kind` says (`vgbench.boundary.schema`); names the file
             and the field, in one line.
     """
-    packed_path = path.with_suffix(".npz")
+    content = _load(path)
     try:
-        root = path.parents[2 if path.parent.name in ("cells", "costs") else 1]
-        content = strict_json.loads(read_plain(path, root, LARGEST_FILE).decode())
-        packed = read_plain(packed_path, root, LARGEST_FILE) if os.path.lexists(packed_path) else b""
-        _check(content, packed)
-        body = migrated(content["record"], content.get("schema", 1))
-        arrays = read_arrays(packed) if packed else {}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such record") from None
-    except (OSError, ValueError) as error:
+        _check_name(path, content.body, kind)
+        body = migrated(content.body, content.schema)
+        arrays = read_arrays(content.packed) if content.packed else {}
+    except ValueError as error:
         raise InputError(f"{path}: damaged record ({error})") from None
     return decode(kind, body, arrays, str(path))
 
@@ -115,54 +156,92 @@ def read_plain(path: Path, root: Path, largest: int) -> bytes:
     return path.read_bytes()
 
 
-def sweep(root: Path) -> None:
-    """Remove what writers that were killed have left half-written."""
-    for left in root.rglob(".*.part"):
-        left.unlink(missing_ok=True)
-
-
 def set_aside(path: Path) -> Path:
     """Rename a record that cannot be read, and its arrays, out of the way; returns its new path."""
-    for part in (path.with_suffix(".npz"), path):
+    for part in (_old_arrays(path), path):
         if part.exists():
             part.replace(f"{part}.damaged")
     return Path(f"{path}.damaged")
 
 
-def copy_record(path: Path, target: Path) -> None:
-    """Copy a record and its arrays as they are; the JSON comes last, as in `write_record`."""
-    content, arrays = path.read_bytes(), path.with_suffix(".npz")
-    if arrays.exists():
-        write_bytes(target.with_suffix(".npz"), arrays.read_bytes())
-    else:
-        target.with_suffix(".npz").unlink(missing_ok=True)
-    write_bytes(target, content)
+def _load(path: Path) -> _Content:
+    """The record at `path` as it was written, its digest checked and nothing else.
 
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically and durably: it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    Raises:
+        InputError: it is missing or damaged; names the file.
+    """
+    root = path.parents[2 if path.parent.name in ("cells", "costs") else 1]
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        found = _fields(strict_json.loads(read_plain(path, root, LARGEST_FILE).decode()))
+        content = _Content(found.get("schema", 1), found["record"], _arrays(path, root, found.get("arrays")))
+        _check_digest(found["digest"], content)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such record") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged record ({error})") from None
+    return content
 
 
-def _check(content: Any, packed: bytes) -> None:
-    if not isinstance(content, dict) or content.keys() != {"digest", "record"}:
+def _fields(found: Any) -> dict[str, Any]:
+    known = {"schema", "digest", "record", "arrays"}
+    if not isinstance(found, dict) or not {"digest", "record"} <= found.keys() <= known:
         raise ValueError("not a digest and a record")
-    if content["digest"] != _digest(content["record"], packed):
+    if not isinstance(found.get("schema", 1), int):
+        raise ValueError("its schema has no version")
+    return found
+
+
+def _check_digest(digest: Any, content: _Content) -> None:
+    if digest != _digest(content):
         raise ValueError("its content does not match its digest")
 
 
-def _digest(body: Any, packed: bytes) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode() + packed).hexdigest()
+def _arrays(path: Path, root: Path, text: Any) -> bytes:
+    beside = _old_arrays(path)
+    if text is None:
+        return read_plain(beside, root, LARGEST_FILE) if os.path.lexists(beside) else b""
+    try:
+        packed = b64decode(text, validate=True)
+    except (TypeError, binascii.Error):
+        raise ValueError("its arrays are no base64") from None
+    if b64encode(packed).decode() != text:  # the last digit has bits that count for nothing
+        raise ValueError("its arrays are not what was written")
+    return packed
+
+
+def _old_arrays(path: Path) -> Path:
+    """Where a record's arrays lay before they came into its own file, as they still do in records of that time."""
+    return path.with_suffix(".npz")
+
+
+def _check_name(path: Path, body: Any, kind: type) -> None:
+    """A record that is looked up by its id is the one of that id; the name of one that lies elsewhere says nothing."""
+    id_of = getattr(kind, "id_of", None)
+    if id_of is None or not is_id(path.stem):
+        return
+    try:
+        known = id_of(body)
+    except (KeyError, TypeError, AttributeError):
+        return  # what it lacks is named when it is decoded
+    if known != path.stem:
+        raise ValueError(f"it is the record of {known}, under another one's name")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content
+
+
+def _text(content: _Content) -> bytes:
+    version = {} if content.schema == 1 else {"schema": content.schema}
+    arrays = b64encode(content.packed).decode()
+    found = {**version, "digest": _digest(content), "record": content.body, "arrays": arrays}
+    return f"{json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False)}\n".encode()
+
+
+def _digest(content: _Content) -> str:
+    """The hash of all; version 1 had no version in it."""
+    hashed = content.body if content.schema == 1 else [content.schema, content.body]
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode() + content.packed).hexdigest()
 
 
 def _encode(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -187,13 +266,3 @@ def _encode_fields(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Ite
     for field in dataclasses.fields(value):
         inner = f"{place}.{field.name}" if place else field.name
         yield field.name, _encode(getattr(value, field.name), inner, arrays)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename durable; only POSIX can, and needs to."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

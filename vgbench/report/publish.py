@@ -1,15 +1,18 @@
 """Publishing: a run that is clean and whole goes among the published ones, with its report and a place in the index."""
 
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
+from vgbench.boundary.files import replace_folder, restore_folders, write_bytes
+from vgbench.boundary.paths import check_folder_name, within
 from vgbench.errors import InputError, unknown
+from vgbench.harness.run_lock import locked
+from vgbench.records.own_files import check_ours, strangers
 from vgbench.records.provenance import source_digest
 from vgbench.records.runs import Run, read_runs
-from vgbench.records.schema import CellRecord, CostRecord, Kind, Manifest
-from vgbench.records.store import Folder, device_folders, read_record, write_bytes
+from vgbench.records.schema import CellRecord, CostRecord, Kind, Manifest, places
+from vgbench.records.store import Folder, device_folder, device_folders, read_record, repack
 from vgbench.report import write_report
 from vgbench.report.frames import frame
 from vgbench.report.markdown import escape, markdown, verdicts
@@ -52,26 +55,33 @@ def publish(directory: str | Path, results: str | Path, *, allow: Collection[str
     runs = read_runs(root)
     _refuse(root, {fault: reason for fault, reason in faults(runs).items() if fault not in allow})
     suite = _name(root, runs)
-    target = index / suite
-    copies = {folder.path.name: _files(folder) for folder in device_folders(root)}
-    taken = [slug for slug, files in copies.items() if _holds_others(target / slug, files)]
-    if taken and not replace:
-        raise InputError(f"{target / taken[0]}: other records of this suite and device are published here (--replace)")
-    sections = {folder.name: section(folder) for folder in published(index) if folder != target}
+    target = within(index, index / suite)
+    copies = {folder.path.name: _packed(folder) for folder in device_folders(root)}
     try:
-        for slug, files in copies.items():
-            _copy(files, target / slug)
-        write_report(target, FORMATS, PICTURES)
-        sections[suite] = section(target)
-        write_bytes(index / "README.md", _index(index / "README.md", sections).encode())
+        index.mkdir(parents=True, exist_ok=True)
+        with locked(index):
+            for folder in (each for each in index.iterdir() if not each.is_symlink()):
+                restore_folders(folder)
+            check_ours(target, "rename the suite, or move them elsewhere")
+            changed = {slug: files for slug, files in copies.items() if _there(target, slug) != files}
+            _refuse_taken(target, changed, replace=replace)
+            sections = {folder.name: section(folder) for folder in published(index) if folder != target}
+            for slug, files in changed.items():
+                replace_folder(target / slug, files)
+            write_report(target, FORMATS, PICTURES)
+            sections[suite] = section(target)
+            write_bytes(index / "README.md", _index(index / "README.md", sections).encode())
     except OSError as error:
-        raise InputError(f"{error.filename or index}: cannot publish here: {error.strerror}") from None
+        raise InputError(
+            f"{error.filename or index}: cannot publish here: {error.strerror or error}; what is published is whole,"
+            " and the same command completes it once this is mended"
+        ) from None
     return target
 
 
 def published(results: Path) -> list[Path]:
     """The folders of all published runs, by name."""
-    return sorted({manifest.parent.parent for manifest in results.glob("*/*/manifest.json")})
+    return sorted({manifest.parent.parent for manifest in results.glob("[!.]*/[!.]*/manifest.json")})
 
 
 def faults(runs: Sequence[Run]) -> dict[Fault, str]:
@@ -97,9 +107,10 @@ def _name(root: Path, runs: Sequence[Run]) -> str:
     names = sorted({run.manifest.suite for run in runs})
     if len(names) > 1:
         raise InputError(f"{root}: runs of different suites: {', '.join(names)}")
-    if Path(names[0]).name != names[0] or names[0] in ("", ".."):
-        raise InputError(f"{root}: {names[0]!r} cannot be the name of a folder")
-    return names[0]
+    try:
+        return check_folder_name(names[0])
+    except InputError as error:
+        raise InputError(f"{root}: the suite's name {error}") from None
 
 
 def _kinds(cell: CellRecord | None, cost: CostRecord | None) -> Iterator[tuple[Kind, CellRecord | CostRecord]]:
@@ -116,29 +127,27 @@ def _refuse(root: Path, found: Mapping[Fault, str]) -> None:
         raise InputError(f"{root}: not fit to be published: {reasons} ({options} publishes it all the same)")
 
 
-def _files(folder: Folder) -> dict[str, Path]:
-    """The files of a run's records, by their place in its folder; what its manifest does not name is left behind."""
-    rows = read_record(folder.manifest, Manifest).rows
-    cells = {folder.cell(cell_id) for row in rows for cell_id in (row.cell_id, row.reference_id)}
-    costs = {folder.cost(row.cost_id) for row in rows if row.cost_id}
-    paths = [folder.manifest, *sorted(cells), *sorted(costs)]
-    there = [path for record in paths for path in (record.with_suffix(".npz"), record) if path.exists()]
-    return {path.relative_to(folder.path).as_posix(): path for path in there}
+def _packed(folder: Folder) -> dict[str, bytes]:
+    """A run's records by their places in its folder; what its manifest does not name is left behind."""
+    named = {path for _, path in places(folder, read_record(folder.manifest, Manifest)) if path.exists()}
+    return {path.relative_to(folder.path).as_posix(): repack(path) for path in [*sorted(named), folder.manifest]}
 
 
-def _holds_others(place: Path, files: Mapping[str, Path]) -> bool:
-    there = {path.relative_to(place).as_posix(): path for path in place.rglob("*") if path.is_file()}
-    return bool(there) and {name: path.read_bytes() for name, path in there.items()} != {
-        name: path.read_bytes() for name, path in files.items()
-    }
+def _there(target: Path, slug: str) -> dict[str, bytes] | None:
+    """All records that are published of a device; None where one is damaged."""
+    place = device_folder(target, slug).path
+    try:
+        return {path.relative_to(place).as_posix(): repack(path) for path in place.rglob("[!.]*.json")}
+    except InputError:
+        return None
 
 
-def _copy(files: Mapping[str, Path], place: Path) -> None:
-    contents = {name: path.read_bytes() for name, path in files.items()}
-    if place.exists():
-        shutil.rmtree(place)
-    for name in sorted(contents, key=lambda name: name == "manifest.json"):  # last, since it says that a run is there
-        write_bytes(place / name, contents[name])
+def _refuse_taken(target: Path, changed: Mapping[str, object], *, replace: bool) -> None:
+    for slug in changed:
+        if _there(target, slug) != {} and not replace:
+            raise InputError(f"{target / slug}: other records of this suite and device are published here (--replace)")
+        for stranger in strangers(target / slug) if (target / slug).exists() else ():
+            raise InputError(f"{stranger}: is no record, and would go with those that are replaced; move it elsewhere")
 
 
 def section(folder: Path) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from vgbench.boundary.files import write_bytes
 from vgbench.errors import InputError, unknown
 from vgbench.pictures.render import RENDERERS, render
 from vgbench.records.runs import Run, read_runs
-from vgbench.records.store import write_bytes
 from vgbench.report import latex, markdown
 from vgbench.report.charts import PICTURES
 from vgbench.report.frames import frame

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
@@ -181,10 +182,7 @@ class Case(Strict):
 
         People's own data count by what they hold, not by where they lie.
         """
-        content = self.model_dump(mode="json")
-        if content["data"].get("digest"):
-            del content["data"]["path"]
-        return content_id(content)
+        return case_id(self.model_dump(mode="json"))
 
     @property
     def recurrent(self) -> bool:
@@ -202,6 +200,14 @@ class Case(Strict):
         if self.block_execution == "auto":
             return "unroll" if self.depth <= UNROLLED_UP_TO else "scan"
         return self.block_execution
+
+
+def case_id(content: Mapping[str, Any]) -> str:
+    """The cell id of a case that is given as JSON, with the fields that a case had when it was written."""
+    data = content["data"]
+    if data.get("digest"):
+        data = {name: value for name, value in data.items() if name != "path"}
+    return content_id({**content, "data": data})
 
 
 def content_id(content: object) -> str:

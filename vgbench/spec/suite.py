@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from vgbench.boundary.paths import check_folder_name
 from vgbench.errors import InputError, explain, unknown
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Claim
@@ -118,6 +119,11 @@ class Suite(Strict):
     def file(self) -> Path | None:
         """The file that it was read from, where it was."""
         return self._file
+
+    @field_validator("name")
+    @classmethod
+    def _name_of_a_folder(cls, value: str) -> str:
+        return check_folder_name(value)  # of `runs/NAME` and of what is published
 
     @field_validator("mitigations")
     @classmethod

@@ -1,12 +1,14 @@
 """A real Ray cluster of two nodes on this host: whatever is lost, the run's records are those of a run without it."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -195,3 +197,56 @@ class Fake:
 def test_cluster_has_a_worker_for_each_group_of_devices_that_one_node_holds() -> None:
     assert executor._slots(Fake(), None, 2) == ("gpu", {"10.0.0.1": 4})
     assert executor._slots(Fake(), "cpu", 1) == ("cpu", {"10.0.0.1": 16})
+
+
+@pytest.fixture
+def fake_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has another process find a `ray` whose `init` does what is asked."""
+
+    def write(body: str) -> None:
+        (tmp_path / "ray.py").write_text(f"import os, time\ndef init(address, **_):\n    {body}\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return write
+
+
+UNREACHABLE = r"^the Ray cluster at 'head:1' does not let this host join it: .* an address that cannot be reached"
+
+
+def test_cluster_that_lets_this_host_in_is_joined(fake_ray: Callable[[str], None]) -> None:
+    fake_ray("assert address == 'head:1'")
+    executor._try_to_join("head:1")
+
+
+def test_cluster_that_refuses_is_told(fake_ray: Callable[[str], None]) -> None:
+    fake_ray("raise ConnectionError('nobody\\n  there')")
+    with pytest.raises(InputError, match=r"^no Ray cluster answers at 'head:1' \(nobody there\); "):
+        executor._try_to_join("head:1")
+
+
+def test_address_that_cannot_be_reached_and_ends_the_process_is_told(fake_ray: Callable[[str], None]) -> None:
+    fake_ray("os._exit(1)")
+    with pytest.raises(InputError, match=UNREACHABLE):
+        executor._try_to_join("head:1")
+
+
+def test_address_that_cannot_be_reached_and_never_answers_is_told_in_time(
+    fake_ray: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert executor._JOIN_SECONDS + executor._REACH_SECONDS < 30
+    monkeypatch.setattr(executor, "_JOIN_SECONDS", 0.1)
+    fake_ray("time.sleep(600)")
+    with pytest.raises(InputError, match=UNREACHABLE):
+        executor._try_to_join("head:1")
+
+
+def test_node_that_cannot_be_reached_at_the_address_that_it_advertises_is_named() -> None:
+    def node(port: int, *, alive: bool = True) -> dict[str, Any]:
+        return {"Alive": alive, "NodeManagerAddress": "127.0.0.1", "NodeManagerPort": port}
+
+    with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as gone:
+        port, lost = here.getsockname()[1], gone.getsockname()[1]
+        gone.close()
+        executor._check_reachable(SimpleNamespace(nodes=lambda: [node(port), node(lost, alive=False)]))
+        with pytest.raises(InputError, match=rf"at the addresses that they advertise: 127\.0\.0\.1:{lost}; "):
+            executor._check_reachable(SimpleNamespace(nodes=lambda: [node(port), node(lost)]))

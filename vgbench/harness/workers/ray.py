@@ -2,10 +2,12 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +30,22 @@ _GONE = (
     "the head of the Ray cluster does not answer any more; every finished measurement is kept, and the same command"
     " goes on from there once there is a cluster again"
 )
+
+_JOIN_SECONDS, _REACH_SECONDS = 20.0, 5.0
+"""How long the cluster may take to let a process in, and a node to accept a connection; `ray.init` knows no limit."""
+_JOIN = """
+import sys
+import ray
+print("imported", flush=True)
+try:
+    ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
+except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    print("refused", " ".join(str(error).split()), flush=True)
+else:
+    print("joined", flush=True)
+"""
+"""Joins a cluster for a moment, in a process of its own: where Ray cannot reach an address that the head advertises, it
+waits for long, and then ends its process without an exception."""
 
 
 class _Actor:
@@ -71,6 +89,7 @@ class Ray:
         self._limits = limits
         self._closing, self._gone = threading.Event(), threading.Event()
         try:
+            _check_reachable(self._ray)
             self._platform, self._hosts = _slots(self._ray, device, size)
         except InputError:
             self._ray.shutdown()
@@ -181,11 +200,7 @@ class Ray:
         while misses < _TRIES:
             if self._closing.wait(_POLL_SECONDS):
                 return
-            try:
-                socket.create_connection((host, int(port)), timeout=_POLL_SECONDS).close()
-                misses = 0
-            except OSError:
-                misses += 1
+            misses = 0 if _answers((host, int(port)), _POLL_SECONDS) else misses + 1
         self._gone.set()
         for outcome in list(self._open):
             with suppress(InvalidStateError):
@@ -197,13 +212,45 @@ def _connected(address: str) -> Any:
         ray: Any = import_module("ray")
     except ImportError:
         raise InputError("executor 'ray': install the extra `ray` (pip install 'vgbench[ray]')") from None
+    _try_to_join(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise InputError(
-            f"no Ray cluster answers at {address!r} ({_line(error)}); `ray start --head` makes one"
-        ) from None
+        raise _no_cluster(address, _line(error)) from None
     return ray
+
+
+def _try_to_join(address: str) -> None:
+    """Have another process join the cluster and leave it, before this one does.
+
+    Raises:
+        InputError: no cluster answers, or its head advertises an address that cannot be reached from here.
+    """
+    command = [sys.executable, "-c", _JOIN, address]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdout is not None
+        lines = (line.strip() for line in process.stdout)
+        next((line for line in lines if line == "imported"), "")  # however long that takes
+        stopped = threading.Timer(_JOIN_SECONDS, process.kill)
+        stopped.start()
+        try:
+            said = next((line for line in lines if line.startswith(("joined", "refused"))), "")
+        finally:
+            stopped.cancel()
+            process.kill()
+    if said.startswith("refused"):
+        raise _no_cluster(address, said.removeprefix("refused").strip())
+    if said != "joined":
+        raise InputError(
+            f"the Ray cluster at {address!r} does not let this host join it: its head, or this host's node, advertises"
+            " an address that cannot be reached from here; `ray start` takes one that every host can reach as"
+            " --node-ip-address"
+        )
+
+
+def _no_cluster(address: str, reason: str) -> InputError:
+    return InputError(f"no Ray cluster answers at {address!r} ({reason}); `ray start --head` makes one")
 
 
 def _slots(ray: Any, device: str | None, size: int) -> tuple[str, Counter[str]]:
@@ -223,6 +270,31 @@ def _slots(ray: Any, device: str | None, size: int) -> tuple[str, Counter[str]]:
     if not hosts.total():
         raise InputError(f"devices: {size} are asked for, and no node of the Ray cluster has so many")
     return platform, hosts
+
+
+def _check_reachable(ray: Any) -> None:
+    """Make sure that every node can be reached at the address that it advertises: a worker there could never begin.
+
+    Raises:
+        InputError: one cannot.
+    """
+    places = {(node["NodeManagerAddress"], node["NodeManagerPort"]) for node in ray.nodes() if node["Alive"]}
+    with ThreadPoolExecutor(len(places) or 1) as pool:
+        reached = dict(zip(places, pool.map(_answers, places), strict=True))
+    lost = sorted(f"{host}:{port}" for (host, port), answers in reached.items() if not answers)
+    if lost:
+        raise InputError(
+            f"nodes of the Ray cluster cannot be reached from here at the addresses that they advertise:"
+            f" {', '.join(lost)}; `ray start` takes one that every host can reach as --node-ip-address"
+        )
+
+
+def _answers(place: tuple[str, int], seconds: float = _REACH_SECONDS) -> bool:
+    try:
+        socket.create_connection(place, timeout=seconds).close()
+    except OSError:
+        return False
+    return True
 
 
 def _check_alike(first: Provenance, other: Provenance) -> None:

@@ -1,0 +1,78 @@
+"""What in a folder is vgbench's own: nothing else is ever removed, and no run writes among other things."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from vgbench.boundary.files import part_of
+from vgbench.errors import InputError
+
+LOCK, NOTE = ".lock", "running.json"
+_FILES = re.compile(
+    r"\.lock|running\.json|table\.(md|csv|tex)|report\.html|claims\.md|pictures/[^/]+\.(png|svg|pdf|html)"
+    r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?)"
+)
+"""The files of a run and its report, by their paths in its folder."""
+_BYSTANDERS = re.compile(
+    r"\.DS_Store|\.directory|Thumbs\.db|desktop\.ini"  # of file managers
+    r"|\.gitignore|\.gitattributes|\.gitkeep|.+\.(log|out|err)"  # what schedulers write before a run begins
+)
+"""Names of files that harm nobody."""
+_FOLDERS = ("lost+found", ".ipynb_checkpoints")
+
+
+def check_ours(root: Path, advice: str) -> None:
+    """Make sure that a folder is a run's own: it is empty or missing, or runs have written into it before.
+
+    Args:
+        root: the folder.
+        advice: what to do where it is not, for the message.
+
+    Raises:
+        InputError: it holds other things.
+        OSError: it cannot be read.
+    """
+    entries = sorted(root.iterdir()) if root.is_dir() else []
+    strange = [entry.name for entry in entries if any(_strange(root, entry))]
+    if strange and not any(_is_record(entry / "manifest.json") for entry in entries):
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise InputError(f"{root}: holds other things than a run ({', '.join(strange[:3])}{more}); {advice}")
+
+
+def strangers(device: Path) -> list[Path]:
+    """The files in the folder of a device that are no records."""
+    return sorted(_strange(device.parent, device))
+
+
+def sweep(root: Path) -> None:
+    """Remove what writers that were killed have left half-written of a run's own files."""
+    for pattern in ("", "*/", "*/cells/", "*/costs/"):
+        for left in root.glob(f"{pattern}.*.part"):
+            inside = left.parent.resolve() == root.resolve() / left.parent.relative_to(root)  # no symbolic link
+            if inside and part_of(left.name) and _is_ours(root, left):
+                left.unlink(missing_ok=True)
+
+
+def _strange(root: Path, entry: Path) -> Iterator[Path]:
+    """The files at and below a path that are no run's, which lies in `root`."""
+    if entry.name in _FOLDERS:
+        return
+    if entry.is_dir() and not entry.is_symlink():
+        for each in entry.iterdir():
+            yield from _strange(root, each)
+    elif not _is_ours(root, entry):
+        yield entry
+
+
+def _is_ours(root: Path, file: Path) -> bool:
+    name = part_of(file.name) or file.name
+    return bool(_BYSTANDERS.fullmatch(name) or _FILES.fullmatch(file.with_name(name).relative_to(root).as_posix()))
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"digest", "record"} <= content.keys()
