@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ import jax
 import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
+from vgbench.records.git import opened
 from vgbench.records.schema import Device, Kind, Provenance
 from vgbench.spec.registry import load_plugins
 
@@ -108,20 +108,8 @@ def _memory_bytes(device: Any) -> int | None:
 def _commit() -> str | None:
     if not (_PACKAGE.parent / ".git").exists():
         return None
-    command = [
-        "git",
-        "-C",
-        str(_PACKAGE.parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=12",
-        "--exclude=*",
-    ]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    with opened(_PACKAGE.parent) as checkout:
+        return checkout and checkout.commit()
 
 
 @cache
