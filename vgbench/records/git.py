@@ -1,8 +1,9 @@
 """What git knows of a checkout, read so that nothing in the checkout can start a program.
 
 A repository's configuration can name programs: for signatures, filters, hooks, watched files, missing objects. Here git
-reads it once, to say where the objects lie. Everything else is asked of an empty repository of our own that looks at those objects, so that there is no configuration to obey. The user's own configuration, which no checkout can
-write, counts: it says which folders of other users are safe, and how lines end.
+reads it once, to say where the objects lie. Everything else is asked of an empty repository of our own that looks at
+those objects, so that there is no configuration to obey. The user's own configuration, which no checkout can write,
+counts: it says which folders of other users are safe, and how lines end.
 """
 
 import os
