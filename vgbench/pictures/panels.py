@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 
 from vgbench.pictures.style import BASELINE_COLOR, BASELINE_SHAPE, COLORS, SHAPES
+from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
 from vgbench.spec.suite import BASELINE
 
@@ -37,7 +38,7 @@ def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str],
         for entry in run.entries:
             axes = [f"{name} {value}" for name, value in entry.row.axes.items() if name not in without]
             words = {"panel": ", ".join([*device, *axes]), "mitigation": entry.row.mitigation}
-            yield {name: " ".join(text.split()) for name, text in words.items()}, entry
+            yield {name: one_line(text) for name, text in words.items()}, entry
 
 
 def thinned(length: int, points: int = POINTS) -> np.ndarray:

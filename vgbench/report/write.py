@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from vgbench.errors import InputError, unknown
 from vgbench.pictures.render import RENDERERS, render
+from vgbench.plain import one_line
 from vgbench.records.runs import Run, read_runs
 from vgbench.records.store import write_bytes
 from vgbench.report import latex, markdown
@@ -71,6 +73,27 @@ def _drawn(runs: Sequence[Run], forms: Sequence[str]) -> Iterator[tuple[str, byt
                 yield f"pictures/{name}.{form}", render(definition, form)
 
 
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for the beginning of a formula, in full width, too."""
+
+
 def _csv(data: pd.DataFrame) -> str:
+    data = data.map(_csv_cell).rename(columns=_csv_cell)
     # Ten digits: the last few of sixteen differ between versions of numpy, and the text must not.
     return data.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+
+
+def _csv_cell(value: Any) -> Any:
+    """A name on one line, as text to spreadsheets; a number as it is."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -23,6 +23,7 @@ from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.mesh import whole
 from vgbench.measure.shared import programs_made
 from vgbench.measure.training import TrainingCurves, measure_training
+from vgbench.plain import printable
 from vgbench.records.provenance import find_device, provenance
 from vgbench.records.schema import Kind, Provenance, Status
 from vgbench.spec.case import Case
@@ -138,7 +139,7 @@ def execute(kind: Kind, device: str | None, precision: float, case: Case, refere
 
 def classify(error: BaseException) -> tuple[Status, str]:
     """The status that an exception while measuring means, and the reason in one line."""
-    text = f"{error}".strip().partition("\n")[0]
+    text = printable(f"{error}".strip().partition("\n")[0])
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, InputError):
         return "skipped", text
