@@ -1,6 +1,10 @@
 """The command line, a file a verb. Verbs import what they need when they run, so that `--help` is instant."""
 
+import io
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import typer
 
@@ -14,6 +18,7 @@ from vgbench.cli.run import run
 from vgbench.cli.status import status
 from vgbench.cli.theory import theory
 from vgbench.errors import InputError, PluginError
+from vgbench.plain import printable
 
 app = typer.Typer(
     name="vgbench",
@@ -34,9 +39,31 @@ app.command("list")(list_members)
 
 
 def main() -> None:
-    """Run the command line; bad input, or a plug-in that fails, ends with its message and exit code 2."""
+    """Run the command line.
+
+    Bad input, a plug-in that fails, or a file or an output that fails ends with a message and exit code 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what it cannot encode is no reason to end
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be told
     except (InputError, PluginError) as error:
-        sys.stderr.write(f"vgbench: {error}\n")
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        _end(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
+
+
+def _end(message: str) -> NoReturn:
+    with suppress(OSError):
+        sys.stderr.write(printable(f"vgbench: {message}\n"))
+        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # Python would try again as it ends, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(2)

@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vgbench.errors import InputError
+from vgbench.plain import one_line
 
 if TYPE_CHECKING:
     from vgbench.spec.suite import Suite
-
-
-def _finite(option: typer.CallbackParam, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise InputError(f"{option.opts[0]} {value}: is not a finite number")
-    return value
 
 
 def run(
@@ -46,15 +41,12 @@ def run(
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster.  [default: auto, the one that this host belongs to]")
     ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0.001, callback=_finite, help="Seconds that one measurement may take.")
-    ] = 3600,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that one measurement may take.")] = 3600,
     precision: Annotated[
         float,
         typer.Option(
             min=0.001,
             max=1,
-            callback=_finite,
             help="Time pairs until their ratio is known this well, or for 4 seconds.",
         ),
     ] = 0.02,
@@ -63,7 +55,6 @@ def run(
         typer.Option(
             min=0.001,
             max=2**32,
-            callback=_finite,
             metavar="GIB",
             help="Memory that the worker process may take (Linux).",
         ),
@@ -90,6 +81,9 @@ def run(
     from vgbench.harness.shard import read_shard
     from vgbench.spec.suite import read_suite
 
+    for option, number in (("timeout", timeout), ("precision", precision), ("memory-limit", memory_limit)):
+        if number is not None and not math.isfinite(number):
+            raise InputError(f"--{option} {number}: is not a finite number")
     settings = _settings(set_ or [])
     names = [name for text in only or [] for name in text.split(",")]
     whole = read_suite(suite)
@@ -156,23 +150,24 @@ def _check_imports(suite: "Suite", *, allowed: bool) -> None:
 def _settings(texts: Sequence[str]) -> dict[str, list[Any]]:
     settings: dict[str, list[Any]] = {}
     for text in texts:
+        place = f"--set {one_line(text)}"
         field, equals, values = text.partition("=")
         if not (field and equals and values):
-            raise InputError(f"--set {text}: wants FIELD=VALUE, with further values after commas")
+            raise InputError(f"{place}: wants FIELD=VALUE, with further values after commas")
         if field in settings:
-            raise InputError(f"--set {text}: {field} is set already; write all its values in one --set, after commas")
-        settings[field] = _values(text, values)
+            raise InputError(f"{place}: {field} is set already; write all its values in one --set, after commas")
+        settings[field] = _values(place, values)
     return settings
 
 
-def _values(text: str, values: str) -> list[Any]:
+def _values(place: str, values: str) -> list[Any]:
     """The values as TOML has them, or as text."""
     try:
         table = tomllib.loads(f"values = [{values}\n]")
     except ValueError:
         return [value.strip() for value in values.split(",")]
     except RecursionError:
-        raise InputError(f"--set {text[:40]}...: is nested too deeply") from None
+        raise InputError(f"{place[:40]}...: is nested too deeply") from None
     if table.keys() != {"values"}:
-        raise InputError(f"--set {text}: wants the values of one field alone")
+        raise InputError(f"{place}: wants the values of one field alone")
     return table["values"]

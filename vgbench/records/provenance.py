@@ -46,7 +46,7 @@ def find_device(spec: str | None) -> Any:
     """
     if spec is None:
         return jax.devices()[0]
-    match = re.fullmatch(r"(cpu|gpu|tpu)(?::(\d+))?", spec)
+    match = re.fullmatch(r"(cpu|gpu|tpu)(?::([0-9]{1,9}))?", spec)
     if match is None:
         raise InputError(f"device: {spec!r} is not one of cpu, gpu, tpu, or one of them with a number such as gpu:1")
     name, index = match[1], int(match[2] or 0)
