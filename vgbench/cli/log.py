@@ -39,6 +39,10 @@ class Log:
         reason = f": {record.reason}" if record.reason else ""
         self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({progress})")
 
+    def noted(self, note: str) -> None:
+        """Log what happened."""
+        self._say(note)
+
     def stopping(self) -> None:
         """Log that the run was asked to stop."""
         self._say("asked to stop")

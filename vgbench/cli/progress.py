@@ -61,6 +61,10 @@ class ProgressBar:
             self._say(f"{progress.programs} programs compiled for {progress.cells} cells")
         self._show(progress)
 
+    def noted(self, note: str) -> None:
+        """Say what happened."""
+        self._say(note)
+
     def stopping(self) -> None:
         """Say that Ctrl-C was heard."""
         self._say("stopping after what runs now; press Ctrl-C again to stop at once")

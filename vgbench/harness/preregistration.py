@@ -21,7 +21,9 @@ def fixed_in(suite: Suite) -> Fixed | None:
         return None
     place, wanted, found = suite.file.resolve(), rules_digest(suite.claims), None
     with opened(place.parent) as checkout:
-        for commit, date in checkout.history(place.name) if checkout else ():
+        if checkout is None:
+            return None
+        for commit, date in checkout.history(place.name):
             if _rules(checkout.content(commit, place.name)) != wanted:
                 break
             found = Fixed(commit, date)
