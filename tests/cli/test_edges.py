@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from helpers.command_line import TINY, vgbench
+from helpers.inline import Instant
 from pydantic import ValidationError
 
 from vgbench.cli.log import Log
 from vgbench.cli.progress import Progress
 from vgbench.errors import InputError
+from vgbench.harness import runner
 from vgbench.harness.shard import read_shard
 from vgbench.records.provenance import find_device
 from vgbench.spec.case import Case
@@ -184,6 +186,20 @@ def test_full_disk_behind_the_log_file_names_that_file() -> None:
     assert str(refused.value) == (
         "--log-file /dev/full: cannot be written: No space left on device; every finished measurement is kept"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_run_whose_log_file_is_full_names_that_file_and_not_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "Local", Instant)
+    result = vgbench("run", "tiny.toml", "--log-file", "/dev/full")
+    assert (result.code, result.out) == (2, "")
+    assert re.match(r"vgbench: --log-file /dev/full: cannot be written: No space left on device; every", result.err)
+
+
+def test_closed_outputs_are_no_reason_to_end(folder: Path) -> None:
+    command = [sys.executable, "-m", "vgbench", "--help"]
+    source = f"import os; os.close(1); os.close(2); os.execv({command[0]!r}, {command!r})"
+    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
 
 
 def test_what_nobody_can_read_is_no_reason_to_stop_measuring(monkeypatch: pytest.MonkeyPatch) -> None:

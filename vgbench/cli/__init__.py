@@ -43,9 +43,7 @@ def main() -> None:
 
     Bad input, a plug-in that fails, or a file or an output that fails ends with a message and exit code 2.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what it cannot encode is no reason to end
+    _take_any_text()
     try:
         try:
             app()
@@ -55,6 +53,16 @@ def main() -> None:
         _end(str(error))
     except OSError as error:
         _end(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
+
+
+def _take_any_text() -> None:
+    """Have the outputs write out what they cannot encode, and swallow all where they are closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end(message: str) -> NoReturn:

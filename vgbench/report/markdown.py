@@ -16,7 +16,7 @@ _MARKS = re.compile(
     r"[\\`~|$@]"  # code, text that is struck out, cells, formulas, addresses
     r"|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])"  # emphasis, but for underscores within words
     r"|\](?=[(\[:])|:(?=//)|(?<=www)\."  # links, images and what defines them
-    r"|(?<!\S)\#",  # the beginning of a heading, and its end
+    r"|^\#|(?<!\S)\#(?=\#*$)",  # the beginning of a heading, and its end
     re.IGNORECASE,
 )
 _IN_PAIRS = "`*_~$"
