@@ -55,6 +55,30 @@ def test_a_suite_with_a_model_of_its_own_wants_permission(beside_the_examples: N
     assert "sine" not in sys.modules
 
 
+@pytest.mark.parametrize("said", ["", " ", "0", "false", "False", "no", "off"])
+def test_the_environment_can_refuse_permission(
+    beside_the_examples: None, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv("VGBENCH_ALLOW_IMPORTS", said)
+    assert "pass --allow-imports" in vgbench("run", "sine.toml", "--dry-run").err
+
+
+@pytest.mark.parametrize("said", ["1", "true", "YES", "on"])
+def test_the_environment_can_give_permission(
+    beside_the_examples: None, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv("VGBENCH_ALLOW_IMPORTS", said)
+    assert vgbench("run", "sine.toml", "--dry-run").code == 0
+
+
+def test_permission_that_is_neither_yes_nor_no_is_refused(
+    beside_the_examples: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VGBENCH_ALLOW_IMPORTS", "maybe")
+    expected = "vgbench: VGBENCH_ALLOW_IMPORTS: 'maybe' is neither yes (1, true, yes, on) nor no (0, false, no, off)\n"
+    assert vgbench("run", "sine.toml", "--dry-run") == (2, "", expected)
+
+
 def test_a_model_of_ones_own_is_measured_as_any_family(
     beside_the_examples: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

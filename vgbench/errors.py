@@ -5,9 +5,17 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from vgbench.plain import one_line, printable
+
 
 class InputError(ValueError):
-    """Input that vgbench cannot use: the command line prints its message and exits with code 2."""
+    """Input that vgbench cannot use: the command line prints its message and exits with code 2.
+
+    The message may quote what stands in a file, so its control characters are written out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class UnknownError(InputError):
@@ -34,10 +42,16 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 
 
 def explain(error: ValidationError, place: str) -> InputError:
-    """Turn pydantic's report into one `InputError` with a line for each fault."""
+    """Turn pydantic's report into one `InputError` with a line for each fault.
+
+    Of a list with a bad item pydantic also says that it lacks that item, which is left out.
+    """
     lines = []
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults:
+        if fault["type"] == "too_short" and any(other["loc"][:-1] == fault["loc"] for other in faults):
+            continue
         where = ".".join(str(part) for part in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
-        lines.append(f"{place}: {where}: {message}" if where else f"{place}: {message}")
+        lines.append(one_line(f"{place}: {where}: {message}" if where else f"{place}: {message}"))
     return InputError("\n".join(lines))

@@ -44,8 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """A run of the baseline and one mitigation, from the command line, that really measures."""
-    for kind in shared._KINDS:  # programs that earlier tests of this process have left
-        kind.cache_clear()
+    shared.forget()  # programs that earlier tests of this process have left
     place = tmp_path_factory.mktemp("cli")
     (place / "tiny.toml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patched:

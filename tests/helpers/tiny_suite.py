@@ -48,6 +48,9 @@ class Log:
         self.done.append((task, record))
         self.progresses.append(progress)
 
+    def noted(self, note: str) -> None:
+        self.notes.append(note)
+
     def stopping(self) -> None:
         self.stops += 1
 

@@ -12,9 +12,9 @@ from helpers import by_hand
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
+from vgbench.measure import shared
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
-from vgbench.measure.programs import _compiled
 from vgbench.measure.step import make_optimizer, make_step, over_layers, propose, start
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.measure.training import TrainingCurves
@@ -294,16 +294,17 @@ def test_shallow_sigmoid_nets_train(optimizer: dict) -> None:
 @pytest.mark.slow
 def test_cells_that_differ_in_initialisation_and_protocol_alone_share_their_compiled_training() -> None:
     slots: dict = {"depth": 3, "width": 24, "batch_size": 16, "steps": 3, "learning_rates": (1e-3,), "seeds": (0,)}
-    _compiled.cache_clear()
+    shared.forget()
+    made = shared.programs_made()
     for others in ({}, {"init": "orthogonal", "learning_rates": (1e-2,), "seeds": (5,), "target": 0.5}):
         vg.measure_training(vg.Case(**(slots | others)))
-    assert _compiled.cache_info().misses == 1
+    assert shared.programs_made() - made == 1
     tight, loose = ({"gradient_transform": {"name": "clip_by_global_norm", "max_norm": norm}} for norm in (1e-3, 1e3))
     optimizer = {"optimizer": {"name": "sgd", "momentum": 0.0}}
     clipped, whole, free = (
         vg.measure_training(vg.Case(**(slots | optimizer | each))).displacement[0, -1] for each in (tight, loose, {})
     )
-    assert _compiled.cache_info().misses == 3
+    assert shared.programs_made() - made == 3
     np.testing.assert_allclose(whole, free, rtol=1e-5)
     assert (clipped < free / 100).all()
     for others in (

@@ -1,7 +1,10 @@
 """The command line, a file a verb. Verbs import what they need when they run, so that `--help` is instant."""
 
+import io
+import os
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -16,6 +19,7 @@ from vgbench.cli.run import run
 from vgbench.cli.status import status
 from vgbench.cli.theory import theory
 from vgbench.errors import InputError, PluginError
+from vgbench.plain import printable
 
 app = typer.Typer(
     name="vgbench",
@@ -54,9 +58,39 @@ app.command("list")(list_members)
 
 
 def main() -> None:
-    """Run the command line; bad input, or a plug-in that fails, ends with its message and exit code 2."""
+    """Run the command line.
+
+    Bad input, a plug-in that fails, or a file or an output that fails ends with a message and exit code 2.
+    """
+    _take_any_text()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be told
     except (InputError, PluginError) as error:
-        sys.stderr.write(f"vgbench: {error}\n")
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        _end(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
+
+
+def _take_any_text() -> None:
+    """Have the outputs write out what they cannot encode, and swallow all where they are closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end(message: str) -> NoReturn:
+    with suppress(OSError):
+        sys.stderr.write(printable(f"vgbench: {message}\n"))
+        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # Python would try again as it ends, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(2)

@@ -27,20 +27,18 @@ def compare(
     ] = None,
 ) -> None:
     """Say, cell by cell, what changed from A to B in decay, training and cost beyond noise."""
-    from rich.console import Console
-
+    from vgbench.cli.terminal import console, say
     from vgbench.report.compare import compare as compare_runs
 
     found = compare_runs(before, after)
     changed = [change for change in found.changes if change.judgement in ("BETTER", "WORSE")]
     if changed:
-        console = Console()
-        (console if console.is_terminal else Console(width=200)).print(_table(changed))
+        console().print(_table(changed))
     counts = ", ".join(f"{found.count(each)} {each.lower()}" for each in ("WORSE", "BETTER", "SAME", "UNCLEAR"))
-    typer.echo(f"{len(found.changes)} figures of cells in both: {counts}")
+    say(f"{len(found.changes)} figures of cells in both: {counts}")
     for cells, where in ((found.only_before, before), (found.only_after, after)):
         if cells:
-            typer.echo(f"only in {where}: {'; '.join(cells)}")
+            say(f"only in {where}: {'; '.join(cells)}")
     fails = found.count("WORSE") if fail_on is FailOn.REGRESSION else len(changed) if fail_on else 0
     if fails:
         raise typer.Exit(1)

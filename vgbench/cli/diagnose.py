@@ -61,10 +61,12 @@ def _records(directory: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _show(label: str, findings: "list[Finding]") -> None:
+    from vgbench.cli.terminal import say
+
     head = f"{label}: " if label else ""
     if not findings:
-        typer.echo(f"{head}healthy")
+        say(f"{head}healthy")
     for finding in findings:
         seeds = f", {finding.seeds[0]} of {finding.seeds[1]} seeds" if finding.seeds[1] > 1 else ""
-        typer.echo(f"{head}{finding}{seeds}")
-        typer.echo(f"  try: {finding.suggestion}")
+        say(f"{head}{finding}{seeds}")
+        say(f"  try: {finding.suggestion}")

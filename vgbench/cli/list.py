@@ -20,6 +20,8 @@ def list_members(
     ] = False,
 ) -> None:
     """List what a suite can name: suites, models, mitigations of every slot, data."""
+    from vgbench.cli.terminal import console
+
     if markdown:
         from vgbench.report.components import members_page
 
@@ -28,7 +30,6 @@ def list_members(
         typer.echo(members_page(), nl=False)
         return
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -46,8 +47,7 @@ def list_members(
         for row in listings[name]:
             table.add_row(name, *map(Text, row[: len(columns)]))
         table.add_section()
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)
+    console().print(table)
 
 
 def _suite(suite: "Suite") -> tuple[str, str, str]:

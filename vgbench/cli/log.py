@@ -7,16 +7,18 @@ from typing import TextIO
 from vgbench.errors import InputError
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress
+from vgbench.plain import one_line
 
 
 class Log:
     """An observer that writes to a file.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, now or later.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._file: TextIO = path.open("a", encoding="utf-8")
         except OSError as error:
@@ -37,11 +39,19 @@ class Log:
         reason = f": {record.reason}" if record.reason else ""
         self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({progress})")
 
+    def noted(self, note: str) -> None:
+        """Log what happened."""
+        self._say(note)
+
     def stopping(self) -> None:
         """Log that the run was asked to stop."""
         self._say("asked to stop")
 
     def _say(self, text: str) -> None:
-        line = " ".join(text.splitlines())
-        self._file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
-        self._file.flush()
+        try:
+            self._file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {one_line(text)}\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(
+                f"--log-file {self._path}: cannot be written: {error.strerror}; every finished measurement is kept"
+            ) from None

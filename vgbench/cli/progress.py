@@ -1,20 +1,22 @@
 """How a run stands, for the terminal: a bar that names what runs now, or plain lines where nobody watches."""
 
+from contextlib import suppress
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from vgbench.cli.terminal import Terminal
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress
+from vgbench.plain import one_line
 
 
 class ProgressBar:
     """An observer of a run. Where the output is no terminal, it prints a line for each measurement."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Terminal(stderr=True)
         self._bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -48,7 +50,7 @@ class ProgressBar:
         """Name the task that runs now."""
         if self._bar.disable:
             self._say(f"{task.action} ({progress})")
-        self._bar.update(self._id, description=task.action)
+        self._bar.update(self._id, description=one_line(task.action))
         self._show(progress)
 
     def ended(self, task: Task, record: Record, progress: Progress) -> None:
@@ -59,12 +61,17 @@ class ProgressBar:
             self._say(f"{progress.programs} programs compiled for {progress.cells} cells")
         self._show(progress)
 
+    def noted(self, note: str) -> None:
+        """Say what happened."""
+        self._say(note)
+
     def stopping(self) -> None:
         """Say that Ctrl-C was heard."""
         self._say("stopping after what runs now; press Ctrl-C again to stop at once")
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        with suppress(OSError):  # nobody can read it, which is no reason to stop measuring
+            self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, progress: Progress) -> None:
         done = progress.total - progress.left

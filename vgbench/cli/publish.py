@@ -19,7 +19,8 @@ def publish(
 ) -> None:
     """Add a run with its tables, pictures and page to RESULTS, and write the index there anew."""
     from vgbench.cli.host import stay_on_host
+    from vgbench.cli.terminal import say
     from vgbench.report.publish import publish as publish_run
 
     stay_on_host()
-    typer.echo(f"published: {publish_run(directory, results, allow=allow or (), replace=replace)}")
+    say(f"published: {publish_run(directory, results, allow=allow or (), replace=replace)}")

@@ -33,24 +33,23 @@ def report(
 
 def show(written: "Report") -> None:
     """Print the findings, the table and where it came from."""
-    from rich.console import Console
     from rich.text import Text
 
+    from vgbench.cli.terminal import console
+    from vgbench.plain import one_line
     from vgbench.report import claims
     from vgbench.report.terminal import terminal
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print()
+    out = console()
+    out.print()
     for sentence in written.sentences:
-        console.print(Text(sentence))
+        out.print(Text(one_line(sentence)))
     for line in claims.lines(written.claims):
-        console.print(Text(line))
-    console.print()
-    console.print(terminal(written.table, written.title))
+        out.print(Text(one_line(line)))
+    out.print()
+    out.print(terminal(written.table, written.title))
     for line in written.failures:
-        console.print(Text(f"not ok: {line}"))
+        out.print(Text(one_line(f"not ok: {line}")))
     for line in written.footer:
-        console.print(Text(line, style="dim"))
-    console.print(Text("written: " + ", ".join(map(str, written.files)), style="dim"))
+        out.print(Text(one_line(line), style="dim"))
+    out.print(Text("written: " + ", ".join(map(str, written.files)), style="dim"))

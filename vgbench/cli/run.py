@@ -1,12 +1,15 @@
 """`vgbench run`: measure a suite, write its report and show it."""
 
+import math
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vgbench.errors import InputError
+from vgbench.plain import one_line
 
 if TYPE_CHECKING:
     from vgbench.spec.suite import Suite
@@ -40,10 +43,21 @@ def run(
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that one measurement may take.")] = 3600,
     precision: Annotated[
-        float, typer.Option(min=0.001, max=1, help="Time pairs until their ratio is known this well, or for 4 seconds.")
+        float,
+        typer.Option(
+            min=0.001,
+            max=1,
+            help="Time pairs until their ratio is known this well, or for 4 seconds.",
+        ),
     ] = 0.02,
     memory_limit: Annotated[
-        float | None, typer.Option(min=0.001, metavar="GIB", help="Memory that the worker process may take (Linux).")
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=2**32,
+            metavar="GIB",
+            help="Memory that the worker process may take (Linux).",
+        ),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Measure again what ran out of time or memory, or crashed.")
@@ -63,19 +77,23 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells without measuring any.")] = False,
 ) -> None:
     """Measure gradients, training and cost for every cell of a suite; what is finished is not measured again."""
+    from vgbench.cli.terminal import say
     from vgbench.harness.shard import read_shard
     from vgbench.spec.suite import read_suite
 
-    settings = dict(map(_setting, set_ or []))
+    for option, number in (("timeout", timeout), ("precision", precision), ("memory-limit", memory_limit)):
+        if number is not None and not math.isfinite(number):
+            raise InputError(f"--{option} {number}: is not a finite number")
+    settings = _settings(set_ or [])
     names = [name for text in only or [] for name in text.split(",")]
     whole = read_suite(suite)
     selected = (whole.quick_version() if quick else whole).select(settings, names)
     _check_imports(selected, allowed=allow_imports)
     if dry_run:
-        part = read_shard(shard) if shard else None
+        part = None if shard is None else read_shard(shard)
         for cell in selected.cells():
             if part is None or part.holds(cell.case):
-                typer.echo(f"{cell.case.cell_id}  {cell.label}")
+                say(f"{cell.case.cell_id}  {cell.label}")
         return
 
     from vgbench.cli.host import stay_on_host
@@ -108,8 +126,8 @@ def run(
     except Interrupted as interrupted:
         typer.echo(f"vgbench: {interrupted}", err=True)
         raise typer.Exit(128 + interrupted.signal) from None
-    if shard:  # of a part there is no table: most rows would miss the baseline that they are compared with
-        typer.echo(f"part {shard} is in {folder}; `vgbench merge OUT DIR...` makes one run of all parts")
+    if shard is not None:  # of a part there is no table: most rows would miss the baseline that they are compared with
+        say(f"part {shard} is in {folder}; `vgbench merge OUT DIR...` makes one run of all parts")
         all_ok = read_status(folder).all_ok
     else:
         stay_on_host()
@@ -129,11 +147,27 @@ def _check_imports(suite: "Suite", *, allowed: bool) -> None:
         imported.check(cell.case)
 
 
-def _setting(text: str) -> tuple[str, list[Any]]:
-    field, equals, values = text.partition("=")
-    if not (field and equals and values):
-        raise InputError(f"--set {text}: wants FIELD=VALUE, with further values after commas")
+def _settings(texts: Sequence[str]) -> dict[str, list[Any]]:
+    settings: dict[str, list[Any]] = {}
+    for text in texts:
+        place = f"--set {one_line(text)}"
+        field, equals, values = text.partition("=")
+        if not (field and equals and values):
+            raise InputError(f"{place}: wants FIELD=VALUE, with further values after commas")
+        if field in settings:
+            raise InputError(f"{place}: {field} is set already; write all its values in one --set, after commas")
+        settings[field] = _values(place, values)
+    return settings
+
+
+def _values(place: str, values: str) -> list[Any]:
+    """The values as TOML has them, or as text."""
     try:
-        return field, tomllib.loads(f"values = [{values}]")["values"]
+        table = tomllib.loads(f"values = [{values}\n]")
     except ValueError:
-        return field, [value.strip() for value in values.split(",")]
+        return [value.strip() for value in values.split(",")]
+    except RecursionError:
+        raise InputError(f"{place[:40]}...: is nested too deeply") from None
+    if table.keys() != {"values"}:
+        raise InputError(f"{place}: wants the values of one field alone")
+    return table["values"]

@@ -8,6 +8,7 @@ import typer
 
 def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="DIR")]) -> None:
     """Show what a run has done, what it does now and what is left."""
+    from vgbench.cli.terminal import say
     from vgbench.harness.run_lock import read_status
     from vgbench.records.schema import device_names
 
@@ -17,12 +18,12 @@ def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", me
         total = sum(device.counts.values())
         counts = ", ".join(f"{count} {status}" for status, count in sorted(device.counts.items()))
         name = names[device.manifest.provenance.device]
-        typer.echo(f"{device.manifest.suite} on {name}: {total} measurements: {counts}")
+        say(f"{device.manifest.suite} on {name}: {total} measurements: {counts}")
     if found.at_work and found.note:
-        typer.echo(f"at work ({found.note}): {found.note.now} since {found.note.since}; {found.note.progress}")
+        say(f"at work ({found.note}): {found.note.now} since {found.note.since}; {found.note.progress}")
     elif found.at_work:
-        typer.echo("at work: starting")
+        say("at work: starting")
     elif found.note:
-        typer.echo(f"nobody is at work; the last run was stopped while {found.note.now}")
+        say(f"nobody is at work; the last run was stopped while {found.note.now}")
     else:
-        typer.echo("nobody is at work; the last run came to its end")
+        say("nobody is at work; the last run came to its end")

@@ -37,28 +37,25 @@ def theory(
     biases: Annotated[str, typer.Option(metavar="LOW:HIGH", help="Standard deviations of its biases.")] = "0:1.5",
 ) -> None:
     """Predict how the gradient decays: by activation, for the cells of a suite, beside the measurements of a run."""
-    from rich.console import Console
-
     from vgbench.cli.host import stay_on_host
+    from vgbench.cli.terminal import console, say
 
     stay_on_host()
     if out is not None and activation is None:
         raise InputError("--out writes a phase diagram: wants --activation NAME")
     if out is not None and out.suffix not in list(Format):
         raise InputError(f"--out {out}: wants a name that ends in {', '.join(Format)}")
-    console = Console()
-    console = console if console.is_terminal else Console(width=200)
     if activation is None:
-        console.print(_activations() if what is None else _run(what) if Path(what).is_dir() else _suite(what))
+        console().print(_activations() if what is None else _run(what) if Path(what).is_dir() else _suite(what))
         return
     if what is not None:
         raise InputError(f"--activation shows a phase diagram; leave {what!r} out")
     diagram = _diagram(activation, _range("--gains", gains), _range("--biases", biases), fine=out is not None)
     if out is None:
-        console.print(*_drawn(diagram), sep="\n")
+        console().print(*_drawn(diagram), sep="\n")
         return
     _write(diagram, out)
-    typer.echo(f"written: {out}")
+    say(f"written: {out}")
 
 
 def _range(option: str, text: str) -> tuple[float, float]:
@@ -67,8 +64,8 @@ def _range(option: str, text: str) -> tuple[float, float]:
         ends = float(low), float(high)
     except ValueError:
         ends = 0.0, 0.0
-    if not 0 <= ends[0] < ends[1] < float("inf"):
-        raise InputError(f"{option} {text}: wants LOW:HIGH, two numbers from 0 up, e.g. 0.5:2")
+    if not (text.isascii() and 0 <= ends[0] < ends[1] and 1e-3 <= ends[1] <= 1e3):
+        raise InputError(f"{option} {text}: is not LOW:HIGH, two numbers from 0 to 1000 such as 0.5:2")
     return ends
 
 

@@ -33,7 +33,7 @@ def read_shard(text: str) -> Shard:
     Raises:
         InputError: it is no such pair, or i is not among 1 to n.
     """
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(f"shard: {text!r} is no part i/n of n, such as 1/4 for the first of four (up to 4/4)")
     return Shard(int(match[1]), int(match[2]))

@@ -18,6 +18,7 @@ from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Provenance
 from vgbench.records.store import Folder, write_record
 
 _POLL_SECONDS = 0.2
+_WORN = "the worker process has come to hold much memory or many memory maps; another one goes on in its place"
 
 
 @runtime_checkable
@@ -32,6 +33,9 @@ class Observer(Protocol):
 
     def ended(self, task: Task, record: Record, progress: Progress) -> None:
         """A task has ended and its record is on disk."""
+
+    def noted(self, note: str) -> None:
+        """Something happened that changes no measurement."""
 
     def stopping(self) -> None:
         """The run was asked to stop, and will after what runs now."""
@@ -152,6 +156,8 @@ class Work:
         self._tally.ended(task, record, ended.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.progress)
+            if ended.worn:
+                observer.noted(_WORN)
 
     def _check(self) -> None:
         """Write nothing into a folder that is not the one any more in which the run began."""

@@ -6,13 +6,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from vgbench.errors import InputError
 from vgbench.models.problem import Problem
 from vgbench.spec.case import Case
 from vgbench.spec.registry import MODELS
 
 _VARIABLE = "VGBENCH_ALLOW_IMPORTS"
-"""In the environment, since worker processes inherit it."""
+"""Whether suites may import, yes or no, in the environment, since worker processes inherit it."""
 
 
 def allow() -> None:
@@ -30,11 +32,20 @@ def check(case: Case) -> None:
     """Refuse a case whose model is to be imported where that is not allowed.
 
     Raises:
-        InputError: it is.
+        InputError: it is, or the environment says neither yes nor no.
     """
-    if case.model.name == "imported" and not os.environ.get(_VARIABLE):
+    if case.model.name == "imported" and not _allowed():
         build = case.model.options()["build"]
         raise InputError(f"model {build!r} is code to be imported: pass --allow-imports if you trust it")
+
+
+def _allowed() -> bool:
+    said = os.environ.get(_VARIABLE, "").strip()
+    try:
+        return bool(said) and TypeAdapter(bool).validate_python(said)
+    except ValidationError:
+        choices = "neither yes (1, true, yes, on) nor no (0, false, no, off)"
+        raise InputError(f"{_VARIABLE}: {said!r} is {choices}") from None
 
 
 @MODELS.register(source="the user")

@@ -17,7 +17,7 @@ _BLOCKS = {"scanned": "scan", "unrolled": "unroll"}
 _FIELDS = {"rates": "learning_rates", "transform": "gradient_transform", "layers": "block_execution"}
 
 
-def migrated(body: Any, version: int) -> Any:
+def migrated(body: Any, version: Any) -> Any:
     """The JSON of a record as today's version has it.
 
     Args:
@@ -27,8 +27,8 @@ def migrated(body: Any, version: int) -> Any:
     Raises:
         ValueError: the version is none that there has been, or newer than this vgbench.
     """
-    if not 1 <= version <= SCHEMA:
-        raise ValueError(f"its schema has version {version}; this vgbench reads versions 1 to {SCHEMA}")
+    if type(version) is not int or not 1 <= version <= SCHEMA:
+        raise ValueError(f"its schema has version {version!r:.20}; this vgbench reads versions 1 to {SCHEMA}")
     for migration in _MIGRATIONS[version - 1 :]:
         body = migration(body) if isinstance(body, dict) else body
     return body

@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ import jax
 
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
+from vgbench.records.git import opened
 from vgbench.records.processor import processor
 from vgbench.records.schema import Device, Kind, Provenance
 from vgbench.spec.registry import load_plugins
@@ -44,7 +44,7 @@ def find_device(spec: str | None) -> Any:
     """
     if spec is None:
         return jax.devices()[0]
-    match = re.fullmatch(r"(cpu|gpu|tpu)(?::(\d+))?", spec)
+    match = re.fullmatch(r"(cpu|gpu|tpu)(?::([0-9]{1,9}))?", spec)
     if match is None:
         raise InputError(f"device: {spec!r} is not one of cpu, gpu, tpu, or one of them with a number such as gpu:1")
     name, index = match[1], int(match[2] or 0)
@@ -127,17 +127,5 @@ def _memory_bytes(device: Any) -> int | None:
 def _commit() -> str | None:
     if not (_PACKAGE.parent / ".git").exists():
         return None
-    command = [
-        "git",
-        "-C",
-        str(_PACKAGE.parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=12",
-        "--exclude=*",
-    ]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    with opened(_PACKAGE.parent) as checkout:
+        return checkout and checkout.commit()

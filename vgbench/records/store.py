@@ -186,8 +186,6 @@ def _fields(found: Any) -> dict[str, Any]:
     known = {"schema", "digest", "record", "arrays"}
     if not isinstance(found, dict) or not {"digest", "record"} <= found.keys() <= known:
         raise ValueError("not a digest and a record")
-    if not isinstance(found.get("schema", 1), int):
-        raise ValueError("its schema has no version")
     return found
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from vgbench.report.markdown import escape
 from vgbench.spec.case import Case
 from vgbench.spec.registry import MODELS, REGISTRIES, Choice
 
@@ -31,7 +30,7 @@ def _section(slot: str) -> str:
     for member in REGISTRIES[slot]:
         fits = [_fit(slot, member.name, family) for family in families]
         cells = [f"`{member.name}`", member.meaning, _options(member.choice), member.source, *fits]
-        lines.append(_line([escape(cell) for cell in cells]))
+        lines.append(_line([_cell(cell) for cell in cells]))
     return f"## {slot}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -45,6 +44,11 @@ def _options(choice: type[Choice]) -> str:
         f"`{name}` (required)" if field.is_required() else f"`{name} = {json.dumps(field.default)}`"
         for name, field in fields.items()
     )
+
+
+def _cell(text: str) -> str:
+    """What members say of themselves, whose code is in backticks."""
+    return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _fit(slot: str, name: str, family: str) -> str:

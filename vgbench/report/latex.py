@@ -8,6 +8,7 @@ from itertools import groupby
 import pandas as pd
 from jinja2 import Environment, StrictUndefined, Template
 
+from vgbench.plain import one_line
 from vgbench.report.report import Report
 from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
 
@@ -23,7 +24,9 @@ _SIGNS = str.maketrans(
 
 def tex(text: str) -> str:
     """Text as plain text on one line of a LaTeX document; numbers keep their minus signs."""
-    return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", " ".join(text.split()).translate(_SIGNS))
+    written = re.sub(r"(?<![\w.-])-(?=\d)", "$-$", one_line(text).translate(_SIGNS))
+    # The end of a row, or an item, before it would take these for its own.
+    return f"{{{written[0]}}}{written[1:]}" if written[:1] in ("[", "*") else written
 
 
 def _tex_cell(text: str) -> str:

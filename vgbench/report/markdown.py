@@ -1,30 +1,54 @@
 """Tables and the report as a page in GitHub's Markdown; text from suite files stays text."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from tabulate import tabulate
 
 from vgbench.claims.judge import Judgement
+from vgbench.plain import one_line
 from vgbench.report.claims import NOTE, Judged, effect
 from vgbench.report.report import Report
 from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
 
+_MARKS = re.compile(
+    r"[\\`~|$@]"  # code, text that is struck out, cells, formulas, addresses
+    r"|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])"  # emphasis, but for underscores within words
+    r"|\](?=[(\[:])|:(?=//)|(?<=www)\."  # links, images and what defines them
+    r"|^\#|(?<!\S)\#(?=\#*$)",  # the beginning of a heading, and its end
+    re.IGNORECASE,
+)
+_IN_PAIRS = "`*_~$"
+_BLOCK = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[-+](?!\d)|[*=>%:\[{]))")
+"""Where a backslash keeps a line from beginning a list, a quotation or the like."""
+
 
 def escape(text: str) -> str:
-    """Text from a suite's file as plain text on one line of a Markdown page."""
-    return " ".join(text.splitlines()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    """Text from a file as plain text on a line of its own in a Markdown page."""
+    return _BLOCK.sub(r"\1\\", inline(text))
+
+
+def inline(text: str) -> str:
+    """Text from a file as plain text within a line of a Markdown page, such as a table's."""
+    line = one_line(text)
+
+    def mark(found: re.Match[str]) -> str:
+        alone = found[0] in _IN_PAIRS and line.count(found[0]) == 1
+        return found[0] if alone else f"\\{found[0]}"
+
+    return re.sub(r"&(?=[#\w])", "&amp;", _MARKS.sub(mark, line)).replace("<", "&lt;")
 
 
 def _markdown_cell(text: str) -> str:
-    return f"**{escape(text)}**" if isinstance(text, Bold) else escape(text)
+    return f"**{inline(text)}**" if isinstance(text, Bold) else inline(text)
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in GitHub's Markdown."""
     return tabulate(
         table.map(_markdown_cell),  # pyright: ignore[reportArgumentType]
-        headers=[header(escape(str(name))) for name in table.columns],
+        headers=[header(inline(str(name))) for name in table.columns],
         tablefmt="github",
         showindex=False,
         disable_numparse=True,
@@ -39,7 +63,7 @@ def page(report: Report) -> str:
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
     not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
     legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
-    origin = "\n\n".join(report.footer)
+    origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     return f"{head}\n\n{tables}\n\n{origin}\n\n{not_ok}{legend}\n"
 
@@ -70,11 +94,11 @@ def _claim(judgement: Judgement) -> Iterator[str]:
         "Verdict": judgement.words,
     }
     yield f"## {escape(claim.sentence)}"
-    yield "\n".join(f"- {name}: {escape(text)}" for name, text in told.items())
+    yield "\n".join(f"- {name}: {inline(text)}" for name, text in told.items())
     rows = [(each.label, effect(each.effect), each.verdict, ", ".join(each.cells)) for each in judgement.conditions]
     yield _claims_table(("condition", "effect", "verdict", "cells"), rows)
 
 
 def _claims_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    written = [[escape(text) for text in row] for row in rows]
+    written = [[inline(text) for text in row] for row in rows]
     return tabulate(written, headers=list(heads), tablefmt="github", disable_numparse=True)

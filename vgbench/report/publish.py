@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import quote
 
 from vgbench.boundary.files import replace_folder, restore_folders, write_bytes
 from vgbench.boundary.paths import check_folder_name, within
@@ -157,9 +158,9 @@ def section(folder: Path) -> str:
     kept = [name for name in report.table.columns if name in _HEADLINES or name not in DISPLAY]
     targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
     targets |= {"claims": "claims.md"} if report.claims else {}
-    links = " · ".join(f"[{name}]({folder.name}/{target})" for name, target in targets.items())
+    links = " · ".join(f"[{name}]({quote(folder.name)}/{target})" for name, target in targets.items())
     head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
-    origin = "\n\n".join(report.footer)
+    origin = "\n\n".join(map(escape, report.footer))
     claims = "".join(f"{verdicts(judged)}\n\n{escape(judged.rules)}\n\n" for judged in report.claims)
     return f"{head}\n\n{claims}{markdown(report.table.filter(items=kept))}\n\n{origin}\n\n{links}\n"
 

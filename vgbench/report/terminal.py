@@ -5,19 +5,24 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from vgbench.plain import one_line
 from vgbench.report.tables import DISPLAY, IN_TERMINAL, LEFT, Bold, header
 
 
 def terminal(table: pd.DataFrame, title: str) -> Table:
     """The table for rich, with a rule between depths."""
-    shown = Table(title=Text(title), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE)
+    shown = Table(
+        title=Text(one_line(title)), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE
+    )
     names = [name for name in table.columns if name in IN_TERMINAL or name not in DISPLAY]
     for name in names:
-        shown.add_column(Text(header(name)), justify="left" if name in LEFT else "right", no_wrap=True)
+        shown.add_column(Text(one_line(header(name))), justify="left" if name in LEFT else "right", no_wrap=True)
     previous = None
     for row in table.to_dict("records"):
         if previous is not None and row["depth"] != previous:
             shown.add_section()
         previous = row["depth"]
-        shown.add_row(*(Text(row[name], style="bold" if isinstance(row[name], Bold) else "") for name in names))
+        shown.add_row(
+            *(Text(one_line(row[name]), style="bold" if isinstance(row[name], Bold) else "") for name in names)
+        )
     return shown

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from vgbench.boundary.files import write_bytes
 from vgbench.errors import InputError, unknown
 from vgbench.pictures.render import RENDERERS, render
+from vgbench.plain import one_line
 from vgbench.records.runs import Run, read_runs
 from vgbench.report import latex, markdown
 from vgbench.report.charts import PICTURES
@@ -72,10 +74,31 @@ def _drawn(runs: Sequence[Run], forms: Sequence[str]) -> Iterator[tuple[str, byt
                 yield f"pictures/{name}.{form}", render(definition, form)
 
 
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for the beginning of a formula, in full width, too."""
+
+
 def _csv(data: pd.DataFrame) -> str:
+    data = data.map(_csv_cell).rename(columns=_csv_cell)
     return data.to_csv(index=False, lineterminator="\n", float_format=_digits)
 
 
 def _digits(value: float) -> str:
     """A count in full, anything else with seven digits: float32, in which most is measured, has no more."""
     return f"{value:z.0f}" if value.is_integer() else f"{value:z.7g}"
+
+
+def _csv_cell(value: Any) -> Any:
+    """A name on one line, as text to spreadsheets; a number as it is."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -5,6 +5,7 @@ Either way the choice becomes a frozen, validated object that holds every option
 """
 
 import inspect
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -168,7 +169,7 @@ class Registry:
             table = {"name": name, "path": path} if colon else {"name": name}
             table = {"name": self.imports, "build": value} if colon and self.imports else table
         if not (isinstance(table, dict) and isinstance(table.get("name"), str)):
-            raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {value!r}')
+            raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {reprlib.repr(value)}')
         member = self[table["name"]]
         try:
             return member.choice.model_validate(table)

@@ -31,6 +31,8 @@ or of what earlier tasks left in it."""
 class Supervisor:
     """Has tasks measured, one at a time, by a process of its own; this process needs no device.
 
+    The process is replaced before it holds more than a process may.
+
     Args:
         device: as in `find_device`; the worker's default device if None.
         environment: variables that the worker has in addition, such as those that show it its devices alone.
@@ -53,6 +55,7 @@ class Supervisor:
         self._timeout = timeout
         self._precision = precision
         self._memory_limit = memory_limit
+        self._worn = False
         self._start()
 
     def _start(self) -> None:
@@ -99,6 +102,10 @@ class Supervisor:
         Raises:
             KeyboardInterrupt: `stop` says so meanwhile.
         """
+        if self._worn:
+            self.close()
+            self._start()
+            self._worn = False
         attempt = 0
         while True:
             attempt += 1
@@ -106,11 +113,14 @@ class Supervisor:
             arguments = [task.kind, self._device, self._precision, task.case, task.reference]
             try:
                 future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
-                return self._result(future, stop), attempt
+                ended = self._result(future, stop)
             except OutOfTime:
                 outcome: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
             except (ProcessExpired, BrokenProcessPool) as error:
                 outcome = _death(getattr(error, "exitcode", None), _kills() > kills)
+            else:
+                self._worn = ended.worn
+                return ended, attempt
             self.close()
             self._start()
             if outcome[0] == "timeout" or attempt == ATTEMPTS:

@@ -22,8 +22,9 @@ from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, measure_gradients
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
-from vgbench.measure.shared import programs_made
+from vgbench.measure.shared import programs_made, worn
 from vgbench.measure.training import TrainingCurves, measure_training
+from vgbench.plain import printable
 from vgbench.records.provenance import find_device, provenance
 from vgbench.records.schema import Kind, Provenance, Status
 from vgbench.spec.case import Case
@@ -43,6 +44,7 @@ class Ended:
         started: when, ISO 8601, UTC.
         seconds: how long it took.
         programs: compiled for it, those of costs apart; others it shared with tasks before it.
+        worn: whether its process holds so much that another one should go on.
     """
 
     status: Status
@@ -51,6 +53,7 @@ class Ended:
     started: str
     seconds: float
     programs: int = 0
+    worn: bool = False
 
 
 def begin(environment: dict[str, str], memory_limit: int | None) -> None:
@@ -137,12 +140,13 @@ def execute(kind: Kind, device: str | None, precision: float, case: Case, refere
                 status, reason = "ok", ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)
-    return Ended(status, reason, measured, started, time.perf_counter() - start, programs_made() - before)
+    seconds, programs = time.perf_counter() - start, programs_made() - before
+    return Ended(status, reason, measured, started, seconds, programs, worn())
 
 
 def classify(error: BaseException) -> tuple[Status, str]:
     """The status that an exception while measuring means, and the reason in one line."""
-    text = f"{error}".strip().partition("\n")[0]
+    text = printable(f"{error}".strip().partition("\n")[0])
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, InputError):
         return "skipped", text

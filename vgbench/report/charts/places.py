@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
 
 
@@ -16,4 +17,4 @@ def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str],
         for entry in run.entries:
             axes = [f"{name} {value}" for name, value in entry.row.axes.items() if name not in without]
             words = {"panel": ", ".join([*device, *axes]), "mitigation": entry.row.mitigation}
-            yield {name: " ".join(text.split()) for name, text in words.items()}, entry
+            yield {name: one_line(text) for name, text in words.items()}, entry
