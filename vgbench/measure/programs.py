@@ -71,7 +71,11 @@ def _compiled(case: Case, runs: int) -> Programs:
     )
     look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere)
 
-    state = start(network, case, network.init(jax.random.key(0)))
+    def begin() -> TrainState:
+        return start(network, case, network.init(jax.random.key(0)))
+
+    # Shapes are all that is needed; separate blocks are drawn with numpy, which has no abstract arrays.
+    state = jax.eval_shape(begin) if network.stacked else begin()
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
