@@ -1,8 +1,10 @@
 """Skips at initialisation: how they join the moments of stream and branch, and the gradients of both."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from vgbench.spec.case import Case
 from vgbench.theory.layers import Through, clip
@@ -55,9 +57,15 @@ class _Gate(NamedTuple):
     slope: float
 
 
+@cache
+def _normal() -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
+    """Nodes and weights of a mean over the standard normal distribution; finding them takes longer than using them."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    return nodes, weights / weights.sum()
+
+
 def _gate_moments(power: float, bias: float) -> _Gate:
-    g, weights = np.polynomial.hermite_e.hermegauss(80)
-    weights = weights / weights.sum()
+    g, weights = _normal()
     gate = 1 / (1 + np.exp(-(np.sqrt(power) * g + bias)))
     slope = gate * (1 - gate)
     moments = gate, gate**2, (1 - gate) ** 2, slope, slope**2
