@@ -27,7 +27,7 @@ They leave out LLVM's optimisations, the emitters that lower fusions through MLI
 many LLVM modules.
 """
 
-MOST_MEMORY = 1.2e9
+MOST_MEMORY = 1.6e9
 """Bytes that a process of the tests may hold before it frees its compiled programs, of some megabytes each."""
 
 STATM = Path("/proc/self/statm")
