@@ -1,7 +1,10 @@
 """Checks array shapes and dtypes in every call: jaxtyping annotations are enforced by beartype in the tests."""
 
+import ctypes
+import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 
@@ -12,7 +15,23 @@ install_import_hook("vgbench", "beartype.beartype")
 import pytest
 from hypothesis import settings
 
+from vgbench.measure import shared
 from vgbench.spec.registry import REGISTRIES
+
+QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
+"""Flags of XLA for the fast tier, which is bound by compilation: half the CPU time of compiling with the defaults.
+
+They leave out LLVM's optimisations, the emitters that lower fusions through MLIR, and the division of each program into
+many LLVM modules.
+"""
+
+MOST_MEMORY = 1.6e9
+"""Bytes that a process of the tests may hold before it frees its compiled programs, of some megabytes each."""
+
+STATM = Path("/proc/self/statm")
+"""Where Linux says how many pages a process holds."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,9 +39,23 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.rootpath / ".pytest_cache" / "jax"))
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-    # The fast tier is bound by compilation: without LLVM's optimisations it takes two thirds of the time.
     if config.option.markexpr != "slow":
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # modules and tests stay to the end: looking for garbage among them took 4 % of the time
+
+
+def pytest_runtest_logfinish() -> None:
+    if STATM.exists() and int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
+        import jax  # not earlier, since it reads the environment that `pytest_configure` sets
+
+        for kind in shared._KINDS:
+            kind.cache_clear()
+        jax.clear_caches()
+        # What is freed in small pieces goes back to the system only when glibc is asked to.
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 settings.register_profile("vgbench", deadline=None, max_examples=50, derandomize=True)

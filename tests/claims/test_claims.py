@@ -602,7 +602,8 @@ def test_claim_is_decided_from_the_command_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "Local", Inline)
     claims = CLAIMS.replace("test_accuracy", "decay").replace("0.5", "-9.0")
-    (tmp_path / "tiny.toml").write_text(TINY.replace("seeds = [0]", "seeds = [0, 1]", 1) + claims)
+    untrained = TINY.replace("seeds = [0]", "seeds = [0, 1]", 1).replace("steps = 4", "steps = 0")
+    (tmp_path / "tiny.toml").write_text(untrained + claims + "[protocol]\ntime_to_depth = 0\n")
     result = vgbench("run", "tiny.toml", "--only", "relu", "--out", "out")
     assert result.code == 0, result.err
     assert "It trains: supported" in result.out
@@ -610,5 +611,5 @@ def test_claim_is_decided_from_the_command_line(tmp_path: Path, monkeypatch: pyt
     text = (tmp_path / "out/claims.md").read_text()
     assert "| relu, depth 2 beside baseline, depth 2 |" in text
     again = vgbench("run", "tiny.toml", "--only", "relu", "--out", "again", "--reuse", "out")
-    assert "reused: 4 records of out" in again.out + again.err
+    assert "reused: 2 records of out" in again.out + again.err
     assert (tmp_path / "again/claims.md").read_text() == text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command_line import vgbench
 from helpers.faulty import call, kill, start, suite, without_privileges, workers_of
 from helpers.inline import Inline
 
@@ -135,9 +136,9 @@ def test_bit_flipped_in_a_record_is_noticed_set_aside_and_measured_again(run: tu
     victim.write_bytes(content)
     with pytest.raises(InputError, match=f"^{victim}: damaged record"):
         write_report(out)
-    done = call(out.parent, "run", path, "--out", out)
-    assert done.returncode == 0
-    assert f"{victim}: damaged record" in done.stderr
-    assert done.stderr.count("measuring ") == 2
+    done = vgbench("run", path, "--out", out)
+    assert done.code == 0
+    assert f"{victim}: damaged record" in done.err
+    assert done.err.count("measuring ") == 2
     assert victim.with_suffix(".json.damaged").exists()
     assert len(measured(out)) == 3

@@ -44,7 +44,19 @@ def _name(case: dict[str, Any]) -> str:
 def test_every_fault_costs_its_own_cell_alone(tmp_path: Path) -> None:
     """One run in which everything goes wrong but one cell: it is long, so that all that it shows is checked here."""
     site, out = install(tmp_path / "site"), tmp_path / "site" / "out"
-    done = call(site, "run", suite(site, MITIGATIONS), "--out", out, "--timeout", "20", "--memory-limit", "3")
+    done = call(
+        site,
+        "run",
+        suite(site, MITIGATIONS),
+        "--out",
+        out,
+        "--timeout",
+        "20",
+        "--memory-limit",
+        "3",
+        "--precision",
+        "1",
+    )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     check_outcomes(records(out, "cell"))
@@ -106,7 +118,7 @@ def hanging(tmp_path: Path) -> tuple[subprocess.Popen[str], Path]:
     """A run whose worker hangs in its second cell."""
     site = install(tmp_path / "site")
     path = suite(site, {"hangs": '{ activation = "hangs" }'})
-    process = start(site, "run", path, "--out", site / "out")
+    process = start(site, "run", path, "--out", site / "out", "--precision", "1")
     note = site / "out" / "running.json"
     until(lambda: note.exists() and "measuring hangs" in note.read_text())
     return process, site
@@ -159,7 +171,7 @@ SCRIPT = """
 import vgbench as vg
 from jax._src.xla_bridge import backends_are_initialized
 {guard}
-    folder = vg.run("faults.toml", "out")
+    folder = vg.run("faults.toml", "out", precision=1.0)
     print("initialised:", backends_are_initialized())
     vg.write_report(folder)
 """

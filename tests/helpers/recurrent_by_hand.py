@@ -1,5 +1,6 @@
 """Recurrent networks written out by hand in plain JAX: what the package is checked against."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -92,22 +93,24 @@ def log10_norms(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     dataset, joint, apart, weights = load_dataset(case), [], [], []
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.problem)
+
+        @jax.jit
+        @partial(jax.grad, argnums=(0, 1))
+        def slopes_of(params: dict, offsets: tuple, x: jax.Array, y: jax.Array) -> jax.Array:
+            answers = run(case, params, x, offsets, dataset.answers)[:, -1]
+            last = y[:, -1] if dataset.answers > 1 else y
+            if dataset.outputs == 1:
+                return jnp.mean((answers[:, 0] - last) ** 2)
+            return -jnp.mean(jax.nn.log_softmax(answers)[jnp.arange(len(last)), last])
+
         for seed in case.seeds:
             params: Any = by_hand.plain(network.init(jax.random.key(seed)).params)
             x, y = first_batch(case, dataset, seed)
             x = x.astype(case.dtype)
             shape = (case.depth, len(x), case.width)
             shapes = {"lstm": [shape] * 2, "chrono_lstm": [shape] * 2, "lru": [(*shape[:2], 2, case.width)]}
-
-            def loss(params: dict, offsets: tuple, x: jax.Array = x, y: jax.Array = y) -> jax.Array:
-                answers = run(case, params, x, offsets, dataset.answers)[:, -1]
-                last = y[:, -1] if dataset.answers > 1 else y
-                if dataset.outputs == 1:
-                    return jnp.mean((answers[:, 0] - last) ** 2)
-                return -jnp.mean(jax.nn.log_softmax(answers)[jnp.arange(len(last)), last])
-
             offsets = tuple(jnp.zeros(each, case.dtype) for each in shapes.get(case.cell.name, [shape]))
-            gradients, slopes = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, offsets)
+            gradients, slopes = slopes_of(params, offsets, x, y)
             apart.append(np.stack([np.linalg.norm(np.asarray(g).reshape(case.depth, -1), axis=1) for g in slopes], 1))
             joint.append(np.linalg.norm(apart[-1], axis=1))
             matrices = [[leaf for leaf in jax.tree.leaves(gradients[part]) if leaf.ndim > 1] for part in gradients]

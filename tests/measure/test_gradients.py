@@ -78,7 +78,7 @@ def test_clipping_leaves_the_decay_of_a_vanishing_case_untouched() -> None:
     np.testing.assert_array_equal(bare.log10_activation_norm, clipped.log10_activation_norm)
 
 
-THEORY = {"width": 512, "depth": 50, "seeds": (0, 1, 2, 3), "data": {"name": "gaussian"}}
+THEORY = {"width": 512, "depth": 50, "seeds": (0, 1), "data": {"name": "gaussian"}}
 
 
 @pytest.mark.parametrize(

@@ -106,10 +106,10 @@ def test_stochastic_depth_leaves_dropped_branches_without_gradient(layers: str) 
 @pytest.mark.parametrize("layers", ["scan", "unroll"])
 @pytest.mark.parametrize("skip", ["rezero", "skip_init", "zero_gamma", "fixup"])
 def test_closed_branches_pass_the_gradient_exactly(skip: str, layers: str) -> None:
-    slots: dict[str, Any] = {"skip": skip, "layers": layers} | ({"model": FIXUP} if skip == "fixup" else {})
-    profile = vg.measure_gradients(vg.Case(**SMALL | {"dtype": "float32"}, **slots))
+    slots: dict[str, Any] = {"skip": skip, "block_execution": layers} | ({"model": FIXUP} if skip == "fixup" else {})
+    profile = vg.measure_gradients(vg.Case(**SMALL | {"dtype": "float32", "depth": 4}, **slots))
     norms = profile.log10_activation_norm
-    np.testing.assert_allclose(norms, np.repeat(norms[:, -1:], 6, axis=1), atol=1e-6)  # sums of equal squares
+    np.testing.assert_allclose(norms, np.repeat(norms[:, -1:], 4, axis=1), atol=1e-6)  # sums of equal squares
     assert np.isfinite(norms).all()
     if skip != "fixup":
         assert np.isneginf(profile.log10_parameter_norm[:, 1:-1]).all()
@@ -165,7 +165,7 @@ def test_combination_without_meaning_is_refused_with_the_reason(slots: dict[str,
 @pytest.mark.parametrize("layers", LAYOUTS)
 @pytest.mark.parametrize("skip", ["none", "residual"])
 def test_lsuv_gives_every_layer_outputs_of_variance_one_on_its_batch(skip: str, layers: str) -> None:
-    slots: dict[str, Any] = {"depth": 12, "activation": "relu", "init": "lsuv", "skip": skip, "layers": layers}
+    slots: dict[str, Any] = {"depth": 5, "activation": "relu", "init": "lsuv", "skip": skip, "block_execution": layers}
     case = vg.Case(**SMALL | slots)
     data = load_dataset(case)
     with jax.enable_x64(True):
@@ -204,7 +204,7 @@ def test_layers_stand_in_the_models_order(order: str) -> None:
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         network = build_network(case, data.problem)
         variables, (x, _) = draw(case, network, data, 0), first_batch(case, data, 0)
-        logits = network.apply(variables, x, train=True).answers
+        logits = jax.jit(lambda v: network.apply(v, x, train=True).answers)(variables)
     params: Any = variables.params
 
     def linear(layer: Any) -> Any:

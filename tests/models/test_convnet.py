@@ -41,7 +41,7 @@ def test_network_is_convolutions_activations_and_a_readout(padding: str, readout
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         network = build_network(case, data.problem)
         variables, (x, _) = draw(case, network, data, 0), first_batch(case, data, 0)
-        logits = network.apply(variables, x, train=True).answers
+        logits = jax.jit(lambda v: network.apply(v, x, train=True).answers)(variables)
     params: Any = variables.params
 
     def branch(layer: Any, h: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Every member of every slot that fits a family of networks, in that family."""
 
+from functools import cache
 from typing import Any
 
 import jax
@@ -11,8 +12,9 @@ from helpers.needs import NEEDS
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.draw import first_batch
-from vgbench.measure.step import make_step, start
+from vgbench.measure.step import make_optimizer, make_step, start
 from vgbench.models import build_network
+from vgbench.models.network import Network
 from vgbench.spec.registry import REGISTRIES
 
 FAMILIES = ("convnet", "transformer")
@@ -49,21 +51,59 @@ def test_all_members_fit_but_those_without_a_meaning(family: str) -> None:
     assert all_ - fits == refused[family]
 
 
-@each("name", CASES)
-def test_step_keeps_shapes_and_dtypes(name: str) -> None:
-    """A whole training step, traced and not compiled."""
-    layers = "unroll" if CASES[name].get("skip") == "dense" else "auto"
-    case = vg.Case(**TINY | CASES[name], block_execution=layers)
-    data = load_dataset(case)
-    network = build_network(case, data.problem)
+def of(*slots: str) -> list[str]:
+    return [name for name in CASES if name.split("-")[1] in slots]
+
+
+def case_of(name: str) -> vg.Case:
+    return vg.Case(**TINY | CASES[name], block_execution="unroll" if CASES[name].get("skip") == "dense" else "auto")
+
+
+def traced(case: vg.Case) -> tuple[Network, Any]:
+    """The network of a case and the shapes and dtypes of its variables."""
+    network = build_network(case, load_dataset(case).problem)
     # Scanned to draw, since separate blocks are drawn with numpy, which has no abstract arrays.
     drawn = network if network.stacked else None
-    variables = jax.eval_shape(drawn.init, jax.random.key(0)) if drawn else network.init(jax.random.key(0))
+    return network, jax.eval_shape(drawn.init, jax.random.key(0)) if drawn else network.init(jax.random.key(0))
+
+
+@cache
+def plain(family: str) -> tuple[Network, Any]:
+    """A family's network without any of the members."""
+    return traced(vg.Case(**TINY, model=family))
+
+
+def alike(tree: Any, other: Any) -> bool:
+    """Whether all shapes and dtypes are the same."""
+    same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), tree, other)
+    return all(jax.tree.leaves(same))
+
+
+@each("name", of("activation", "norm", "skip", "loss_scaling"))
+def test_step_keeps_shapes_and_dtypes(name: str) -> None:
+    """A whole training step, traced and not compiled."""
+    case = case_of(name)
+    network, variables = traced(case)
     state = jax.eval_shape(lambda v: start(network, case, v), variables)
-    after, loss = jax.eval_shape(lambda s: make_step(network, case)(s, first_batch(case, data, 0), 0.1), state)
+    batch = first_batch(case, load_dataset(case), 0)
+    after, loss = jax.eval_shape(lambda s: make_step(network, case)(s, batch, 0.1), state)
     assert loss.shape == ()
-    same = jax.tree.map(lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype), after, state)
-    assert all(jax.tree.leaves(same))
+    assert alike(after, state)
+
+
+@each("name", of("init"))
+def test_initialisation_draws_what_the_step_keeps(name: str) -> None:
+    assert alike(traced(case_of(name))[1], plain(name.split("-")[0])[1])
+
+
+@each("name", of("gradient_transform", "optimizer"))
+def test_update_is_of_the_parameters_shapes_and_dtypes_and_so_is_the_state(name: str) -> None:
+    network, variables = plain(name.split("-")[0])
+    optimizer = make_optimizer(case_of(name), 0.1, network.stacked)
+    state = jax.eval_shape(optimizer.init, variables.params)
+    updates, after = jax.eval_shape(optimizer.update, variables.params, state, variables.params)
+    assert alike(updates, variables.params)
+    assert alike(after, state)
 
 
 @pytest.mark.slow

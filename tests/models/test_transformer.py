@@ -60,7 +60,7 @@ def test_network_is_attention_and_feed_forward_parts_in_its_order(order: str, qk
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         network = build_network(case, data.problem)
         variables, (x, _) = draw(case, network, data, 0), first_batch(case, data, 0)
-        logits = network.apply(variables, x, train=True).answers
+        logits = jax.jit(lambda v: network.apply(v, x, train=True).answers)(variables)
     params: Any = variables.params
     images = np.asarray(x, np.float64).reshape(-1, 8, 8)
     patches = [images[:, i : i + 2, j : j + 2].reshape(-1, 4) for i in range(0, 8, 2) for j in range(0, 8, 2)]
@@ -77,11 +77,10 @@ def test_network_is_attention_and_feed_forward_parts_in_its_order(order: str, qk
     np.testing.assert_allclose(logits, mapped(params["readout"]["linear"], h), atol=1e-9)
 
 
-@pytest.mark.parametrize("layers", ["scan", "unroll"])
-def test_norms_by_kind_are_those_of_plain_backpropagation(layers: str) -> None:
-    case = vg.Case(**TINY, model=model(), block_execution=layers)
-    profile = vg.measure_gradients(case)
-    assert profile.kinds == KINDS
+@pytest.fixture(scope="module")
+def blocks() -> Any:
+    """Gradients of the blocks' parameters by plain backpropagation."""
+    case = vg.Case(**TINY, model=model())
     data = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         network = build_network(case, data.problem, scanned=False)
@@ -91,7 +90,13 @@ def test_norms_by_kind_are_those_of_plain_backpropagation(layers: str) -> None:
             logits = network.apply(variables._replace(params=params), x, train=True).answers
             return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
 
-        blocks: Any = jax.jit(jax.grad(loss))(variables.params)["blocks"]
+        return jax.jit(jax.grad(loss))(variables.params)["blocks"]
+
+
+@pytest.mark.parametrize("layers", ["scan", "unroll"])
+def test_norms_by_kind_are_those_of_plain_backpropagation(layers: str, blocks: Any) -> None:
+    profile = vg.measure_gradients(vg.Case(**TINY, model=model(), block_execution=layers))
+    assert profile.kinds == KINDS
     for layer, block in enumerate(blocks, start=1):
         for i, kind in enumerate(KINDS):
             held = block["feeding" if kind == "feed_forward" else "attention"]["branch"][kind]
@@ -102,7 +107,7 @@ def test_norms_by_kind_are_those_of_plain_backpropagation(layers: str) -> None:
 
 
 def test_kinds_that_rounding_drowns_are_told() -> None:
-    profile = vg.measure_gradients(vg.Case(**TINY, model=model()))
+    profile = vg.measure_gradients(vg.Case(**TINY, model=model(), block_execution="scan"))
     assert not profile.below_rounding.any()
     whole = profile.log10_parameter_norm[0, 1]
     profile.log10_kind_norm[0, 1, 0] = whole - 16

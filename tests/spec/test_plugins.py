@@ -75,7 +75,7 @@ def test_installed_package_is_listed_behind_the_source_of_its_members_alone(site
 def test_installed_package_is_measured_and_its_version_recorded(site: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(SUITE)
     out = tmp_path / "out"
-    done = command(site, "run", str(tmp_path / "tiny.toml"), "--out", str(out))
+    done = command(site, "run", str(tmp_path / "tiny.toml"), "--out", str(out), "--precision", "1")
     assert done.returncode == 0, done.stderr
     (cell,) = out.glob("*/cells/*.json")
     record = json.loads(cell.read_text())["record"]
