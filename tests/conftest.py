@@ -1,6 +1,5 @@
 """Checks array shapes and dtypes in every call: jaxtyping annotations are enforced by beartype in the tests."""
 
-import ctypes
 import gc
 import os
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ install_import_hook("vgbench", "beartype.beartype")
 import pytest
 from hypothesis import settings
 
-from vgbench.measure import shared
 from vgbench.spec.registry import REGISTRIES
 
 QUICK_TO_COMPILE = (
@@ -49,13 +47,9 @@ def pytest_collection_finish() -> None:
 
 def pytest_runtest_logfinish() -> None:
     if STATM.exists() and int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
-        import jax  # not earlier, since it reads the environment that `pytest_configure` sets
+        from vgbench.measure import shared  # not earlier: jax reads the environment that `pytest_configure` sets
 
-        for kind in shared._KINDS:
-            kind.cache_clear()
-        jax.clear_caches()
-        # What is freed in small pieces goes back to the system only when glibc is asked to.
-        ctypes.CDLL(None).malloc_trim(0)
+        shared.forget()
 
 
 settings.register_profile("vgbench", deadline=None, max_examples=50, derandomize=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.command_line import TINY, vgbench
+from helpers.command_line import CLAIMS, TINY, vgbench
 from helpers.inline import Inline, Instant
 from helpers.made import DEVICE, ORIGIN, TIMES, cost, gradients, learned, measured, write_run
 
@@ -44,14 +44,6 @@ CLAIM: dict[str, Any] = {
     "cells": [{}],
     "rule": {"above": 0.5},
 }
-CLAIMS = """
-[[claims]]
-sentence = "It trains"
-hypothesis = "More than half is right"
-statistic = "test_accuracy"
-cells = [{ mitigation = "relu", at = { depth = 2 }, beside = "baseline" }]
-rule = { above = 0.5 }
-"""
 
 
 def claim(**fields: Any) -> Claim:

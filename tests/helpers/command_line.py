@@ -29,6 +29,14 @@ depth = [2]
 relu = { activation = "relu" }
 res = { skip = "residual" }
 """
+CLAIMS = """
+[[claims]]
+sentence = "It trains"
+hypothesis = "More than half is right"
+statistic = "test_accuracy"
+cells = [{ mitigation = "relu", at = { depth = 2 }, beside = "baseline" }]
+rule = { above = 0.5 }
+"""
 
 
 class Result(NamedTuple):

@@ -84,7 +84,7 @@ def refused(case: vg.Case, platform: str) -> bool:
 def check_that_it_lowers(slots: dict[str, Any], *names: str) -> None:
     """All programs of a case, or those of these names, lower for all platforms that do not refuse the case."""
     layers = "unroll" if slots.get("skip") == "dense" else "scan"
-    case = vg.Case(**TINY | {"layers": layers} | slots)
+    case = vg.Case(**TINY | {"block_execution": layers} | slots)
     with numerics(case.dtype, case.matmul_precision):
         for name, function, given in programs(case):
             if names and name not in names:

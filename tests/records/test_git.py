@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_claims import CLAIMS, TINY
+from helpers.command_line import CLAIMS, TINY
 
 from vgbench.harness.preregistration import fixed_in
 from vgbench.records import provenance
