@@ -140,7 +140,10 @@ class Crew(Instant):
         self.end(task, future)
 
     def end(self, task: Task, future: Future[Outcome]) -> None:
-        future.set_result(Outcome(self.measure(task), 1, ORIGIN))
+        try:
+            future.set_result(Outcome(self.measure(task), 1, ORIGIN))
+        except Exception as error:  # or the run would wait for ever
+            future.set_exception(error)
 
 
 crews: list[Crew] = []
