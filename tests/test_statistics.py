@@ -43,4 +43,4 @@ def test_slope_of_one_point_or_of_what_is_not_finite_is_not_known(y: list[float]
 
 @pytest.mark.parametrize("factor", [1 - 2.0**-53, 1.0, 1 + 2.0**-52])
 def test_factors_that_are_one_but_for_rounding_predict_no_decay(factor: float) -> None:
-    assert from_factors(np.full(20, factor), 0.0, "asymptotic", (), ()).decay == 0
+    assert from_factors(np.full(20, factor), "asymptotic", (), ()).decay == 0

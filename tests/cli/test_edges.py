@@ -16,7 +16,7 @@ from helpers.inline import Instant
 from pydantic import ValidationError
 
 from vgbench.cli.log import Log
-from vgbench.cli.progress import Progress
+from vgbench.cli.progress import ProgressBar
 from vgbench.errors import InputError
 from vgbench.harness import runner
 from vgbench.harness.shard import read_shard
@@ -70,7 +70,7 @@ def setting(*texts: str) -> tuple[str, ...]:
             (setting(f"seeds={seed}"), r"suite 'tiny', baseline: seeds\.0: Input should be [^\n]+$")
             for seed in ("-1", "x", 2**32)
         ),
-        (setting("learning_rates=nan"), r"suite 'tiny', baseline: learning rates\.0: Input should be a finite number$"),
+        (setting("learning_rates=nan"), r"suite 'tiny', baseline: learning_rates\.0: Input should be a finite number$"),
         (setting(f"data=npz:{LONG}"), rf"suite 'tiny', baseline: data: {LONG}: cannot be read: File name too long$"),
         (("run", "tiny.toml", "--out", LONG), rf".*{LONG}.*: cannot write records here: File name too long"),
         (("run", "tiny.toml", "--log-file", LONG), rf"--log-file {LONG}: cannot be written: File name too long$"),
@@ -208,7 +208,7 @@ def test_what_nobody_can_read_is_no_reason_to_stop_measuring(monkeypatch: pytest
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(sys, "stderr", Full())
-    Progress().stopping()
+    ProgressBar().stopping()
 
 
 def test_output_that_cannot_hold_a_character_holds_its_escape() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from helpers import made
 from helpers.mishaps import Disk
-from helpers.small_runs import CASES, DEVICES, ORIGIN, contents, write_run
+from helpers.small_runs import CASES, DEVICES, ORIGIN, contents, spoil_manifest, write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +21,7 @@ from vgbench.errors import InputError
 from vgbench.harness.merge import merge
 from vgbench.harness.run_lock import lock_run
 from vgbench.records.schema import CellRecord, CostRecord, Manifest
-from vgbench.records.store import read_record, write_record
+from vgbench.records.store import read_record
 from vgbench.report import load, write_report
 
 runs = st.fixed_dictionaries(
@@ -307,16 +307,9 @@ def test_files_of_file_managers_are_no_records(tmp_path: Path) -> None:
 def test_manifest_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a", {0: ("ok", 1.0)})
     spoil_manifest(a, cell_id="../../../settings")
-    with pytest.raises(InputError, match=r"manifest\.json: '\.\./\.\./\.\./settings' is no id of a record"):
+    with pytest.raises(InputError, match=r"manifest\.json: not a valid record \(rows\.0\.cell_id: "):
         merge(tmp_path / "out", [a])
     assert not (tmp_path / "out").exists()
-
-
-def spoil_manifest(root: Path, **fields: Any) -> None:
-    (path,) = root.glob("*/manifest.json")
-    manifest = read_record(path, Manifest)
-    rows = (dataclasses.replace(manifest.rows[0], **fields), *manifest.rows[1:])
-    write_record(path, dataclasses.replace(manifest, rows=rows))
 
 
 def test_folder_that_holds_other_things_is_not_merged_into(tmp_path: Path) -> None:

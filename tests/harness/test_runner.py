@@ -32,8 +32,9 @@ from vgbench.harness.workers import worker
 from vgbench.measure.cost import cost_id
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.pairs import PRECISION
+from vgbench.records.origin import Device
 from vgbench.records.provenance import provenance
-from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest
+from vgbench.records.schema import CellRecord, CostRecord, Manifest
 from vgbench.records.store import device_folders, read_record
 from vgbench.report import load, write_report
 from vgbench.spec.case import Case
@@ -658,16 +659,17 @@ def test_suite_is_read_from_a_file_and_written_to_runs(
 
 
 def profile(norms: list[float], largest: list[float]) -> GradientProfile:
+    """A profile of two seeds alike."""
     tiny = float(np.finfo(np.float32).smallest_normal)
     return GradientProfile(
-        log10_activation_norm=np.asarray([norms]),
-        log10_parameter_norm=np.asarray([[*norms, 0.0]]),
-        log10_largest_activation=np.asarray([largest]),
+        log10_activation_norm=np.asarray([norms] * 2),
+        log10_parameter_norm=np.asarray([[*norms, 0.0]] * 2),
+        log10_largest_activation=np.asarray([largest] * 2),
         states=(),
-        log10_state_norm=np.zeros((1, len(norms), 0)),
+        log10_state_norm=np.zeros((2, len(norms), 0)),
         kinds=(),
-        log10_kind_norm=np.zeros((1, len(norms), 0)),
-        reads_zero=np.zeros((1, len(norms)), bool),
+        log10_kind_norm=np.zeros((2, len(norms), 0)),
+        reads_zero=np.zeros((2, len(norms)), bool),
         smallest_normal=tiny,
         epsilon=2.0**-23,
     )

@@ -66,7 +66,7 @@ OF_THE_GRADIENT = (
     "init",
     "norm",
     "skip",
-    "layers",
+    "block_execution",
     "data",
     "batch_size",
     "seeds",

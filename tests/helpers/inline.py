@@ -13,7 +13,7 @@ from vgbench.harness.workers import worker
 from vgbench.harness.workers.executor import Outcome
 from vgbench.harness.workers.worker import Ended
 from vgbench.measure import executable
-from vgbench.records.schema import Provenance
+from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
 
 COARSE, SHORT = 1.0, 1e-3

@@ -15,7 +15,8 @@ from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
-from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Provenance, Row
+from vgbench.records.origin import Device, Provenance
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 from vgbench.records.store import Folder, write_record
 from vgbench.spec.case import Case
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from helpers.made import gradients
 from vgbench.measure.cost import cost_id
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Device, Manifest, Provenance, Row
-from vgbench.records.store import Folder, write_record
+from vgbench.records.origin import Device, Provenance
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Manifest, Row
+from vgbench.records.store import Folder, read_record, write_record
 from vgbench.spec.case import Case
 
 CASES = tuple(Case(width=width, depth=2, seeds=(0,), steps=0) for width in (1, 2, 3, 4))
@@ -55,3 +56,11 @@ def write_run(
 def contents(root: Path) -> dict[str, bytes]:
     files = [path for path in root.rglob("*") if path.is_file() and path.name != ".lock"]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def spoil_manifest(root: Path, **fields: Any) -> None:
+    """Change fields of the first row of a run's manifest."""
+    (path,) = root.glob("*/manifest.json")
+    manifest = read_record(path, Manifest)
+    rows = (dataclasses.replace(manifest.rows[0], **fields), *manifest.rows[1:])
+    write_record(path, dataclasses.replace(manifest, rows=rows))

@@ -121,7 +121,7 @@ def test_rematerialisation_gives_the_same_step_for_less_memory(layers: Any, fami
 
 
 def test_forms_are_never_mixed() -> None:
-    with pytest.raises(vg.InputError, match="unrolled and scanned blocks cannot be compared"):
+    with pytest.raises(vg.InputError, match="unroll and scan blocks cannot be compared"):
         vg.measure_cost(vg.Case(depth=64), vg.Case(depth=65))
 
 

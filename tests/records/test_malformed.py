@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vgbench.errors import InputError
-from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Provenance
+from vgbench.records.origin import Device, Provenance
+from vgbench.records.schema import CellRecord, CostRecord, Manifest
 from vgbench.records.store import read_record, write_record
 from vgbench.spec.case import Case
 from vgbench.spec.suite import read_suite

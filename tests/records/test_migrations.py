@@ -1,13 +1,13 @@
 """Records of earlier versions of the schema are read as if they had been written today."""
 
-import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import vgbench as vg
 from vgbench.errors import InputError
+from vgbench.records import store
 from vgbench.records.migrations import SCHEMA, migrated
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
@@ -65,10 +65,15 @@ def test_published_records_of_version_1_are_read() -> None:
 
 
 def test_record_of_a_newer_vgbench_is_refused_by_its_version(tmp_path: Path) -> None:
-    source = next((RESULTS / "quickstart").glob("*/cells/*.json"))
-    for part in (source, source.with_suffix(".npz")):
-        shutil.copy(part, tmp_path)
-    content = json.loads((tmp_path / source.name).read_text())
-    (tmp_path / source.name).write_text(json.dumps({**content, "schema": SCHEMA + 1}))
+    path = tmp_path / "record.json"
+    path.write_bytes(store._text(store._Content(SCHEMA + 1, {}, b"")))
     with pytest.raises(InputError, match=f"version {SCHEMA + 1}; this vgbench reads versions 1 to {SCHEMA}"):
-        read_record(tmp_path / source.name, CellRecord)
+        read_record(path, CellRecord)
+
+
+@pytest.mark.parametrize("version", ["2", 2.0, None, 1.5])
+def test_version_that_is_no_number_is_damage(version: Any, tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_bytes(store._text(store._Content(version, {}, b"")))
+    with pytest.raises(InputError, match=r"damaged record"):
+        read_record(path, CellRecord)

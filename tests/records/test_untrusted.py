@@ -391,8 +391,9 @@ def test_flipped_bit_of_a_signed_archive_is_damage(lone: Path, place: int) -> No
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 def test_pipe_is_refused_and_not_waited_for(run: Path, suffix: str) -> None:
-    forge(cell_of(run), unchanged)
-    file = cell_of(run).with_suffix(suffix)
+    cell = cell_of(run)
+    forge(cell, unchanged)
+    file = cell.with_suffix(suffix)
     file.unlink()
     os.mkfifo(file)
     assert refusal(cell_of(run)) == f"damaged record ({file.name} is no plain file)"
@@ -402,20 +403,21 @@ def test_pipe_is_refused_and_not_waited_for(run: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 @pytest.mark.parametrize("target", ["/dev/zero", "elsewhere"])
 def test_link_out_of_the_folder_is_refused(run: Path, suffix: str, target: str) -> None:
-    forge(cell_of(run), unchanged)
-    file = cell_of(run).with_suffix(suffix)
+    cell = cell_of(run)
+    forge(cell, unchanged)
+    file = cell.with_suffix(suffix)
     outside = run.parent / "elsewhere"
     shutil.copy(file, outside)
     file.unlink()
     file.symlink_to(outside if target == "elsewhere" else target)
-    assert refusal(cell_of(run)).startswith(f"damaged record ({file.name} is ")
+    assert refusal(cell).startswith(f"damaged record ({file.name} is ")
 
 
 def test_folder_that_is_a_link_out_of_the_run_is_refused(run: Path) -> None:
-    cells = cell_of(run).parent
-    shutil.move(cells, run.parent / "moved")
-    cells.symlink_to(run.parent / "moved")
-    assert "is a link that leads out of the folder" in refusal(cell_of(run))
+    cell = cell_of(run)
+    shutil.move(cell.parent, run.parent / "moved")
+    cell.parent.symlink_to(run.parent / "moved")
+    assert "is a link that leads out of the folder" in refusal(cell)
 
 
 def test_link_within_the_run_is_followed(run: Path) -> None:

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from vgbench.cli import app
 from vgbench.errors import InputError
 from vgbench.measure.cost import cost_id
-from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Row
+from vgbench.records.origin import Device
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 from vgbench.records.store import Folder, write_record
 from vgbench.report.compare import Change, compare
 from vgbench.spec.case import Case

@@ -16,9 +16,10 @@ from vgbench.boundary.files import restore_folders
 from vgbench.cli import main
 from vgbench.errors import InputError
 from vgbench.harness.run_lock import locked
+from vgbench.records.origin import Device, Provenance
 from vgbench.records.provenance import source_digest
 from vgbench.records.runs import read_runs
-from vgbench.records.schema import CellRecord, Device, Provenance
+from vgbench.records.schema import CellRecord
 from vgbench.records.store import read_record, write_record
 from vgbench.report import load, write_report
 from vgbench.report.publish import BEGIN, END, FAULTS, publish
@@ -263,7 +264,7 @@ def test_manifest_that_leads_out_of_the_run_publishes_nothing(tmp_path: Path, fi
     source = run(tmp_path / "run")
     (tmp_path / "settings.json").write_text("{}")
     spoil_manifest(source, **{field: "../../../settings"})
-    with pytest.raises(InputError, match=r"manifest\.json: .*'\.\./\.\./\.\./settings'"):
+    with pytest.raises(InputError, match=rf"manifest\.json: not a valid record \(rows\.0\.{field}: "):
         publish(source, tmp_path / "results", allow=FAULTS)
     assert not (tmp_path / "results").exists()
 

@@ -18,10 +18,11 @@ import vgbench
 from vgbench.errors import InputError
 from vgbench.measure.cost import cost_id
 from vgbench.measure.training import TrainingCurves
-from vgbench.pictures.panels import places
+from vgbench.records.origin import Device
 from vgbench.records.runs import read_runs
-from vgbench.records.schema import CellRecord, CostRecord, Device, Manifest, Row
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 from vgbench.records.store import Folder, device_folders, read_record, write_record
+from vgbench.report.charts.places import places
 from vgbench.report.frames import COLUMNS, load
 from vgbench.report.headlines import MANY, headlines
 from vgbench.report.markdown import markdown
@@ -568,7 +569,7 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
 def test_of_gradients_that_differ_by_rounding_alone_the_first_is_the_flattest() -> None:
     nan = float("nan")
     rows = (row(trained=nan, decay=-2e-8), row(mitigation="relu", trained=nan, decay=1e-8))
-    assert "least with baseline (+0.0000 decades" in headlines(frame(*rows))[0]
+    assert "least with baseline (+0.0000 decades" in headlines(frame(*rows), [])[0]
 
 
 def test_untrained_depth_without_gradients_says_so() -> None:

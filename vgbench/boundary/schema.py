@@ -7,6 +7,7 @@ dimensions must have, and a method `check`, which raises `ValueError` where its 
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +36,16 @@ T = TypeVar("T")
 
 NonFinite = Annotated[float, AllowInfNan(True)]
 """A number that may be NaN or infinite."""
+
+
+def _within_one(value: float) -> float:
+    if not (math.isnan(value) or 0 <= value <= 1):
+        raise ValueError(f"{value:g} is neither from 0 to 1 nor NaN")
+    return value
+
+
+Share = Annotated[NonFinite, AfterValidator(_within_one)]
+"""A share of something; NaN where it is not known."""
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]

@@ -10,7 +10,7 @@ def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", me
     """Show what a run has done, what it does now and what is left."""
     from vgbench.cli.terminal import say
     from vgbench.harness.run_lock import read_status
-    from vgbench.records.schema import device_names
+    from vgbench.records.origin import device_names
 
     found = read_status(directory)
     names = device_names(device.manifest.provenance.device for device in found.devices)

@@ -10,7 +10,8 @@ from pathlib import Path
 from vgbench.boundary.paths import is_id
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.run_lock import lock_run
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Kind, Manifest, Provenance, Row, places
+from vgbench.records.origin import Kind, Provenance
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Manifest, Row, places
 from vgbench.records.store import (
     Folder,
     device_folder,

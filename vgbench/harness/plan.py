@@ -7,7 +7,8 @@ from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.measure.cost import cost_id
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Kind, Provenance
+from vgbench.records.origin import Kind, Provenance
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord
 from vgbench.records.store import Folder, read_record, set_aside
 from vgbench.spec.case import Case
 from vgbench.spec.suite import Cell

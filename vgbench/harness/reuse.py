@@ -6,7 +6,8 @@ from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.plan import Task
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Provenance
+from vgbench.records.origin import Provenance
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord
 from vgbench.records.store import Folder, device_folders, read_record, repack, write_packed
 
 

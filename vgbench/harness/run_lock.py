@@ -16,8 +16,9 @@ from vgbench.boundary.files import write_bytes
 from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.harness.progress import Progress
+from vgbench.records.origin import Kind
 from vgbench.records.own_files import LOCK, NOTE, check_ours, sweep
-from vgbench.records.schema import CellRecord, CostRecord, Kind, Manifest, places
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, places
 from vgbench.records.store import LARGEST_FILE, Folder, device_folders, read_plain, read_record
 
 _PATIENCE_SECONDS, _POLL_SECONDS = 1.0, 0.02

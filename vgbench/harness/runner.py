@@ -21,7 +21,8 @@ from vgbench.harness.workers.ray import Ray
 from vgbench.measure.cost import cost_id
 from vgbench.measure.numerics import check_dtype
 from vgbench.measure.pairs import PRECISION
-from vgbench.records.schema import Device, Manifest, Row
+from vgbench.records.origin import Device
+from vgbench.records.schema import Manifest, Row
 from vgbench.records.store import Folder, device_folder, write_record
 from vgbench.spec.suite import Cell, Suite, read_suite
 

@@ -14,7 +14,8 @@ from vgbench.harness.run_lock import RunLock
 from vgbench.harness.workers.executor import Executor, Outcome, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
 from vgbench.harness.workers.worker import Ended
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Provenance
+from vgbench.records.origin import Provenance
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord
 from vgbench.records.store import Folder, write_record
 
 _POLL_SECONDS = 0.2

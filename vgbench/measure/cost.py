@@ -146,7 +146,7 @@ def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -
     if case.timed_form != reference.timed_form:
         raise InputError(
             f"cost: {case.timed_form} and {reference.timed_form} blocks cannot be compared; scanning alone changes"
-            f" a step's time (set layers of both to one form)"
+            f" a step's time (set block_execution of both to one form)"
         )
     timed, other = (_executable(each) for each in (case, reference))  # pyright: ignore[reportArgumentType]
     for each in (timed, other):

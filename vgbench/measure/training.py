@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 from pydantic import Field
 
-from vgbench.boundary.schema import Each, NonFinite
+from vgbench.boundary.schema import Each, Share
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.instruments.probe import log10_norms
@@ -101,8 +101,8 @@ class TrainingCurves(Displayed):
     loss_scale: Annotated[Float[np.ndarray, "seeds records"], Each(1e-30, 1e30)]
     skipped_steps: Annotated[Int[np.ndarray, "seeds records"], COUNTS]
     test_accuracy: Annotated[Float[np.ndarray, "seeds"], ACCURACY]
-    chance: Annotated[NonFinite, Field(ge=0, le=1)] = float("nan")
-    guessing: Annotated[NonFinite, Field(ge=0, le=1)] = float("nan")
+    chance: Share = float("nan")
+    guessing: Share = float("nan")
 
     def chart(self) -> Any:
         """Training loss and validation accuracy by step as an Altair chart."""

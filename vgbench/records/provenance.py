@@ -14,8 +14,8 @@ import jax
 from vgbench.errors import InputError
 from vgbench.measure.numerics import usable_cores
 from vgbench.records.git import opened
+from vgbench.records.origin import Device, Kind, Provenance
 from vgbench.records.processor import processor
-from vgbench.records.schema import Device, Kind, Provenance
 from vgbench.spec.registry import load_plugins
 
 _PACKAGE = Path(__file__).parents[1]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, device_names, places
+from vgbench.records.origin import device_names
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, places
 from vgbench.records.store import Folder, device_folders, read_record
 
 

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from vgbench.measure.pairs import TOLERANCE
+from vgbench.records.origin import Device, device_names
 from vgbench.records.runs import Entry, read_runs
-from vgbench.records.schema import RESULTS, Device, device_names
+from vgbench.records.schema import RESULTS
 from vgbench.statistics import Interval, bootstrap_ratio, first_over_last, t_interval
 
 Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]

@@ -10,8 +10,9 @@ import pandas as pd
 from vgbench.diagnosis import diagnose
 from vgbench.measure.cost import Cost
 from vgbench.measure.gradients import GradientProfile
+from vgbench.records.origin import Kind
 from vgbench.records.runs import Entry, Run, origins, read_runs
-from vgbench.records.schema import CellRecord, CostRecord, Kind
+from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
 from vgbench.report.best import Outcome, Standing, against_best
 from vgbench.report.predicted import prediction

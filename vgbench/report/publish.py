@@ -9,10 +9,11 @@ from vgbench.boundary.files import replace_folder, restore_folders, write_bytes
 from vgbench.boundary.paths import check_folder_name, within
 from vgbench.errors import InputError, unknown
 from vgbench.harness.run_lock import locked
+from vgbench.records.origin import Kind
 from vgbench.records.own_files import check_ours, strangers
 from vgbench.records.provenance import source_digest
 from vgbench.records.runs import Run, read_runs
-from vgbench.records.schema import CellRecord, CostRecord, Kind, Manifest, places
+from vgbench.records.schema import CellRecord, CostRecord, Manifest, places
 from vgbench.records.store import Folder, device_folder, device_folders, read_record, repack
 from vgbench.report import write_report
 from vgbench.report.frames import frame

@@ -23,7 +23,7 @@ from vgbench.harness.plan import Task, tasks_of
 from vgbench.harness.runner import run
 from vgbench.harness.workers.executor import Outcome, WorkerLostError, WorkerSlot, may_take
 from vgbench.harness.workers.visible_devices import Visible, shares
-from vgbench.records.schema import Device
+from vgbench.records.origin import Device
 from vgbench.spec.suite import Suite
 
 CELL, COST = tasks_of(TINY.cells())[:2]

@@ -1,6 +1,5 @@
 """What a record says of runs that diverged and of learning rates that are no better than guessing."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.harness.workers.worker import _outcome
 from vgbench.models.problem import Within, most_frequent
+from vgbench.records import store
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
-from vgbench.records.store import _digest, read_record, write_record
+from vgbench.records.store import read_record, write_record
 from vgbench.report.frames import frame
 from vgbench.statistics import guessing_reaches
 
@@ -70,7 +70,7 @@ def test_a_cell_whose_runs_all_diverged_has_that_status() -> None:
 
 
 def tuned(accuracy: list[list[float]], rate: float = 0.1, guessing: float = 0.15) -> Any:
-    return replace(CURVES, tuning_accuracy=np.asarray(accuracy), rate=rate, chance=0.1, guessing=guessing)
+    return replace(CURVES, tuning_accuracy=np.asarray(accuracy), learning_rate=rate, chance=0.1, guessing=guessing)
 
 
 def test_rates_that_tie_at_chance_choose_nothing_and_lie_at_no_edge() -> None:
@@ -124,11 +124,10 @@ def test_a_record_without_the_level_of_chance_is_read_as_before(tmp_path: Path) 
     record = replace(made.measured(made.BASE), training=tuned([[0.1, 0.1], [0.1, 0.1]]))
     path = tmp_path / "cell.json"
     write_record(path, record)
-    content = json.loads(path.read_text())
+    content = store._load(path)
     for field in ("chance", "guessing"):
-        del content["record"]["training"][field]
-    content["digest"] = _digest(content["record"], path.with_suffix(".npz").read_bytes())
-    path.write_text(json.dumps(content))
+        del content.body["training"][field]
+    path.write_bytes(store._text(content))
     curves = read_record(path, CellRecord).training
     assert curves is not None
     assert not curves.none_better_than_chance
@@ -136,7 +135,8 @@ def test_a_record_without_the_level_of_chance_is_read_as_before(tmp_path: Path) 
 
 
 def test_a_frame_tells_of_diverged_seeds_and_rates_no_better_than_chance(tmp_path: Path) -> None:
-    curves = replace(tuned([[0.1, 0.1], [0.1, 0.1]]), loss=lost(1, [[False, False]] * 2).loss)
+    curves = tuned([[0.1, 0.1], [0.1, 0.1]])
+    curves.loss[0, -1] = np.nan
     out = made.write_run(tmp_path / "run", [("baseline", replace(made.measured(made.BASE), training=curves))])
     (row,) = frame(read_runs(out)).to_dict("records")
     assert (row["diverged"], row["none_better_than_chance"], row["learning_rate_at_edge"]) == (1, True, False)

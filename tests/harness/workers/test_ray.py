@@ -19,6 +19,7 @@ from helpers.waiting import until
 from vgbench.errors import InputError
 from vgbench.harness.runner import run
 from vgbench.harness.workers import ray as executor
+from vgbench.harness.workers import ray_cluster
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.records.store import device_folders, read_record
 from vgbench.report import load
@@ -215,29 +216,29 @@ UNREACHABLE = r"^the Ray cluster at 'head:1' does not let this host join it: .* 
 
 def test_cluster_that_lets_this_host_in_is_joined(fake_ray: Callable[[str], None]) -> None:
     fake_ray("assert address == 'head:1'")
-    executor._try_to_join("head:1")
+    ray_cluster._try_to_join("head:1")
 
 
 def test_cluster_that_refuses_is_told(fake_ray: Callable[[str], None]) -> None:
     fake_ray("raise ConnectionError('nobody\\n  there')")
     with pytest.raises(InputError, match=r"^no Ray cluster answers at 'head:1' \(nobody there\); "):
-        executor._try_to_join("head:1")
+        ray_cluster._try_to_join("head:1")
 
 
 def test_address_that_cannot_be_reached_and_ends_the_process_is_told(fake_ray: Callable[[str], None]) -> None:
     fake_ray("os._exit(1)")
     with pytest.raises(InputError, match=UNREACHABLE):
-        executor._try_to_join("head:1")
+        ray_cluster._try_to_join("head:1")
 
 
 def test_address_that_cannot_be_reached_and_never_answers_is_told_in_time(
     fake_ray: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert executor._JOIN_SECONDS + executor._REACH_SECONDS < 30
-    monkeypatch.setattr(executor, "_JOIN_SECONDS", 0.1)
+    assert ray_cluster._JOIN_SECONDS + ray_cluster._REACH_SECONDS < 30
+    monkeypatch.setattr(ray_cluster, "_JOIN_SECONDS", 0.1)
     fake_ray("time.sleep(600)")
     with pytest.raises(InputError, match=UNREACHABLE):
-        executor._try_to_join("head:1")
+        ray_cluster._try_to_join("head:1")
 
 
 def test_node_that_cannot_be_reached_at_the_address_that_it_advertises_is_named() -> None:
@@ -247,6 +248,6 @@ def test_node_that_cannot_be_reached_at_the_address_that_it_advertises_is_named(
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as gone:
         port, lost = here.getsockname()[1], gone.getsockname()[1]
         gone.close()
-        executor._check_reachable(SimpleNamespace(nodes=lambda: [node(port), node(lost, alive=False)]))
+        ray_cluster.check_reachable(SimpleNamespace(nodes=lambda: [node(port), node(lost, alive=False)]))
         with pytest.raises(InputError, match=rf"at the addresses that they advertise: 127\.0\.0\.1:{lost}; "):
-            executor._check_reachable(SimpleNamespace(nodes=lambda: [node(port), node(lost)]))
+            ray_cluster.check_reachable(SimpleNamespace(nodes=lambda: [node(port), node(lost)]))

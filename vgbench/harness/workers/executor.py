@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from vgbench.harness.plan import Task
 from vgbench.harness.workers.worker import Ended
-from vgbench.records.schema import Provenance
+from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
 
 

@@ -11,7 +11,7 @@ from vgbench.harness.plan import Task
 from vgbench.harness.workers.executor import Outcome, WorkerSlot, may_take
 from vgbench.harness.workers.supervisor import Supervisor
 from vgbench.harness.workers.visible_devices import shares
-from vgbench.records.schema import Provenance
+from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
 
 

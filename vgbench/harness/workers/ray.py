@@ -1,13 +1,10 @@
 """The executor of a Ray cluster: an actor for each accelerator, in which a supervised worker measures."""
 
 import os
-import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,9 +14,10 @@ from typing import Any
 from vgbench.errors import InputError
 from vgbench.harness.plan import Task
 from vgbench.harness.workers.executor import Outcome, WorkerLostError, WorkerSlot, may_take
+from vgbench.harness.workers.ray_cluster import answers, check_reachable, connected, first_line
 from vgbench.harness.workers.supervisor import Supervisor
 from vgbench.harness.workers.worker import Ended
-from vgbench.records.schema import Provenance
+from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
 
 _RESOURCE = {"gpu": "GPU", "tpu": "TPU", "cpu": "CPU"}
@@ -30,22 +28,6 @@ _GONE = (
     "the head of the Ray cluster does not answer any more; every finished measurement is kept, and the same command"
     " goes on from there once there is a cluster again"
 )
-
-_JOIN_SECONDS, _REACH_SECONDS = 20.0, 5.0
-"""How long the cluster may take to let a process in, and a node to accept a connection; `ray.init` knows no limit."""
-_JOIN = """
-import sys
-import ray
-print("imported", flush=True)
-try:
-    ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-    print("refused", " ".join(str(error).split()), flush=True)
-else:
-    print("joined", flush=True)
-"""
-"""Joins a cluster for a moment, in a process of its own: where Ray cannot reach an address that the head advertises, it
-waits for long, and then ends its process without an exception."""
 
 
 class _Actor:
@@ -85,11 +67,11 @@ class Ray:
     """
 
     def __init__(self, device: str | None, *, size: int, address: str, **limits: Any) -> None:
-        self._ray = _connected(address)
+        self._ray = connected(address)
         self._limits = limits
         self._closing, self._gone = threading.Event(), threading.Event()
         try:
-            _check_reachable(self._ray)
+            check_reachable(self._ray)
             self._platform, self._hosts = _slots(self._ray, device, size)
         except InputError:
             self._ray.shutdown()
@@ -168,7 +150,7 @@ class Ray:
         if error is not None:
             self._failures += 1
             if self._failures > self.workers:
-                raise InputError(f"a worker on the Ray cluster cannot start: {_line(error)}") from None
+                raise InputError(f"a worker on the Ray cluster cannot start: {first_line(error)}") from None
             self._join()
             return
         self._failures = 0
@@ -191,7 +173,7 @@ class Ray:
                 outcome.set_exception(error.cause)
             else:
                 self._lost.append(slot)
-                outcome.set_exception(WorkerLostError(f"its worker was lost: {_line(error)}"))
+                outcome.set_exception(WorkerLostError(f"its worker was lost: {first_line(error)}"))
 
     def _watch(self) -> None:
         """Notice that the head is lost, and let nobody wait for what it would have said."""
@@ -200,57 +182,11 @@ class Ray:
         while misses < _TRIES:
             if self._closing.wait(_POLL_SECONDS):
                 return
-            misses = 0 if _answers((host, int(port)), _POLL_SECONDS) else misses + 1
+            misses = 0 if answers((host, int(port)), _POLL_SECONDS) else misses + 1
         self._gone.set()
         for outcome in list(self._open):
             with suppress(InvalidStateError):
                 outcome.set_exception(InputError(_GONE))
-
-
-def _connected(address: str) -> Any:
-    try:
-        ray: Any = import_module("ray")
-    except ImportError:
-        raise InputError("executor 'ray': install the extra `ray` (pip install 'vgbench[ray]')") from None
-    _try_to_join(address)
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise _no_cluster(address, _line(error)) from None
-    return ray
-
-
-def _try_to_join(address: str) -> None:
-    """Have another process join the cluster and leave it, before this one does.
-
-    Raises:
-        InputError: no cluster answers, or its head advertises an address that cannot be reached from here.
-    """
-    command = [sys.executable, "-c", _JOIN, address]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
-        assert process.stdout is not None
-        lines = (line.strip() for line in process.stdout)
-        next((line for line in lines if line == "imported"), "")  # however long that takes
-        stopped = threading.Timer(_JOIN_SECONDS, process.kill)
-        stopped.start()
-        try:
-            said = next((line for line in lines if line.startswith(("joined", "refused"))), "")
-        finally:
-            stopped.cancel()
-            process.kill()
-    if said.startswith("refused"):
-        raise _no_cluster(address, said.removeprefix("refused").strip())
-    if said != "joined":
-        raise InputError(
-            f"the Ray cluster at {address!r} does not let this host join it: its head, or this host's node, advertises"
-            " an address that cannot be reached from here; `ray start` takes one that every host can reach as"
-            " --node-ip-address"
-        )
-
-
-def _no_cluster(address: str, reason: str) -> InputError:
-    return InputError(f"no Ray cluster answers at {address!r} ({reason}); `ray start --head` makes one")
 
 
 def _slots(ray: Any, device: str | None, size: int) -> tuple[str, Counter[str]]:
@@ -272,31 +208,6 @@ def _slots(ray: Any, device: str | None, size: int) -> tuple[str, Counter[str]]:
     return platform, hosts
 
 
-def _check_reachable(ray: Any) -> None:
-    """Make sure that every node can be reached at the address that it advertises: a worker there could never begin.
-
-    Raises:
-        InputError: one cannot.
-    """
-    places = {(node["NodeManagerAddress"], node["NodeManagerPort"]) for node in ray.nodes() if node["Alive"]}
-    with ThreadPoolExecutor(len(places) or 1) as pool:
-        reached = dict(zip(places, pool.map(_answers, places), strict=True))
-    lost = sorted(f"{host}:{port}" for (host, port), answers in reached.items() if not answers)
-    if lost:
-        raise InputError(
-            f"nodes of the Ray cluster cannot be reached from here at the addresses that they advertise:"
-            f" {', '.join(lost)}; `ray start` takes one that every host can reach as --node-ip-address"
-        )
-
-
-def _answers(place: tuple[str, int], seconds: float = _REACH_SECONDS) -> bool:
-    try:
-        socket.create_connection(place, timeout=seconds).close()
-    except OSError:
-        return False
-    return True
-
-
 def _check_alike(first: Provenance, other: Provenance) -> None:
     differences = [*first.differences(other, "cell"), *first.differences(other, "cost")]
     if differences:
@@ -304,8 +215,3 @@ def _check_alike(first: Provenance, other: Provenance) -> None:
             f"nodes of the Ray cluster differ in {'; '.join(dict.fromkeys(differences))}: in one table they would be"
             " compared, which is no measurement"
         )
-
-
-def _line(error: BaseException) -> str:
-    lines = [line.strip() for line in f"{error}".splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

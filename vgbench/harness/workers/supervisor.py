@@ -19,7 +19,8 @@ from vgbench.harness.plan import Task
 from vgbench.harness.workers import worker
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.harness.workers.worker import Ended
-from vgbench.records.schema import Provenance, Status
+from vgbench.records.origin import Provenance
+from vgbench.records.schema import Status
 
 T = TypeVar("T")
 

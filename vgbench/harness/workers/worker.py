@@ -25,8 +25,9 @@ from vgbench.measure.numerics import check_dtype
 from vgbench.measure.shared import programs_made, worn
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.plain import printable
+from vgbench.records.origin import Kind, Provenance
 from vgbench.records.provenance import find_device, provenance
-from vgbench.records.schema import Kind, Provenance, Status
+from vgbench.records.schema import Status
 from vgbench.spec.case import Case
 
 _COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
