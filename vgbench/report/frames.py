@@ -15,103 +15,11 @@ from vgbench.records.runs import Entry, Run, origins, read_runs
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
 from vgbench.report.best import Outcome, Standing, against_best
+from vgbench.report.columns import COLUMNS
 from vgbench.report.predicted import prediction
 from vgbench.spec.suite import BASELINE
 from vgbench.statistics import Interval, t_interval
 from vgbench.theory import compare
-
-COLUMNS = {
-    "suite": "name of the suite",
-    "device": "what it ran on",
-    "device_code": "six digits that tell devices of one name apart; empty in records that do not hold the model",
-    "mitigation": "name of the mitigation; `baseline` for the baseline",
-    "beside": "the mitigation that it is compared with; `baseline` unless the suite says otherwise",
-    "family": "name of the model",
-    "depth": "hidden layers, or time steps",
-    "width": "units a hidden layer",
-    "dtype": "of activations and of the back-propagated gradient",
-    "cell_id": "hash of the case",
-    "status": "how the cell ended; `missing` before it is measured",
-    "reason": "the status in words",
-    "origin": "numbers of those lines under the table that say what produced the row's records",
-    "mixed": "whether a record comes from another source, other versions or other flags than the run's last start",
-    "decay": "slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer or time step",
-    "decay_low": "lower end of its 95 % t-interval over seeds",
-    "decay_high": "upper end",
-    "predicted_decay": "what theory predicts for it; empty where none is known (`vgbench theory` says why)",
-    "theory_claims": "how much that prediction claims: exact, asymptotic, or an order of magnitude only",
-    "theory_p": "p of a two-sided t-test over seeds that the mean decay is predicted_decay; empty of a single seed, and"
-    " where the prediction is exact or an order of magnitude",
-    "departs": "whether theory_p is below 0.001, or an exact prediction is missed by more than rounding; empty where"
-    " neither can be said",
-    "log10_first_over_last": "log10 of ||dL/dh_1|| / ||dL/dh_depth||, mean over seeds",
-    "plain_zero_layer": "last layer at which plain backpropagation in the case's dtype reads zero, if any",
-    "branches_closed": "whether the weights of every block start with a gradient of exactly zero, as ReZero's do",
-    "forward_limit": "first layer whose activations leave the dtype's range, if any",
-    "log10_activation_scale": "log10 of the last hidden layer's root mean square at initialisation, mean over seeds",
-    "log10_pair_distance": "log10(1 - cosine) of different inputs' signals there, mean over pairs and seeds",
-    "token_cosine": "mean cosine there between the tokens of an example, mean over seeds; empty where there are none",
-    "kind": "the kind of weights whose gradient differs most between the first block and the last; empty where all"
-    " weights of a block are of one kind",
-    "log10_kind_first_over_last": "log10 of the norm of its gradient in the first block over that in the last, mean"
-    " over seeds",
-    "below_rounding": "whether rounding drowns a kind's gradient in some block: the true difference is then larger",
-    "verdict": "what `vgbench diagnose` finds, the likeliest cause first; `healthy` if nothing; of a case that is not"
-    " trained, what its initialisation shows",
-    "seeds": "number of evaluation seeds",
-    "trained": "how many of them reach the target; empty where the case is not trained",
-    "target": "test accuracy that counts as trained",
-    "learning_rate": "learning rate chosen on the tuning seeds",
-    "learning_rate_at_edge": "whether that is the lowest or the highest tried",
-    "none_better_than_chance": "whether no learning rate gave a validation accuracy above what guessing reaches",
-    "diverged": "how many of the evaluation seeds had a loss that became non-finite",
-    "log10_first_over_last_trained": "log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean over seeds",
-    "zero_share": "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most, mean"
-    " over seeds",
-    "skipped_steps": "steps that dynamic loss scaling left out, mean over seeds",
-    "accuracy": "test accuracy after the last step, mean over the evaluation seeds",
-    "accuracy_low": "lower end of its 95 % t-interval",
-    "accuracy_high": "upper end",
-    "against_best": "`best` where that is the highest of this device and these axes; another row is `within` 0.02 of"
-    " it or `worse` where a one-sided t-test paired by seed shows so, each with Holm's correction over all rows of the"
-    " device at level 0.05, and otherwise `undecided`; empty without training or a second seed",
-    "accuracy_gain": "its difference to the baseline, paired by seed",
-    "accuracy_gain_low": "lower end of its 95 % t-interval",
-    "accuracy_gain_high": "upper end",
-    "trainable_depth": "greatest depth up to which every depth that was trained reaches the target for the median seed",
-    "steps_to_target": "updates after which the median seed's validation accuracy, looked at every 25th step, first"
-    " reaches the target; infinite where it never does",
-    "seconds_to_target": "the same times the latency of a step",
-    "on_front": "whether no other row of the same axes is as good in step_ratio, memory_ratio, |decay|, trainable_depth"
-    " and seconds_to_target, and better in one; empty where it is not timed",
-    "cost_status": "how its timing ended; `missing` before it is timed, empty where it is not to be",
-    "cost_reason": "that status in words",
-    "form": "blocks of both timed networks, unrolled or scanned",
-    "step_ratio": "step time over the baseline's, median over interleaved rounds",
-    "step_ratio_low": "lower end of its 95 % bootstrap interval",
-    "step_ratio_high": "upper end",
-    "step_verdict": "FASTER or SLOWER than the baseline by over 3 %, SAME within, or UNCLEAR; of the whole interval",
-    "rounds": "interleaved rounds that were timed",
-    "outlying_rounds": "those whose ratio lies far from the others; they count all the same",
-    "latency": "median seconds of a plain step that is waited for",
-    "examples_per_second": "batch size over the median seconds of a plain step in a queue of steps",
-    "compile_seconds": "trace, lower and compile of the plain step",
-    "persistent_cache": "whether jax could read the executable from its cache on disk in place of compiling it",
-    "parameters": "trainable numbers",
-    "step_flops": "floating-point operations of the matrix products in one step",
-    "xla_flops": "all operations of one step by XLA's own count, which takes the body of a loop once",
-    "flops_differ": "whether the two counts are over 20 % apart",
-    "flops_per_second": "operations of the matrix products in a second where steps queue",
-    "utilisation": "that over what plain matrix products of the shape that the blocks' have achieve beside it",
-    "memory_ratio": "peak_bytes over the baseline's",
-    "peak_bytes": "most memory that the compiled step holds at once, arguments included, as the executable tells it",
-    "device_peak_bytes": "the same as the device's own statistics tell it, of a fresh process that runs the step alone;"
-    " empty where it keeps none",
-    "parameter_bytes": "memory of the parameters",
-    "optimizer_bytes": "memory of the optimizer's state",
-    "temporary_bytes": "scratch memory of the compiled step",
-}
-"""The columns of `load` and what they hold; any other swept axis stands in a column of its own name."""
 
 
 def load(directory: str | Path) -> pd.DataFrame:
@@ -286,8 +194,8 @@ def _theory_values(cell: CellRecord, gradients: GradientProfile) -> Iterator[tup
 
 
 def _kind_values(gradients: GradientProfile) -> Iterator[tuple[str, Any]]:
-    changes = {kind: change.value for kind, change in gradients.log10_kind_first_over_last.items()}
-    known = {kind: change for kind, change in changes.items() if np.isfinite(change)}
+    changes = gradients.log10_kind_first_over_last.items()
+    known = {kind: change.value for kind, change in changes if np.isfinite(change.value)}
     if known:
         kind = max(known, key=lambda kind: abs(known[kind]))
         yield "kind", kind

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from vgbench.records.schema import RESULTS
-from vgbench.report.frames import COLUMNS
+from vgbench.report.columns import COLUMNS
 from vgbench.spec.suite import BASELINE
 from vgbench.theory.prediction import in_words
 

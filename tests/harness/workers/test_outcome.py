@@ -121,7 +121,7 @@ def test_a_network_that_cannot_learn_has_no_rate_better_than_chance() -> None:
 
 
 def test_a_record_without_the_level_of_chance_is_read_as_before(tmp_path: Path) -> None:
-    record = replace(made.measured(made.BASE), training=tuned([[0.1, 0.1], [0.1, 0.1]]))
+    record = replace(made.measured(made.BASE), case=made.BASE, training=tuned([[0.1, 0.1], [0.1, 0.1]]))
     path = tmp_path / "cell.json"
     write_record(path, record)
     content = store._load(path)
@@ -137,6 +137,8 @@ def test_a_record_without_the_level_of_chance_is_read_as_before(tmp_path: Path) 
 def test_a_frame_tells_of_diverged_seeds_and_rates_no_better_than_chance(tmp_path: Path) -> None:
     curves = tuned([[0.1, 0.1], [0.1, 0.1]])
     curves.loss[0, -1] = np.nan
-    out = made.write_run(tmp_path / "run", [("baseline", replace(made.measured(made.BASE), training=curves))])
+    out = made.write_run(
+        tmp_path / "run", [("baseline", replace(made.measured(made.BASE), case=made.BASE, training=curves))]
+    )
     (row,) = frame(read_runs(out)).to_dict("records")
     assert (row["diverged"], row["none_better_than_chance"], row["learning_rate_at_edge"]) == (1, True, False)
