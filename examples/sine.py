@@ -2,7 +2,7 @@
 
     vgbench run examples/sine.toml --allow-imports
 
-`build` gets the case, with its depth, width and whatever slots it wants to use, what the data ask, and whether blocks
+`build` gets the case, with its depth, width and whatever slots it needs to use, what the data ask, and whether blocks
 are to be scanned; what comes back is an input layer, blocks and a readout, of which vgbench measures everything.
 """
 

@@ -113,9 +113,9 @@ def test_installed_command_is_main() -> None:
     [
         (["run", "quikstart"], r"unknown suite 'quikstart'; did you mean 'quickstart'\? \(choose from: "),
         (["run", "none.toml"], r"none\.toml: cannot read this suite: No such file or directory$"),
-        (["run", "tiny.toml", "--set", "width"], r"--set width: wants FIELD=VALUE, with further values after commas$"),
-        (["run", "tiny.toml", "--set", "=3"], r"--set =3: wants FIELD=VALUE"),
-        (["run", "tiny.toml", "--set", "width="], r"--set width=: wants FIELD=VALUE"),
+        (["run", "tiny.toml", "--set", "width"], r"--set width: needs FIELD=VALUE, with further values after commas$"),
+        (["run", "tiny.toml", "--set", "=3"], r"--set =3: needs FIELD=VALUE"),
+        (["run", "tiny.toml", "--set", "width="], r"--set width=: needs FIELD=VALUE"),
         (["run", "tiny.toml", "--set", "width= "], r".*width"),
         (["run", "tiny.toml", "--set", "depth= "], r".*depth"),
         (["run", "tiny.toml", "--set", f"width=1{'0' * 5000}"], r".*width"),

@@ -51,14 +51,14 @@ def setting(*texts: str) -> tuple[str, ...]:
             for text in (f"1/{DIGITS}", f"{DIGITS}/1", "\uff11/\uff14", "", " 1/4", "1/4\n", "1/2/3")
         ),
         (setting("depth=8\nsteps=0"), r"suite 'tiny', baseline: depth: Input should be a valid integer$"),
-        (setting("depth=8]\nsteps=[0"), r"--set depth=8\] steps=\[0: wants the values of one field alone$"),
-        (setting("=8\nx"), r"--set =8 x: wants FIELD=VALUE, with further values after commas$"),
+        (setting("depth=8]\nsteps=[0"), r"--set depth=8\] steps=\[0: needs the values of one field alone$"),
+        (setting("=8\nx"), r"--set =8 x: needs FIELD=VALUE, with further values after commas$"),
         (setting("depth=8] #"), r"suite 'tiny', baseline: depth: Input should be a valid integer$"),
         (setting("depth=" + "[" * 5000), r"--set depth=\[{28}\.\.\.: is nested too deeply$"),
         (setting("init=" + "{name=" * 500), r"--set init=.*\.\.\.: is nested too deeply$"),
         (
             setting("init=" + "[" * 90 + "]" * 90),
-            r"suite 'tiny', baseline: init: init wants a name or a table .*\.\.\.",
+            r"suite 'tiny', baseline: init: init takes a name or a table .*\.\.\.",
         ),
         (
             setting("depth=2", "depth=3"),

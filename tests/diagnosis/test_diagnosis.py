@@ -266,7 +266,7 @@ def test_lines_of_json_say_the_same(name: str, tmp_path: Any) -> None:
     ("text", "message"),
     [
         ("{", "line 1: not valid JSON"),
-        ("[1]", "line 1: wants an object"),
+        ("[1]", "line 1: needs an object"),
         ("", "no records to read"),
         ('{"step": 1}', "line 1: no field 'layers'"),
         ('{"step": 1, "layers": {"a": {}}}\n\n{"step": 2, "layers": {"b": {}}}', "line 3: layers: other layers"),

@@ -303,16 +303,16 @@ def test_families_have_their_own_defaults_which_a_case_may_change() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"cell": "none"}, "model 'recurrent': wants a cell other than 'none'"),
+        ({"cell": "none"}, "model 'recurrent': needs a cell other than 'none'"),
         ({"norm": "layer"}, "model 'recurrent': its cells have no norm: norm 'layer' has no place"),
         ({"skip": "residual"}, "model 'recurrent': its cells have no skip: skip 'residual' has no place"),
         ({"init": "lsuv"}, "model 'recurrent': init 'lsuv' scales the layers of a feed-forward network"),
         ({"init": {"name": "orthogonal", "gain": "auto"}}, "model 'recurrent': gain = \"auto\" comes from mean-field"),
         ({"cell": {"name": "lru", "r_min": 0.5, "r_max": 0.5}}, "cell 'lru': r_min 0.5 is not below r_max 0.5"),
-        ({"data": "adding", "depth": 1}, "data 'adding': wants a depth of at least 2 time steps, not 1"),
-        ({"data": "copy_memory", "depth": 20}, "data 'copy_memory': wants a depth of at least 21 time steps, not 20"),
+        ({"data": "adding", "depth": 1}, "data 'adding': needs a depth of at least 2 time steps, not 1"),
+        ({"data": "copy_memory", "depth": 20}, "data 'copy_memory': needs a depth of at least 21 time steps, not 20"),
         ({"model": "mlp", "cell": "gru"}, "cell 'gru': is for model 'recurrent', not 'mlp'"),
-        ({"model": "mlp", "data": "adding"}, "data 'adding': is read step by step: wants model 'recurrent', not 'mlp'"),
+        ({"model": "mlp", "data": "adding"}, "data 'adding': is read step by step: needs model 'recurrent', not 'mlp'"),
     ],
 )
 def test_what_has_no_meaning_is_refused_with_the_reason(fields: dict[str, Any], reason: str) -> None:

@@ -160,8 +160,8 @@ def test_deep_norm_scales_values_outputs_and_feed_forward_parts_alone() -> None:
         ({"width": 10}, "4 heads do not divide a width of 10"),
         ({"skip": "dense"}, "skip 'dense' has no place"),
         ({"init": {"name": "orthogonal", "gain": "critical"}}, "feed-forward trunks without attention"),
-        ({"model": model(order="post_norm"), "norm": "none"}, "wants a norm of the signal, not norm 'none'"),
-        ({"skip": "deep_norm"}, 'wants model = { name = "transformer", order = "post_norm" }'),
+        ({"model": model(order="post_norm"), "norm": "none"}, "needs a norm of the signal, not norm 'none'"),
+        ({"skip": "deep_norm"}, 'needs model = { name = "transformer", order = "post_norm" }'),
     ],
     ids=str,
 )

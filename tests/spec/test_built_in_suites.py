@@ -150,5 +150,5 @@ def test_network_of_another_size_has_a_row_of_the_baselines(name: str) -> None:
         if abs(size) <= FAIR or cell.mitigation.endswith("_matched"):
             continue
         beside = matched.get((kind(cell).replace("chrono_", ""), repr(cell.axes)))
-        assert beside is not None, f"{cell.label}: {size:+.1%} parameters wants a row {cell.mitigation}_matched"
+        assert beside is not None, f"{cell.label}: {size:+.1%} parameters needs a row {cell.mitigation}_matched"
         assert abs(beside) <= FAIR, f"{cell.label}: {beside:+.1%} parameters"

@@ -147,9 +147,9 @@ def test_choice_within_a_case_is_frozen() -> None:
             "case: model: model 'mlp': bias_std: Input should be a valid num",
         ),
         ({"optimizer": {"name": "sgd", "nesterov": 1}}, "optimizer 'sgd': nesterov: Input should be a valid boolean"),
-        ({"norm": 3}, 'case: norm: norm wants a name or a table {name = "..."}, not 3'),
-        ({"norm": {"momentum": 0.9}}, "case: norm: norm wants a name or a table {name = "),
-        ({"norm": ["batch"]}, "norm wants a name or a table {name = \"...\"}, not ['batch']"),
+        ({"norm": 3}, 'case: norm: norm takes a name or a table {name = "..."}, not 3'),
+        ({"norm": {"momentum": 0.9}}, "case: norm: norm takes a name or a table {name = "),
+        ({"norm": ["batch"]}, "norm takes a name or a table {name = \"...\"}, not ['batch']"),
     ],
 )
 def test_wrong_values_are_named_and_never_coerced(fields: dict[str, Any], expected: str) -> None:

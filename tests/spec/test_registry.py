@@ -94,9 +94,9 @@ def test_build_calls_the_function_with_arguments_and_options(toys: Registry) -> 
         ({"name": "car", "weels": 4}, r"^toy 'car': unknown field 'weels'; did you mean 'wheels'\? \(choose from: col"),
         ({"name": "lambda"}, r"^toy 'lambda': size: Field required$"),
         ({"name": "lambda", "size": float("inf")}, r"^toy 'lambda': size: Input should be a finite number$"),
-        ({"name": 3}, r'^toy wants a name or a table \{name = "\.\.\."\}, not \{\'name\': 3\}$'),
-        ({}, r'^toy wants a name or a table \{name = "\.\.\."\}, not \{\}$'),
-        (None, r'^toy wants a name or a table \{name = "\.\.\."\}, not None$'),
+        ({"name": 3}, r'^toy takes a name or a table \{name = "\.\.\."\}, not \{\'name\': 3\}$'),
+        ({}, r'^toy takes a name or a table \{name = "\.\.\."\}, not \{\}$'),
+        (None, r'^toy takes a name or a table \{name = "\.\.\."\}, not None$'),
     ],
 )
 def test_bad_choice_is_refused_in_words(toys: Registry, value: Any, expected: str) -> None:
@@ -112,7 +112,7 @@ def test_bound_of_an_option_is_kept(toys: Registry) -> None:
 @pytest.mark.parametrize(
     ("slot", "value", "expected"),
     [
-        ("init", {"name": "he_normal", "gain": -1.0}, "init 'he_normal': gain: wants a number greater than 0"),
+        ("init", {"name": "he_normal", "gain": -1.0}, "init 'he_normal': gain: needs a number greater than 0"),
         ("norm", {"name": "batch", "momentum": 1.0}, "norm 'batch': momentum: Input should be less than 1"),
         ("norm", {"name": "batch", "epsilon": 0.0}, "norm 'batch': epsilon: Input should be greater than 0"),
         (

@@ -329,7 +329,7 @@ class TestQuickVersion:
             HEAD + "[baseline]\n[quick]\ndpth = [4]",
             "mine.toml: quick: unknown field 'dpth'; did you mean 'depth'? (choose from: act",
         ),
-        (HEAD + "[baseline]\n[quick]\ndepth = []", "mine.toml: quick: depth: wants at least one value"),
+        (HEAD + "[baseline]\n[quick]\ndepth = []", "mine.toml: quick: depth: needs at least one value"),
         (
             HEAD + "[baseline]\n[protocol]\nlearning_rate_centers = {sgd = nan}",
             "learning_rate_centers.sgd: Input should be a finite num",

@@ -556,8 +556,8 @@ def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
     [
         (["--activation", "tnah"], "did you mean 'tanh'"),
         (["--activation", "tanh", "--gains", "2:1"], "--gains 2:1: is not LOW:HIGH"),
-        (["--activation", "tanh", "--out", "x.gif"], "wants a name that ends in .png, .svg, .html"),
-        (["--out", "x.png"], "wants --activation NAME"),
+        (["--activation", "tanh", "--out", "x.gif"], "needs a name that ends in .png, .svg, .html"),
+        (["--out", "x.png"], "needs --activation NAME"),
         (["quickstart", "--activation", "tanh"], "leave 'quickstart' out"),
         (["no_such_suite"], "unknown suite"),
     ],

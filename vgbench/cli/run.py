@@ -153,7 +153,7 @@ def _settings(texts: Sequence[str]) -> dict[str, list[Any]]:
         place = f"--set {one_line(text)}"
         field, equals, values = text.partition("=")
         if not (field and equals and values):
-            raise InputError(f"{place}: wants FIELD=VALUE, with further values after commas")
+            raise InputError(f"{place}: needs FIELD=VALUE, with further values after commas")
         if field in settings:
             raise InputError(f"{place}: {field} is set already; write all its values in one --set, after commas")
         settings[field] = _values(place, values)
@@ -169,5 +169,5 @@ def _values(place: str, values: str) -> list[Any]:
     except RecursionError:
         raise InputError(f"{place[:40]}...: is nested too deeply") from None
     if table.keys() != {"values"}:
-        raise InputError(f"{place}: wants the values of one field alone")
+        raise InputError(f"{place}: needs the values of one field alone")
     return table["values"]

@@ -42,9 +42,9 @@ def theory(
 
     stay_on_host()
     if out is not None and activation is None:
-        raise InputError("--out writes a phase diagram: wants --activation NAME")
+        raise InputError("--out writes a phase diagram: needs --activation NAME")
     if out is not None and out.suffix not in list(Format):
-        raise InputError(f"--out {out}: wants a name that ends in {', '.join(Format)}")
+        raise InputError(f"--out {out}: needs a name that ends in {', '.join(Format)}")
     if activation is None:
         console().print(_activations() if what is None else _run(what) if Path(what).is_dir() else _suite(what))
         return

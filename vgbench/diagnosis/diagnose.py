@@ -50,4 +50,4 @@ def _runs(subject: Subject) -> list[Evidence]:
         return from_curves(subject)
     if isinstance(subject, Sequence) and not isinstance(subject, str | bytes):
         return [from_lines(subject)]
-    raise InputError(f"diagnose: wants a record, training curves or a list of records, not {type(subject).__name__}")
+    raise InputError(f"diagnose: needs a record, training curves or a list of records, not {type(subject).__name__}")

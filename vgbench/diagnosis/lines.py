@@ -100,7 +100,7 @@ def from_lines(lines: Sequence[Any], places: Sequence[str] | None = None) -> Evi
 
 def _read(line: Any, place: str) -> Line:
     if not isinstance(line, Mapping):
-        raise InputError(f"{place}: wants an object, as vgbench.watched gives")
+        raise InputError(f"{place}: needs an object, as vgbench.watched gives")
     try:
         return Line.model_validate(dict(line))
     except ValidationError as error:

@@ -24,7 +24,7 @@ LITTLE = 0.3
 """The same up to which so little was learned that a signal which still vanishes at the end is to blame."""
 
 MASTERED = 0.75
-"""The same for a task that is all but done: small gradients are then what one wants."""
+"""The same for a task that is all but done: small gradients are then as they should be."""
 
 DEAD = 0.8
 """Share of a rectifier layer's units that are flat for every example, from which the layer counts as dead."""

@@ -124,7 +124,7 @@ def _unidentified(out: Path, device: Device) -> tuple[str, ...]:
 def _executor(name: str, address: str | None, device: str | None, **options: Any) -> Executor:
     if name == "local":
         if address is not None:
-            raise InputError("address: is a Ray cluster's, so it wants executor 'ray'")
+            raise InputError("address: is a Ray cluster's, so it needs executor 'ray'")
         return Local(device, **options)
     if name == "ray":
         return Ray(device, address=address or "auto", **options)

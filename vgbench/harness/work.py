@@ -24,7 +24,7 @@ _WORN = "the worker process has come to hold much memory or many memory maps; an
 
 @runtime_checkable
 class Observer(Protocol):
-    """Whoever wants to know how a run stands."""
+    """Is informed of the progress of a run."""
 
     def planned(self, plan: Plan, progress: Progress) -> None:
         """The run begins, with this to do."""

@@ -86,7 +86,7 @@ def watch(
     Args:
         optimizer: what to watch, the whole chain.
         every: steps from one record to the next.
-        keep: records that are kept; a training loop in one scan wants as many as it makes.
+        keep: records that are kept; a training loop in one scan needs as many as it makes.
         stacked: keys of parameters whose leading axis counts layers, as scanned ones have it.
 
     Returns:

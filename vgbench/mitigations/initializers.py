@@ -27,7 +27,7 @@ def _check_gain(value: object) -> object:
         return float(value)
     if value in ("auto", "critical"):
         return value
-    raise ValueError(f'wants a number greater than 0, "auto" or "critical", not {value!r}')
+    raise ValueError(f'needs a number greater than 0, "auto" or "critical", not {value!r}')
 
 
 Gain = Annotated[float | Literal["auto", "critical"], PlainValidator(_check_gain)]

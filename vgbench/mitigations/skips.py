@@ -96,7 +96,7 @@ class WeightRule(ABC):
 def _without_post_norm(case: Any) -> str | None:
     if getattr(case.model, "order", None) == "post_norm":
         return None
-    return f'it raises the stream before a norm: wants model = {{ name = "{case.model.name}", order = "post_norm" }}'
+    return f'it raises the stream before a norm: needs model = {{ name = "{case.model.name}", order = "post_norm" }}'
 
 
 class DeepNorm(Residual, WeightRule):
@@ -139,7 +139,7 @@ def highway(site: Site, *, gate_bias: float = -2.0) -> Skip:
 def _unequal_blocks(case: Any) -> str | None:
     if case.timed_form == "scan" or case.block_execution == "scan":
         return (
-            'its blocks differ in width, so they cannot be scanned: wants depth up to 64 or block_execution = "unroll"'
+            'its blocks differ in width, so they cannot be scanned: needs depth up to 64 or block_execution = "unroll"'
         )
     if getattr(case.model, "order", None) in ("post_activation", "post_norm"):
         return f"order {case.model.order!r} would transform what earlier blocks have added to the stream"
@@ -201,7 +201,7 @@ def _without_fixup_branch(case: Any) -> str | None:
     if not fits or case.norm.name != "none":
         name = "convnet" if case.model.name == "convnet" else "mlp"
         return (
-            "it initialises branches of two layers or more that end in a linear map, without a norm: wants"
+            "it initialises branches of two layers or more that end in a linear map, without a norm: needs"
             f' norm = "none" and model = {{ name = "{name}", order = "pre_activation", layers_per_block = 2 }}'
         )
     return None

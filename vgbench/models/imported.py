@@ -54,7 +54,7 @@ def imported(case: Case, problem: Problem, scanned: bool, *, build: str) -> Any:
     check(case)
     module, colon, function = build.partition(":")
     if not (module and colon and function):
-        raise InputError(f"model {build!r}: wants MODULE:FUNCTION")
+        raise InputError(f"model {build!r}: needs MODULE:FUNCTION")
     try:
         found = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:

@@ -209,7 +209,7 @@ def _tapped(probe: Probe, carry: tuple[Carry, ...], tap: Taps) -> tuple[Carry, .
 
 def _unfit(case: Case) -> str | None:
     if case.cell.name == "none":
-        return "wants a cell other than 'none'"
+        return "needs a cell other than 'none'"
     for slot in ("norm", "skip"):
         if getattr(case, slot).name != "none":
             return f"its cells have no {slot}: {slot} {getattr(case, slot).name!r} has no place"
@@ -217,7 +217,7 @@ def _unfit(case: Case) -> str | None:
         return f"init {case.init.name!r} scales the layers of a feed-forward network"
     if isinstance(case.init.options().get("gain"), str):
         return (
-            f'gain = "{case.init.options()["gain"]}" comes from mean-field theory, which wants weights drawn anew in'
+            f'gain = "{case.init.options()["gain"]}" comes from mean-field theory, which needs weights drawn anew in'
             " every layer; these are shared over time"
         )
     return None

@@ -159,7 +159,7 @@ def no_stream_norm(case: Case) -> str | None:
     """Why the model's order has nothing to normalise the stream with, or None where it has."""
     model: Any = case.model
     lacks = model.order == "post_norm" and case.norm.name in ("none", *WEIGHT_NORMS)
-    return f"order 'post_norm' wants a norm of the signal, not norm {case.norm.name!r}" if lacks else None
+    return f"order 'post_norm' needs a norm of the signal, not norm {case.norm.name!r}" if lacks else None
 
 
 def trunk(

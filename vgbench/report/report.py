@@ -21,7 +21,7 @@ from vgbench.report.tables import display, failures, halves
 
 @dataclass(frozen=True)
 class Report:
-    """What is told of a run, for whoever wants to show it.
+    """What there is to say about a run, before it is written in one form or another.
 
     Attributes:
         suite: its name.

@@ -82,7 +82,7 @@ class Rule(Strict):
     @model_validator(mode="after")
     def _some_bound(self) -> "Rule":
         if self.above is None and self.below is None:
-            raise ValueError("wants a bound: above, below or both")
+            raise ValueError("needs a bound: above, below or both")
         if self.above is not None and self.below is not None and self.above >= self.below:
             raise ValueError(f"nothing lies above {self.above} and below {self.below}")
         return self
@@ -123,7 +123,7 @@ class Cells(Strict):
     @model_validator(mode="after")
     def _something_beside(self) -> "Cells":
         if self.beside_at and self.beside is None:
-            raise ValueError("beside_at: wants to know beside which mitigation")
+            raise ValueError("beside_at: needs `beside`, the mitigation to compare with")
         return self
 
 
@@ -150,7 +150,7 @@ class Claim(Strict):
     @model_validator(mode="after")
     def _one_measure(self) -> "Claim":
         if (self.statistic is None) == (self.sign is None):
-            raise ValueError("wants either a statistic or a sign")
+            raise ValueError("needs either a statistic or a sign")
         if self.sign is not None and any(cells.beside for cells in self.cells):
             raise ValueError("beside: a sign is looked for in every cell by itself")
         return self

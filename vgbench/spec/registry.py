@@ -169,7 +169,7 @@ class Registry:
             table = {"name": name, "path": path} if colon else {"name": name}
             table = {"name": self.imports, "build": value} if colon and self.imports else table
         if not (isinstance(table, dict) and isinstance(table.get("name"), str)):
-            raise InputError(f'{self.slot} wants a name or a table {{name = "..."}}, not {reprlib.repr(value)}')
+            raise InputError(f'{self.slot} takes a name or a table {{name = "..."}}, not {reprlib.repr(value)}')
         member = self[table["name"]]
         try:
             return member.choice.model_validate(table)

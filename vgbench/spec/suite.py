@@ -30,7 +30,7 @@ def _check_setting(field: str, values: Sequence[Any]) -> None:
     if field not in Case.model_fields:
         raise InputError(unknown("field", field, Case.model_fields))
     if not values and field not in _LIST_FIELDS:
-        raise InputError(f"{field}: wants at least one value")
+        raise InputError(f"{field}: needs at least one value")
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,7 @@ def test_two_devices_have_a_worker_each_that_sees_its_own_alone(
     ("options", "told"),
     [
         ({"executor": "rya"}, r"^unknown executor 'rya'; did you mean 'ray'\? \(choose from: local, ray\)$"),
-        ({"address": "auto"}, r"^address: is a Ray cluster's, so it wants executor 'ray'$"),
+        ({"address": "auto"}, r"^address: is a Ray cluster's, so it needs executor 'ray'$"),
     ],
 )
 def test_executor_that_there_is_not_is_told(tmp_path: Path, options: dict[str, str], told: str) -> None:
