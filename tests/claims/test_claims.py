@@ -322,7 +322,7 @@ def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:
         ({"cells": [{"mitigation": "reul"}]}, r"claims\.0: unknown mitigation 'reul'; did you mean 'relu'\?"),
         ({"cells": [{"beside": "reul"}]}, r"claims\.0: unknown mitigation 'reul'"),
         ({"cells": [{"at": {"dpeth": 2}}]}, r"claims\.0: unknown swept axis 'dpeth'; did you mean 'depth'\?"),
-        ({"cells": [{"beside_at": {"depth": 2}}]}, r"claims\.0\.cells\.0: beside_at: needs to know beside which"),
+        ({"cells": [{"beside_at": {"depth": 2}}]}, r"claims\.0\.cells\.0: beside_at: needs `beside`"),
         ({"cells": []}, r"claims\.0\.cells: "),
         ({"statistic": None, "sign": "plateau", "cells": [{"beside": "relu"}]}, r"claims\.0: beside: a sign is looked"),
         ({"rule": {}}, r"claims\.0\.rule: needs a bound: above, below or both"),
