@@ -1,5 +1,6 @@
 """Mixed precision and loss scaling: what is kept in float32, what 16 bits lose, and what scaling saves."""
 
+import os
 from typing import Any
 
 import jax
@@ -18,6 +19,10 @@ from vgbench.spec.registry import LOSS_SCALINGS
 
 SMALL: dict[str, Any] = {"depth": 4, "width": 16, "batch_size": 16, "seeds": (0,), "activation": "tanh"}
 FAMILIES = ["mlp", "convnet", "transformer", "recurrent"]
+needs_avx = pytest.mark.skipif(
+    "xla_cpu_max_isa=SSE4_2" in os.environ.get("XLA_FLAGS", ""),
+    reason="XLA's compiler for CPUs cannot convert to and from float16 by the instructions of SSE4.2",
+)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -39,7 +44,7 @@ def test_parameters_gradients_and_answers_are_float32_and_the_stream_has_16_bits
     assert {"bfloat16": "bf16[16,", "float16": "f16[16,"}[dtype] in program
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.02), ("float16", 0.003)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.02), pytest.param("float16", 0.003, marks=needs_avx)])
 def test_profile_in_16_bits_is_near_float32s_far_below_what_the_dtype_holds(dtype: str, tolerance: float) -> None:
     slots = SMALL | {"depth": 30, "activation": "sigmoid", "init": "lecun_normal", "width": 32}
     single, half = (vg.measure_gradients(vg.Case(**slots, dtype=each)) for each in ("float32", dtype))
@@ -48,7 +53,7 @@ def test_profile_in_16_bits_is_near_float32s_far_below_what_the_dtype_holds(dtyp
     assert half.decay.value == pytest.approx(single.decay.value, abs=tolerance)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float16", marks=needs_avx)])
 def test_layers_that_plain_backpropagation_reads_as_zero_are_told(dtype: str) -> None:
     case = vg.Case(**SMALL | {"depth": 70, "activation": "sigmoid", "init": "lecun_normal", "width": 32}, dtype=dtype)
     profile, data = vg.measure_gradients(case), load_dataset(case)
@@ -102,6 +107,7 @@ def test_in_float32_a_scale_that_is_a_power_of_two_changes_no_digit(scaling: str
     jax.tree.map(np.testing.assert_array_equal, scaled[:2], plain[:2])
 
 
+@needs_avx
 def test_a_step_with_loss_scaling_can_be_timed() -> None:
     case = vg.Case(**SMALL | {"depth": 1, "loss_scaling": "dynamic", "dtype": "float16"})
     assert vg.measure_cost(case, case, precision=1.0).latency > 0
