@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -16,14 +17,14 @@ from hypothesis import settings
 
 from vgbench.spec.registry import REGISTRIES
 
-QUICK_TO_COMPILE = (
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-)
+QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
 """Flags of XLA for the fast tier, which is bound by compilation: half the CPU time of compiling with the defaults.
 
-They leave out LLVM's optimisations, the emitters that lower fusions through MLIR, and the division of each program into
-many LLVM modules.
+They leave out LLVM's optimisations and the division of each program into many LLVM modules.
 """
+WITHOUT_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
+"""Leaves out the emitters that lower fusions through MLIR, for versions of jaxlib that know the flag: XLA ends a process
+whose environment has one that it does not know."""
 
 MOST_MEMORY = 1.6e9
 """Bytes that a process of the tests may hold before it frees its compiled programs, of some megabytes each."""
@@ -38,7 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     if config.option.markexpr != "slow":
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
+        known = tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11)
+        flags = f"{QUICK_TO_COMPILE} {WITHOUT_EMITTERS}" if known else QUICK_TO_COMPILE
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
 
 
 def pytest_collection_finish() -> None:
