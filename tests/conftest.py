@@ -23,8 +23,8 @@ QUICK_TO_COMPILE = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codege
 They leave out LLVM's optimisations and the division of each program into many LLVM modules.
 """
 WITHOUT_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
-"""Leaves out the emitters that lower fusions through MLIR, for versions of jaxlib that know the flag: XLA ends a process
-whose environment has one that it does not know."""
+"""Leaves out the emitters that lower fusions through MLIR, for versions of jaxlib that know the flag: XLA ends a
+process whose environment has one that it does not know."""
 
 MOST_MEMORY = 1.6e9
 """Bytes that a process of the tests may hold before it frees its compiled programs, of some megabytes each."""

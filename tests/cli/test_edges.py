@@ -25,6 +25,8 @@ from vgbench.spec.case import Case
 from vgbench.spec.suite import Suite, read_suite
 
 LONG = "a" * 300
+UNREADABLE = rf"{LONG}.*: (File name too long|no records here .*)$"
+"""From Python 3.13 on, looking for files in a folder passes over names that are too long."""
 DIGITS = "9" * 5000
 RUN = ("run", "tiny.toml", "--dry-run")
 NO_PART = r"shard: .* is no part i/n of n, such as 1/4 for the first of four \(up to 4/4\)$"
@@ -75,10 +77,10 @@ def setting(*texts: str) -> tuple[str, ...]:
         (("run", "tiny.toml", "--out", LONG), rf".*{LONG}.*: cannot write records here: File name too long"),
         (("run", "tiny.toml", "--log-file", LONG), rf"--log-file {LONG}: cannot be written: File name too long$"),
         (("run", f"{LONG}.toml"), rf"{LONG}\.toml: cannot read this suite: File name too long$"),
-        *(((verb, LONG), rf"{LONG}.*: File name too long$") for verb in ("status", "report", "diagnose", "theory")),
-        (("merge", "out", LONG), rf"{LONG}.*: File name too long$"),
-        (("publish", LONG, "results"), rf"{LONG}.*: File name too long$"),
-        (("compare", LONG, LONG), rf"{LONG}.*: File name too long$"),
+        *(((verb, LONG), UNREADABLE) for verb in ("status", "report", "diagnose", "theory")),
+        (("merge", "out", LONG), UNREADABLE),
+        (("publish", LONG, "results"), UNREADABLE),
+        (("compare", LONG, LONG), UNREADABLE),
         (("list", LONG), rf"unknown kind '{LONG}' "),
         *(
             (("theory", "--activation", "tanh", option, ends), option + NO_RANGE)
