@@ -1,8 +1,10 @@
 """What a member of a slot needs beside itself to make a case."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from vgbench.spec.registry import CELLS
+from vgbench.spec.case import Case
+from vgbench.spec.registry import CELLS, REGISTRIES
 
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("norm", "group"): {"width": 48},  # of one unit, the norm of a group leaves nothing, of two a sign
@@ -13,3 +15,21 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("data", "copy_memory"): {"model": "recurrent", "depth": 21},
     **{("cell", cell.name): {"model": "recurrent"} for cell in CELLS if cell.name != "none"},
 }
+
+
+def fitting(families: Iterable[str], slots: Iterable[str], common: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields of a case for every member that fits a family, with what it needs there, by family, slot and name."""
+    found = {}
+    for family in families:
+        for slot in slots:
+            for member in REGISTRIES[slot]:
+                needs = NEEDS.get((slot, member.name), {})
+                options = needs.get("model", {})
+                model = {**(options if isinstance(options, dict) else {}), "name": family}
+                fields = {**needs, "model": model, slot: member.name}
+                try:
+                    Case(**common | fields)
+                except ValueError:
+                    continue
+                found[f"{family}-{slot}-{member.name}"] = fields
+    return found

@@ -5,14 +5,14 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from helpers.needs import NEEDS
+from helpers.needs import fitting
 
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
 from vgbench.models import build_network
-from vgbench.spec.registry import MODELS, REGISTRIES
+from vgbench.spec.registry import MODELS
 
 TINY: dict[str, Any] = {"depth": 4, "width": 12, "batch_size": 8, "seeds": (0,)}
 FAMILIES = {
@@ -23,28 +23,8 @@ FAMILIES = {
 }
 
 
-def _options(needs: dict[str, Any]) -> dict[str, Any]:
-    model = needs.get("model", {})
-    return model if isinstance(model, dict) else {}
-
-
-def members() -> dict[str, dict[str, Any]]:
-    """Every initialiser, norm, skip and cell that fits a family, beside what it needs there."""
-    found = {}
-    for family in FAMILIES:
-        for slot in ("init", "norm", "skip", "cell"):
-            for member in REGISTRIES[slot]:
-                needs = NEEDS.get((slot, member.name), {})
-                slots = {**needs, "model": {**_options(needs), "name": family}, slot: member.name}
-                try:
-                    vg.Case(**TINY | slots)
-                except ValueError:
-                    continue
-                found[f"{family}-{slot}-{member.name}"] = slots
-    return found
-
-
-MEMBERS = members()
+MEMBERS = fitting(FAMILIES, ("init", "norm", "skip", "cell"), TINY)
+"""Every initialiser, norm, skip and cell that fits a family."""
 
 
 def check_that_draws_agree(slots: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 from helpers.catalogue import plain_profile, step_changes_all_weights
-from helpers.needs import NEEDS
+from helpers.needs import fitting
 
 import vgbench as vg
 from vgbench.data import load_dataset
@@ -22,24 +22,7 @@ SLOTS = ("activation", "init", "norm", "skip", "gradient_transform", "optimizer"
 TINY: dict[str, Any] = {"depth": 3, "width": 8, "batch_size": 4, "seeds": (0,)}
 
 
-def cases() -> dict[str, dict[str, Any]]:
-    """Every member that fits a family, beside what it needs there."""
-    found = {}
-    for family in FAMILIES:
-        for slot in SLOTS:
-            for member in REGISTRIES[slot]:
-                needs = NEEDS.get((slot, member.name), {})
-                model = {**needs.get("model", {}), "name": family}
-                slots = {**needs, "model": model, slot: member.name}
-                try:
-                    vg.Case(**TINY | slots)
-                except ValueError:
-                    continue
-                found[f"{family}-{slot}-{member.name}"] = slots
-    return found
-
-
-CASES = cases()
+CASES = fitting(FAMILIES, SLOTS, TINY)
 each = pytest.mark.parametrize
 
 

@@ -3,21 +3,13 @@
 from html import escape
 
 import pandas as pd
-from tabulate import tabulate
 
-from vgbench.report.tables import Bold, alignment, header
+from vgbench.report.tables import Bold, header, tabulated
 
 
 def html_table(table: pd.DataFrame) -> str:
     """The table as HTML; what is set in bold is strong."""
-    return tabulate(
-        table.map(_cell),  # pyright: ignore[reportArgumentType]
-        headers=[escape(header(str(name))) for name in table.columns],
-        tablefmt="unsafehtml",
-        showindex=False,
-        disable_numparse=True,
-        colalign=alignment(table),
-    )
+    return tabulated(table, "unsafehtml", _cell, lambda name: escape(header(name)))
 
 
 def _cell(text: str) -> str:

@@ -10,7 +10,7 @@ from vgbench.claims.judge import Judgement
 from vgbench.plain import one_line
 from vgbench.report.claims import NOTE, Judged, effect
 from vgbench.report.report import Report
-from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
+from vgbench.report.tables import LEGEND, Bold, halves, header, tabulated
 
 _MARKS = re.compile(
     r"[\\`~|$@]"  # code, text that is struck out, cells, formulas, addresses
@@ -46,14 +46,7 @@ def _markdown_cell(text: str) -> str:
 
 def markdown(table: pd.DataFrame) -> str:
     """The table in GitHub's Markdown."""
-    return tabulate(
-        table.map(_markdown_cell),  # pyright: ignore[reportArgumentType]
-        headers=[header(inline(str(name))) for name in table.columns],
-        tablefmt="github",
-        showindex=False,
-        disable_numparse=True,
-        colalign=alignment(table),
-    )
+    return tabulated(table, "github", _markdown_cell, lambda name: header(inline(name)))
 
 
 def page(report: Report) -> str:
@@ -87,14 +80,14 @@ def verdicts(judged: Judged) -> str:
 
 def _claim(judgement: Judgement) -> Iterator[str]:
     claim = judgement.claim
-    told = {
+    facts = {
         "Hypothesis": claim.hypothesis,
         "Measured": claim.measure,
         "Rule": str(claim.rule),
         "Verdict": judgement.words,
     }
     yield f"## {escape(claim.sentence)}"
-    yield "\n".join(f"- {name}: {inline(text)}" for name, text in told.items())
+    yield "\n".join(f"- {name}: {inline(text)}" for name, text in facts.items())
     rows = [(each.label, effect(each.effect), each.verdict, ", ".join(each.cells)) for each in judgement.conditions]
     yield _claims_table(("condition", "effect", "verdict", "cells"), rows)
 

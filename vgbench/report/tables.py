@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from tabulate import tabulate
 
 from vgbench.records.schema import RESULTS
 from vgbench.report.columns import COLUMNS
@@ -267,3 +268,22 @@ def header(name: str) -> str:
 def alignment(table: pd.DataFrame) -> list[str]:
     """The side of each column: text left, numbers right."""
     return ["left" if name in LEFT else "right" for name in table.columns]
+
+
+def tabulated(table: pd.DataFrame, form: str, cell: Callable[[str], str], head: Callable[[str], str]) -> str:
+    """The table as text, text left and numbers right.
+
+    Args:
+        table: of text.
+        form: a format of `tabulate`.
+        cell: what is written for the text of a cell.
+        head: what is written for the name of a column.
+    """
+    return tabulate(
+        table.map(cell),  # pyright: ignore[reportArgumentType]
+        headers=[head(str(name)) for name in table.columns],
+        tablefmt=form,
+        showindex=False,
+        disable_numparse=True,
+        colalign=alignment(table),
+    )
