@@ -28,7 +28,7 @@ from vgbench.models import build_network
 from vgbench.models.network import Variables
 from vgbench.spec.registry import GRADIENT_TRANSFORMS
 
-LANE = 24
+RUNS_TOGETHER = 24
 """Runs of one call; groups are filled up to it, so that each program is compiled once."""
 CHANCE = {"digits": (float(np.log(10)), 0.1), "adding": (1 / 6, 0.08)}
 """Loss and accuracy of the best constant answer."""
@@ -104,8 +104,8 @@ def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
         print(f"group {number} of {len(groups)}: {len(members)} runs", file=sys.stderr, flush=True)
         case = members[0].case
         with numerics(case.dtype, case.matmul_precision):
-            programs = programs_of(case, runs=LANE)
-        groups = [members[first : first + LANE] for first in range(0, len(members), LANE)]
+            programs = programs_of(case, runs=RUNS_TOGETHER)
+        groups = [members[first : first + RUNS_TOGETHER] for first in range(0, len(members), RUNS_TOGETHER)]
         with ThreadPoolExecutor(usable_cores()) as pool:
             for group, outcomes in zip(
                 groups, pool.map(partial(_train, programs=programs, random=random), groups), strict=True
@@ -120,7 +120,7 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
     if random:
         labels = np.random.default_rng(7).permutation(np.asarray(dataset.train.y))
         dataset = dataset._replace(train=dataset.train._replace(y=labels))
-    filled = [*jobs, *[jobs[-1]] * (LANE - len(jobs))]
+    filled = [*jobs, *[jobs[-1]] * (RUNS_TOGETHER - len(jobs))]
     with numerics(case.dtype, case.matmul_precision):
         network = build_network(case, dataset.problem)
         data, traced_options = splits_of(case, dataset), traced_options_of(case)

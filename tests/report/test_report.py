@@ -682,7 +682,7 @@ def test_numbers_are_shown_with_their_intervals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "trained", "bold", "text"),
+    ("rank", "trained", "bold", "text"),
     [
         ("best", 3, True, "0.500"),
         ("within", 3, True, "0.500"),
@@ -695,9 +695,9 @@ def test_numbers_are_shown_with_their_intervals() -> None:
     ],
 )
 def test_accuracy_is_bold_where_it_is_as_good_as_the_best_and_marked_where_that_is_undecided(
-    standing: Any, trained: int, bold: bool, text: str
+    rank: Any, trained: int, bold: bool, text: str
 ) -> None:
-    table = display(frame(row(against_best=standing, trained=trained), row(accuracy=0.25)))
+    table = display(frame(row(against_best=rank, trained=trained), row(accuracy=0.25)))
     assert list(table["test accuracy"]) == [text, "0.250"]
     assert markdown(table).count("**0.500**") == bold
     console = Console(file=StringIO(), width=250, force_terminal=True, color_system="standard")

@@ -145,15 +145,15 @@ def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: st
         return _adapter(kind).validate_python(tree, context=FromRecord())
     except ValidationError as error:
         strange = any(map(_is_strange, error.errors(include_url=False, include_input=False)))
-        told = first_fault(error)
+        fault = first_fault(error)
     except ValueError as error:
-        told, strange = _short(str(error)), False
+        fault, strange = _short(str(error)), False
     if strange:
         raise OtherVersionError(
             f"{place}: written by another version of vgbench, with other fields, or with a plug-in that is not"
-            f" installed ({told})"
+            f" installed ({fault})"
         )
-    raise InputError(f"{place}: not a valid record ({told})")
+    raise InputError(f"{place}: not a valid record ({fault})")
 
 
 @cache

@@ -67,7 +67,7 @@ def main() -> None:
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where a full disk can still be told
+            sys.stdout.flush()  # here, where a full disk can still be reported
     except (InputError, PluginError) as error:
         _end(str(error))
     except OSError as error:

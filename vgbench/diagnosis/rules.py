@@ -24,7 +24,9 @@ def exploding(run: Reading) -> Iterator[Finding]:
         yield run.finding("exploding", "certain", _all(run))
     elif run.lost is not None and run.lost[0] <= -thresholds.LOST_DECADES and not run.learned:
         confidence: Confidence = "certain" if run.broken else "likely" if run.trains else "possible"
-        yield run.finding("exploding", confidence, _all(run), decades_gained=-run.lost[0], progress=_told(run.progress))
+        yield run.finding(
+            "exploding", confidence, _all(run), decades_gained=-run.lost[0], progress=_if_known(run.progress)
+        )
 
 
 def vanishing(run: Reading) -> Iterator[Finding]:
@@ -51,7 +53,7 @@ def vanishing(run: Reading) -> Iterator[Finding]:
         decades_lost=float("inf") if run.silent else run.lost[0],
         lag_in_decades=run.lag,
         scale_lost_in_decades=run.faded,
-        progress=_told(run.progress),
+        progress=_if_known(run.progress),
     )
 
 
@@ -76,7 +78,9 @@ def collapse(run: Reading) -> Iterator[Finding]:
     first = int(np.argmax(distance <= thresholds.COLLAPSED))
     layers = range(first, len(distance))
     confidence: Confidence = "certain" if run.trains else "possible"
-    yield run.finding("collapse", confidence, layers, log10_distance=float(distance[-1]), progress=_told(run.progress))
+    yield run.finding(
+        "collapse", confidence, layers, log10_distance=float(distance[-1]), progress=_if_known(run.progress)
+    )
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -275,5 +279,5 @@ def _first_third(run: Reading) -> range:
     return range(max(1, len(run.evidence.names) // 3))
 
 
-def _told(progress: float) -> float | None:
+def _if_known(progress: float) -> float | None:
     return progress if np.isfinite(progress) else None

@@ -70,7 +70,7 @@ def run(
         keep_stale: keep records of another source, other versions or flags, where they are measured again otherwise.
         reuse: folders of other runs, of any suite, whose results of the same cells and pairs are copied before anything
             is measured, where the same source, versions and flags produced them on a like device.
-        observers: are told how the run stands.
+        observers: are informed of the progress of the run.
 
     Returns:
         The folder, to be read with `vgbench.load` and `vgbench.write_report`.
@@ -97,9 +97,9 @@ def run(
             origin = workers.prepare([cell.case for cell in cells])
             folder = device_folder(out, origin.device.slug)
             rows = tuple(_row(place, cell) for place, cell in placed)
-            told = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed_in(suite)
+            content = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed_in(suite)
             lock.check()
-            write_record(folder.manifest, Manifest(*told))
+            write_record(folder.manifest, Manifest(*content))
             tasks = tasks_of(cells)
             reused = reuse_records(tasks, folder, [Path(each) for each in reuse], origin)
             plan = survey(tasks, folder, origin, keep_stale=keep_stale, retry_failed=retry_failed)
@@ -114,7 +114,7 @@ def run(
 
 
 def _unidentified(out: Path, device: Device) -> tuple[str, ...]:
-    """A line about records here of a device with the same name, from before records told the model."""
+    """A line about records here of a device with the same name, from before records held the model."""
     older = out / replace(device, model=None, instructions=()).slug
     if device.model is None or not Folder(older).manifest.exists():
         return ()

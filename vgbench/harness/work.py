@@ -50,8 +50,8 @@ class Work:
         folder: of the device.
         origin: what records say of what nobody measured.
         executor: has tasks measured.
-        lock: is told what is done now.
-        observers: are told how the run stands.
+        lock: of the folder, in which the run notes what it does now.
+        observers: are informed of the progress of the run.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from vgbench.statistics import holm, p_below
 
-Standing = Literal["best", "within", "worse", "undecided"]
+Rank = Literal["best", "within", "worse", "undecided"]
 """Highest mean accuracy of its group; shown to be less than `MARGIN` below that; shown to be more; neither shown."""
 
 MARGIN = 0.02
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     accuracy: Float[np.ndarray, "seeds"]
 
 
-def against_best(rows: Sequence[Outcome | None]) -> list[Standing | None]:
+def against_best(rows: Sequence[Outcome | None]) -> list[Rank | None]:
     """How each row of a table compares with the best of its group, which has the highest mean accuracy.
 
     Every other row with the same seeds is tested against it by one-sided t-tests paired by seed: that it is less than
@@ -41,16 +41,16 @@ def against_best(rows: Sequence[Outcome | None]) -> list[Standing | None]:
     for index, row in enumerate(rows):
         if row and len(row.seeds) > 1:
             groups.setdefault(row.group, {})[index] = row
-    standings: list[Standing | None] = [None] * len(rows)
+    ranks: list[Rank | None] = [None] * len(rows)
     behind: dict[int, np.ndarray] = {}
     for outcomes in groups.values():
         best = max(outcomes, key=lambda index: outcomes[index].accuracy.mean())
-        standings[best] = "best"
+        ranks[best] = "best"
         for index, outcome in outcomes.items():
             if index != best and outcome.seeds == outcomes[best].seeds:
                 behind[index] = outcomes[best].accuracy - outcome.accuracy
     within = holm([p_below(each, MARGIN) for each in behind.values()])
     worse = holm([p_below(-each, -MARGIN) for each in behind.values()])
     for index, is_within, is_worse in zip(behind, within, worse, strict=True):
-        standings[index] = "within" if is_within else "worse" if is_worse else "undecided"
-    return standings
+        ranks[index] = "within" if is_within else "worse" if is_worse else "undecided"
+    return ranks

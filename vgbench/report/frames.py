@@ -14,7 +14,7 @@ from vgbench.records.origin import Kind
 from vgbench.records.runs import Entry, Run, origins, read_runs
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
-from vgbench.report.best import Outcome, Standing, against_best
+from vgbench.report.best import Outcome, Rank, against_best
 from vgbench.report.columns import COLUMNS
 from vgbench.report.predicted import prediction
 from vgbench.spec.suite import BASELINE
@@ -74,7 +74,7 @@ def _merits(row: dict[str, Any]) -> Merits:
     )
 
 
-def _best(run: Run) -> list[Standing | None]:
+def _best(run: Run) -> list[Rank | None]:
     return against_best([_outcome(entry) for entry in run.entries])
 
 
@@ -85,7 +85,7 @@ def _outcome(entry: Entry) -> Outcome | None:
     return Outcome(repr(entry.row.axes), entry.cell.case.seeds, accuracy)
 
 
-def _values(run: Run, entry: Entry, best: Standing | None, known: list[str]) -> Iterator[tuple[str, Any]]:
+def _values(run: Run, entry: Entry, best: Rank | None, known: list[str]) -> Iterator[tuple[str, Any]]:
     yield "suite", run.manifest.suite
     yield "device", run.device
     yield "device_code", run.manifest.provenance.device.code or ""

@@ -17,7 +17,7 @@ class Inputs(NamedTuple):
 
     Attributes:
         features: numbers in an example.
-        mean_square: of these numbers, float64[sizes]: quantiles over the examples, each standing for as many of them.
+        mean_square: of these numbers, float64[sizes]: quantiles, each of an equal number of examples.
         known: whether that is what the data are, or only what standardised data are on average.
     """
 
