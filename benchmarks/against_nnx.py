@@ -34,13 +34,13 @@ class Network(nnx.Module):
             return nnx.Linear(reads, gives, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
 
         self.blocks = nnx.List([linear(width if i else features, width) for i in range(depth)])
-        self.readout = linear(width, outputs)
+        self.output_layer = linear(width, outputs)
 
     def __call__(self, h: jax.Array) -> jax.Array:
         """Logits."""
         for block in self.blocks:
             h = nnx.relu(block(h))
-        return self.readout(h)
+        return self.output_layer(h)
 
 
 def script(case: vg.Case, steps: int) -> list[list[float]]:
@@ -56,7 +56,7 @@ def script(case: vg.Case, steps: int) -> list[list[float]]:
 
         gradients = nnx.grad(loss_of)(network)
         optimizer.update(network, gradients)
-        layers = [*(gradients["blocks"][i] for i in range(case.depth)), gradients["readout"]]
+        layers = [*(gradients["blocks"][i] for i in range(case.depth)), gradients["output_layer"]]
         return [jnp.linalg.norm(layer["kernel"][...]) for layer in layers]
 
     batches = batch_indices(len(train.y), case.batch_size, steps, 0)

@@ -3,7 +3,7 @@
     vgbench run examples/sine.toml --allow-imports
 
 `build` gets the case, with its depth, width and whatever slots it needs to use, what the data ask, and whether blocks
-are to be scanned; what comes back is an input layer, blocks and a readout, of which vgbench measures everything.
+are to be scanned; what comes back is an input layer, blocks and an output layer, of which vgbench measures everything.
 """
 
 from functools import partial
@@ -38,8 +38,8 @@ def _sine(frequency: float, z: jax.Array) -> jax.Array:
 
 def build(case: Case, problem: Problem, scanned: bool) -> Stack:
     """A sine network of the case's depth and width."""
-    entry = Part(lambda rngs, layer: Sine(problem.features, case.width, FREQUENCY, rngs))
+    input_layer = Part(lambda rngs, layer: Sine(problem.features, case.width, FREQUENCY, rngs))
     block = Part(lambda rngs, layer: Sine(case.width, case.width, FREQUENCY, rngs))
-    readout = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
+    output_layer = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
     blocks = (block,) * (case.depth - 1)
-    return Stack.of(case, problem, scanned, entry=entry, blocks=blocks, readout=readout)
+    return Stack.of(case, problem, scanned, input_layer=input_layer, blocks=blocks, output_layer=output_layer)

@@ -43,8 +43,8 @@ def frozen(*, layers: int) -> optax.GradientTransformation:
             keep = jnp.arange(len(leaf)) >= layers - 1
             return leaf * keep.reshape(-1, *[1] * (leaf.ndim - 1))
 
-        entry = jax.tree.map(jnp.zeros_like, gradients["entry"])
-        return {**gradients, "entry": entry, "blocks": jax.tree.map(block, gradients["blocks"])}
+        input_layer = jax.tree.map(jnp.zeros_like, gradients["input_layer"])
+        return {**gradients, "input_layer": input_layer, "blocks": jax.tree.map(block, gradients["blocks"])}
 
     return optax.stateless(mask)
 
@@ -163,7 +163,7 @@ def _faulty(variables: Variables, fault: Fault) -> Variables:
     def shifted(path: Any, leaf: jax.Array) -> jax.Array:
         return leaf + fault.bias if "bias" in jax.tree_util.keystr(path) else leaf
 
-    hidden = {name: variables.params[name] for name in ("entry", "blocks")}
+    hidden = {name: variables.params[name] for name in ("input_layer", "blocks")}
     return variables._replace(params=variables.params | jax.tree_util.tree_map_with_path(shifted, hidden))
 
 

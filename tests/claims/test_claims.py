@@ -105,7 +105,7 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
         ),
         (
             "log10_displacement_first_over_last",
-            {"displacement": looks([0] * 4, [9] * 4, [0.01, 0.1, 1, 1000])},  # the readout last
+            {"displacement": looks([0] * 4, [9] * 4, [0.01, 0.1, 1, 1000])},  # the output layer last
             -2.0,
         ),
         ("log10_displacement_first_over_last", {"displacement": looks([0] * 4, [9] * 4, [0, 0, 1, 9])}, -8.0),

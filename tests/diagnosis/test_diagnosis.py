@@ -45,7 +45,7 @@ def evidence(**changes: Any) -> Evidence:
         "scale": rows(0.0, 0.1),
         "distance": np.linspace(-0.1, -0.5, DEPTH),
         "flat": "below",
-        "names": (*(f"layer {i}" for i in range(1, LAYERS)), "readout"),
+        "names": (*(f"layer {i}" for i in range(1, LAYERS)), "output layer"),
     }
     return Evidence(**sound | changes)
 

@@ -42,11 +42,11 @@ def forward(case: Case, params: dict, x: jax.Array, offsets: list[jax.Array]) ->
             z = _normalise(z, layer["norm"])
         return ACTIVATIONS[case.activation.name](z)
 
-    h = dense(params["entry"], x) + offsets[0]
+    h = dense(params["input_layer"], x) + offsets[0]
     for block, offset in zip(params["blocks"], offsets[1:], strict=True):
         branch = dense(block["branch"][0], h)
         h = (h + branch if case.skip.name == "residual" else branch) + offset
-    return h @ params["readout"]["linear"]["kernel"] + params["readout"]["linear"]["bias"]
+    return h @ params["output_layer"]["linear"]["kernel"] + params["output_layer"]["linear"]["bias"]
 
 
 def loss(case: Case, params: dict, x: jax.Array, y: jax.Array, offsets: list[jax.Array]) -> jax.Array:

@@ -97,4 +97,4 @@ def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
         changed, moves = (before != now).any(axis=(1, 2)), slope.any(axis=(1, 2))
         assert (changed | ~moves).all()
         seen += moves.sum()
-    assert seen >= 2  # the input layer and the readout at least
+    assert seen >= 2  # the input layer and the output layer at least

@@ -70,7 +70,7 @@ def shown(case: Case, p: dict, carry: tuple, x: jax.Array) -> jax.Array:
 
 def run(case: Case, params: dict, x: jax.Array, offsets: tuple, answers: int) -> jax.Array:
     """The last `answers` answers, with `offsets[t]` added to the carry after step t, [batch, answers, outputs]."""
-    step, p = CELLS[case.cell.name], params["entry"]["cell"]
+    step, p = CELLS[case.cell.name], params["input_layer"]["cell"]
     pieces = x.reshape(len(x), case.depth, -1).swapaxes(0, 1)
 
     def body(carry: tuple, at: tuple) -> tuple:
@@ -81,14 +81,14 @@ def run(case: Case, params: dict, x: jax.Array, offsets: tuple, answers: int) ->
 
     start = tuple(jnp.zeros_like(each[0]) for each in offsets)
     outputs = jax.lax.scan(body, start, (pieces, offsets))[1][-answers:].swapaxes(0, 1)
-    return outputs @ params["readout"]["kernel"] + params["readout"]["bias"]
+    return outputs @ params["output_layer"]["kernel"] + params["output_layer"]["bias"]
 
 
 def log10_norms(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """By plain backpropagation of the last answer's loss: of dL/dcarry_t, of each of its arrays, and of dL/dW.
 
     Returns:
-        log10 norms [seeds, depth], [seeds, depth, arrays] and [seeds, 2] (the cell and the readout).
+        log10 norms [seeds, depth], [seeds, depth, arrays] and [seeds, 2] (the cell and the output layer).
     """
     dataset, joint, apart, weights = load_dataset(case), [], [], []
     with numerics(case.dtype, "highest"):

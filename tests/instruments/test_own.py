@@ -98,7 +98,7 @@ def test_taps_that_contradict_themselves_are_told() -> None:
 
 
 class Net(nnx.Module):
-    """Two sigmoid layers, batch norm and a readout."""
+    """Two sigmoid layers, batch norm and an output layer."""
 
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.layers = nnx.List([nnx.Linear(4, 4, rngs=rngs) for _ in range(2)])

@@ -43,7 +43,7 @@ def signals(case: vg.Case) -> list[np.ndarray]:
     h: Any = np.asarray(first_batch(case, data, case.seeds[0])[0], np.float64)
     act = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "relu": lambda z: np.maximum(z, 0)}[case.activation.name]
     layers = []
-    for layer in [params["entry"], *(block["branch"][0] for block in params["blocks"])]:
+    for layer in [params["input_layer"], *(block["branch"][0] for block in params["blocks"])]:
         branch = act(h @ np.asarray(layer["linear"]["kernel"], np.float64))
         h = h + branch if layers and case.skip.name == "residual" else branch
         layers.append(h)
@@ -112,8 +112,8 @@ def weights_and_gradients(case: vg.Case) -> list[tuple[np.ndarray, np.ndarray]]:
         gradients: Any = jax.jit(jax.grad(lambda p: by_hand.loss(case, p, x.astype("float64"), y, offsets)))(params)
 
     def kernels(tree: Any) -> list[np.ndarray]:
-        dense = [tree["entry"], *(block["branch"][0] for block in tree["blocks"])]
-        return [np.asarray(layer["linear"]["kernel"]) for layer in [*dense, tree["readout"]]]
+        dense = [tree["input_layer"], *(block["branch"][0] for block in tree["blocks"])]
+        return [np.asarray(layer["linear"]["kernel"]) for layer in [*dense, tree["output_layer"]]]
 
     return list(zip(kernels(params), kernels(gradients), strict=True))
 

@@ -44,9 +44,9 @@ DTYPES = {
 }
 FORMS = {f"{name}-unrolled": slots | {"block_execution": "unroll", "remat": True} for name, slots in FAMILIES.items()}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "qk_norm": {"model": {"name": "transformer", "qk_norm": True, "readout": "flatten"}},
+    "qk_norm": {"model": {"name": "transformer", "qk_norm": True, "pooling": "flatten"}},
     "post_norm": {"model": {"name": "transformer", "order": "post_norm"}},
-    "circular": {"model": {"name": "convnet", "padding": "circular", "readout": "flatten"}},
+    "circular": {"model": {"name": "convnet", "padding": "circular", "pooling": "flatten"}},
     "muon": {"model": "convnet", "optimizer": "muon", "warmup_steps": 1},
 }
 ALL = FAMILIES | MEMBERS | RECURRENT | STREAMS | DTYPES | FORMS | OPTIONS

@@ -33,13 +33,14 @@ SLOPES = {"tanh": lambda z: 1 - np.tanh(z) ** 2, "relu": lambda z: (z > 0).astyp
 
 
 def weights(params: Any) -> list[np.ndarray]:
-    layers = [params["entry"], *(block["branch"][0] for block in params["blocks"]), params["readout"]]
+    layers = [params["input_layer"], *(block["branch"][0] for block in params["blocks"]), params["output_layer"]]
     return [np.asarray(layer["linear"]["kernel"]) for layer in layers]
 
 
 def biases(params: Any) -> list[np.ndarray]:
     return [
-        np.asarray(layer["linear"]["bias"]) for layer in (params["entry"], *(b["branch"][0] for b in params["blocks"]))
+        np.asarray(layer["linear"]["bias"])
+        for layer in (params["input_layer"], *(b["branch"][0] for b in params["blocks"]))
     ]
 
 

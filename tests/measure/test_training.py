@@ -54,7 +54,7 @@ def one_step(case: vg.Case, scanned: bool) -> Any:
     return params
 
 
-SHAPES = {"entry": (5, 6), "blocks": (4, 6, 6), "readout": (6, 3)}
+SHAPES = {"input_layer": (5, 6), "blocks": (4, 6, 6), "output_layer": (6, 3)}
 MEMBERS = [("gradient_transform", m.name) for m in GRADIENT_TRANSFORMS] + [("optimizer", m.name) for m in OPTIMIZERS]
 
 
@@ -102,7 +102,7 @@ LAYER_SCOPED = {
 def test_mapping_over_layers_undoes_what_stacking_would_mix(name: str) -> None:
     inner, draw = LAYER_SCOPED[name](), np.random.default_rng(0)
     blocks = draw.standard_normal((4, 6, 6)).astype(np.float32) * SCALES[:, None, None]
-    ends = {"entry": {"w": jnp.ones((3, 6))}, "readout": {"w": jnp.ones((6, 2))}}
+    ends = {"input_layer": {"w": jnp.ones((3, 6))}, "output_layer": {"w": jnp.ones((6, 2))}}
     params = ends | {"blocks": {"w": jnp.asarray(blocks)}}
     gradients = jax.tree.map(lambda leaf: leaf[::-1] ** 2 + 0.1, params)
     apart = [{"w": params["blocks"]["w"][i]} for i in range(4)], [{"w": gradients["blocks"]["w"][i]} for i in range(4)]

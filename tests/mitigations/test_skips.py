@@ -172,11 +172,11 @@ def test_lsuv_gives_every_layer_outputs_of_variance_one_on_its_batch(skip: str, 
         network = build_network(case, data.problem, scanned=False)
         params: Any = draw(case, network, data, 0).params
         h = np.asarray(first_batch(case, data, 0)[0], np.float64)
-    for i, layer in enumerate([params["entry"], *(block["branch"][0] for block in params["blocks"])]):
+    for i, layer in enumerate([params["input_layer"], *(block["branch"][0] for block in params["blocks"])]):
         z = h @ np.asarray(layer["linear"]["kernel"][...])
         assert z.std() == pytest.approx(1, abs=1e-6)  # scaled in float32, as everything is drawn
         h = np.maximum(z, 0) + (h if skip == "residual" and i else 0)
-    assert (h @ np.asarray(params["readout"]["linear"]["kernel"][...])).std() == pytest.approx(1, abs=1e-6)
+    assert (h @ np.asarray(params["output_layer"]["linear"]["kernel"][...])).std() == pytest.approx(1, abs=1e-6)
     assert vg.measure_forward(case).log10_activation_scale[0, -1] == pytest.approx(
         np.log10(np.sqrt((h**2).mean())), abs=1e-6
     )
@@ -219,7 +219,7 @@ def test_layers_stand_in_the_models_order(order: str) -> None:
         return h
 
     h, act = np.asarray(x, np.float64), np.tanh
-    first, last = linear(params["entry"]), linear(params["readout"])
+    first, last = linear(params["input_layer"]), linear(params["output_layer"])
     h = chain(h, first, *{"pre_activation": (), "post_norm": (norm,)}.get(order, (norm, act)))
     for block in params["blocks"]:
         one, two = map(linear, (block["branch"][0], block["branch"][1]))

@@ -29,10 +29,10 @@ def convolved(h: np.ndarray, kernel: np.ndarray, *, circular: bool) -> np.ndarra
     return out
 
 
-@pytest.mark.parametrize(("padding", "readout"), [("same", "mean"), ("circular", "flatten")])
-def test_network_is_convolutions_activations_and_a_readout(padding: str, readout: str) -> None:
+@pytest.mark.parametrize(("padding", "pooling"), [("same", "mean"), ("circular", "flatten")])
+def test_network_is_convolutions_activations_and_an_output_layer(padding: str, pooling: str) -> None:
     case = vg.Case(
-        **TINY | {"model": {"name": "convnet", "padding": padding, "readout": readout}},
+        **TINY | {"model": {"name": "convnet", "padding": padding, "pooling": pooling}},
         activation="tanh",
         skip="residual",
         block_execution="unroll",
@@ -47,11 +47,11 @@ def test_network_is_convolutions_activations_and_a_readout(padding: str, readout
     def branch(layer: Any, h: np.ndarray) -> np.ndarray:
         return np.tanh(convolved(h, np.asarray(layer["linear"]["kernel"][...]), circular=padding == "circular"))
 
-    h = branch(params["entry"], np.asarray(x, np.float64).reshape(-1, 8, 8, 1))
+    h = branch(params["input_layer"], np.asarray(x, np.float64).reshape(-1, 8, 8, 1))
     for block in params["blocks"]:
         h = h + branch(block["branch"][0], h)
-    h = h.mean(axis=(1, 2)) if readout == "mean" else h.reshape(len(h), -1)
-    np.testing.assert_allclose(logits, h @ np.asarray(params["readout"]["linear"]["kernel"][...]), atol=1e-9)
+    h = h.mean(axis=(1, 2)) if pooling == "mean" else h.reshape(len(h), -1)
+    np.testing.assert_allclose(logits, h @ np.asarray(params["output_layer"]["linear"]["kernel"][...]), atol=1e-9)
 
 
 @pytest.mark.parametrize(("padding", "size"), [("SAME", 3), ("VALID", 3), ("SAME", 2), ("SAME", 5)])

@@ -111,9 +111,11 @@ def changed(case: vg.Case, change: Any) -> Any:
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.problem)
         variables = draw(case, network, dataset, case.seeds[0])
-        cell: Any = by_hand.plain(variables.params["entry"])["cell"]
-        entry = jax.tree.unflatten(jax.tree.structure(variables.params["entry"]), jax.tree.leaves(change(cell)))
-        variables = variables._replace(params={**variables.params, "entry": entry})
+        cell: Any = by_hand.plain(variables.params["input_layer"])["cell"]
+        input_layer = jax.tree.unflatten(
+            jax.tree.structure(variables.params["input_layer"]), jax.tree.leaves(change(cell))
+        )
+        variables = variables._replace(params={**variables.params, "input_layer": input_layer})
         x, y = first_batch(case, dataset, case.seeds[0])
         return jax.jit(lambda variables: profile(network, variables, x, y))(variables), variables
 
@@ -134,7 +136,7 @@ def test_lstms_memory_without_weights_loses_its_forget_gate_at_every_step(forget
 def drawn(case: vg.Case, inputs: int = 2) -> tuple[Recurrent, list[Any]]:
     """The network, and the cell's parameters for each seed."""
     network: Any = build_network(case, Problem(inputs * case.depth, 1))
-    cells = [by_hand.plain(network.init(jax.random.key(seed)).params["entry"]) for seed in case.seeds]
+    cells = [by_hand.plain(network.init(jax.random.key(seed)).params["input_layer"]) for seed in case.seeds]
     return network, [cell["cell"] for cell in cells]
 
 
@@ -153,10 +155,12 @@ def test_chrono_memories_last_as_long_as_the_sequence(steps: int) -> None:
 def test_chrono_profile_without_weights_is_that_of_its_forget_gates() -> None:
     case = vg.Case(**SMALL | {"depth": 60, "width": 64}, cell="chrono_lstm", dtype="float64")
     measured, variables = changed(case, zero_kernels)
-    readout = np.asarray(variables.params["readout"]["kernel"][...])[:, 0]
-    forget = 1 / (1 + np.exp(-np.split(np.asarray(variables.params["entry"]["cell"]["dense_h"]["bias"][...]), 4)[1]))
+    output_layer = np.asarray(variables.params["output_layer"]["kernel"][...])[:, 0]
+    forget = 1 / (
+        1 + np.exp(-np.split(np.asarray(variables.params["input_layer"]["cell"]["dense_h"]["bias"][...]), 4)[1])
+    )
     lengths = np.arange(1, 60)[::-1]
-    expected = np.log10(np.linalg.norm(readout[:, None] * forget[:, None] ** lengths, axis=0))
+    expected = np.log10(np.linalg.norm(output_layer[:, None] * forget[:, None] ** lengths, axis=0))
     memory = log10_norms(*measured.state)[:-1, 0]
     np.testing.assert_allclose(memory - memory[-1], expected - expected[-1], atol=1e-12)
 
@@ -270,7 +274,7 @@ def test_preactivations_are_watched_at_every_step() -> None:
         network = build_network(case, dataset.problem)
         variables, (x, _) = draw(case, network, dataset, 0), first_batch(case, dataset, 0)
         seen = network.watch(variables, x, lambda given: jnp.stack([jnp.mean(z) for z in given]))
-        p: Any = by_hand.plain(variables.params["entry"])["cell"]
+        p: Any = by_hand.plain(variables.params["input_layer"])["cell"]
         h, expected = jnp.zeros((8, 6)), []
         for piece in np.asarray(x, np.float64).reshape(8, 12, 2).swapaxes(0, 1):
             z = piece @ p["dense_i"]["kernel"] + p["dense_i"]["bias"] + h @ p["dense_h"]["kernel"]

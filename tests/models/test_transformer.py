@@ -51,10 +51,10 @@ def feed_forward(params: Any, h: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("order", "qk_norm", "readout"), [("pre_norm", True, "mean"), ("post_norm", False, "flatten")], ids=str
+    ("order", "qk_norm", "pooling"), [("pre_norm", True, "mean"), ("post_norm", False, "flatten")], ids=str
 )
-def test_network_is_attention_and_feed_forward_parts_in_its_order(order: str, qk_norm: bool, readout: str) -> None:
-    options = model(order=order, heads=2, qk_norm=qk_norm, readout=readout)
+def test_network_is_attention_and_feed_forward_parts_in_its_order(order: str, qk_norm: bool, pooling: str) -> None:
+    options = model(order=order, heads=2, qk_norm=qk_norm, pooling=pooling)
     case = vg.Case(**TINY, model=options, block_execution="unroll")
     data = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -64,7 +64,9 @@ def test_network_is_attention_and_feed_forward_parts_in_its_order(order: str, qk
     params: Any = variables.params
     images = np.asarray(x, np.float64).reshape(-1, 8, 8)
     patches = [images[:, i : i + 2, j : j + 2].reshape(-1, 4) for i in range(0, 8, 2) for j in range(0, 8, 2)]
-    h = mapped(params["entry"]["linear"], np.stack(patches, axis=1)) + np.asarray(params["entry"]["position"][...])
+    h = mapped(params["input_layer"]["linear"], np.stack(patches, axis=1)) + np.asarray(
+        params["input_layer"]["position"][...]
+    )
     post = order == "post_norm"
     h = norm(h) if post else h
     for block in params["blocks"]:
@@ -73,8 +75,8 @@ def test_network_is_attention_and_feed_forward_parts_in_its_order(order: str, qk
             branch = part(block[name]["branch"], h if post else norm(h), **given)
             h = norm(h + branch) if post else h + branch
     h = h if post else norm(h)
-    h = h.mean(axis=1) if readout == "mean" else h.reshape(len(h), -1)
-    np.testing.assert_allclose(logits, mapped(params["readout"]["linear"], h), atol=1e-9)
+    h = h.mean(axis=1) if pooling == "mean" else h.reshape(len(h), -1)
+    np.testing.assert_allclose(logits, mapped(params["output_layer"]["linear"], h), atol=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +123,8 @@ def test_token_cosine_is_the_mean_over_pairs() -> None:
     with jax.enable_x64(True):
         network: Any = build_network(case, data.problem)
         variables, (x, _) = draw(case, network, data, 0), first_batch(case, data, 0)
-        params, stats = variables.params["entry"], variables.stats["entry"]
-        h = np.asarray(network.entry.apply(params, stats, x.astype("float64"), True)[0])
+        params, stats = variables.params["input_layer"], variables.stats["input_layer"]
+        h = np.asarray(network.input_layer.apply(params, stats, x.astype("float64"), True)[0])
     directions = h / np.linalg.norm(h, axis=-1, keepdims=True)
     cosines = directions @ directions.swapaxes(1, 2)
     pairs = np.triu_indices(h.shape[1], k=1)
@@ -159,7 +161,7 @@ def test_deep_norm_scales_values_outputs_and_feed_forward_parts_alone() -> None:
     [
         ({"width": 10}, "4 heads do not divide a width of 10"),
         ({"skip": "dense"}, "skip 'dense' has no place"),
-        ({"init": {"name": "orthogonal", "gain": "critical"}}, "feed-forward trunks without attention"),
+        ({"init": {"name": "orthogonal", "gain": "critical"}}, "feed-forward backbones without attention"),
         ({"model": model(order="post_norm"), "norm": "none"}, "needs a norm of the signal, not norm 'none'"),
         ({"skip": "deep_norm"}, 'needs model = { name = "transformer", order = "post_norm" }'),
     ],
@@ -202,7 +204,7 @@ BARE: dict[str, Any] = {"norm": "none", "skip": "none"}
 @pytest.mark.parametrize(("blocks", "pooled", "per_token"), [(12, 0.8, 0.4), (48, 1.15, 0.7), (200, 1.55, 1.0)])
 def test_pre_norm_grows_slowly_and_deep_norm_not_at_all(blocks: int, pooled: float, per_token: float) -> None:
     assert decades(at(blocks)) == pytest.approx(pooled, abs=0.2)
-    assert decades(at(blocks, model=model(readout="flatten"))) == pytest.approx(per_token, abs=0.2)
+    assert decades(at(blocks, model=model(pooling="flatten"))) == pytest.approx(per_token, abs=0.2)
     assert decades(at(blocks, **DEEP)) == pytest.approx(0, abs=0.05)
 
 
@@ -275,7 +277,7 @@ def test_wide_transformers_are_as_others_measured(
 ) -> None:
     options: Any = slots.get("model", model())
     common: dict[str, Any] = {"width": 128, "data": "gaussian", "batch_size": 16, "dtype": "float64"}
-    case = slots | common | {"model": options | {"readout": "flatten"}}
+    case = slots | common | {"model": options | {"pooling": "flatten"}}
     profile = at(blocks, **case)
     assert 2 * decades(profile) == pytest.approx(stream, abs=0.5)
     assert 2 * profile.log10_kind_first_over_last["query"].value == pytest.approx(query, abs=max(0.5, query / 5))

@@ -49,7 +49,7 @@ def parameters(case: Case) -> int:
     if not isinstance(network, Stack):
         return learned(jax.eval_shape(network.init, jax.random.key(0)).params)
     # Part by part, in half the time that tracing how all of them are drawn takes.
-    parts = Counter((network.entry, *network.blocks, network.readout))
+    parts = Counter((network.input_layer, *network.blocks, network.output_layer))
     return sum(times * learned(nnx.state(part.blank, nnx.Param)) for part, times in parts.items())
 
 

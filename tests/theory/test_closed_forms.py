@@ -1,4 +1,4 @@
-"""Measured decays against mean-field theory: plain, normalised and residual trunks at initialisation.
+"""Measured decays against mean-field theory: plain, normalised and residual backbones at initialisation.
 
 Everything is in decades of the squared norm between the first and the last hidden layer, where a layer's factor is chi.
 """
@@ -70,7 +70,7 @@ PLAIN = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("activation", "weights", "biases", "published", "tolerance"), PLAIN, ids=str)
-def test_plain_trunk(activation: Any, weights: float, biases: float, published: float, tolerance: float) -> None:
+def test_plain_network(activation: Any, weights: float, biases: float, published: float, tolerance: float) -> None:
     theory = plain_theory(activation, weights, biases)
     assert theory == pytest.approx(published, abs=0.35)  # theirs is dL/dz, with chi(q_1) for chi(q_L)
     model = {"name": "mlp", "bias_std": biases**0.5}
@@ -126,7 +126,7 @@ def test_batch_norm_in_small_batches(activation: str, batch_size: int, factor: f
 AUTO = {"name": "lecun_normal", "gain": "auto"}
 
 
-def trunk(blocks: int, order: str = "pre_activation", **slots: Any) -> float:
+def backbone(blocks: int, order: str = "pre_activation", **slots: Any) -> float:
     model = {"name": "mlp", "order": order}
     return squared_decades(depth=blocks + 1, width=384, seeds=(0, 1, 2, 3), init=AUTO, model=model, **slots)
 
@@ -142,12 +142,12 @@ RESIDUAL = [
 
 
 @pytest.mark.parametrize(("blocks", "slots", "theory"), RESIDUAL[1:2], ids=str)
-def test_residual_trunk(blocks: int, slots: dict[str, Any], theory: float) -> None:
-    assert trunk(blocks, **slots) == pytest.approx(theory, abs=wandering(blocks + 1, 384) / 2)
+def test_residual_network(blocks: int, slots: dict[str, Any], theory: float) -> None:
+    assert backbone(blocks, **slots) == pytest.approx(theory, abs=wandering(blocks + 1, 384) / 2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("blocks", "slots", "theory"), RESIDUAL, ids=str)
-def test_residual_trunk_of_every_kind(blocks: int, slots: dict[str, Any], theory: float) -> None:
+def test_residual_network_of_every_kind(blocks: int, slots: dict[str, Any], theory: float) -> None:
     tolerance = wandering(blocks + 1, 384) / (1 if slots["skip"] == "residual" else 4)
-    assert trunk(blocks, **slots) == pytest.approx(theory, abs=tolerance)
+    assert backbone(blocks, **slots) == pytest.approx(theory, abs=tolerance)

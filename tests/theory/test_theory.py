@@ -151,7 +151,7 @@ def test_single_examples_break_out_of_a_batch_for_gelu_and_silu_alone() -> None:
 
 AUTO = {"name": "lecun_normal", "gain": "auto"}
 
-TRUNKS = [
+BACKBONES = [
     (30, {"skip": "residual"}, 30 * np.log10(2)),
     (60, {"skip": "scaled"}, 60 * np.log10(1 + 1 / 60)),
     (60, {"skip": "residual", "norm": "layer"}, np.log10(61)),
@@ -161,8 +161,8 @@ TRUNKS = [
 ]
 
 
-@pytest.mark.parametrize(("blocks", "slots", "published"), TRUNKS, ids=str)
-def test_residual_trunks(blocks: int, slots: dict[str, Any], published: float) -> None:
+@pytest.mark.parametrize(("blocks", "slots", "published"), BACKBONES, ids=str)
+def test_residual_networks(blocks: int, slots: dict[str, Any], published: float) -> None:
     order = slots.get("order", "pre_activation")
     rest = {slot: value for slot, value in slots.items() if slot != "order"}
     got = squared_decades(depth=blocks + 1, width=4096, init=AUTO, model={"name": "mlp", "order": order}, **rest)
@@ -507,7 +507,7 @@ MEASURED = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slots", MEASURED, ids=str)
-def test_every_kind_of_trunk_comes_out_as_predicted(slots: dict[str, Any]) -> None:
+def test_every_kind_of_network_comes_out_as_predicted(slots: dict[str, Any]) -> None:
     asked = case(**{"width": 256, "depth": 24, "seeds": (0, 1, 2, 3), "init": "lecun_normal", **slots})
     prediction, measured = predict(asked), vg.measure_gradients(asked).decay
     assert prediction

@@ -57,7 +57,7 @@ def irregular_curves(curves: TrainingCurves) -> Shown:
 
 
 def small_gradient_ratio(curves: TrainingCurves) -> Shown:
-    """The first layer's weight gradient is small, and small beside the readout's."""
+    """The first layer's weight gradient is small, and small beside the output layer's."""
     norms = curves.log10_parameter_norm
     with np.errstate(invalid="ignore"):
         ratio = norms[..., 0] - norms[..., -1]

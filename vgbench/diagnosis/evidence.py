@@ -150,7 +150,7 @@ def _from_profile(profile: GradientProfile, distance: np.ndarray | None, flat: F
 
 
 def _numbered(layers: int) -> tuple[str, ...]:
-    return (*(f"layer {i}" for i in range(1, layers)), "readout")
+    return (*(f"layer {i}" for i in range(1, layers)), "output layer")
 
 
 def _around(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) -> Float[np.ndarray, "records"]:

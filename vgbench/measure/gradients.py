@@ -36,7 +36,7 @@ class GradientProfile(Displayed):
     Attributes:
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, depth], the layer nearest the input first; -inf for
             zero. Exact in every layer as long as the forward pass is representable.
-        log10_parameter_norm: log10 ||dL/dW_l|| of the weight matrices, float64[seeds, layers], the readout last;
+        log10_parameter_norm: log10 ||dL/dW_l|| of the weight matrices, float64[seeds, layers], the output layer last;
             equally exact, except in recurrent networks, where the layers are the cells and plain backpropagation sums
             over time. In a bias-free ReLU or linear net it tells nothing of vanishing: <W_l, dL/dW_l> is the same in
             every layer (Euler's identity).

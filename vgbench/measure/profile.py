@@ -17,7 +17,7 @@ class Profile(NamedTuple):
 
     Attributes:
         activation: of dL/dh_l, Float[depth] each.
-        parameter: of dL/dW_l, the readout last, Float[layers] each.
+        parameter: of dL/dW_l, the output layer last, Float[layers] each.
         state: of the arrays that h_l is made of, Float[depth, states] each.
         kind: of each kind of dL/dW_l, Float[depth, kinds] each; NaN in the input layer, which has none of them.
         largest: max|h_l|.

@@ -28,7 +28,7 @@ zero, and the last those that are not finite in float32.
 
 
 class Weights(NamedTuple):
-    """Of the weight matrices of the input layer, each block and the readout.
+    """Of the weight matrices of the input layer, each block and the output layer.
 
     Attributes:
         norm: ||W_l||, Float[layers] each.
@@ -90,9 +90,11 @@ def snapshot(network: Network, case: Case, state: TrainState, initial: Params, b
 
 
 def by_layer(measure: Callable[..., T], stacked: bool, *trees: Params) -> T:
-    """Measure the input layer, each block and the readout of trees like the parameters; stacked to [layers, ...]."""
-    entry, blocks, readout = ([tree[name] for tree in trees] for name in ("entry", "blocks", "readout"))
-    first, last = measure(*entry), measure(*readout)
+    """Measure each part of trees like the parameters, from input to output layer; stacked to [layers, ...]."""
+    input_layer, blocks, output_layer = (
+        [tree[name] for tree in trees] for name in ("input_layer", "blocks", "output_layer")
+    )
+    first, last = measure(*input_layer), measure(*output_layer)
     if not stacked:
         between = [measure(*block) for block in zip(*blocks, strict=True)]
         return jax.tree.map(lambda *layers: jnp.stack(layers), first, *between, last)

@@ -35,7 +35,7 @@ class TrainingCurves(Displayed):
     A record shows the state after so many updates on one batch, the seed's first one, in training mode: the same inputs
     in every record, and at step 0 the state and the batch of `measure_gradients`. Where a state is no longer finite,
     its record says so. `depth` counts layers, or the time steps of a recurrent network; `layers` those with weights of
-    their own: all layers and the readout, or the cells and the readout.
+    their own: all layers and the output layer, or the cells and the output layer.
 
     Attributes:
         learning_rates: the learning rates tried.
@@ -48,7 +48,7 @@ class TrainingCurves(Displayed):
         step: updates made before each record, 0 and every 25th up to the last, [records].
         validation_accuracy: with running statistics, [seeds, records].
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, records, depth]; exact as in `GradientProfile`.
-        log10_parameter_norm: log10 ||dL/dW_l||, the readout last, float64[seeds, records, layers]; equally exact.
+        log10_parameter_norm: log10 ||dL/dW_l||, the output layer last, float64[seeds, records, layers]; equally exact.
         log10_state_norm: as in `GradientProfile`, float64[seeds, records, depth, states].
         log10_kind_norm: as in `GradientProfile`, float64[seeds, records, depth, kinds].
         gradient_histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, plain

@@ -17,7 +17,7 @@ Stream = Float[Array, "*batch width"]
 Skip = Callable[[Stream, Stream], Stream]
 
 
-@SKIPS.register(source="the plain trunk")
+@SKIPS.register(source="the plain network")
 def none(site: Site) -> Skip:
     """No skip: the branch alone goes on."""
     return lambda h, branch: branch
@@ -211,7 +211,7 @@ def _without_fixup_branch(case: Any) -> str | None:
 def fixup(site: Site) -> Skip:
     """Fixup: residual without norms; the last matrix of a branch starts at 0, the others shrink with depth.
 
-    The linear maps' own biases stand for its scalar ones. The readout is not set to 0, which would leave no gradient to
-    measure.
+    The linear maps' own biases stand for its scalar ones. The output layer is not set to 0, which would
+    leave no gradient to measure.
     """
     return Fixup(site)

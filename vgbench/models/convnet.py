@@ -1,4 +1,4 @@
-"""The convolutional network: the trunk with convolutions on images whose size stays, and a linear readout.
+"""The convolutional network: the backbone with convolutions on images whose size stays, and a linear output layer.
 
 An example of f numbers is read as a square image, its rows one after the other, the channels of a pixel side by side.
 """
@@ -14,10 +14,10 @@ from pydantic import Field
 
 from vgbench.errors import InputError
 from vgbench.mitigations.norms import lost_at_one_place
+from vgbench.models.backbone import Maps, Order, backbone, no_stream_norm
+from vgbench.models.pooling import Pooling, pooled_linear
 from vgbench.models.problem import Problem
-from vgbench.models.readout import Readout, readout_map
 from vgbench.models.stack import Stack
-from vgbench.models.trunk import Maps, Order, no_stream_norm, trunk
 from vgbench.spec.case import Case
 from vgbench.spec.registry import MODELS
 
@@ -70,13 +70,13 @@ def convnet(
     kernel_size: Annotated[int, Field(ge=1)] = 3,
     padding: Literal["same", "circular"] = "same",
     channels: Annotated[int, Field(ge=1)] = 1,
-    readout: Readout = "mean",
+    pooling: Pooling = "mean",
 ) -> Stack:
-    """Convolutional network of equal width (channels) on square images, without pooling before its readout.
+    """Convolutional network of equal width (channels) on square images, without pooling before its output layer.
 
     At the image's border `same` padding reads zeros, so that the signal shrinks there; `circular` padding is what
-    mean-field theory assumes. The readout is a linear map of the mean over all pixels, or of all pixels (`flatten`).
-    `channels` are those of the data.
+    mean-field theory assumes. The output layer is a linear map of the mean over all pixels, or of all pixels
+    (`flatten`). `channels` are those of the data.
     """
     pixels = problem.features // channels
     if pixels * channels != problem.features or math.isqrt(pixels) ** 2 != pixels:
@@ -87,5 +87,5 @@ def convnet(
     options: dict[str, Any] = {"kernel_size": (kernel_size, kernel_size), "padding": padding.upper()}
     if scanned:
         options["conv_general_dilated"] = product_of_patches
-    maps = Maps(partial(FirstConv, **options), partial(nnx.Conv, **options), readout_map(readout, pixels))
-    return trunk(case, problem, scanned, maps, features=channels, places=pixels, patch=kernel_size**2)
+    maps = Maps(partial(FirstConv, **options), partial(nnx.Conv, **options), pooled_linear(pooling, pixels))
+    return backbone(case, problem, scanned, maps, features=channels, places=pixels, patch=kernel_size**2)

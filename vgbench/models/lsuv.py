@@ -22,7 +22,7 @@ def unit_variance(network: Stack, variables: Variables, x: Float[Array, "batch f
         scaled = _scaled(part, *layer, h)
         return part.apply(network.computing(scaled), layer[1], h, True)[0], scaled
 
-    h, entry = visit(network.entry, x.astype(network.dtype), (params["entry"], stats["entry"]))
+    h, input_layer = visit(network.input_layer, x.astype(network.dtype), (params["input_layer"], stats["input_layer"]))
     if network.stacked:
         h, blocks = jax.lax.scan(lambda h, layer: visit(network.blocks[0], h, layer), h, (blocks, stats["blocks"]))
     else:
@@ -31,8 +31,8 @@ def unit_variance(network: Stack, variables: Variables, x: Float[Array, "batch f
             h, scaled = visit(part, h, tuple(layer))
             layers.append(scaled)
         blocks = tuple(layers)
-    readout = _scaled(network.readout, params["readout"], stats["readout"], h)
-    return variables._replace(params={"entry": entry, "blocks": blocks, "readout": readout})
+    output_layer = _scaled(network.output_layer, params["output_layer"], stats["output_layer"], h)
+    return variables._replace(params={"input_layer": input_layer, "blocks": blocks, "output_layer": output_layer})
 
 
 def _scaled(part: Part, params: Tree, stats: Tree, x: Array) -> Tree:

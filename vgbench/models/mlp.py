@@ -1,13 +1,13 @@
-"""The multilayer perceptron: the trunk with matrices for its linear maps."""
+"""The multilayer perceptron: the backbone with matrices for its linear maps."""
 
 from typing import Annotated
 
 from flax import nnx
 from pydantic import Field
 
+from vgbench.models.backbone import Maps, Order, backbone, no_stream_norm
 from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.models.trunk import Maps, Order, no_stream_norm, trunk
 from vgbench.spec.case import Case
 from vgbench.spec.registry import MODELS
 
@@ -26,4 +26,4 @@ def mlp(
 
     `bias_std` is the initial standard deviation of hidden biases.
     """
-    return trunk(case, problem, scanned, Maps(nnx.Linear, nnx.Linear, nnx.Linear), features=problem.features)
+    return backbone(case, problem, scanned, Maps(nnx.Linear, nnx.Linear, nnx.Linear), features=problem.features)

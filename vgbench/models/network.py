@@ -21,7 +21,7 @@ Tree: TypeAlias = PyTree[Array]
 
 
 class Variables(NamedTuple):
-    """What a network holds, each a dict with the keys `entry`, `blocks` and `readout`."""
+    """What a network holds, each a dict with the keys `input_layer`, `blocks` and `output_layer`."""
 
     params: dict[str, Any]
     stats: dict[str, Any]
@@ -32,7 +32,7 @@ class Taps(NamedTuple):
 
     Attributes:
         activation: Float[depth, 2], for dL/dh_l.
-        parameter: Float[layers, 2], for dL/dW_l, the readout last.
+        parameter: Float[layers, 2], for dL/dW_l, the output layer last.
         state: Float[depth, states, 2], for the arrays that h_l is made of.
         kind: Float[depth, kinds, 2], for each kind of dL/dW_l.
     """
@@ -166,7 +166,7 @@ class Network(ABC):
     @property
     @abstractmethod
     def layers(self) -> int:
-        """Layers with weights of their own: the input layer, the blocks and the readout."""
+        """Layers with weights of their own: the input layer, the blocks and the output layer."""
 
     @property
     @abstractmethod

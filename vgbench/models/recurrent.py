@@ -1,4 +1,4 @@
-"""The recurrent network: cells that read a sequence step by step, and a readout of the last steps.
+"""The recurrent network: cells that read a sequence step by step, and an output layer of the last steps.
 
 Its depth is the number of time steps; an example of f numbers is read in pieces of f / depth. The state that a step
 hands to the next (of all cells) is tapped at every step, and all answers are read from tapped states, so that every
@@ -53,18 +53,18 @@ class Step(nnx.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(Network):
-    """Cells one above the other, and a readout of the topmost.
+    """Cells one above the other, and an output layer of the topmost.
 
     Attributes:
         cells: a `Step` each, the lowest first.
-        readout: module from the last cell's output to the answers.
+        output_layer: module from the last cell's output to the answers.
         steps: time steps.
         inputs: numbers read at a step.
         scanned: whether time is scanned or unrolled; the parameters are the same.
     """
 
     cells: tuple[Part, ...]
-    readout: Part
+    output_layer: Part
     steps: int
     inputs: int
     scanned: bool
@@ -76,7 +76,7 @@ class Recurrent(Network):
 
     @property
     def layers(self) -> int:
-        """The cells and the readout."""
+        """The cells and the output layer."""
         return len(self.cells) + 1
 
     @property
@@ -100,12 +100,12 @@ class Recurrent(Network):
 
     def init(self, key: Array) -> Variables:
         """Draw all variables; each cell from a key of its own."""
-        parts = (*self.cells, self.readout)
+        parts = (*self.cells, self.output_layer)
         with jax.default_matmul_precision("highest"):  # whatever the measurement traces under
             drawn = [part.init(each, i) for i, (part, each) in enumerate(zip(parts, self._keys(key), strict=True), 1)]
         params, stats = (
-            {"entry": entry, "blocks": tuple(blocks), "readout": readout}
-            for entry, *blocks, readout in zip(*drawn, strict=True)
+            {"input_layer": input_layer, "blocks": tuple(blocks), "output_layer": output_layer}
+            for input_layer, *blocks, output_layer in zip(*drawn, strict=True)
         )
         return self.cast(Variables(params, stats))
 
@@ -143,7 +143,9 @@ class Recurrent(Network):
             outputs = self._output(modules(), carry, pieces[-1])
         else:
             outputs = jnp.moveaxis(outputs[-self.problem.answers :], 0, 1)
-        answers, _ = self.readout.apply(self.computing(params["readout"]), stats["readout"], outputs, train)
+        answers, _ = self.output_layer.apply(
+            self.computing(params["output_layer"]), stats["output_layer"], outputs, train
+        )
         return Output(wide(answers), stats, largest)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
@@ -188,15 +190,15 @@ class Recurrent(Network):
 
 
 def _by_cell(tree: dict[str, Any]) -> list[Tree]:
-    return [tree["entry"], *tree["blocks"]]
+    return [tree["input_layer"], *tree["blocks"]]
 
 
 def _observed(params: dict[str, Any], taps: Array | None) -> dict[str, Any]:
     """The parameters, each layer's weights observed by its tap."""
     if taps is None:
         return params
-    entry, *blocks, readout = map(observe_weights, [*_by_cell(params), params["readout"]], taps)
-    return {"entry": entry, "blocks": tuple(blocks), "readout": readout}
+    input_layer, *blocks, output_layer = map(observe_weights, [*_by_cell(params), params["output_layer"]], taps)
+    return {"input_layer": input_layer, "blocks": tuple(blocks), "output_layer": output_layer}
 
 
 def _tapped(probe: Probe, carry: tuple[Carry, ...], tap: Taps) -> tuple[Carry, ...]:
@@ -229,7 +231,7 @@ def _unfit(case: Case) -> str | None:
     defaults={"activation": "tanh", "init": "orthogonal", "cell": "rnn", "block_execution": "scan"},
 )
 def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[int, Field(ge=1)] = 1) -> Recurrent:
-    """Recurrent network, as many time steps as the depth: `layers` cells one above the other, and a linear readout.
+    """Recurrent network, as many time steps as the depth: `layers` cells one above the other, a linear output layer.
 
     The init is that of the square matrices, in Flax orthogonal; input weights are LeCun normal. A Gaussian matrix that
     is shared over time is outside mean-field theory.
@@ -247,13 +249,13 @@ def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[
         return Part(build)
 
     cells = (cell(inputs), *[cell(case.width)] * (layers - 1))
-    readout = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
-    multiplied = case.depth * sum(part.weights for part in cells) + problem.answers * readout.weights
+    output_layer = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
+    multiplied = case.depth * sum(part.weights for part in cells) + problem.answers * output_layer.weights
     # The lowest cell passes no gradient on to what it reads.
     first = case.depth * inputs * (cell(inputs + 1).weights - cells[0].weights)
     return Recurrent(
         cells=cells,
-        readout=readout,
+        output_layer=output_layer,
         steps=case.depth,
         inputs=inputs,
         problem=problem,

@@ -1,4 +1,4 @@
-"""The stack: an input layer, blocks and a readout, each with weights of its own.
+"""The stack: an input layer, blocks and an output layer, each with weights of its own.
 
 The parameters of equal blocks are either stacked along a leading layer axis and scanned, so that compilation is
 constant in depth, or a tuple of separate trees and unrolled. Indexing a stacked array in an unrolled loop would add
@@ -28,21 +28,21 @@ Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree,
 
 @dataclass(frozen=True, kw_only=True)
 class Stack(Network):
-    """An input layer, `depth - 1` blocks and a readout.
+    """An input layer, `depth - 1` blocks and an output layer.
 
     Attributes:
-        entry: module of the input layer, x -> h_1.
+        input_layer: module of the input layer, x -> h_1.
         blocks: the modules h_{l-1} -> h_l; the same one again and again in most families.
-        readout: module from h_depth to the outputs.
+        output_layer: module from h_depth to the outputs.
         scanned: whether the blocks are to be scanned, which only equal ones can be.
         redrawn: whether scanned blocks are held as the keys that they are drawn from, and drawn anew whenever they are
             passed, forwards and backwards: memory then holds the weights of one of them. Such a network cannot learn.
         weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
     """
 
-    entry: Part
+    input_layer: Part
     blocks: tuple[Part, ...]
-    readout: Part
+    output_layer: Part
     scanned: bool
     redrawn: bool = False
     weight_kinds: tuple[str, ...] = ()
@@ -54,13 +54,13 @@ class Stack(Network):
         problem: Problem,
         scanned: bool,
         *,
-        entry: Part,
+        input_layer: Part,
         blocks: tuple[Part, ...],
-        readout: Part,
+        output_layer: Part,
         places: int = 1,
         patch: int = 1,
         weight_kinds: tuple[str, ...] = (),
-        entry_products: int | None = None,
+        input_products: int | None = None,
         block_products: int = 0,
     ) -> "Stack":
         """The stack of a case; its dtype, its rematerialisation and its operations follow from the case and the parts.
@@ -69,24 +69,24 @@ class Stack(Network):
             case: what to build.
             problem: what it reads and gives.
             scanned: whether blocks are to be scanned.
-            entry: module of the input layer.
+            input_layer: module of the input layer.
             blocks: modules of the blocks.
-            readout: module of the output layer.
+            output_layer: module of the output layer.
             places: how often the input layer and the blocks apply each of their matrices to one example.
             patch: how many places' features one such product reads together.
             weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
-            entry_products: multiplications of the input layer for one example, where it holds matrices that are not
+            input_products: multiplications of the input layer for one example, where it holds matrices that are not
                 multiplied; every matrix once at every place if None.
             block_products: multiplications of each block for one example beyond those by its weights, as attention has
                 them.
         """
-        first = places * entry.weights if entry_products is None else entry_products
+        first = places * input_layer.weights if input_products is None else input_products
         hidden = places * sum(part.weights for part in blocks) + len(blocks) * block_products
-        others = hidden + readout.weights
+        others = hidden + output_layer.weights
         return cls(
-            entry=entry,
+            input_layer=input_layer,
             blocks=blocks,
-            readout=readout,
+            output_layer=output_layer,
             scanned=scanned,
             weight_kinds=weight_kinds,
             problem=problem,
@@ -110,7 +110,7 @@ class Stack(Network):
 
     @property
     def layers(self) -> int:
-        """Hidden layers and the readout."""
+        """Hidden layers and the output layer."""
         return self.depth + 1
 
     @property
@@ -121,18 +121,18 @@ class Stack(Network):
     @property
     def weights(self) -> int:
         """Numbers in all weight matrices."""
-        return sum(part.weights for part in (self.entry, *self.blocks, self.readout))
+        return sum(part.weights for part in (self.input_layer, *self.blocks, self.output_layer))
 
     def init(self, key: Array) -> Variables:
         """Draw all variables; each layer from a key of its own, whatever the depth or the layout."""
-        entry_key, blocks_key, readout_key = jax.random.split(key, 3)
+        input_key, blocks_key, output_key = jax.random.split(key, 3)
         # Not jitted as a whole: the random draws inside are, by shape, and so are shared between all cells. One fixed
         # precision keeps that so whatever the measurement traces under.
         with jax.default_matmul_precision("highest"):
             drawn: dict[str, tuple[Tree, Tree]] = {
-                "entry": self.entry.init(entry_key, 1),
+                "input_layer": self.input_layer.init(input_key, 1),
                 "blocks": self._init_blocks(blocks_key),
-                "readout": self.readout.init(readout_key, self.depth + 1),
+                "output_layer": self.output_layer.init(output_key, self.depth + 1),
             }
         params, stats = ({name: part[i] for name, part in drawn.items()} for i in range(2))
         return self.cast(Variables(params, stats))
@@ -181,16 +181,16 @@ class Stack(Network):
         if self.remat:
             visit = jax.checkpoint(visit, prevent_cse=not self.stacked, static_argnums=0)
         layers = None
-        readout_params = variables.params["readout"]
+        output_params = variables.params["output_layer"]
         if taps is not None:
             parameter = None if taps.parameter is None else taps.parameter[:-1]
             layers = Taps(taps.activation, parameter, kind=taps.kind if self.kinds else None)
             if taps.parameter is not None:
-                readout_params = observe_weights(readout_params, taps.parameter[-1])
+                output_params = observe_weights(output_params, taps.parameter[-1])
         h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), layers)
-        readout_params = self.computing(readout_params)
-        answers, readout_stats = self.readout.apply(readout_params, variables.stats["readout"], h, train)
-        return Output(wide(answers), {**stats, "readout": readout_stats}, largest)
+        output_params = self.computing(output_params)
+        answers, output_stats = self.output_layer.apply(output_params, variables.stats["output_layer"], h, train)
+        return Output(wide(answers), {**stats, "output_layer": output_stats}, largest)
 
     def _observe_kinds(self, params: Tree, taps: Float[Array, "kinds 2"]) -> Tree:
         """The parameters, each kind of weights observed by its tap; a layer without such weights as it is."""
@@ -231,7 +231,9 @@ class Stack(Network):
             return visit(part, self.computing(params), stats, carry, inputs)
 
         first, others = jax.tree.map(lambda a: a[0], inputs), jax.tree.map(lambda a: a[1:], inputs)
-        carry, (entry_stats, record) = lowered(self.entry, params["entry"], stats["entry"], carry, first)
+        carry, (input_stats, record) = lowered(
+            self.input_layer, params["input_layer"], stats["input_layer"], carry, first
+        )
         records = jax.tree.map(lambda a: a[None], record)
 
         inside = self._drawing(lowered) if self.redrawn else lowered
@@ -244,14 +246,14 @@ class Stack(Network):
 
         if self.stacked:
             carry, (block_stats, rest) = jax.lax.scan(block, carry, (params["blocks"], stats["blocks"], others))
-            return carry, {"entry": entry_stats, "blocks": block_stats}, jax.tree.map(join, records, rest)
+            return carry, {"input_layer": input_stats, "blocks": block_stats}, jax.tree.map(join, records, rest)
         block_stats = []
         for i, part in enumerate(self.blocks):
             tapped = jax.tree.map(lambda a, i=i: a[i], others)
             carry, (new_stats, record) = lowered(part, params["blocks"][i], stats["blocks"][i], carry, tapped)
             block_stats.append(new_stats)
             records = jax.tree.map(lambda all_, one: join(all_, one[None]), records, record)
-        return carry, {"entry": entry_stats, "blocks": tuple(block_stats)}, records
+        return carry, {"input_layer": input_stats, "blocks": tuple(block_stats)}, records
 
     def _drawing(self, visit: Visit) -> Visit:
         """The same visit of a block that is held as its key."""

@@ -1,6 +1,6 @@
 """The transformer encoder: tokens are patches of an image, and every block has self-attention and a feed-forward part.
 
-    order       block: for f = attention, then f = feed-forward      readout
+    order       block: for f = attention, then f = feed-forward      output layer
     pre_norm    h = skip(h, f(norm(h)))                              linear map of the norm of h
     post_norm   h = norm(skip(h, f(h)))                              linear map of h
 
@@ -24,11 +24,11 @@ from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import LinearMap, Norm, Reparametrised, lost, lost_at_one_place, reparametrised
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
+from vgbench.models.backbone import no_stream_norm
 from vgbench.models.network import Part
+from vgbench.models.pooling import Pooling, pooled_linear
 from vgbench.models.problem import Problem
-from vgbench.models.readout import Readout, readout_map
 from vgbench.models.stack import Stack
-from vgbench.models.trunk import no_stream_norm
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, MODELS, NORMS, SKIPS
 
@@ -156,7 +156,7 @@ class Head(nnx.Module):
         model: Any = case.model
         self.norm = _norm_where("pre_norm", case, layer, rngs)
         kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std=0.0, raw=True))
-        self.linear = readout_map(model.readout, tokens)(case.width, outputs, kernel_init=kernel, rngs=rngs)
+        self.linear = pooled_linear(model.pooling, tokens)(case.width, outputs, kernel_init=kernel, rngs=rngs)
 
     def __call__(self, h: Tokens) -> Float[Array, "batch outputs"]:
         """Answer."""
@@ -185,7 +185,7 @@ def _unfit(case: Case) -> str | None:
     if case.skip.name == "dense":
         return "its branches are as wide as the stream: skip 'dense' has no place"
     if case.init.options().get("gain") == "critical":
-        return 'gain = "critical" comes from the mean-field theory of feed-forward trunks without attention'
+        return 'gain = "critical" comes from the mean-field theory of feed-forward backbones without attention'
     return no_stream_norm(case)
 
 
@@ -205,12 +205,12 @@ def transformer(
     qk_norm: bool = False,
     patch: Annotated[int, Field(ge=1)] = 2,
     channels: Annotated[int, Field(ge=1)] = 1,
-    readout: Readout = "mean",
+    pooling: Pooling = "mean",
 ) -> Stack:
     """Transformer encoder on the patches of square images, each a token, with norms in the given order.
 
     The feed-forward part is `expansion` times as wide as the stream; `qk_norm` normalises queries and keys in each head
-    (Henry, Dachapally, Pawar & Chen 2020; Dehghani et al. 2023). The readout is a linear map of the mean over all
+    (Henry, Dachapally, Pawar & Chen 2020; Dehghani et al. 2023). The output layer is a linear map of the mean over all
     tokens, or of all tokens with weights of its own for each (`flatten`), which sends every token another gradient. The
     embedding is LeCun normal, all else as the case says.
     """
@@ -224,18 +224,18 @@ def transformer(
     reason = lost_at_one_place(case) if tokens == 1 else None
     if reason:
         raise InputError(f"norm {case.norm.name!r} of a single token: {reason}")
-    entry = Part(lambda rngs, layer: Embedding(case, side, layer, rngs))
+    input_layer = Part(lambda rngs, layer: Embedding(case, side, layer, rngs))
     block = Part(lambda rngs, layer: Block(case, layer, rngs))
     head = Part(lambda rngs, layer: Head(case, tokens, problem.outputs, layer, rngs))
     return Stack.of(
         case,
         problem,
         scanned,
-        entry=entry,
+        input_layer=input_layer,
         blocks=(block,) * (case.depth - 1),
-        readout=head,
+        output_layer=head,
         places=tokens,
         weight_kinds=KINDS,
-        entry_products=tokens * patch**2 * channels * case.width,  # positions are added, not multiplied
+        input_products=tokens * patch**2 * channels * case.width,  # positions are added, not multiplied
         block_products=2 * tokens**2 * case.width,  # of queries and keys, of weights and values
     )

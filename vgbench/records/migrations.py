@@ -8,7 +8,7 @@ case as it was written, which migrations leave as it is.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the records that are written today."""
 
 _Body = dict[str, Any]
@@ -54,6 +54,16 @@ def _case_2(case: _Body) -> _Body:
     return {name: _blocks(value) if name == "block_execution" else value for name, value in renamed.items()}
 
 
+def _to_3(body: _Body) -> _Body:
+    """The option of a model that says what its output layer reads is called `pooling`."""
+    return {name: _case_3(value) if name in ("case", "reference") else value for name, value in body.items()}
+
+
+def _case_3(case: Any) -> Any:
+    known = isinstance(case, dict) and isinstance(case.get("model"), dict)
+    return {**case, "model": _renamed(case["model"], {"readout": "pooling"})} if known else case
+
+
 def _row_2(row: Any) -> Any:
     known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
     return {**row, "axes": _case_2(row["axes"])} if known else row
@@ -67,5 +77,5 @@ def _blocks(form: Any) -> Any:
     return _BLOCKS.get(form, form) if isinstance(form, str) else form
 
 
-_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2,)
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3)
 """From version 1 to 2, and so on."""

@@ -95,7 +95,7 @@ class CellRecord:
         if self.status in RESULTS and (self.gradients is None or (self.training is None) != (self.case.steps == 0)):
             raise ValueError(f"status {self.status!r} without all that the case has measured, or with more")
         if self.gradients is not None and self.gradients.log10_parameter_norm.shape[1] < 2:
-            raise ValueError("gradients: fewer layers of weights than an input layer and a readout")
+            raise ValueError("gradients: fewer layers of weights than an input layer and an output layer")
         curves = self.training
         if curves is None:
             return

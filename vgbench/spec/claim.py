@@ -41,8 +41,8 @@ SIGNS: dict[str, str] = {
     "stagnant_loss": "the training loss of the last tenth of steps is at least 0.9 of that of the first tenth",
     "irregular_curves": "validation accuracy falls by 0.03 or more at a fifth of the looks or more (the bounds for"
     " oscillation of AutoTrainer, Zhang et al. 2021)",
-    "small_gradient_ratio": "||dL/dW|| of the first layer is below 1e-4, and below 1e-3 of the readout's, in the median"
-    " over training (AutoTrainer's bounds)",
+    "small_gradient_ratio": "||dL/dW|| of the first layer is below 1e-4, and below 1e-3 of the output layer's, in the"
+    " median over training (AutoTrainer's bounds)",
     "small_gradient_norm": "||dL/dW|| of some layer is above 0 and below 1e-7 in the median over training (DLCheck's"
     " bounds)",
     "histogram_at_zero": "over half of the entries of the first layer's dL/dW are below 2**-23, about 1e-7, in the"

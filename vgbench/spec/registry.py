@@ -29,6 +29,7 @@ RENAMED = {
     "transform": "gradient_transform",
     "layers": "block_execution",
     "rate_centers": "learning_rate_centers",
+    "readout": "pooling",
 }
 """Fields by the names that they had in vgbench 0.1."""
 

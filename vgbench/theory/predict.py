@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from vgbench.spec.case import Case
+from vgbench.theory.backbone import predict_backbone
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
-from vgbench.theory.trunk import predict_trunk
 
-_FAMILIES = {"mlp": predict_trunk, "recurrent": predict_recurrent}
+_FAMILIES = {"mlp": predict_backbone, "recurrent": predict_recurrent}
 _DEEPEST = 10_000
 """Layers, or time steps, up to which a prediction takes seconds."""
 _WIDE = 4096

@@ -15,9 +15,9 @@ from jaxtyping import Complex, Float
 
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.spec.case import Case
+from vgbench.theory.backbone import MEAN_FIELD
 from vgbench.theory.layers import curves_of
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
-from vgbench.theory.trunk import MEAN_FIELD
 
 Step = Callable[[Complex[np.ndarray, "states modes"]], Complex[np.ndarray, "states modes"]]
 

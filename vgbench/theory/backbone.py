@@ -46,7 +46,7 @@ _NO_SKIP = {
 }
 
 
-def predict_trunk(case: Case) -> Prediction:
+def predict_backbone(case: Case) -> Prediction:
     """Predict an MLP.
 
     Raises:

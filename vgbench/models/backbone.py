@@ -1,8 +1,8 @@
-"""The trunk that perceptrons and convolutional networks have in common: an input layer, blocks and a readout.
+"""The backbone that perceptrons and convolutional networks have in common: an input layer, blocks and an output layer.
 
 Its layers are a linear map (W), a norm (N) and an activation (A), in the model's order:
 
-    order              input layer   block with k layers a branch         readout
+    order              input layer   block with k layers a branch         output layer
     before_addition    W N A         skip(h, k x (W N A))                 W
     post_activation    W N A         A(skip(h, k x (W N A) less an A))    W
     pre_activation     W             skip(h, k x (N A W))                 N A W
@@ -35,43 +35,43 @@ Steps = tuple[Literal["linear", "norm", "activation"], ...]
 
 
 class _Plan(NamedTuple):
-    """The steps of the input layer, of a branch's layers and its last, after the skip, and of the readout."""
+    """The steps of the input layer, of a branch's layers and its last, after the skip, and of the output layer."""
 
-    entry: Steps
+    input_layer: Steps
     layer: Steps
     last: Steps
     joined: Steps
-    readout: Steps
+    output_layer: Steps
 
 
 _PLANS: dict[Order, _Plan] = {
     "before_addition": _Plan(
-        entry=("linear", "norm", "activation"),
+        input_layer=("linear", "norm", "activation"),
         layer=("linear", "norm", "activation"),
         last=("linear", "norm", "activation"),
         joined=(),
-        readout=("linear",),
+        output_layer=("linear",),
     ),
     "post_activation": _Plan(
-        entry=("linear", "norm", "activation"),
+        input_layer=("linear", "norm", "activation"),
         layer=("linear", "norm", "activation"),
         last=("linear", "norm"),
         joined=("activation",),
-        readout=("linear",),
+        output_layer=("linear",),
     ),
     "pre_activation": _Plan(
-        entry=("linear",),
+        input_layer=("linear",),
         layer=("norm", "activation", "linear"),
         last=("norm", "activation", "linear"),
         joined=(),
-        readout=("norm", "activation", "linear"),
+        output_layer=("norm", "activation", "linear"),
     ),
     "post_norm": _Plan(
-        entry=("linear", "norm"),
+        input_layer=("linear", "norm"),
         layer=("activation", "linear"),
         last=("activation", "linear"),
         joined=("norm",),
-        readout=("linear",),
+        output_layer=("linear",),
     ),
 }
 
@@ -84,11 +84,11 @@ MakeMap: TypeAlias = Callable[..., LinearMap]
 
 
 class Maps(NamedTuple):
-    """The linear maps of a family: of the input layer, inside blocks, and of the readout."""
+    """The linear maps of a family: of the input layer, inside blocks, and of the output layer."""
 
-    entry: MakeMap
+    input_layer: MakeMap
     hidden: MakeMap
-    readout: MakeMap
+    output_layer: MakeMap
 
 
 class Layer(nnx.Module):
@@ -162,10 +162,10 @@ def no_stream_norm(case: Case) -> str | None:
     return f"order 'post_norm' needs a norm of the signal, not norm {case.norm.name!r}" if lacks else None
 
 
-def trunk(
+def backbone(
     case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1, patch: int = 1
 ) -> Stack:
-    """Build the trunk of a case.
+    """Build the backbone of a case.
 
     Args:
         case: its model has the options `order`, `layers_per_block` and `bias_std`.
@@ -188,6 +188,15 @@ def trunk(
 
     widths = [case.width + growth * i for i in range(case.depth)]
     blocks = tuple(map(block, widths[:-1])) if growth else (block(case.width),) * (case.depth - 1)
-    entry = layer(plan.entry, maps.entry, features, case.width, bias_std=model.bias_std, raw=True)
-    readout = layer(plan.readout, maps.readout, widths[-1], problem.outputs)
-    return Stack.of(case, problem, scanned, entry=entry, blocks=blocks, readout=readout, places=places, patch=patch)
+    input_layer = layer(plan.input_layer, maps.input_layer, features, case.width, bias_std=model.bias_std, raw=True)
+    output_layer = layer(plan.output_layer, maps.output_layer, widths[-1], problem.outputs)
+    return Stack.of(
+        case,
+        problem,
+        scanned,
+        input_layer=input_layer,
+        blocks=blocks,
+        output_layer=output_layer,
+        places=places,
+        patch=patch,
+    )

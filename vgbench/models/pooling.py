@@ -1,14 +1,14 @@
-"""Readouts of signals that have places: pixels or tokens."""
+"""Output layers of signals that have places, such as pixels or tokens: a linear map of their mean, or of them all."""
 
 from typing import Any, Literal
 
 from flax import nnx
 from jaxtyping import Array, Float
 
-Readout = Literal["mean", "flatten"]
+Pooling = Literal["mean", "flatten"]
 
 
-class MeanReadout(nnx.Linear):
+class MeanPooledLinear(nnx.Linear):
     """A linear map of the mean over all places."""
 
     def __call__(
@@ -18,7 +18,7 @@ class MeanReadout(nnx.Linear):
         return super().__call__(inputs.mean(axis=tuple(range(1, inputs.ndim - 1))), out_sharding)
 
 
-class FlatReadout(nnx.Linear):
+class FlattenedLinear(nnx.Linear):
     """A linear map of all places' features, with weights of its own at each place."""
 
     def __call__(
@@ -28,8 +28,8 @@ class FlatReadout(nnx.Linear):
         return super().__call__(inputs.reshape(len(inputs), -1), out_sharding)
 
 
-def readout_map(readout: Readout, places: int) -> Any:
-    """What makes a readout's linear map from features and outputs."""
-    if readout == "mean":
-        return MeanReadout
-    return lambda inputs, outputs, **options: FlatReadout(inputs * places, outputs, **options)
+def pooled_linear(pooling: Pooling, places: int) -> Any:
+    """The constructor of an output layer of so many places, called with the numbers of features and outputs."""
+    if pooling == "mean":
+        return MeanPooledLinear
+    return lambda inputs, outputs, **options: FlattenedLinear(inputs * places, outputs, **options)
