@@ -31,7 +31,8 @@ from vgbench.report import write_report
 from vgbench.report.claims import effect, lines
 from vgbench.report.publish import section
 from vgbench.spec.case import Case
-from vgbench.spec.claim import SIGNS, STATISTICS, Cells, Claim, Rule, Verdict, rules_digest
+from vgbench.spec.claim import Cells, Claim, Rule, Verdict, rules_digest
+from vgbench.spec.registry import SIGNS, STATISTICS, Member
 from vgbench.spec.suite import Suite, read_suite
 from vgbench.statistics import Interval
 
@@ -77,9 +78,11 @@ def loss(first: float, last: float) -> np.ndarray:
     return np.asarray([np.linspace(first, last, 50)] * 2, np.float32)
 
 
-def test_every_statistic_and_sign_that_claims_can_name_is_there() -> None:
-    assert statistics.FUNCTIONS.keys() == STATISTICS.keys()
-    assert signs.FUNCTIONS.keys() == SIGNS.keys()
+@pytest.mark.parametrize("member", [*STATISTICS, *SIGNS], ids=lambda member: member.name)
+def test_every_statistic_and_sign_says_what_it_is_and_where_it_comes_from(member: Member) -> None:
+    assert member.meaning.endswith(".")
+    assert member.source
+    assert member.description.startswith(member.meaning)
 
 
 def test_decay_of_nothing_but_rounding_is_zero() -> None:
@@ -126,7 +129,7 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
     ],
 )
 def test_statistic_by_hand(name: str, fields: dict[str, Any], expected: float) -> None:
-    assert statistics.FUNCTIONS[name](trained(**fields)) == pytest.approx([expected] * 2)
+    assert statistics.value(name, trained(**fields)) == pytest.approx([expected] * 2)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("log10_slope", -2.0), ("log10_slope_first_over_last", 2.0)])
@@ -134,15 +137,15 @@ def test_statistic_of_the_slopes_by_hand(name: str, expected: float) -> None:
     record = measured(CASE)
     assert record.forward is not None
     steep = cell(replace(record, forward=replace(record.forward, mean_slope=SLOPES)))
-    assert statistics.FUNCTIONS[name](steep) == pytest.approx([expected] * 2)
+    assert statistics.value(name, steep) == pytest.approx([expected] * 2)
 
 
-@pytest.mark.parametrize("name", list(STATISTICS))
+@pytest.mark.parametrize("name", [member.name for member in STATISTICS])
 def test_what_was_not_measured_has_no_statistic(name: str) -> None:
     row = trained().row
-    assert statistics.FUNCTIONS[name](Measured(row, None, None)) is None
+    assert statistics.value(name, Measured(row, None, None)) is None
     crashed = replace(measured(CASE, None), gradients=None, forward=None)
-    assert statistics.FUNCTIONS[name](Measured(row, crashed, None)) is None
+    assert statistics.value(name, Measured(row, crashed, None)) is None
 
 
 def histogram(low: int, high: int) -> np.ndarray:
@@ -189,7 +192,7 @@ def histogram(low: int, high: int) -> np.ndarray:
     ],
 )
 def test_sign_by_hand(name: str, shown: dict[str, Any], hidden: dict[str, Any]) -> None:
-    found = [signs.FUNCTIONS[name](curves(trained(**fields))) for fields in (shown, hidden)]
+    found = [SIGNS[name].function(curves(trained(**fields))) for fields in (shown, hidden)]
     assert np.array(found).tolist() == [[True, True], [False, False]]
 
 
@@ -253,23 +256,23 @@ def test_verdict_over_conditions_names_what_it_depends_on(verdicts: list[Verdict
     assert Judgement(claim(), conditions).words == told
 
 
-def test_cells_beside_others_are_compared_by_seed_and_name_both() -> None:
+def test_cells_with_a_reference_are_compared_by_seed_and_name_both() -> None:
     deep = measured(Case(depth=6, width=4, seeds=(0, 1), learning_rates=(0.1,)), 0.25)
     rows = [trained(), cell(deep, place=1)]
-    beside = [{"mitigation": "baseline", "at": {"depth": 3}, "beside": "baseline", "beside_at": {"depth": 6}}]
-    (judgement,) = judge([claim(cells=beside, rule={"above": 0.5})], rows)
+    compared = [{"mitigation": "baseline", "at": {"depth": 3}, "reference": "baseline", "reference_at": {"depth": 6}}]
+    (judgement,) = judge([claim(cells=compared, rule={"above": 0.5})], rows)
     (condition,) = judgement.conditions
-    assert condition.label == "baseline, depth 3 beside baseline, depth 6"
+    assert condition.label == "baseline, depth 3 against baseline, depth 6"
     assert condition.effect == pytest.approx((0.7, 0.7, 0.7))
     assert (condition.verdict, judgement.verdict) == ("supported", "supported")
     assert condition.cells == tuple(row.row.cell_id for row in rows)
 
 
-def test_cells_beside_what_is_missing_or_has_other_seeds_are_not_measured() -> None:
+def test_cells_whose_reference_is_missing_or_has_other_seeds_are_not_measured() -> None:
     other = cell(measured(Case(depth=3, width=8, seeds=(0, 2), learning_rates=(0.1,))), "other", 1)
-    beside = [{"mitigation": "baseline", "beside": "other"}]
-    assert judge([claim(cells=beside)], [trained(), other])[0].verdict == "not measured"
-    assert judge([claim(cells=beside)], [trained()])[0].verdict == "not measured"
+    compared = [{"mitigation": "baseline", "reference": "other"}]
+    assert judge([claim(cells=compared)], [trained(), other])[0].verdict == "not measured"
+    assert judge([claim(cells=compared)], [trained()])[0].verdict == "not measured"
 
 
 def test_what_a_claim_names_and_a_run_does_not_have_is_told() -> None:
@@ -283,7 +286,7 @@ def test_runs_that_both_never_reach_the_target_have_no_known_difference() -> Non
     never = replace(
         trained(validation_accuracy=accuracy(0.1, 0.1, 0.1)), row=replace(trained().row, mitigation="never")
     )
-    cells = [{"mitigation": "never", "beside": "never"}, {"mitigation": "never", "beside": "baseline"}]
+    cells = [{"mitigation": "never", "reference": "never"}, {"mitigation": "never", "reference": "baseline"}]
     (judgement,) = judge([claim(statistic="log10_steps_to_target", cells=cells, rule={"above": 0.1})], [never, SOON])
     unknown, known = judgement.conditions
     assert (unknown.verdict, np.isnan(unknown.effect.value)) == ("unclear", True)
@@ -320,11 +323,14 @@ def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:
         ({"sign": "plateau"}, r"claims\.0: needs either a statistic or a sign"),
         ({"statistic": None}, r"claims\.0: needs either a statistic or a sign"),
         ({"cells": [{"mitigation": "reul"}]}, r"claims\.0: unknown mitigation 'reul'; did you mean 'relu'\?"),
-        ({"cells": [{"beside": "reul"}]}, r"claims\.0: unknown mitigation 'reul'"),
+        ({"cells": [{"reference": "reul"}]}, r"claims\.0: unknown mitigation 'reul'"),
         ({"cells": [{"at": {"dpeth": 2}}]}, r"claims\.0: unknown swept axis 'dpeth'; did you mean 'depth'\?"),
-        ({"cells": [{"beside_at": {"depth": 2}}]}, r"claims\.0\.cells\.0: beside_at: needs `beside`"),
+        ({"cells": [{"reference_at": {"depth": 2}}]}, r"claims\.0\.cells\.0: reference_at: needs `reference`"),
         ({"cells": []}, r"claims\.0\.cells: "),
-        ({"statistic": None, "sign": "plateau", "cells": [{"beside": "relu"}]}, r"claims\.0: beside: a sign is looked"),
+        (
+            {"statistic": None, "sign": "plateau", "cells": [{"reference": "relu"}]},
+            r"claims\.0: reference: a sign is sought",
+        ),
         ({"rule": {}}, r"claims\.0\.rule: needs a bound: above, below or both"),
         ({"rule": {"above": 1.0, "below": 1.0}}, r"claims\.0\.rule: nothing lies above 1\.0 and below 1\.0"),
         ({"rule": {"abov": 1.0}}, r"claims\.0\.rule: unknown field 'abov'; did you mean 'above'\?"),
@@ -418,7 +424,7 @@ def with_claims(out: Path, fixed: Fixed | None = None, sentence: str = "It train
     ]
     write_run(out, [("baseline", measured(cases[0], 0.25)), ("he", measured(cases[1], 0.95))])
     path = Folder(out / DEVICE.slug).manifest
-    said = claim(sentence=sentence, cells=[{"mitigation": "he", "beside": "baseline"}])
+    said = claim(sentence=sentence, cells=[{"mitigation": "he", "reference": "baseline"}])
     write_record(path, replace(read_record(path, Manifest), claims=(said,), fixed=fixed))
     return out
 
@@ -434,9 +440,9 @@ def test_report_tells_verdict_effect_cells_rule_and_both_commits(tmp_path: Path)
     assert "vgbench 0.1 (commit abc)" in text
     assert "supported if the whole 95 % interval lies above 0.5, refuted if none of it does" in text
     cells = ", ".join(manifest.rows[place].cell_id for place in (1, 0))
-    line = next(line for line in text.splitlines() if "beside baseline, depth 3" in line and line.startswith("|"))
+    line = next(line for line in text.splitlines() if "against baseline, depth 3" in line and line.startswith("|"))
     assert [part.strip() for part in line.strip("|").split("|")] == [
-        "he, depth 3 beside baseline, depth 3",
+        "he, depth 3 against baseline, depth 3",
         "+0.7 [+0.7, +0.7]",
         "supported",
         cells,
@@ -453,12 +459,12 @@ def test_records_made_after_the_rules_are_not_told_to_be_earlier(tmp_path: Path)
 def test_terminal_gets_a_line_a_claim_with_its_smallest_and_largest_effect(tmp_path: Path) -> None:
     out = with_claims(tmp_path)
     path = Folder(out / DEVICE.slug).manifest
-    cells = [{"mitigation": "he", "beside": "baseline"}, {"mitigation": "baseline"}]
+    cells = [{"mitigation": "he", "reference": "baseline"}, {"mitigation": "baseline"}]
     said = (claim(cells=cells), claim(cells=[{"mitigation": "baseline"}], statistic="decay"))
     write_record(path, replace(read_record(path, Manifest), claims=said))
     told = list(lines(write_report(out, ["md"]).claims))
     assert told[0] == (
-        "It trains: depends: supported for he, depth 3 beside baseline, depth 3; refuted for baseline, depth 3"
+        "It trains: depends: supported for he, depth 3 against baseline, depth 3; refuted for baseline, depth 3"
         " (test_accuracy +0.25 [+0.25, +0.25] to +0.7 [+0.7, +0.7])"
     )
     assert told[1] == "It trains: refuted (decay -1 [-1, -1])"
@@ -601,7 +607,7 @@ def test_claim_is_decided_from_the_command_line(tmp_path: Path, monkeypatch: pyt
     assert "It trains: supported" in result.out
     assert re.search(r"rules [0-9a-f]{16}: no commit holds them as they are", result.out)
     text = (tmp_path / "out/claims.md").read_text()
-    assert "| relu, depth 2 beside baseline, depth 2 |" in text
+    assert "| relu, depth 2 against baseline, depth 2 |" in text
     again = vgbench("run", "tiny.toml", "--only", "relu", "--out", "again", "--reuse", "out")
     assert "reused: 2 records of out" in again.out + again.err
     assert (tmp_path / "again/claims.md").read_text() == text

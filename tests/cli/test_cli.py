@@ -19,7 +19,7 @@ from vgbench.harness.workers import worker
 from vgbench.measure import shared
 from vgbench.report.components import members_page
 from vgbench.report.frames import COLUMNS, load
-from vgbench.spec.registry import REGISTRIES
+from vgbench.spec.registry import LISTED
 from vgbench.spec.suite import read_suite
 
 HEAVY = {"jax", "flax", "optax", "numpy", "pandas", "altair", "scipy", "sklearn"}
@@ -183,12 +183,12 @@ def test_bad_usage_is_code_2(arguments: list[str], expected: str) -> None:
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["norm"], ["suite"], ["optimizer"]])
+@pytest.mark.parametrize("arguments", [[], ["norm"], ["suite"], ["optimizer"], ["statistic"]])
 def test_list_shows_the_asked_kind_alone_or_all(arguments: list[str]) -> None:
     result = vgbench("list", *arguments)
-    kinds = arguments or ["suite", *REGISTRIES]
+    kinds = arguments or ["suite", *LISTED]
     rows = [[cell.strip() for cell in line.split("│")[1:3]] for line in result.out.splitlines() if line.startswith("│")]
-    expected = [[kind, member.name] for kind in kinds if kind != "suite" for member in REGISTRIES[kind]]
+    expected = [[kind, member.name] for kind in kinds if kind != "suite" for member in LISTED[kind]]
     if "suite" in kinds:
         assert ["suite", "quickstart"] in rows
     assert [row for row in rows if row[0] and row[0] != "suite"] == expected

@@ -34,7 +34,7 @@ CLAIMS = """
 sentence = "It trains"
 hypothesis = "More than half is right"
 statistic = "test_accuracy"
-cells = [{ mitigation = "relu", at = { depth = 2 }, beside = "baseline" }]
+cells = [{ mitigation = "relu", at = { depth = 2 }, reference = "baseline" }]
 rule = { above = 0.5 }
 """
 

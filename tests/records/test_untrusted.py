@@ -43,7 +43,7 @@ CLAIM: dict[str, Any] = {
     "sentence": "It trains",
     "hypothesis": "More than half is right",
     "statistic": "test_accuracy",
-    "cells": [{"mitigation": "he", "at": {"depth": 3}, "beside": "baseline"}],
+    "cells": [{"mitigation": "he", "at": {"depth": 3}, "reference": "baseline"}],
     "rule": {"above": 0.5},
 }
 CPU_SECONDS = 5

@@ -85,7 +85,7 @@ def test_every_claim_is_tested_on_cells_of_its_suite(name: str) -> None:
             found = selected(cells, rows)
             assert {row.row.mitigation for row, _ in found} >= set(cells.mitigation), claim.sentence
             assert found, claim.sentence
-            assert cells.beside is None or all(other is not None for _, other in found), claim.sentence
+            assert cells.reference is None or all(other is not None for _, other in found), claim.sentence
 
 
 OF_CLAIMS_ALONE = {"sigmoid_gain_4", "deep_relu_batch_norm", "gelu_he", "silu_he"}
@@ -115,14 +115,14 @@ def test_suites_of_a_kind_together_take_no_longer_than_promised(names: Collectio
 @each
 def test_every_mitigation_has_a_row_at_some_combination_of_axes(name: str) -> None:
     suite = read_suite(name)
-    assert {cell.mitigation for cell in suite.cells()} == {"baseline", *suite.mitigations}
+    assert {cell.mitigation for cell in suite.cells()} == {*suite.names}
 
 
 @each
 def test_quick_version_has_every_mitigation_and_less_to_do(name: str) -> None:
     suite = read_suite(name)
     cells = suite.quick_version().cells()
-    assert {cell.mitigation for cell in cells} == {"baseline", *suite.mitigations}
+    assert {cell.mitigation for cell in cells} == {*suite.names}
 
     def layer_steps(case: Case) -> int:
         return case.depth * (1 + case.steps * (len(case.seeds) + len(case.learning_rates) * len(case.tuning_seeds)))

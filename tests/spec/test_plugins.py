@@ -61,7 +61,7 @@ def command(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_installed_package_is_listed_behind_the_source_of_its_members_alone(site: Path) -> None:
-    done = command(site, "list", "--sources")
+    done = command(site, "list", "activation", "--sources")
     lines = [line for line in done.stdout.splitlines() if "vgbench-squareplus" in line]
     assert len(lines) == 1, done.stderr
     assert [cell.strip() for cell in lines[0].split("│")[1:-1]] == [
@@ -105,7 +105,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch_registries:
         metadata.mkdir()
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
         (metadata / "entry_points.txt").write_text(f"[vgbench.plugins]\nentry = {name}\n")
-        monkeypatch.setattr(registry, "PLUGINS", Plugins())
+        monkeypatch.setattr(registry, "PLUGINS", Plugins("vgbench.plugins"))
 
     yield install
     for name in set(sys.modules) - modules:

@@ -168,12 +168,21 @@ def test_untrained_case_does_not_depend_on_the_protocol() -> None:
     assert without.cell_id == shallow.cell_id
 
 
-def test_mitigation_is_compared_with_what_it_stands_beside() -> None:
+def test_mitigation_changes_the_baseline_that_it_is_on_and_is_compared_with_it() -> None:
     mine = suite(
-        mitigations={"wide": {"width": 9}, "wide_bn": {"width": 9, "norm": "batch"}}, beside={"wide_bn": "wide"}
+        baselines={"wide": {"width": 9}},
+        mitigations={"bn": {"norm": "batch"}, "wide_bn": {"on": "wide", "norm": "batch"}},
     )
-    baseline, wide, wide_bn = mine.cells()
-    assert (wide.reference, wide_bn.reference) == (baseline.case, wide.case)
+    baseline, wide, bn, wide_bn = mine.cells()
+    assert [cell.mitigation for cell in mine.cells()] == ["baseline", "wide", "bn", "wide_bn"]
+    assert (baseline.reference, bn.reference) == (baseline.case, baseline.case)
+    assert (wide.reference, wide_bn.reference) == (wide.case, wide.case)
+    assert (wide_bn.case.width, wide_bn.case.norm.name) == (9, "batch")
+
+
+def test_mitigation_on_the_baseline_by_its_name_is_the_same_as_without() -> None:
+    named, unnamed = ({"bn": {"norm": "batch", **on}} for on in ({"on": "baseline"}, {}))
+    assert suite(mitigations=named).cells() == suite(mitigations=unnamed).cells()
 
 
 class TestSelect:
@@ -212,10 +221,11 @@ class TestSelect:
     def test_only_baseline_keeps_nothing_else(self) -> None:
         assert self.mine.select(only=["baseline"]).mitigations == {}
 
-    def test_only_also_keeps_what_the_named_stands_beside(self) -> None:
-        mine = suite(mitigations={"a": {"width": 3}, "b": {"width": 4}, "c": {"width": 5}}, beside={"b": "c"})
-        assert list(mine.select(only=["b"]).mitigations) == ["b", "c"]
-        assert mine.select(only=["a"]).beside == {}
+    def test_only_also_keeps_the_baselines_of_the_named(self) -> None:
+        mine = suite(baselines={"c": {"width": 5}}, mitigations={"a": {"width": 3}, "b": {"on": "c", "depth": 4}})
+        assert mine.select(only=["b"]).names == ("baseline", "c", "b")
+        assert mine.select(only=["a"]).names == ("baseline", "a")
+        assert mine.select(only=["c"]).names == ("baseline", "c")
 
     def test_selection_leaves_the_suite_itself_as_it_is(self) -> None:
         before = self.mine.model_dump()
@@ -305,7 +315,7 @@ class TestQuickVersion:
         (HEAD + "[baseline]\n[sweep]\ndepth = []", "mine.toml: sweep.depth: List should have at least 1 item"),
         (
             HEAD + "[baseline]\n[mitigations]\nbaseline = {}",
-            "mitigations: 'baseline' is the name of the baseline itself",
+            "mine.toml: 'baseline' is the name of a baseline; give the other",
         ),
         (
             HEAD + "[baseline]\n[protocol]\ntrain_to_dpth = 3",
@@ -319,8 +329,20 @@ class TestQuickVersion:
         (HEAD + "references = 'He 2015'\n[baseline]", "mine.toml: references: Input should be a valid tuple"),
         (HEAD + "references = [2015]\n[baseline]", "mine.toml: references.0: Input should be a valid string"),
         (
-            HEAD + "[baseline]\n[mitigations]\nbn = {norm = 'batch'}\n[beside]\nbn = 'bm'",
-            "mine.toml: beside: unknown mitigation 'bm' (choose from: bn)",
+            HEAD + "[baseline]\n[baselines]\nwide = {}\n[mitigations]\nbn = {norm = 'batch', on = 'wdie'}",
+            "mine.toml: mitigations.bn.on: unknown baseline 'wdie'; did you mean 'wide'? (choose from: baseline, wide)",
+        ),
+        (
+            HEAD + "[baseline]\n[mitigations]\nbn = {norm = 'batch', on = ['bn']}",
+            "mine.toml: mitigations.bn.on: unknown baseline ['bn']",
+        ),
+        (
+            HEAD + "[baseline]\n[baselines.bn]\n[mitigations]\nbn = {norm = 'batch'}",
+            "mine.toml: 'bn' is the name of a baseline; give the other one another name",
+        ),
+        (
+            HEAD + "[baseline]\n[mitigations]\nbn = {norm = 'batch'}\n[beside]\nbn = 'bn'",
+            "mine.toml: beside: is now a table [baselines.NAME] of fields, and on",
         ),
         (HEAD + "minutes = 0\n[baseline]", "mine.toml: minutes: Input should be greater than 0"),
         (HEAD + "minutes = '4'\n[baseline]", "mine.toml: minutes: Input should be a valid number"),
@@ -376,12 +398,12 @@ def test_case_that_cannot_be_is_refused_with_its_place(tmp_path: Path, text: str
         pytest.param(f"{HEAD}[baseline]\ntarget = 1{'0' * 400}\n", "target", id="integer beyond floats"),
         pytest.param(
             f"{HEAD}[baseline]\n[protocol]\nlearning_rate_centers = {{adam = 1e308}}",
-            "learning_rates.3",
+            "learning_rate_centers.adam: Input should be less than 1000000000",
             id="learning_rates overflow",
         ),
         pytest.param(
             f"{HEAD}[baseline]\n[protocol]\nlearning_rate_centers = {{adam = 1e-323}}",
-            "learning_rates.0",
+            "learning_rate_centers.adam: Input should be greater than 0.000000001",
             id="learning_rates underflow",
         ),
     ],

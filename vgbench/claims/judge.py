@@ -58,12 +58,12 @@ class Judgement:
         for condition in self.conditions:
             sides.setdefault(condition.verdict, []).append(condition.label)
         order = ("supported", "refuted", "unclear", "not measured")
-        told = "; ".join(f"{side} for {' / '.join(sides[side])}" for side in order if side in sides)
-        return f"{self.verdict}: {told}"
+        found = "; ".join(f"{side} for {' / '.join(sides[side])}" for side in order if side in sides)
+        return f"{self.verdict}: {found}"
 
 
 def judge(claims: Sequence[Claim], measured: Sequence[Measured]) -> list[Judgement]:
-    """Judge claims by the rows of a run, which stand in one row each."""
+    """Judge claims by the rows of a run."""
     return [Judgement(claim, tuple(_conditions(claim, measured))) for claim in claims]
 
 
@@ -72,9 +72,9 @@ def selected(cells: Cells, measured: Sequence[Measured]) -> list[tuple[Measured,
     found = (
         each
         for each in measured
-        if (not cells.mitigation or each.row.mitigation in cells.mitigation) and _stands_at(each.row.axes, cells.at)
+        if (not cells.mitigation or each.row.mitigation in cells.mitigation) and _is_at(each.row.axes, cells.at)
     )
-    return [(each, _beside(cells, each, measured)) for each in found]
+    return [(each, _reference(cells, each, measured)) for each in found]
 
 
 def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Condition]:
@@ -88,10 +88,10 @@ def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Conditio
         return
     for cells, (row, other) in pairs:
         label, ids = _label(row), (row.row.cell_id,)
-        if cells.beside is not None:
-            label = f"{label} beside {_label(other) if other else cells.beside}"
+        if cells.reference is not None:
+            label = f"{label} against {_label(other) if other else cells.reference}"
             ids = (*ids, other.row.cell_id) if other else ids
-        effect = _effect(claim, row, other, alone=cells.beside is None)
+        effect = _effect(claim, row, other, alone=cells.reference is None)
         yield Condition(label, effect or _NOTHING, claim.rule.judge(effect) if effect else "not measured", ids)
 
 
@@ -110,7 +110,7 @@ def _missing(cells: Cells, pairs: Sequence[tuple[Measured, Measured | None]]) ->
 def _effect(claim: Claim, row: Measured, other: Measured | None, *, alone: bool) -> Interval | None:
     assert claim.statistic is not None
     if alone:
-        values = statistics.FUNCTIONS[claim.statistic](row)
+        values = statistics.value(claim.statistic, row)
     else:
         values = None if other is None else statistics.difference(claim.statistic, row, other)
     return None if values is None else t_interval(values)
@@ -126,14 +126,14 @@ def _of_sign(claim: Claim, sign: str, measured: Sequence[Measured]) -> Iterator[
         yield Condition(label, effect, verdict, tuple(each.row.cell_id for each in group))
 
 
-def _beside(cells: Cells, row: Measured, measured: Sequence[Measured]) -> Measured | None:
-    axes = {name: (value,) for name, value in {**row.row.axes, **cells.beside_at}.items()}
-    others = (each for each in measured if each.row.mitigation == cells.beside)
-    return next((each for each in others if _stands_at(each.row.axes, axes)), None)
+def _reference(cells: Cells, row: Measured, measured: Sequence[Measured]) -> Measured | None:
+    axes = {name: (value,) for name, value in {**row.row.axes, **cells.reference_at}.items()}
+    others = (each for each in measured if each.row.mitigation == cells.reference)
+    return next((each for each in others if _is_at(each.row.axes, axes)), None)
 
 
-def _stands_at(axes: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]) -> bool:
-    return all(name in axes and str(axes[name]) in map(str, values) for name, values in wanted.items())
+def _is_at(axes: Mapping[str, Any], chosen: Mapping[str, Sequence[Any]]) -> bool:
+    return all(name in axes and str(axes[name]) in map(str, values) for name, values in chosen.items())
 
 
 def _label(measured: Measured) -> str:

@@ -1,9 +1,9 @@
-"""The signs by which vanishing gradients are said to be recognised, and how well they tell.
+"""The signs by which vanishing gradients are said to be recognised, and how many cells show them.
 
-`vgbench.spec.claim.SIGNS` says what each is. Whether a gradient does vanish is told by its exact profile alone.
+A cell shows a sign where at least half of its seeds do. Its exact profile alone decides whether its gradient vanishes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -12,6 +12,7 @@ from scipy import stats
 from vgbench.claims.statistics import Measured, ends_of_loss
 from vgbench.diagnosis.thresholds import LOST_DECADES
 from vgbench.measure.training import TrainingCurves
+from vgbench.spec.registry import SIGNS
 from vgbench.statistics import CONFIDENCE, Interval
 
 Shown = Bool[np.ndarray, "seeds"]
@@ -29,49 +30,63 @@ def vanishes(curves: TrainingCurves) -> Shown:
     return np.asarray(_median(kept) <= -LOST_DECADES)
 
 
+@SIGNS.register(source="Glorot & Bengio 2010")
 def weights_converge(curves: TrainingCurves) -> Shown:
-    """The first layers' weights settle."""
+    """The weights of the first layers stop moving.
+
+    Over the second half of training those of the first third of the hidden layers move by less than 0.01 of their
+    initial norm.
+    """
     hidden = curves.displacement[..., :-1]
     first = hidden[..., : max(1, hidden.shape[-1] // 3)]
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(first[:, -1] - first[:, _middle(curves)]).mean(axis=1) < 0.01)
 
 
+@SIGNS.register(source="Glorot & Bengio 2010")
 def plateau(curves: TrainingCurves) -> Shown:
-    """Accuracy stands still."""
+    """Over the second half of training validation accuracy rises by less than 0.01."""
     accuracy, middle = curves.validation_accuracy, _middle(curves)
     return np.asarray(accuracy[:, middle:].max(axis=1) - accuracy[:, middle] < 0.01)
 
 
+@SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021")
 def stagnant_loss(curves: TrainingCurves) -> Shown:
-    """The loss does not fall."""
+    """The training loss of the last tenth of steps is at least 0.9 of that of the first tenth."""
     first, last = ends_of_loss(curves)
     return np.asarray(last >= 0.9 * first)
 
 
+@SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021: oscillating loss")
 def irregular_curves(curves: TrainingCurves) -> Shown:
-    """Accuracy goes up and down."""
+    """Validation accuracy falls by 0.03 or more from one record to the next, at a fifth of the records or more."""
     if len(curves.step) < 2:
         return np.zeros(len(curves.loss), bool)
     return np.asarray((np.diff(curves.validation_accuracy, axis=1) <= -0.03).mean(axis=1) >= 0.2)
 
 
+@SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021: vanishing gradient")
 def small_gradient_ratio(curves: TrainingCurves) -> Shown:
-    """The first layer's weight gradient is small, and small beside the output layer's."""
+    """||dL/dW|| of the first layer is below 1e-4, and below 1e-3 of the output layer's, in the median over training."""
     norms = curves.log10_parameter_norm
     with np.errstate(invalid="ignore"):
         ratio = norms[..., 0] - norms[..., -1]
     return np.asarray((_median(norms[..., 0]) < -4) & (_median(ratio) < -3))
 
 
+@SIGNS.register(source="DLCheck")
 def small_gradient_norm(curves: TrainingCurves) -> Shown:
-    """Some weight gradient is small."""
+    """||dL/dW|| of some layer is above 0 and below 1e-7 in the median over training."""
     norms = np.median(curves.log10_parameter_norm, axis=1)
     return np.asarray((np.isfinite(norms) & (norms < -7)).any(axis=1))
 
 
+@SIGNS.register(source="Glorot & Bengio 2010")
 def histogram_at_zero(curves: TrainingCurves) -> Shown:
-    """The histogram of the first layer's gradient piles up at zero."""
+    """The histogram of the first layer's gradient piles up at zero.
+
+    Over half of the entries of its dL/dW are below 2**-23, about 1e-7, in the median over training.
+    """
     counts = curves.gradient_histogram[:, :, 0].astype(np.float64)
     share = counts[..., :_FLUSHED_BINS].sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
     return np.asarray(_median(share) > 0.5)
@@ -94,7 +109,7 @@ def split(measured: Sequence[Measured]) -> tuple[list[Measured], list[Measured]]
 
 def showing(sign: str, measured: Sequence[Measured]) -> int:
     """How many of these trained cells show a sign; cells are counted, not seeds, which are all but alike."""
-    return sum(_half(each, FUNCTIONS[sign]) for each in measured)
+    return sum(_half(each, SIGNS[sign].function) for each in measured)
 
 
 def _half(measured: Measured, shows: Sign) -> bool:
@@ -102,20 +117,10 @@ def _half(measured: Measured, shows: Sign) -> bool:
 
 
 def _middle(curves: TrainingCurves) -> int:
-    """The look at half of the steps."""
+    """The index of the record at half of the steps."""
     return int(np.searchsorted(curves.step, curves.step[-1] / 2))
 
 
 def _median(records: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         return np.median(records, axis=1)
-
-
-FUNCTIONS: Mapping[str, Sign] = {
-    function.__name__: function
-    for function in (
-        *(weights_converge, plateau, stagnant_loss, irregular_curves),
-        *(small_gradient_ratio, small_gradient_norm, histogram_at_zero),
-    )
-}
-"""By name, as claims call them."""

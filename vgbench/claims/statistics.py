@@ -1,9 +1,8 @@
 """The statistics that claims are decided by: each a pure function from a cell's records to a number for each seed.
 
-`vgbench.spec.claim.STATISTICS` says what each is, with its unit. None where the records do not hold what it needs.
+A statistic is None where the records do not hold what it needs.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.schema import CellRecord, CostRecord, Row
+from vgbench.spec.registry import STATISTICS
 from vgbench.statistics import first_over_last
 
 Values = Float[np.ndarray, "seeds"]
@@ -35,50 +35,59 @@ class Measured:
         return self.cell.training if self.cell else None
 
 
-Statistic = Callable[[Measured], Values | None]
-
 _SMALLEST_MOVE = 1e-8
 """Share of its norm that a layer can move by at least, about a tenth of float32's spacing at 1."""
 
 
+@STATISTICS.register(source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017")
 def decay(measured: Measured) -> Values | None:
-    """Slope of the back-propagated gradient along the layers."""
+    """Slope of log10 ||dL/dh_l|| along the backward path at initialisation, decades a layer or time step."""
     gradients = measured.cell.gradients if measured.cell else None
     return None if gradients is None else gradients.decay_per_seed
 
 
+@STATISTICS.register(source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017")
 def decay_size(measured: Measured) -> Values | None:
-    """Its size."""
+    """Absolute value of the decay: how far the gradient is from keeping its size, decades a layer or time step."""
     values = decay(measured)
     return None if values is None else np.abs(values)
 
 
+@STATISTICS.register(source="Glorot & Bengio 2010")
 def log10_first_over_last(measured: Measured) -> Values | None:
-    """What is left of the gradient at the first layer, at initialisation."""
+    """log10 of ||dL/dh_1|| / ||dL/dh_depth|| at initialisation."""
     gradients = measured.cell.gradients if measured.cell else None
     return None if gradients is None else first_over_last(gradients.log10_activation_norm)
 
 
+@STATISTICS.register(source="Glorot & Bengio 2010")
 def log10_first_over_last_trained(measured: Measured) -> Values | None:
-    """What is left of it after training."""
+    """log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step of training."""
     curves = measured.curves
     return None if curves is None else first_over_last(curves.log10_activation_norm[:, -1])
 
 
+@STATISTICS.register(source="Glorot & Bengio 2010")
 def log10_slope(measured: Measured) -> Values | None:
-    """The factor that activation derivatives alone contribute to a layer."""
+    """Mean over the layers of log10 of the mean |phi'| at initialisation, decades a layer."""
     slopes = _slopes(measured)
     return None if slopes is None else slopes.mean(axis=1)
 
 
+@STATISTICS.register(source="Glorot & Bengio 2010")
 def log10_slope_first_over_last(measured: Measured) -> Values | None:
-    """Whether that factor itself is lower in the first layers."""
+    """log10 of the mean |phi'| of the first hidden layer over that of the last, at initialisation."""
     slopes = _slopes(measured)
     return None if slopes is None else first_over_last(slopes)
 
 
+@STATISTICS.register(source="Zhang, Bengio & Singer 2022, Are all layers created equal?")
 def log10_displacement_first_over_last(measured: Measured) -> Values | None:
-    """How far the first layers have moved beside the last."""
+    """log10 of the relative displacement of the first hidden layers over that of the last, after the last step.
+
+    The relative displacement is ||W - its initial value|| / ||its initial value||, in the mean over the first third of
+    the hidden layers and over the last third. What moves less than 1e-8, which float32 cannot show, counts as 1e-8.
+    """
     curves = measured.curves
     if curves is None:
         return None
@@ -88,8 +97,13 @@ def log10_displacement_first_over_last(measured: Measured) -> Values | None:
     return np.log10(first) - np.log10(last)
 
 
+@STATISTICS.register(source="Ioffe & Szegedy 2015: internal covariate shift")
 def log10_moment_drift(measured: Measured) -> Values | None:
-    """Internal covariate shift, as Ioffe & Szegedy 2015 define it: by the change of parameters alone."""
+    """log10 of how far the moments of pre-activations move between two records 25 steps apart.
+
+    The distance is that of the means and the standard deviations on the same inputs, in standard deviations; mean over
+    layers and records.
+    """
     curves = measured.curves
     if curves is None or len(curves.step) < 2:
         return None
@@ -103,8 +117,9 @@ def log10_moment_drift(measured: Measured) -> Values | None:
         return np.log10(moved.mean(axis=(1, 2)))
 
 
+@STATISTICS.register(source="Pascanu, Mikolov & Bengio 2013")
 def log10_largest_update(measured: Measured) -> Values | None:
-    """The largest step that the optimizer would have made at any look."""
+    """log10 of the largest ||update|| / ||W_l|| at any record of training, in any hidden layer."""
     curves = measured.curves
     if curves is None:
         return None
@@ -112,8 +127,13 @@ def log10_largest_update(measured: Measured) -> Values | None:
         return np.log10(curves.update_to_weight[..., :-1].max(axis=(1, 2)))
 
 
+@STATISTICS.register(source="Dahl et al. 2023: time to a target")
 def log10_steps_to_target(measured: Measured) -> Values | None:
-    """How long it takes to learn."""
+    """log10 of the steps until validation accuracy, recorded every 25 steps, reaches the target.
+
+    A run that never reaches it counts as if it did with its last step, so that an effect is underestimated; between two
+    that never do, no difference is known.
+    """
     curves = measured.curves
     if curves is None:
         return None
@@ -122,14 +142,16 @@ def log10_steps_to_target(measured: Measured) -> Values | None:
     return np.log10(np.maximum(steps, 1).astype(np.float64))
 
 
+@STATISTICS.register(source="Dahl et al. 2023: time to a target")
 def log10_seconds_to_target(measured: Measured) -> Values | None:
-    """The same in seconds, where the step was timed."""
+    """log10 of the seconds until validation accuracy reaches the target: those steps times a plain step's latency."""
     steps, cost = log10_steps_to_target(measured), measured.cost.cost if measured.cost else None
     return None if steps is None or cost is None else steps + np.log10(cost.latency)
 
 
+@STATISTICS.register(source="vgbench")
 def loss_fall(measured: Measured) -> Values | None:
-    """What training takes off the loss."""
+    """Share of the mean training loss of the first tenth of steps that is gone in the last tenth."""
     curves = measured.curves
     if curves is None:
         return None
@@ -138,8 +160,9 @@ def loss_fall(measured: Measured) -> Values | None:
         return 1 - last / first
 
 
+@STATISTICS.register(source="vgbench")
 def test_accuracy(measured: Measured) -> Values | None:
-    """What was learned."""
+    """Test accuracy after the last step."""
     curves = measured.curves
     return None if curves is None else np.asarray(curves.test_accuracy, np.float64)
 
@@ -149,9 +172,14 @@ def never_reaches(curves: TrainingCurves) -> Bool[np.ndarray, "seeds"]:
     return np.asarray(~(curves.validation_accuracy >= curves.target).any(axis=1))
 
 
+def value(name: str, measured: Measured) -> Values | None:
+    """A statistic by its name; None where the records do not hold what it needs."""
+    return STATISTICS[name].function(measured)
+
+
 def difference(name: str, row: Measured, other: Measured) -> Values | None:
     """A statistic's difference, paired by seed; NaN where it is not known, None where there are no pairs."""
-    values, against = FUNCTIONS[name](row), FUNCTIONS[name](other)
+    values, against = value(name, row), value(name, other)
     if values is None or against is None or row.seeds != other.seeds:
         return None
     with np.errstate(invalid="ignore"):
@@ -177,16 +205,6 @@ def _slopes(measured: Measured) -> Float[np.ndarray, "seeds depth"] | None:
     with np.errstate(divide="ignore"):
         return np.log10(forward.mean_slope[:, known]) if known.any() else None
 
-
-FUNCTIONS: Mapping[str, Statistic] = {
-    function.__name__: function
-    for function in (
-        *(decay, decay_size, log10_first_over_last, log10_first_over_last_trained),
-        *(log10_slope, log10_slope_first_over_last, log10_displacement_first_over_last, log10_moment_drift),
-        *(log10_largest_update, log10_steps_to_target, log10_seconds_to_target, loss_fall, test_accuracy),
-    )
-}
-"""By name, as claims call them."""
 
 _CENSORED = ("log10_steps_to_target", "log10_seconds_to_target")
 """Those that are lower bounds where a run never arrives."""

@@ -19,7 +19,7 @@ def list_members(
         bool, typer.Option("--markdown", help="Print the page of members with their options instead.")
     ] = False,
 ) -> None:
-    """List what a suite can name: suites, models, mitigations of every slot, data."""
+    """List what a suite can name: suites, models, mitigations of every slot, data, and what claims go by."""
     from vgbench.cli.terminal import console
 
     if markdown:
@@ -33,11 +33,11 @@ def list_members(
     from rich.table import Table
     from rich.text import Text
 
-    from vgbench.spec.registry import REGISTRIES
+    from vgbench.spec.registry import LISTED
     from vgbench.spec.suite import built_in_suites
 
     listings = {"suite": list(map(_suite, built_in_suites()))}
-    for slot, registry in REGISTRIES.items():
+    for slot, registry in LISTED.items():
         listings[slot] = [(member.name, member.meaning, member.source) for member in registry]
     if kind is not None and kind not in listings:
         raise InputError(unknown("kind", kind, listings))

@@ -55,8 +55,18 @@ def _case_2(case: _Body) -> _Body:
 
 
 def _to_3(body: _Body) -> _Body:
-    """The option of a model that says what its output layer reads is called `pooling`."""
-    return {name: _case_3(value) if name in ("case", "reference") else value for name, value in body.items()}
+    """The option of a model that says what its output layer reads is `pooling`; claims have a `reference`."""
+    changed = {name: _case_3(value) if name in ("case", "reference") else value for name, value in body.items()}
+    if isinstance(body.get("claims"), list):
+        changed["claims"] = [_claim_3(claim) for claim in body["claims"]]
+    return changed
+
+
+def _claim_3(claim: Any) -> Any:
+    if not (isinstance(claim, dict) and isinstance(claim.get("cells"), list)):
+        return claim
+    names = {"beside": "reference", "beside_at": "reference_at"}
+    return {**claim, "cells": [_renamed(each, names) if isinstance(each, dict) else each for each in claim["cells"]]}
 
 
 def _case_3(case: Any) -> Any:

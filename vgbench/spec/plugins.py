@@ -1,4 +1,4 @@
-"""Plug-ins: packages that register members of their own, found by their entry points in the group `vgbench.plugins`."""
+"""Plug-ins: packages that register members of their own, found by their entry points."""
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -6,7 +6,6 @@ from threading import RLock
 
 from vgbench.errors import PluginError
 
-GROUP = "vgbench.plugins"
 OWN = "vgbench"
 """The distribution whose entry points are the built-in members."""
 
@@ -23,16 +22,20 @@ class Package:
 
 
 class Plugins:
-    """The members of all registries: vgbench's own and those of the plug-ins that are installed, imported once.
+    """The members of some registries: vgbench's own and those of the plug-ins that are installed, imported once.
 
     vgbench registers its members through the same entry points, so that registries need not know who fills them.
+
+    Args:
+        group: of the entry points.
 
     Attributes:
         loading: the package whose plug-in is being imported, which is whose members are registered; None otherwise,
             and while vgbench's own members are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: str) -> None:
+        self._group = group
         self.loading: Package | None = None
         self._packages: list[Package] | None = None
         self._failure: PluginError | None = None
@@ -50,7 +53,7 @@ class Plugins:
                 raise self._failure
             if self._packages is None:
                 self._packages = []  # before any is imported: one that reads a registry then does not start over
-                built_in, others = _entries()
+                built_in, others = _entries(self._group)
                 for entry in built_in:  # first, so that they have the first claim to a name
                     entry.load()
                 for entry in others:
@@ -71,13 +74,13 @@ class Plugins:
         return package
 
 
-def _entries() -> tuple[list[EntryPoint], list[EntryPoint]]:
-    """The entry points of vgbench and those of others, each in the order of their names.
+def _entries(group: str) -> tuple[list[EntryPoint], list[EntryPoint]]:
+    """The entry points of a group, those of vgbench and those of others, each in the order of their names.
 
     Raises:
         PluginError: vgbench has none, since its package is not installed.
     """
-    entries = sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value))
+    entries = sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value))
     built_in = [entry for entry in entries if entry.dist and entry.dist.name == OWN]
     if not built_in:
         raise PluginError("vgbench runs from a folder in which it is not installed: `pip install -e .` installs it")

@@ -1,4 +1,4 @@
-"""Registries: the named members of every slot, each a function whose keyword-only parameters are its options.
+"""Registries: the named members of every slot of a case, each a function whose keyword-only parameters are its options.
 
 A member is chosen by name (`norm = "batch"`) or with options (`norm = {name = "batch", momentum = 0.99}`).
 Either way the choice becomes a frozen, validated object that holds every option, defaults included.
@@ -24,14 +24,16 @@ Scope = Literal["element", "layer", "global"]
 """What a gradient transform or an optimizer looks at: each number alone, one layer's array, or the whole tree."""
 
 
-RENAMED = {
-    "rates": "learning_rates",
-    "transform": "gradient_transform",
-    "layers": "block_execution",
-    "rate_centers": "learning_rate_centers",
-    "readout": "pooling",
-}
-"""Fields by the names that they had in vgbench 0.1."""
+RENAMED = (
+    ("rates", "learning_rates"),
+    ("transform", "gradient_transform"),
+    ("layers", "block_execution"),
+    ("rate_centers", "learning_rate_centers"),
+    ("readout", "pooling"),
+    ("beside", "reference"),
+    ("beside_at", "reference_at"),
+)
+"""Fields by the names that they had in vgbench 0.1, each with today's."""
 
 
 class Strict(BaseModel):
@@ -45,9 +47,9 @@ class Strict(BaseModel):
         if isinstance(data, dict):
             for name in data:
                 if name not in cls.model_fields:
-                    today = RENAMED.get(name)
-                    if today in cls.model_fields:
-                        raise ValueError(f"field {name!r} is called {today!r} now")
+                    today = [new for old, new in RENAMED if old == name and new in cls.model_fields]
+                    if today:
+                        raise ValueError(f"field {name!r} is called {today[0]!r} now")
                     raise ValueError(unknown("field", name, cls.model_fields))
         return data
 
@@ -84,7 +86,16 @@ class Member:
     @property
     def meaning(self) -> str:
         """The first line of the function's docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+        return self._documentation.partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The whole docstring, in one line."""
+        return " ".join(self._documentation.split())
+
+    @property
+    def _documentation(self) -> str:
+        return inspect.getdoc(self.function) or ""
 
 
 class Registry:
@@ -94,10 +105,12 @@ class Registry:
         slot: the slot's name in a case, as error messages print it.
         imports: the member that `MODULE:FUNCTION` chooses, which becomes its option `build`; without one the text
             behind the colon is the option `path` of the member before it.
+        plugins: the packages that register members; those of the slots of a case if None.
     """
 
-    def __init__(self, slot: str, imports: str | None = None) -> None:
+    def __init__(self, slot: str, imports: str | None = None, plugins: Plugins | None = None) -> None:
         self.slot = slot
+        self._plugins = plugins
         self.imports = imports
         self._members: dict[str, Member] = {}
 
@@ -127,7 +140,8 @@ class Registry:
             name = function.__name__.rstrip("_")
             if name in self._members:
                 raise ValueError(f"{self.slot} {name!r} is registered already")
-            cited = f"{source} ({PLUGINS.loading})" if PLUGINS.loading else source
+            loading = (self._plugins or PLUGINS).loading
+            cited = f"{source} ({loading})" if loading else source
             self._members[name] = Member(
                 name,
                 function,
@@ -144,7 +158,7 @@ class Registry:
         return add
 
     def _load(self) -> dict[str, Member]:
-        load_plugins()
+        (self._plugins or PLUGINS).load()
         return self._members
 
     def __iter__(self) -> Iterator[Member]:
@@ -193,7 +207,8 @@ def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
     return create_model(name, __base__=Choice, **fields)
 
 
-PLUGINS = Plugins()
+PLUGINS = Plugins("vgbench.plugins")
+_CLAIMS = Plugins("vgbench.plugins.claims")  # apart, since a measurement needs none of them
 ACTIVATIONS = Registry("activation")
 INITIALIZERS = Registry("init")
 NORMS = Registry("norm")
@@ -204,6 +219,8 @@ OPTIMIZERS = Registry("optimizer")
 LOSS_SCALINGS = Registry("loss_scaling")
 MODELS = Registry("model", imports="imported")
 DATA = Registry("data")
+STATISTICS = Registry("statistic", plugins=_CLAIMS)
+SIGNS = Registry("sign", plugins=_CLAIMS)
 
 REGISTRIES = {
     registry.slot: registry
@@ -213,6 +230,10 @@ REGISTRIES = {
         *(MODELS, DATA),
     )
 }
+"""The slots of a case."""
+
+LISTED = {**REGISTRIES, STATISTICS.slot: STATISTICS, SIGNS.slot: SIGNS}
+"""All that a suite can name, the statistics and signs of its claims as well."""
 
 
 def load_plugins() -> tuple[Package, ...]:

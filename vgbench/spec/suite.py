@@ -15,11 +15,11 @@ from vgbench.boundary.paths import check_folder_name
 from vgbench.errors import InputError, explain, unknown
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Claim
+from vgbench.spec.protocol import Protocol
 from vgbench.spec.registry import Choice, Strict
 
 BASELINE = "baseline"
 _LIST_FIELDS = ("learning_rates", "seeds", "tuning_seeds")
-_RATE_STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -57,32 +57,6 @@ class Cell:
         return ", ".join([self.mitigation, *(f"{axis} {value}" for axis, value in self.axes.items())])
 
 
-class Protocol(Strict):
-    """What is the same for all cells of a suite.
-
-    Attributes:
-        train_to_depth: deeper cells are not trained.
-        time_to_depth: deeper cells are not timed.
-        learning_rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's
-            goes before its optimizer's. Five learning rates are tried, half a decade apart, over two decades around it;
-            where there are no tuning seeds to choose by, the centre alone.
-    """
-
-    train_to_depth: int | None = Field(default=None, ge=0)
-    time_to_depth: int | None = Field(default=None, ge=0)
-    learning_rate_centers: dict[str, Annotated[float, Field(gt=0)]] = {}
-
-    def learning_rates(self, gradient_transform: str, optimizer: str, *, tuned: bool) -> tuple[float, ...]:
-        """The learning rates to try, to three significant digits."""
-        center = self.learning_rate_centers.get(gradient_transform, self.learning_rate_centers.get(optimizer))
-        if center is None:
-            known = ", ".join(self.learning_rate_centers) or "none"
-            raise InputError(
-                f"protocol.learning_rate_centers: no centre for optimizer {optimizer!r} (there are: {known})"
-            )
-        return tuple(float(f"{center * 10**step:.3g}") for step in _RATE_STEPS) if tuned else (center,)
-
-
 class Suite(Strict):
     """A set of cases that answer one question.
 
@@ -92,9 +66,10 @@ class Suite(Strict):
         question: what the suite answers.
         references: the papers that it draws on.
         minutes: how long it takes on two CPU cores, as its author estimates.
-        baseline: fields of the case that every mitigation patches.
-        mitigations: for each name the fields that it changes.
-        beside: for each mitigation that is not to be compared with the baseline, the one that it is compared with.
+        baseline: the fields of the case that is the reference of mitigations which name no other.
+        baselines: for each further baseline the fields in which it differs from `baseline`; it is its own reference.
+        mitigations: for each name the fields that it changes in its reference. The key `on` names the reference:
+            one of `baselines`, or `baseline`, which is also meant where there is no such key.
         sweep: for each field the values that it takes; every combination is measured.
         protocol: how cells are trained.
         claims: what the records are to decide about.
@@ -107,8 +82,8 @@ class Suite(Strict):
     references: Annotated[tuple[str, ...], Field(strict=False)] = ()  # TOML knows lists only
     minutes: float | None = Field(default=None, gt=0)
     baseline: dict[str, Any]
+    baselines: dict[str, dict[str, Any]] = {}
     mitigations: dict[str, dict[str, Any]] = {}
-    beside: dict[str, str] = {}
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     protocol: Protocol = Protocol()
     claims: Annotated[tuple[Claim, ...], Field(strict=False)] = ()
@@ -125,23 +100,31 @@ class Suite(Strict):
     def _name_of_a_folder(cls, value: str) -> str:
         return check_folder_name(value)  # of `runs/NAME` and of what is published
 
-    @field_validator("mitigations")
+    @model_validator(mode="before")
     @classmethod
-    def _no_second_baseline(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        if BASELINE in value:
-            raise ValueError(f"{BASELINE!r} is the name of the baseline itself; call the mitigation something else")
-        return value
+    def _no_beside(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "beside" in data:
+            raise ValueError('beside: is now a table [baselines.NAME] of fields, and on = "NAME" in its mitigations')
+        return data
 
     @model_validator(mode="after")
-    def _known_companions(self) -> "Suite":
-        for name in (*self.beside, *self.beside.values()):
-            if name not in self.mitigations:
-                raise ValueError(f"beside: {unknown('mitigation', name, self.mitigations)}")
+    def _names_differ(self) -> "Suite":
+        twice = sorted({BASELINE, *self.baselines} & self.mitigations.keys() | {BASELINE} & self.baselines.keys())
+        if twice:
+            raise ValueError(f"{twice[0]!r} is the name of a baseline; give the other one another name")
+        return self
+
+    @model_validator(mode="after")
+    def _known_references(self) -> "Suite":
+        for name, patch in self.mitigations.items():
+            on = patch.get("on", BASELINE)
+            if on not in self._references:
+                raise ValueError(f"mitigations.{name}.on: {unknown('baseline', on, self._references)}")
         return self
 
     @model_validator(mode="after")
     def _known_cells(self) -> "Suite":
-        known = {"mitigation": [BASELINE, *self.mitigations], "swept axis": list(self.sweep)}
+        known = {"mitigation": self.names, "swept axis": list(self.sweep)}
         for number, claim in enumerate(self.claims):
             for kind, name in claim.named():
                 if name not in known[kind]:
@@ -155,8 +138,21 @@ class Suite(Strict):
             _check_setting(field, values)
         return value
 
+    @property
+    def _references(self) -> tuple[str, ...]:
+        return BASELINE, *self.baselines
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What rows are called: the baselines, then the mitigations."""
+        return *self._references, *self.mitigations
+
+    def reference_of(self, name: str) -> str:
+        """The baseline that a mitigation changes and is compared with; of a baseline itself."""
+        return self.mitigations.get(name, {"on": name}).get("on", BASELINE)
+
     def cells(self) -> tuple[Cell, ...]:
-        """All cells, the baseline of each combination of axes first; cases that are equal appear once.
+        """All cells, the baselines of each combination of axes first; cases that are equal appear once.
 
         Raises:
             InputError: a field is unknown, or a value or combination is impossible; names the place.
@@ -165,41 +161,41 @@ class Suite(Strict):
         limit = self.protocol.time_to_depth
         for values in itertools.product(*self.sweep.values()):
             axes = dict(zip(self.sweep, values, strict=True))
-            baseline = self._case(BASELINE, axes)
-            for mitigation in (BASELINE, *self.mitigations):
-                case = self._case(mitigation, axes)
+            references = {name: self._case(name, axes) for name in self._references}
+            for name in self.names:
+                case = references.get(name) or self._case(name, axes)
                 shown = {axis: _in_words(getattr(case, axis)) for axis in axes}
-                other = self.beside.get(mitigation)
-                reference = self._case(other, axes) if other else baseline
                 timed = limit is None or case.depth <= limit
-                cells.setdefault(case.cell_id, Cell(mitigation, shown, case, reference, timed))
+                cell = Cell(name, shown, case, references[self.reference_of(name)], timed)
+                cells.setdefault(case.cell_id, cell)
         return tuple(cells.values())
 
-    def _case(self, mitigation: str, axes: dict[str, Any]) -> Case:
-        patch = self.mitigations.get(mitigation, {})
-        place = f"suite {self.name!r}, mitigation {mitigation!r}" if patch else f"suite {self.name!r}, {BASELINE}"
-        fields = {**self.baseline, **axes, **patch}
+    def _case(self, name: str, axes: dict[str, Any]) -> Case:
+        reference = self.reference_of(name)
+        kind = "mitigation" if name in self.mitigations else "baseline"
+        place = f"suite {self.name!r}, {kind if name == BASELINE else f'{kind} {name!r}'}"
+        patch = {field: value for field, value in self.mitigations.get(name, {}).items() if field != "on"}
+        fields = {**self.baseline, **axes, **self.baselines.get(reference, {}), **patch}
         try:
             case = Case(**{"learning_rates": (1.0,), **fields})
             limit = self.protocol.train_to_depth
             if case.steps == 0 or (limit is not None and case.depth > limit):
-                return Case(**{**fields, "steps": 0, "learning_rates": (), "tuning_seeds": ()})
+                return case.model_copy(update={"steps": 0, "learning_rates": (), "tuning_seeds": ()})
             if "learning_rates" in fields:
                 return case
-            tuned = bool(case.tuning_seeds)
-            learning_rates = self.protocol.learning_rates(
-                case.gradient_transform.name, case.optimizer.name, tuned=tuned
+            transform, optimizer, tuned = case.gradient_transform.name, case.optimizer.name, bool(case.tuning_seeds)
+            return case.model_copy(
+                update={"learning_rates": self.protocol.learning_rates(transform, optimizer, tuned=tuned)}
             )
-            return Case(**{**fields, "learning_rates": learning_rates})
         except ValidationError as error:
             raise explain(error, place) from None
 
     def select(self, settings: Mapping[str, Sequence[Any]] | None = None, only: Sequence[str] = ()) -> "Suite":
-        """Narrow the suite: set fields to other values, keep some mitigations (and the baseline).
+        """Narrow the suite: set fields to other values, keep some mitigations with the baselines that they are on.
 
         Args:
             settings: values for each field; several values make (or replace) a swept axis.
-            only: names of mitigations to keep, with what they stand beside; all if empty.
+            only: names of mitigations and baselines to keep; all if empty. `baseline` is kept in any case.
 
         Raises:
             InputError: an unknown field or mitigation.
@@ -214,18 +210,18 @@ class Suite(Strict):
             else:
                 baseline[field] = values[0]
         for name in only:
-            if name not in self.mitigations and name != BASELINE:
-                raise InputError(unknown("mitigation", name, [BASELINE, *self.mitigations]))
-        wanted = {*only, *(self.beside.get(name, name) for name in only)}
-        kept = {name: patch for name, patch in self.mitigations.items() if not only or name in wanted}
-        beside = {name: other for name, other in self.beside.items() if name in kept}
-        changed = {"baseline": baseline, "sweep": sweep, "mitigations": kept, "beside": beside}
+            if name not in self.names:
+                raise InputError(unknown("mitigation", name, self.names))
+        kept = {*only, *map(self.reference_of, only)} or {*self.names}
+        changed = {"baseline": baseline, "sweep": sweep}
+        for table, patches in (("baselines", self.baselines), ("mitigations", self.mitigations)):
+            changed[table] = {name: patch for name, patch in patches.items() if name in kept}
         return self.model_copy(update=changed)
 
     def quick_version(self) -> "Suite":
         """The suite narrowed by its table `[quick]`, named `NAME-quick`.
 
-        What the table sets goes before what a mitigation does, but for mitigations that are not to be trained.
+        What the table sets goes before what a baseline or a mitigation does, but for those that are not to be trained.
 
         Raises:
             InputError: it has no such table.
@@ -235,16 +231,19 @@ class Suite(Strict):
             raise InputError(
                 f"suite {self.name!r} has no quick version: add a table [quick] of settings, e.g. {example}"
             )
-        narrowed = {
-            name: {
-                field: value
-                for field, value in patch.items()
-                if field not in self.quick or (field, value) == ("steps", 0)
-            }
-            for name, patch in self.mitigations.items()
+        changed = {
+            **{"name": f"{self.name}-quick", "minutes": None, "quick": {}},
+            **{"baselines": self._narrowed(self.baselines), "mitigations": self._narrowed(self.mitigations)},
         }
-        changed = {"name": f"{self.name}-quick", "minutes": None, "quick": {}, "mitigations": narrowed}
         return self.select(self.quick).model_copy(update=changed)
+
+    def _narrowed(self, patches: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """The patches without what the quick version sets."""
+
+        def kept(field: str, value: Any) -> bool:
+            return field not in self.quick or (field, value) == ("steps", 0)
+
+        return {name: {k: v for k, v in patch.items() if kept(k, v)} for name, patch in patches.items()}
 
 
 def _in_words(value: Any) -> Any:
