@@ -1,6 +1,7 @@
 """Training: one step against the same net as separate leaves, warm-up, the protocol, and what becomes of a lost run."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import jax
@@ -73,7 +74,7 @@ def test_an_update_of_stacked_arrays_equals_one_of_separate_ones(slot: str, name
             return tree | {"blocks": blocks if scanned else apart}
 
         optimizer, now = make_optimizer(case, 0.01, scanned), laid_out(params)
-        state, update = optimizer.init(now), jax.jit(optimizer.update)
+        state, update = optimizer.init(now), jax.jit(partial(optimizer.update, value=0.7))
         for each in gradients:
             updates, state = update(laid_out(each), state, now)
             now = optax.apply_updates(now, updates)

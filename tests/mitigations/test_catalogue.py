@@ -12,7 +12,7 @@ from vgbench.spec.registry import REGISTRIES
 
 MEMBERS: dict[str, dict[str, Any]] = {
     f"{slot}-{member.name}": {slot: member.name} | NEEDS.get((slot, member.name), {})
-    for slot in ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "loss_scaling")
+    for slot in ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling")
     for member in REGISTRIES[slot]
 }
 ORDERS: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ ALL = MEMBERS | ORDERS
 BUILT = {
     name: slots
     for name, slots in ALL.items()
-    if not name.startswith(("gradient_transform", "optimizer", "loss_scaling"))
+    if not name.startswith(("gradient_transform", "optimizer", "schedule", "loss_scaling"))
 }
 FORMS = [(layers, dtype) for layers in ("scan", "unroll") for dtype in ("float32", "float64")]
 each = pytest.mark.parametrize
@@ -58,7 +58,9 @@ def test_profile_is_exact_in_every_form(name: str) -> None:
 
 
 STATEFUL = [
-    name for name in ALL if name.startswith(("norm", "skip", "gradient_transform", "optimizer", "loss_scaling"))
+    name
+    for name in ALL
+    if name.startswith(("norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling"))
 ]
 
 
@@ -74,7 +76,7 @@ def test_one_training_step_changes_every_layers_weights_in_every_form(name: str,
     step_changes_all_weights(ALL[name], "unroll" if ALL[name].get("skip") == "dense" else layers)
 
 
-@each("slot", ["activation", "init", "norm", "skip", "gradient_transform", "optimizer", "loss_scaling"])
+@each("slot", ["activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling"])
 def test_every_member_has_a_meaning_and_a_source(slot: str) -> None:
     for member in REGISTRIES[slot]:
         assert member.meaning.endswith((".", ")")), member.name

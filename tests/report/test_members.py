@@ -13,7 +13,7 @@ from vgbench.spec.case import Case
 from vgbench.spec.registry import MODELS, NORMS, REGISTRIES
 
 PAGE = Path(__file__).parents[2] / "docs" / "members.md"
-SLOTS = ("activation", "init", "norm", "skip", "cell", "gradient_transform", "optimizer", "loss_scaling")
+SLOTS = ("activation", "init", "norm", "skip", "cell", "gradient_transform", "optimizer", "schedule", "loss_scaling")
 
 FAMILIES = [family for family in MODELS if family.name != MODELS.imports]
 

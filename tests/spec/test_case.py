@@ -30,6 +30,7 @@ OTHER = {
     "optimizer": "sgd",
     "learning_rates": (0.1,),
     "data": "gaussian",
+    "schedule": "cosine",
     "warmup_steps": 10,
     "batch_size": 126,
     "devices": 2,
@@ -81,6 +82,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "optimizer": _tables("sgd", momentum=fraction, nesterov=st.booleans()) | _tables("adam", b1=fraction),
     "learning_rates": st.lists(positive, min_size=1, max_size=4),
     "data": _tables("digits", split_seed=st.integers(0, 9)) | _tables("gaussian", features=st.integers(1, 9)),
+    "schedule": st.just("constant") | _tables("cosine", final=fraction),
     "warmup_steps": st.just(0),
     "batch_size": st.integers(3, 512),
     "devices": st.just(1),
@@ -283,7 +285,9 @@ def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) ->
         if isinstance(value, bool)
         else value * 2 or 1
         if isinstance(value, int)
-        else value / 2 + 0.1
+        else value * 1.5
+        if value > 1
+        else value / 2 + 0.15
     )
     assert Case(**others, **{slot: {"name": name, option: changed} | beside}).cell_id != default.cell_id
 
@@ -334,7 +338,7 @@ def test_every_field_says_what_it_affects() -> None:
         },
         "weights": {"init"},
         "step": {
-            *("gradient_transform", "optimizer", "warmup_steps", "loss_scaling", "steps"),
+            *("gradient_transform", "optimizer", "schedule", "warmup_steps", "loss_scaling", "steps"),
             *("data", "batch_size", "devices", "matmul_precision", "remat"),
         },
         "protocol": {"learning_rates", "target", "seeds", "tuning_seeds"},

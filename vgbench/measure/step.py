@@ -10,10 +10,11 @@ import optax
 from jaxtyping import Array, Float, Shaped
 
 from vgbench.mitigations.loss_scaling import LossScale, LossScaling
+from vgbench.mitigations.schedules import Horizon
 from vgbench.models import Network
 from vgbench.models.network import Variables
 from vgbench.spec.case import Case
-from vgbench.spec.registry import GRADIENT_TRANSFORMS, LOSS_SCALINGS, OPTIMIZERS, Choice, Registry
+from vgbench.spec.registry import GRADIENT_TRANSFORMS, LOSS_SCALINGS, OPTIMIZERS, SCHEDULES, Choice, Registry
 
 Rate: TypeAlias = float | Array
 Params: TypeAlias = dict[str, Any]
@@ -53,10 +54,11 @@ class Move(NamedTuple):
 Step: TypeAlias = Callable[[TrainState, Batch, Rate], tuple[TrainState, Array]]
 
 
-def make_optimizer(case: Case, rate: Rate, scanned: bool) -> optax.GradientTransformation:
+def make_optimizer(case: Case, rate: Rate, scanned: bool) -> optax.GradientTransformationExtraArgs:
     """Chain the case's gradient transform and optimizer at a learning rate, for parameters in this layout.
 
-    A warm-up comes last: it multiplies the updates of step t (counted from 1) by min(1, t / warmup_steps).
+    The schedule comes last: it multiplies the updates of step t (counted from 1) by its factor, and in the warm-up by
+    t / warmup_steps.
     """
 
     def member(registry: Registry, choice: Choice, *args: Any) -> optax.GradientTransformation:
@@ -65,10 +67,22 @@ def make_optimizer(case: Case, rate: Rate, scanned: bool) -> optax.GradientTrans
         return over_layers(transformation) if stacked else transformation
 
     chained = member(GRADIENT_TRANSFORMS, case.gradient_transform), member(OPTIMIZERS, case.optimizer, rate)
+    factor = _schedule(case)
+    scheduled = () if factor is None else (optax.scale_by_schedule(factor),)
+    return optax.with_extra_args_support(optax.chain(*chained, *scheduled))
+
+
+def _schedule(case: Case) -> Callable[[Any], Any] | None:
+    """The factor of the learning rate by the updates made so far; None where it is always 1."""
+    decay = SCHEDULES.build(case.schedule, Horizon(case.steps, case.warmup_steps))
     if not case.warmup_steps:
-        return optax.chain(*chained)
-    warm_up = optax.scale_by_schedule(lambda taken: jnp.minimum(1, (taken + 1) / case.warmup_steps))
-    return optax.chain(*chained, warm_up)
+        return decay
+
+    def factor(taken: Any) -> Any:
+        warm_up = jnp.minimum(1, (taken + 1) / case.warmup_steps)
+        return warm_up if decay is None else warm_up * decay(taken)
+
+    return factor
 
 
 def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -124,7 +138,9 @@ def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate:
         finite = jnp.stack([jnp.isfinite(g).all() for g in jax.tree.leaves(gradients)]).all()
         scale, taken = scaling.after(scale, finite), finite if scaling.skips else None
     updates: Any
-    updates, optimizer = make_optimizer(case, rate, network.stacked).update(gradients, state.optimizer, params)
+    # Polyak's step and its like read the loss as well.
+    optimize = make_optimizer(case, rate, network.stacked).update
+    updates, optimizer = optimize(gradients, state.optimizer, params, value=loss)
     return Move(loss, stats, gradients, updates, optimizer, scale, taken)
 
 

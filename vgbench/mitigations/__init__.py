@@ -3,12 +3,16 @@ importing this package registers them.
 """
 
 from vgbench.mitigations import activations as _activations
+from vgbench.mitigations import adaptive_optimizers as _adaptive_optimizers
 from vgbench.mitigations import cells as _cells
 from vgbench.mitigations import gradient_transforms as _gradient_transforms
 from vgbench.mitigations import initializers as _initializers
 from vgbench.mitigations import loss_scaling as _loss_scaling
 from vgbench.mitigations import norms as _norms
 from vgbench.mitigations import optimizers as _optimizers
+from vgbench.mitigations import schedules as _schedules
 from vgbench.mitigations import skips as _skips
+from vgbench.mitigations import tuned_optimizers as _tuned_optimizers
 
-del _activations, _cells, _initializers, _loss_scaling, _norms, _optimizers, _skips, _gradient_transforms
+del _activations, _adaptive_optimizers, _cells, _gradient_transforms, _initializers, _loss_scaling
+del _norms, _optimizers, _schedules, _skips, _tuned_optimizers

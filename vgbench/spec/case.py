@@ -21,6 +21,7 @@ from vgbench.spec.registry import (
     NORMS,
     OPTIMIZERS,
     REGISTRIES,
+    SCHEDULES,
     SKIPS,
     Choice,
     Strict,
@@ -35,6 +36,7 @@ SkipChoice = Annotated[_AnyChoice, BeforeValidator(SKIPS.choose)]
 CellChoice = Annotated[_AnyChoice, BeforeValidator(CELLS.choose)]
 GradientTransformChoice = Annotated[_AnyChoice, BeforeValidator(GRADIENT_TRANSFORMS.choose)]
 OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
+ScheduleChoice = Annotated[_AnyChoice, BeforeValidator(SCHEDULES.choose)]
 LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
@@ -74,15 +76,16 @@ def _affects(what: Affected, **options: Any) -> Any:
 class Case(Strict):
     """What one cell of a suite measures.
 
-    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `loss_scaling`,
-    `data`) take a name or a table of a name and options; `vgbench list` shows them all. A family of networks may have
-    defaults of its own.
+    Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `schedule`,
+    `loss_scaling`, `data`) take a name or a table of a name and options; `vgbench list` shows them all. A family of
+    networks may have defaults of its own.
 
     Attributes:
         model: the family of networks, with the options that belong to it alone.
         depth: hidden layers, the input layer included; of a recurrent network the time steps.
         width: units a hidden layer.
         learning_rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
+        schedule: what the learning rate is multiplied by after the warm-up, as training goes on.
         warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
         batch_size: examples a step.
         devices: of one host that share each batch equally (data parallelism); gradients, norms and batch statistics
@@ -113,6 +116,7 @@ class Case(Strict):
     gradient_transform: GradientTransformChoice = _affects("step", default="none", validate_default=True)
     optimizer: OptimizerChoice = _affects("step", default="adam", validate_default=True)
     learning_rates: LearningRates = _affects("protocol", default=(3e-4, 1e-3, 3e-3))
+    schedule: ScheduleChoice = _affects("step", default="constant", validate_default=True)
     warmup_steps: int = _affects("step", default=0, ge=0, lt=2**31)
     data: DataChoice = _affects("step", default="digits", validate_default=True)
     batch_size: Size = _affects("step", default=128)

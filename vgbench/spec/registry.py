@@ -216,6 +216,7 @@ SKIPS = Registry("skip")
 CELLS = Registry("cell")
 GRADIENT_TRANSFORMS = Registry("gradient_transform")
 OPTIMIZERS = Registry("optimizer")
+SCHEDULES = Registry("schedule")
 LOSS_SCALINGS = Registry("loss_scaling")
 MODELS = Registry("model", imports="imported")
 DATA = Registry("data")
@@ -226,7 +227,7 @@ REGISTRIES = {
     registry.slot: registry
     for registry in (
         *(ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, CELLS),
-        *(GRADIENT_TRANSFORMS, OPTIMIZERS, LOSS_SCALINGS),
+        *(GRADIENT_TRANSFORMS, OPTIMIZERS, SCHEDULES, LOSS_SCALINGS),
         *(MODELS, DATA),
     )
 }
