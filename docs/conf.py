@@ -21,6 +21,7 @@ extensions = [
     "myst_nb",
     "mathml",
     "suite_pages",
+    "column_page",
 ]
 exclude_patterns = ["_build", "_extensions", "jupyter_execute"]  # the last is MyST-NB's, beside _build
 

@@ -28,6 +28,7 @@ PAGES = (
     "diagnosis",
     "speed",
     "members",
+    "columns",
     "api",
     "glossary",
     "architecture",

@@ -17,8 +17,9 @@ from vgbench.cli import main
 from vgbench.harness import runner
 from vgbench.harness.workers import worker
 from vgbench.measure import shared
+from vgbench.report.columns import COLUMNS
 from vgbench.report.components import members_page
-from vgbench.report.frames import COLUMNS, load
+from vgbench.report.frames import load
 from vgbench.spec.registry import LISTED
 from vgbench.spec.suite import read_suite
 
@@ -360,7 +361,7 @@ def test_report_rebuilds_the_same_files_and_prints_the_same(finished: tuple[Path
 
 def test_run_from_the_command_line_is_loaded_as_documented(finished: tuple[Path, Result]) -> None:
     data = load(finished[0])
-    assert list(data.columns) == list(COLUMNS)
+    assert list(data.columns) == [column.name for column in COLUMNS]
     assert list(data["mitigation"]) == ["baseline", "relu"]
     assert list(data["status"]) == ["ok", "ok"]
     assert set(data["learning_rate"]) <= {0.1, 0.2}

@@ -19,6 +19,7 @@ from vgbench.pictures.style import BASELINE_COLOR
 from vgbench.records.runs import Run, read_runs
 from vgbench.report.charts import PICTURES
 from vgbench.report.charts.gradients import gradient_norms
+from vgbench.report.frames import frame
 from vgbench.spec.case import Case
 
 SCHEMA = json.loads((Path(alt.__file__).parent / "vegalite/v6/schema/vega-lite-schema.json").read_text())
@@ -42,7 +43,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 
 def drawn(runs: list[Run], name: str) -> Definition:
-    definition = PICTURES[name].draw(runs)
+    definition = PICTURES[name].draw(runs, frame(runs))
     assert definition is not None
     return definition
 
@@ -137,13 +138,13 @@ def test_recurrent_networks_are_drawn_back_in_time_and_nowhere_else(tmp_path: Pa
     line = marks(definition, "line")[0]
     assert line["encoding"]["x"]["title"] == "time steps back from the last one"
     assert gradient_norms(runs) is None
-    assert PICTURES["forward"].draw(runs) is None
+    assert PICTURES["forward"].draw(runs, frame(runs)) is None
 
 
 def test_what_a_run_does_not_have_is_not_drawn(tmp_path: Path) -> None:
     bare = dataclasses.replace(measured(case(3), None), forward=None)
     runs = read_runs(write_run(tmp_path, [("baseline", bare)]))
-    assert [name for name, picture in PICTURES.items() if picture.draw(runs)] == ["gradients", "benefit"]
+    assert [name for name, picture in PICTURES.items() if picture.draw(runs, frame(runs))] == ["gradients", "benefit"]
 
 
 def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -152,8 +153,8 @@ def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     gone = {name: np.full_like(getattr(cell.training, name), np.nan) for name in ("loss", "log10_activation_norm")}
     lost = dataclasses.replace(cell.training, **gone, gradient_histogram=np.zeros((2, 3, 4, 256), np.int32))
     runs = read_runs(write_run(tmp_path, [("baseline", dataclasses.replace(cell, training=lost))]))
-    assert PICTURES["heatmap"].draw(runs) is None
-    assert PICTURES["histograms"].draw(runs) is None
+    assert PICTURES["heatmap"].draw(runs, frame(runs)) is None
+    assert PICTURES["histograms"].draw(runs, frame(runs)) is None
     assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"accuracy"}
 
 

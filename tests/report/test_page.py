@@ -58,8 +58,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> str:
-    runs = read_runs(write(tmp_path_factory.mktemp("run")))
-    return page(runs, report_of(runs))
+    return page(report_of(read_runs(write(tmp_path_factory.mktemp("run")))))
 
 
 def test_page_loads_nothing_from_anywhere(text: str) -> None:
@@ -104,15 +103,13 @@ def test_page_holds_the_pictures_and_the_details_of_every_cell(text: str) -> Non
 
 
 def test_page_is_the_same_whenever_the_records_are(text: str, tmp_path: Path) -> None:
-    runs = read_runs(write(tmp_path / "elsewhere"))
-    assert page(runs, report_of(runs)) == text
+    assert page(report_of(read_runs(write(tmp_path / "elsewhere")))) == text
 
 
 def test_what_is_missing_or_failed_is_told(tmp_path: Path) -> None:
     out = write(tmp_path / "run")
     next((out / "cpu-chip-2/cells").glob("*.json")).unlink()
-    runs = read_runs(out)
-    parsed = Elements(page(runs, report_of(runs)))
+    parsed = Elements(page(report_of(read_runs(out))))
     assert [row.get("data-outcome") for row in parsed.named("tr")].count("not ok") == 1
     data = json.loads(parsed.scripts[0])
     assert [cell["facts"][0] for cell in data["cells"]].count(["measurement", "missing"]) == 1
@@ -123,7 +120,7 @@ def test_text_from_suite_files_stays_text(tmp_path: Path) -> None:
     manifest = read_runs(out)[0].manifest
     told = dataclasses.replace(manifest, title=HOSTILE, question=HOSTILE)
     runs = [dataclasses.replace(run, manifest=told) for run in read_runs(out)]
-    text = page(runs, report_of(runs))
+    text = page(report_of(runs))
     parsed = Elements(text)
     assert len(parsed.scripts) == 3
     assert not parsed.named("img")

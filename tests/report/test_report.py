@@ -23,10 +23,11 @@ from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 from vgbench.records.store import Folder, device_folders, read_record, write_record
 from vgbench.report.charts.places import places
-from vgbench.report.frames import COLUMNS, load
+from vgbench.report.columns import COLUMNS
+from vgbench.report.frames import load
 from vgbench.report.headlines import MANY, headlines
 from vgbench.report.markdown import markdown
-from vgbench.report.tables import BETTER, DISPLAY, LEGEND, OCCASIONAL, display, halves, header
+from vgbench.report.tables import display, halves, header, legend
 from vgbench.report.terminal import terminal
 from vgbench.report.write import write_report
 from vgbench.statistics import t_interval
@@ -34,7 +35,8 @@ from vgbench.statistics import t_interval
 OUTPUTS = ("table.md", "table.csv", "report.html")
 WHENCE = "Chip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4; measured on 2026-01-01"
 TEXT = ("md", "csv")
-ALWAYS = [name for name in DISPLAY if name not in OCCASIONAL]
+NAMES = [column.name for column in COLUMNS]
+ALWAYS = [column.shown.heading for column in COLUMNS if column.shown and column.shown.when == "always"]
 HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
 
 
@@ -73,15 +75,22 @@ def outputs(out: Path) -> dict[str, bytes]:
 def row(**values: Any) -> dict[str, Any]:
     """A row of a frame: a trained cell, but for `values`."""
     base = {
-        **dict.fromkeys(COLUMNS, float("nan")),
-        **{"suite": "tiny", "device": "Chip", "mitigation": "baseline", "beside": "baseline", "depth": 4, "width": 8},
+        **dict.fromkeys(NAMES, float("nan")),
+        **{
+            "suite": "tiny",
+            "device": "Chip",
+            "mitigation": "baseline",
+            "reference": "baseline",
+            "depth": 4,
+            "width": 8,
+        },
         "cell_id": "0",
         **{"status": "ok", "reason": "", "decay": -0.25, "decay_low": -0.5, "decay_high": 0.0},
         **{"log10_first_over_last": -0.75, "seeds": 3, "trained": 0, "target": 0.9, "learning_rate": 0.01},
         **{"learning_rate_at_edge": False, "accuracy": 0.5, "form": "unroll", "against_best": "worse"},
         **{"step_ratio": 1.0, "step_ratio_low": 0.9, "step_ratio_high": 1.1},
     }
-    assert base.keys() == COLUMNS.keys()
+    assert list(base) == NAMES
     return {**base, **values}
 
 
@@ -123,7 +132,7 @@ def printed(table: pd.DataFrame, title: str = "Title") -> str:
 
 
 def test_load_gives_the_documented_columns_after_the_other_axes(run: Path) -> None:
-    assert list(load(run).columns) == ["activation", *COLUMNS]
+    assert list(load(run).columns) == ["activation", *NAMES]
 
 
 def test_load_gives_a_row_for_each_cell_in_the_order_of_the_suite(run: Path) -> None:
@@ -319,7 +328,7 @@ def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -
     assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2, activation tanh: ")
     assert f"\n- {written.sentences[0]}\n" in text
     assert list(map(len, table_lines(text))) == [4, 4]
-    assert all(f"- **{name}**: " in text for name in LEGEND)
+    assert all(f"- **{name}**: {meaning}\n" in text for name, meaning in legend(*halves(written.table)).items())
     assert f"\n\n{WHENCE}\n\n" in text
 
 
@@ -476,28 +485,28 @@ def test_cheapest_mitigation_that_trains_is_named_with_its_cost() -> None:
     )
     assert sentences(frame(*rows)) == [
         "Depth 4: the cheapest mitigation that trains (90% test accuracy with every seed) is cheap,"
-        " at 1.23 [1.20, 1.30] times the baseline's step; the baseline does not."
+        " whose step takes 1.23 [1.20, 1.30] times as long as the baseline's; the baseline itself does not train."
     ]
 
 
 def test_training_baseline_is_said_and_is_no_mitigation() -> None:
     rows = (row(trained=3, step_ratio=0.1), row(mitigation="adam", trained=3))
     (sentence,) = sentences(frame(*rows))
-    assert "is adam, at 1.00" in sentence
-    assert sentence.endswith("; the baseline trains as well.")
+    assert "is adam, whose step takes 1.00" in sentence
+    assert sentence.endswith("; the baseline itself trains.")
 
 
 def test_nothing_that_trains_is_said() -> None:
     rows = (row(trained=2), row(mitigation="adam", trained=1))
     assert sentences(frame(*rows)) == [
-        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline does not."
+        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline itself does not train."
     ]
 
 
 def test_baseline_that_alone_trains_is_said() -> None:
     rows = (row(trained=3), row(mitigation="adam", trained=1))
     assert sentences(frame(*rows)) == [
-        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline trains as well."
+        "Depth 4: no mitigation reaches 90% test accuracy with every seed; the baseline itself trains."
     ]
 
 
@@ -508,38 +517,56 @@ def test_mitigation_that_trains_but_is_not_timed_is_not_called_cheapest() -> Non
         row(mitigation="untimed", trained=3, step_ratio=nan),
         row(mitigation="timed", trained=3, step_ratio=7.0),
     )
-    assert "is timed, at 7.00" in sentences(frame(*rows))[0]
+    assert "is timed, whose step takes 7.00" in sentences(frame(*rows))[0]
 
 
 def test_what_trains_without_being_timed_is_not_denied() -> None:
     nan = float("nan")
     untimed = [row(mitigation=name, trained=3, step_ratio=nan) for name in ("adam", "relu")]
     assert sentences(frame(row(), *untimed)) == [
-        "Depth 4: adam, relu train (90% test accuracy with every seed) but were not timed; the baseline does not."
+        "Depth 4: adam, relu train (90% test accuracy with every seed) but were not timed; the baseline itself does"
+        " not train."
     ]
     assert sentences(frame(row(trained=3), untimed[0])) == [
-        "Depth 4: adam trains (90% test accuracy with every seed) but was not timed; the baseline trains as well."
+        "Depth 4: adam trains (90% test accuracy with every seed) but was not timed; the baseline itself trains."
     ]
     (sentence,) = sentences(frame(row(), row(mitigation="timed", trained=3, step_ratio=1.5), *untimed))
-    assert "is timed, at 1.50" in sentence
-    assert sentence.endswith("; the baseline does not. Besides, adam, relu train but were not timed.")
+    assert "is timed, whose step takes 1.50" in sentence
+    assert sentence.endswith("; the baseline itself does not train. Also, adam, relu train but were not timed.")
 
 
-def test_what_trains_beside_another_reference_is_told_with_it() -> None:
-    other = [
-        row(mitigation="convnet", beside="convnet", trained=3, step_ratio=1.0),
-        row(mitigation="convnet_relu", beside="convnet", trained=3, step_ratio=1.25),
-    ]
-    assert sentences(frame(row(), other[1])) == [
-        "Depth 4: convnet_relu (at 1.25 times its step) trains (90% test accuracy with every seed) and is compared with"
-        " convnet; the baseline does not."
-    ]
-    (sentence,) = sentences(frame(row(), row(mitigation="relu", trained=3, step_ratio=2.0), *other))
-    assert "is relu, at 2.00" in sentence
-    assert sentence.endswith(
-        " Besides, convnet trains and is the reference of others;"
-        " convnet_relu (at 1.25 times its step) trains and is compared with convnet."
+def test_rows_with_one_reference_are_compared_among_themselves() -> None:
+    rows = (
+        row(),
+        row(mitigation="relu", trained=3, step_ratio=2.0),
+        row(mitigation="convnet", reference="convnet", trained=3),
+        row(mitigation="convnet_relu", reference="convnet", trained=3, step_ratio=1.25),
     )
+    cheapest = "the cheapest mitigation that trains (90% test accuracy with every seed) is"
+    assert sentences(frame(*rows)) == [
+        f"Depth 4: {cheapest} relu, whose step takes 2.00 [0.90, 1.10] times as long as the baseline's;"
+        " the baseline itself does not train.",
+        f"Depth 4, compared with convnet: {cheapest} convnet_relu, whose step takes 1.25 [0.90, 1.10] times as long as"
+        " that of convnet; convnet itself trains.",
+    ]
+
+
+def test_rows_whose_reference_is_elsewhere_have_no_finding() -> None:
+    rows = (row(), row(mitigation="convnet_relu", reference="convnet", trained=3), row(reference=float("nan")))
+    assert len(sentences(frame(*rows))) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"trained": 3}, "rnn reaches 90% test accuracy with every seed."),
+        ({"trained": 2}, "rnn does not reach 90% test accuracy with every seed."),
+        ({"trained": float("nan")}, "rnn was not trained; its gradient changes by -0.2500 decades a layer."),
+        ({"trained": float("nan"), "status": "missing"}, "rnn was not measured."),
+    ],
+)
+def test_reference_of_no_other_row_is_described_alone(values: dict[str, Any], sentence: str) -> None:
+    assert sentences(frame(row(mitigation="rnn", reference="rnn", **values))) == [f"Depth 4: {sentence}"]
 
 
 def test_baseline_that_was_not_trained_is_not_said_to_fail() -> None:
@@ -547,10 +574,10 @@ def test_baseline_that_was_not_trained_is_not_said_to_fail() -> None:
     assert sentences(frame(*rows))[0].endswith("; the baseline was not trained.")
 
 
-def test_flattest_gradient_beside_another_reference_is_told_with_its_step() -> None:
-    nan = float("nan")
-    rows = (row(trained=nan), row(mitigation="post_norm", beside="bare", trained=nan, decay=0.0, step_ratio=1.5))
-    assert sentences(frame(*rows))[0].endswith("at 1.50 times the step of bare).")
+def test_step_of_the_flattest_gradient_is_compared_with_that_of_its_reference() -> None:
+    bare = {"reference": "bare", "trained": float("nan")}
+    rows = (row(mitigation="bare", **bare), row(mitigation="post_norm", decay=0.0, step_ratio=1.5, **bare))
+    assert sentences(frame(*rows))[0].endswith("its step takes 1.50 times as long as that of bare).")
 
 
 def test_untrained_depth_names_the_flattest_gradient() -> None:
@@ -561,8 +588,8 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
         row(mitigation="norm", trained=nan, decay=-0.3),
     )
     assert sentences(frame(*rows)) == [
-        "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer, at 1.50 times the"
-        " baseline's step)."
+        "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer; its step takes 1.50 times"
+        " as long as the baseline's)."
     ]
 
 
@@ -574,8 +601,12 @@ def test_of_gradients_that_differ_by_rounding_alone_the_first_is_the_flattest() 
 
 def test_untrained_depth_without_gradients_says_so() -> None:
     nan = float("nan")
-    assert sentences(frame(row(trained=nan, decay=nan))) == [
+    known = {"trained": nan, "decay": nan}
+    assert sentences(frame(row(**known), row(mitigation="relu", **known))) == [
         "Depth 4: not trained, and no gradient could be followed through the layers."
+    ]
+    assert sentences(frame(row(**known))) == [
+        "Depth 4: the baseline was not trained, and no gradient could be followed through the layers."
     ]
 
 
@@ -587,8 +618,8 @@ def test_what_trains_though_its_gradient_vanishes_at_first_is_named() -> None:
         row(mitigation="tanh", trained=2, log10_first_over_last=-12.0, log10_first_over_last_trained=-9.0),
     ]
     assert sentences(frame(*rows))[0].endswith(
-        " Trained though the gradient vanishes at first (decades lost then, and after training):"
-        " baseline (4.5, 0.2), gru (12.0, 0.0)."
+        " What trains although its gradient vanishes at initialisation: baseline (first/last 10^-4.5, after training"
+        " 10^-0.2), gru (first/last 10^-12.0, after training 10^+0.0)."
     )
 
 
@@ -617,11 +648,11 @@ def test_every_combination_of_swept_values_has_a_sentence_of_its_own() -> None:
     ]
     relu, gelu = sentences(frame(*rows), "activation")
     assert relu.startswith("Depth 4, activation relu: ")
-    assert "is cheap, at 0.50" in relu
-    assert relu.endswith("the baseline does not.")
+    assert "is cheap, whose step takes 0.50" in relu
+    assert relu.endswith("the baseline itself does not train.")
     assert gelu.startswith("Depth 4, activation gelu: ")
-    assert "is dear, at 2.00" in gelu
-    assert gelu.endswith("the baseline trains as well.")
+    assert "is dear, whose step takes 2.00" in gelu
+    assert gelu.endswith("the baseline itself trains.")
 
 
 def test_rows_of_one_combination_that_stand_apart_share_a_sentence() -> None:
@@ -637,11 +668,11 @@ def test_of_many_combinations_those_with_one_finding_share_a_sentence() -> None:
     most, few = sentences(frame(*rows), "depth", "width")
     target = "(90% test accuracy with every seed)"
     assert most.startswith(
-        f"At 10 of 13 combinations the cheapest mitigation that trains {target} is relu; the baseline"
+        f"In 10 of 13 comparisons the cheapest mitigation that trains {target} is relu; the baseline"
     )
     assert few == (
-        f"At 3 of 13 combinations the cheapest mitigation that trains {target} is adam; the baseline does not"
-        " (depth 4, width 1; depth 4, width 2; depth 4, width 3)."
+        f"In 3 of 13 comparisons the cheapest mitigation that trains {target} is adam; the baseline itself does not"
+        " train (depth 4, width 1; depth 4, width 2; depth 4, width 3)."
     )
     assert len(sentences(frame(*rows[:-2]), "depth", "width")) == MANY
 
@@ -708,7 +739,7 @@ def test_accuracy_is_bold_where_it_is_as_good_as_the_best_and_marked_where_that_
 
 
 def test_nothing_known_is_shown_as_a_dash() -> None:
-    nothing = dict.fromkeys(set(COLUMNS) - {"mitigation", "beside", "status"}, float("nan"))
+    nothing = dict.fromkeys(set(NAMES) - {"mitigation", "reference", "status"}, float("nan"))
     (shown,) = display(frame(row(**nothing))).to_dict("records")
     assert {name for name, text in shown.items() if text == "-"} == set(ALWAYS) - {"mitigation"}
 
@@ -720,7 +751,6 @@ def test_heads_say_what_is_better() -> None:
         "decay →0",
     )
     assert header("blocks") == "blocks"
-    assert set(BETTER) <= set(DISPLAY)
     table = display(frame(row(accuracy=0.5)))
     for shown in (markdown(table), printed(table)):
         assert "test accuracy ↑" in shown
@@ -780,7 +810,7 @@ def test_title_of_a_suite_is_shown_as_it_is_in_the_terminal() -> None:
 
 def test_findings_of_the_page_do_not_hold_markup(run: Path) -> None:
     call_the_mitigation(run, "<script>name")
-    assert "is <script>name, at" in write_report(run, TEXT).sentences[0]
+    assert "is <script>name, whose" in write_report(run, TEXT).sentences[0]
     assert "<script" not in (run / "table.md").read_text()
 
 

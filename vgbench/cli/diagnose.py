@@ -56,8 +56,7 @@ def _records(directory: Path) -> Iterator[tuple[str, Any]]:
     for run in read_runs(directory):
         for entry in run.entries:
             if entry.cell is not None:
-                axes = (f"{axis} {value}" for axis, value in entry.row.axes.items())
-                yield ", ".join([entry.row.mitigation, *axes]), entry.cell
+                yield entry.row.label, entry.cell
 
 
 def _show(label: str, findings: "list[Finding]") -> None:

@@ -190,17 +190,15 @@ def _run(directory: str) -> "Table":
     for entry in (entry for run in read_runs(Path(directory)) for entry in run.entries):
         if entry.cell is None or entry.cell.gradients is None:
             continue
-        axes = (f"{axis} {value}" for axis, value in entry.row.axes.items())
-        label, found = ", ".join([entry.row.mitigation, *axes]), predict(entry.cell.case)
-        gradients = entry.cell.gradients
+        label, found, gradients = entry.row.label, predict(entry.cell.case), entry.cell.gradients
         decays = gradients.decay_per_seed
         if found is None:
             why = why_none(entry.cell.case) or ""
             table.add_row(*map(Text, (label, "-", _number(float(decays.mean())), "-", "-", "-", why)))
             continue
-        beside = compare(found, decays, gradients.epsilon)
-        difference = beside.measured - beside.predicted
-        numbers = map(_number, (beside.predicted, beside.measured, difference))
-        p = "-" if beside.p != beside.p else in_words(beside.p)
-        table.add_row(*map(Text, (label, *numbers, p, found.kind, "departs" if beside.departs else "")))
+        compared = compare(found, decays, gradients.epsilon)
+        difference = compared.measured - compared.predicted
+        numbers = map(_number, (compared.predicted, compared.measured, difference))
+        p = "-" if compared.p != compared.p else in_words(compared.p)
+        table.add_row(*map(Text, (label, *numbers, p, found.kind, "departs" if compared.departs else "")))
     return table

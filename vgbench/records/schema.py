@@ -20,6 +20,7 @@ from vgbench.records.origin import Kind, Provenance
 from vgbench.records.store import Folder
 from vgbench.spec.case import Case, case_id
 from vgbench.spec.claim import Claim
+from vgbench.spec.suite import label
 
 Status = Literal[
     "ok",
@@ -156,7 +157,7 @@ class Row:
         mitigation: its name.
         axes: the values of the swept axes.
         cell_id: of its cell.
-        reference_id: of its baseline's cell.
+        reference_id: of the cell that it is compared with; a baseline's is its own.
         cost_id: of the pair; None where it is not timed.
     """
 
@@ -166,6 +167,11 @@ class Row:
     cell_id: ContentId
     reference_id: ContentId
     cost_id: ContentId | None
+
+    @property
+    def label(self) -> str:
+        """The row in words."""
+        return label([self.mitigation], self.axes)
 
 
 @dataclass(frozen=True)

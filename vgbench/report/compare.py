@@ -62,7 +62,7 @@ class Comparison:
 def compare(before: str | Path, after: str | Path) -> Comparison:
     """Compare the records of two runs; a cell is the same where its case and its device are, as far as it is known.
 
-    Gradients and accuracies are compared by seed, with t-intervals; costs by the ratio to the baseline, which a
+    Gradients and accuracies are compared by seed, with t-intervals; costs by the ratio to the reference, which a
     machine's moods leave alone, with a bootstrap interval over both runs' rounds, and by peak memory.
 
     Raises:
@@ -93,16 +93,12 @@ def _entries(root: Path) -> Iterator[tuple[tuple[Device, str, str], Entry]]:
 def _only(here: _Entries, there: _Entries, names: dict[Device, str]) -> Iterator[str]:
     devices = {device for device, *_ in there}
     yield from dict.fromkeys(f"all of {names[device]}" for device, *_ in here if device not in devices)
-    yield from (_name(entry) for key, entry in here.items() if key[0] in devices and key not in there)
-
-
-def _name(entry: Entry) -> str:
-    return ", ".join([entry.row.mitigation, *(f"{axis} {value}" for axis, value in entry.row.axes.items())])
+    yield from (entry.row.label for key, entry in here.items() if key[0] in devices and key not in there)
 
 
 def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
     def change(what: str, before: str, after: str, judgement: Judgement) -> Change:
-        return Change(device, _name(old), what, before, after, judgement)
+        return Change(device, old.row.label, what, before, after, judgement)
 
     if old.cell and new.cell:
         statuses = old.cell.status, new.cell.status

@@ -5,33 +5,34 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vgbench.spec.suite import BASELINE
+from vgbench.report.columns.column import plain
+from vgbench.spec.suite import BASELINE, label
 
 VANISHED = -4.0
 """Decades between the last and the first layer from which a sentence calls a gradient vanishing."""
 MANY = 12
-"""Combinations of swept values up to which each has a sentence of its own."""
+"""Findings up to which each has a sentence of its own."""
 
 _Row = dict[str, Any]
 
 
 class _Finding(NamedTuple):
-    """What was found at one combination of swept values: the gist, which others may share, and the rest."""
+    """What was found among rows with one reference: the gist, which other findings may share, and the rest."""
 
     gist: str
     numbers: str = ""
-    baseline: str = ""
+    reference: str = ""
     more: str = ""
 
     def __str__(self) -> str:
-        return f"{self.gist}{self.numbers}{self.baseline}.{self.more}"
+        return f"{self.gist}{self.numbers}{self.reference}.{self.more}"
 
 
 def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
-    """The cheapest mitigation that trains, and its cost, at each combination of swept values that has a baseline.
+    """The cheapest mitigation that trains, and its cost, among the rows that are compared with one reference.
 
-    There is one sentence for each device and combination. Of more than `MANY` combinations those that have the same
-    finding share a sentence.
+    There is one sentence for each device, combination of swept values and reference there, also of a reference that no
+    other row is compared with. Of more than `MANY` findings those that say the same share a sentence.
 
     Args:
         frame: of the run.
@@ -39,15 +40,22 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     """
     rows: list[_Row] = frame.dropna(subset=["depth"]).to_dict("records")  # pyright: ignore[reportAssignmentType]
     several = len({row["device"] for row in rows}) > 1
-    groups: dict[str, list[_Row]] = {}
+    groups: dict[tuple[str, str], list[_Row]] = {}
     for row in rows:
-        groups.setdefault(_place(row, axes, with_device=several), []).append(row)
-    findings = {
-        place: _finding(group) for place, group in groups.items() if any(row["mitigation"] == BASELINE for row in group)
-    }
+        groups.setdefault((_place(row, axes, with_device=several), row["reference"]), []).append(row)
+    findings = [
+        (place if len(group) == 1 or reference == BASELINE else f"{place}, compared with {reference}", _finding(group))
+        for (place, reference), group in groups.items()
+        if any(_is_reference(row) for row in group)
+    ]
     if len(findings) > MANY:
         return _by_finding(findings)
-    return [f"{place if several else _begun(place)}: {finding}" for place, finding in findings.items()]
+    return [f"{place if several else _begun(place)}: {finding}" for place, finding in findings]
+
+
+def _is_reference(row: _Row) -> bool:
+    """Whether the row is compared with itself."""
+    return row["mitigation"] == row["reference"]
 
 
 def _begun(place: str) -> str:
@@ -55,79 +63,88 @@ def _begun(place: str) -> str:
 
 
 def _place(row: _Row, axes: Sequence[str], *, with_device: bool) -> str:
-    """Where a row stands, in words; what is equal in them is compared."""
+    """Where a row stands, in words."""
     device = [row["device"]] if with_device else []
-    names = dict.fromkeys(["depth", *axes])
-    return ", ".join([*device, *(f"{name} {_value(row[name])}" for name in names)])
+    return label(device, {name: plain(row[name]) for name in ["depth", *axes]})
 
 
-def _value(value: Any) -> str:
-    # pandas makes floats of a column's integers where one is missing.
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _by_finding(findings: dict[str, _Finding]) -> list[str]:
-    """A sentence for each finding, that of most combinations first, with the combinations that it holds at."""
+def _by_finding(findings: Sequence[tuple[str, _Finding]]) -> list[str]:
+    """A sentence for each finding, that of most places first, with the places that it holds at."""
     shared: dict[str, list[str]] = {}
-    for place, finding in findings.items():
-        shared.setdefault(f"{finding.gist}{finding.baseline}", []).append(place)
+    for place, finding in findings:
+        shared.setdefault(f"{finding.gist}{finding.reference}", []).append(place)
     ordered = sorted(shared.items(), key=lambda each: -len(each[1]))
     return [
-        f"At {len(places)} of {len(findings)} combinations {found} ({'; '.join(places)})." for found, places in ordered
+        f"In {len(places)} of {len(findings)} comparisons {found} ({'; '.join(places)})." for found, places in ordered
     ]
 
 
 def _finding(rows: Sequence[_Row]) -> _Finding:
+    if len(rows) == 1:
+        return _alone(rows[0])
     if all(row["status"] == "missing" for row in rows):
         return _Finding("not measured")
     tried = [row for row in rows if not pd.isna(row["trained"])]
     if not tried:
         return _gradient_finding(rows)
     trains = [row for row in tried if row["trained"] == row["seeds"]]
-    others = [row for row in trains if row["mitigation"] != BASELINE]
-    target = f"{tried[0]['target']:.0%} test accuracy with every seed"
-    baseline = _baseline(tried, trains)
-    timed = [row for row in others if row["beside"] == BASELINE and not pd.isna(row["step_ratio"])]
-    rest = [row for row in others if row not in timed]
+    others = [row for row in trains if not _is_reference(row)]
+    target = _target(tried[0])
+    reference = _reference(tried, trains)
+    timed = [row for row in others if not pd.isna(row["step_ratio"])]
+    untimed = [row["mitigation"] for row in others if pd.isna(row["step_ratio"])]
     if not others:
-        return _Finding(f"no mitigation reaches {target}", baseline=baseline)
+        return _Finding(f"no mitigation reaches {target}", reference=reference)
     if not timed:
-        return _Finding(_apart(rest, f" ({target})"), baseline=baseline, more=_in_spite(trains))
+        return _Finding(_untimed(untimed, f" ({target})"), reference=reference, more=_in_spite(trains))
     best = min(timed, key=lambda row: row["step_ratio"])
     return _Finding(
         f"the cheapest mitigation that trains ({target}) is {best['mitigation']}",
-        f", at {best['step_ratio']:.2f} [{best['step_ratio_low']:.2f}, {best['step_ratio_high']:.2f}] times the"
-        " baseline's step",
-        baseline,
-        (f" Besides, {_apart(rest)}." if rest else "") + _in_spite(trains),
+        f", whose step takes {best['step_ratio']:.2f} [{best['step_ratio_low']:.2f}, {best['step_ratio_high']:.2f}]"
+        f" times as long as {_owner(best)}",
+        reference,
+        (f" Also, {_untimed(untimed)}." if untimed else "") + _in_spite(trains),
     )
 
 
-def _baseline(tried: Sequence[_Row], trains: Sequence[_Row]) -> str:
-    if all(row["mitigation"] != BASELINE for row in tried):
-        return "; the baseline was not trained"
-    as_well = any(row["mitigation"] == BASELINE for row in trains)
-    return "; the baseline trains as well" if as_well else "; the baseline does not"
+def _alone(row: _Row) -> _Finding:
+    """What a reference shows that no other row is compared with."""
+    subject = _subject(row)
+    if row["status"] == "missing":
+        return _Finding(f"{subject} was not measured")
+    if not pd.isna(row["trained"]):
+        reaches = "reaches" if row["trained"] == row["seeds"] else "does not reach"
+        return _Finding(f"{subject} {reaches} {_target(row)}")
+    if pd.isna(row["decay"]):
+        return _Finding(f"{subject} was not trained, and no gradient could be followed through the layers")
+    return _Finding(f"{subject} was not trained", f"; its gradient changes by {_decay(row)}")
 
 
-def _apart(rows: Sequence[_Row], target: str = "") -> str:
-    """Those that train and whose cost is not known relative to the baseline's, and why it is not."""
-    names: dict[str, list[str]] = {}
-    for row in rows:
-        name, reference = row["mitigation"], row["beside"]
-        if pd.isna(row["step_ratio"]):
-            names.setdefault("but {was} not timed", []).append(name)
-        elif name == reference:
-            names.setdefault("and {is} the reference of others", []).append(name)
-        else:
-            cost = f"{name} (at {row['step_ratio']:.2f} times its step)"
-            names.setdefault(f"and {{is}} compared with {reference}", []).append(cost)
-    return "; ".join(f"{', '.join(each)} {_train(why, target, one=len(each) == 1)}" for why, each in names.items())
+def _target(row: _Row) -> str:
+    return f"{row['target']:.0%} test accuracy with every seed"
 
 
-def _train(why: str, target: str, *, one: bool) -> str:
-    verbs = {"was": "was", "is": "is"} if one else {"was": "were", "is": "are"}
-    return f"{'trains' if one else 'train'}{target} {why.format(**verbs)}"
+def _subject(row: _Row) -> str:
+    """A row's reference, as the subject of a sentence."""
+    return "the baseline" if row["reference"] == BASELINE else row["reference"]
+
+
+def _owner(row: _Row) -> str:
+    return "the baseline's" if row["reference"] == BASELINE else f"that of {row['reference']}"
+
+
+def _reference(tried: Sequence[_Row], trains: Sequence[_Row]) -> str:
+    """Whether the reference itself trains."""
+    subject = _subject(tried[0])
+    if not any(_is_reference(row) for row in tried):
+        return f"; {subject} was not trained"
+    verb = "trains" if any(_is_reference(row) for row in trains) else "does not train"
+    return f"; {subject} itself {verb}"
+
+
+def _untimed(names: Sequence[str], target: str = "") -> str:
+    verbs = ("trains", "was") if len(names) == 1 else ("train", "were")
+    return f"{', '.join(names)} {verbs[0]}{target} but {verbs[1]} not timed"
 
 
 def _in_spite(trains: Sequence[_Row]) -> str:
@@ -135,12 +152,13 @@ def _in_spite(trains: Sequence[_Row]) -> str:
     lost = [row for row in trains if row["log10_first_over_last"] < VANISHED]
     if not lost:
         return ""
-    told = [f"{row['mitigation']} ({_decades(row)})" for row in lost]
-    return f" Trained though the gradient vanishes at first (decades lost then, and after training): {', '.join(told)}."
+    named = [f"{row['mitigation']} ({_first_over_last(row)})" for row in lost]
+    return f" What trains although its gradient vanishes at initialisation: {', '.join(named)}."
 
 
-def _decades(row: _Row) -> str:
-    return f"{-row['log10_first_over_last']:.1f}, {-row['log10_first_over_last_trained']:z.1f}"
+def _first_over_last(row: _Row) -> str:
+    before, after = row["log10_first_over_last"], row["log10_first_over_last_trained"]
+    return f"first/last 10^{before:+z.1f}, after training 10^{after:+z.1f}"
 
 
 def _gradient_finding(rows: Sequence[_Row]) -> _Finding:
@@ -149,8 +167,11 @@ def _gradient_finding(rows: Sequence[_Row]) -> _Finding:
         return _Finding("not trained, and no gradient could be followed through the layers")
     # Smaller differences are rounding in float32. Of equal ones the first.
     flattest = min(usable, key=lambda row: round(abs(row["decay"]), 6))
-    place = "time step" if flattest["family"] == "recurrent" else "layer"
-    reference = "the baseline's step" if flattest["beside"] == BASELINE else f"the step of {flattest['beside']}"
-    cost = "" if pd.isna(flattest["step_ratio"]) else f", at {flattest['step_ratio']:.2f} times {reference}"
+    known = not pd.isna(flattest["step_ratio"])
+    cost = f"; its step takes {flattest['step_ratio']:.2f} times as long as {_owner(flattest)}" if known else ""
     gist = f"not trained; the gradient changes least with {flattest['mitigation']}"
-    return _Finding(gist, f" ({flattest['decay']:+z.4f} decades a {place}{cost})")
+    return _Finding(gist, f" ({_decay(flattest)}{cost})")
+
+
+def _decay(row: _Row) -> str:
+    return f"{row['decay']:+z.4f} decades a {'time step' if row['family'] == 'recurrent' else 'layer'}"

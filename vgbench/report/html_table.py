@@ -4,7 +4,8 @@ from html import escape
 
 import pandas as pd
 
-from vgbench.report.tables import Bold, header, tabulated
+from vgbench.report.columns.column import Bold
+from vgbench.report.tables import header, tabulated
 
 
 def html_table(table: pd.DataFrame) -> str:

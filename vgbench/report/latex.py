@@ -9,8 +9,9 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined, Template
 
 from vgbench.plain import one_line
+from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
-from vgbench.report.tables import LEGEND, Bold, alignment, halves, header
+from vgbench.report.tables import alignment, halves, header, legend
 
 _SIGNS = str.maketrans(
     {
@@ -43,7 +44,7 @@ def page(report: Report) -> str:
             "alignment": "".join(side[0] for side in alignment(half)),
             "heads": list(map(header, half.columns)),
             "groups": _groups(half),
-            "legend": {name: LEGEND[name] for name in half.columns if name in LEGEND},
+            "legend": legend(half),
         }
         for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
     ]

@@ -9,8 +9,9 @@ from tabulate import tabulate
 from vgbench.claims.judge import Judgement
 from vgbench.plain import one_line
 from vgbench.report.claims import NOTE, Judged, effect
+from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
-from vgbench.report.tables import LEGEND, Bold, halves, header, tabulated
+from vgbench.report.tables import halves, header, legend, tabulated
 
 _MARKS = re.compile(
     r"[\\`~|$@]"  # code, text that is struck out, cells, formulas, addresses
@@ -52,13 +53,14 @@ def markdown(table: pd.DataFrame) -> str:
 def page(report: Report) -> str:
     """The whole report: findings, both halves of the table, what is not ok, what the columns mean, and the origin."""
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
-    tables = "\n\n".join(map(markdown, halves(report.table)))
+    both = halves(report.table)
+    tables = "\n\n".join(map(markdown, both))
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
     not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
-    legend = "\n".join(f"- **{name}**: {meaning}" for name, meaning in LEGEND.items())
+    meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
-    return f"{head}\n\n{tables}\n\n{origin}\n\n{not_ok}{legend}\n"
+    return f"{head}\n\n{tables}\n\n{origin}\n\n{not_ok}{meanings}\n"
 
 
 def claims_page(report: Report) -> str:

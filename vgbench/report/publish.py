@@ -19,7 +19,7 @@ from vgbench.report import write_report
 from vgbench.report.frames import frame
 from vgbench.report.markdown import escape, markdown, verdicts
 from vgbench.report.report import report_of
-from vgbench.report.tables import DISPLAY
+from vgbench.report.tables import shown_under
 
 Fault = Literal["dirty", "stale", "incomplete", "mixed"]
 """Why a run is not fit to be published as it is."""
@@ -28,7 +28,6 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 FORMATS, PICTURES = ("md", "csv", "latex", "html"), ("png",)
 """What a published run's report is written in."""
 BEGIN, END = "<!-- published runs: written by `vgbench publish` -->", "<!-- end of published runs -->"
-_HEADLINES = ("depth", "mitigation", "decay", "trained", "test accuracy", "step ratio")
 
 
 def publish(directory: str | Path, results: str | Path, *, allow: Collection[str] = (), replace: bool = False) -> Path:
@@ -156,7 +155,7 @@ def section(folder: Path) -> str:
     """What the index says of a published run, in Markdown."""
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
-    kept = [name for name in report.table.columns if name in _HEADLINES or name not in DISPLAY]
+    kept = [name for name in report.table.columns if shown_under(name).room == "index"]
     targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
     targets |= {"claims": "claims.md"} if report.claims else {}
     links = " · ".join(f"[{name}]({quote(folder.name)}/{target})" for name, target in targets.items())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from vgbench.errors import InputError, unknown
+from vgbench.pictures.compose import Definition
 from vgbench.pictures.render import interactive
 from vgbench.records.runs import Run, footer, swept
 from vgbench.report.charts import PICTURES
@@ -28,6 +30,7 @@ class Report:
         title: of the suite.
         question: that the suite answers.
         sentences: the findings.
+        frame: its numbers, as `vgbench.load` gives them.
         table: as text.
         failures: one line for each measurement that is not ok, with the reason.
         footer: what produced the records and when; numbered where there is more than one.
@@ -40,6 +43,7 @@ class Report:
     title: str
     question: str
     sentences: list[str]
+    frame: pd.DataFrame
     table: pd.DataFrame
     failures: list[str]
     footer: list[str]
@@ -52,6 +56,12 @@ class Report:
         """Whether every measurement is there and ok."""
         return not self.failures
 
+    @cached_property
+    def pictures(self) -> dict[str, Definition]:
+        """Those of `PICTURES` that the run has something for."""
+        drawn = {name: picture.draw(self.runs, self.frame) for name, picture in PICTURES.items()}
+        return {name: definition for name, definition in drawn.items() if definition is not None}
+
     def chart(self, name: str) -> Any:
         """One of `PICTURES` as an Altair chart; None where the run has nothing of the kind.
 
@@ -60,7 +70,7 @@ class Report:
         """
         if name not in PICTURES:
             raise InputError(unknown("picture", name, PICTURES))
-        definition = PICTURES[name].draw(self.runs)
+        definition = PICTURES[name].draw(self.runs, self.frame)
         return None if definition is None else interactive(definition)
 
     def _repr_html_(self) -> str:
@@ -79,8 +89,9 @@ def report_of(runs: Sequence[Run]) -> Report:
         title=manifest.title,
         question=manifest.question,
         sentences=headlines(data, swept(runs)),
+        frame=data,
         table=display(data),
-        failures=failures(data),
+        failures=failures(runs),
         footer=footer(runs),
         claims=judged(runs),
         files=[],

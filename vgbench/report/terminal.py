@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from vgbench.plain import one_line
-from vgbench.report.tables import DISPLAY, IN_TERMINAL, LEFT, Bold, header
+from vgbench.report.columns.column import Bold
+from vgbench.report.tables import header, shown_under
 
 
 def terminal(table: pd.DataFrame, title: str) -> Table:
@@ -14,9 +15,9 @@ def terminal(table: pd.DataFrame, title: str) -> Table:
     shown = Table(
         title=Text(one_line(title)), title_justify="left", header_style="bold", pad_edge=False, box=box.SIMPLE
     )
-    names = [name for name in table.columns if name in IN_TERMINAL or name not in DISPLAY]
+    names = [name for name in table.columns if shown_under(name).room != "page"]
     for name in names:
-        shown.add_column(Text(one_line(header(name))), justify="left" if name in LEFT else "right", no_wrap=True)
+        shown.add_column(Text(one_line(header(name))), justify=shown_under(name).align, no_wrap=True)
     previous = None
     for row in table.to_dict("records"):
         if previous is not None and row["depth"] != previous:

@@ -11,18 +11,15 @@ from vgbench.boundary.files import write_bytes
 from vgbench.errors import InputError, unknown
 from vgbench.pictures.render import RENDERERS, render
 from vgbench.plain import one_line
-from vgbench.records.runs import Run, read_runs
+from vgbench.records.runs import read_runs
 from vgbench.report import latex, markdown
-from vgbench.report.charts import PICTURES
-from vgbench.report.frames import frame
 from vgbench.report.page import page
 from vgbench.report.report import Report, report_of
 
-_Writer = Callable[[Sequence[Run], Report], str]
-_FORMATS: dict[str, tuple[str, _Writer]] = {
-    "md": ("table.md", lambda runs, report: markdown.page(report)),
-    "csv": ("table.csv", lambda runs, report: _csv(frame(runs))),
-    "latex": ("table.tex", lambda runs, report: latex.page(report)),
+_FORMATS: dict[str, tuple[str, Callable[[Report], str]]] = {
+    "md": ("table.md", markdown.page),
+    "csv": ("table.csv", lambda report: _csv(report.frame)),
+    "latex": ("table.tex", latex.page),
     "html": ("report.html", page),
 }
 FORMATS = tuple(_FORMATS)
@@ -52,12 +49,11 @@ def write_report(
             if name not in known:
                 raise InputError(unknown(kind, name, known))
     root = Path(directory)
-    runs = read_runs(root)
-    report = report_of(runs)
-    files = {name: write(runs, report).encode() for name, write in (_FORMATS[each] for each in formats)}
+    report = report_of(read_runs(root))
+    files = {name: write(report).encode() for name, write in (_FORMATS[each] for each in formats)}
     if "md" in formats and report.claims:
         files["claims.md"] = markdown.claims_page(report).encode()
-    files |= dict(_drawn(runs, pictures))
+    files |= dict(_drawn(report, pictures))
     try:
         for name, content in files.items():
             write_bytes(root / name, content)
@@ -66,12 +62,10 @@ def write_report(
     return replace(report, files=[root / name for name in files])
 
 
-def _drawn(runs: Sequence[Run], forms: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    for name, picture in PICTURES.items():
-        definition = picture.draw(runs) if forms else None
-        if definition is not None:
-            for form in forms:
-                yield f"pictures/{name}.{form}", render(definition, form)
+def _drawn(report: Report, forms: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name, definition in report.pictures.items() if forms else ():
+        for form in forms:
+            yield f"pictures/{name}.{form}", render(definition, form)
 
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")

@@ -33,6 +33,11 @@ def _check_setting(field: str, values: Sequence[Any]) -> None:
         raise InputError(f"{field}: needs at least one value")
 
 
+def label(names: Sequence[str], axes: Mapping[str, Any]) -> str:
+    """Names, such as a mitigation's, and values on swept axes in words."""
+    return ", ".join([*names, *(f"{axis} {value}" for axis, value in axes.items())])
+
+
 @dataclass(frozen=True)
 class Cell:
     """One row of a suite's table.
@@ -54,7 +59,7 @@ class Cell:
     @property
     def label(self) -> str:
         """The cell in words, as progress bars and messages name it."""
-        return ", ".join([self.mitigation, *(f"{axis} {value}" for axis, value in self.axes.items())])
+        return label([self.mitigation], self.axes)
 
 
 class Suite(Strict):

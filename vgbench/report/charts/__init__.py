@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from vgbench.pictures.compose import Definition
 from vgbench.records.runs import Run
 from vgbench.report.charts.benefit import cost_and_benefit
@@ -20,22 +22,31 @@ class Picture:
 
     Attributes:
         title: what it shows.
-        draw: its definition; None where the run has nothing of the kind.
+        draw: its definition from runs and their frame; None where they have nothing of the kind.
     """
 
     title: str
-    draw: Callable[[Sequence[Run]], Definition | None]
+    draw: Callable[[Sequence[Run], pd.DataFrame], Definition | None]
+
+
+def _of_runs(draw: Callable[[Sequence[Run]], Definition | None]) -> Callable[..., Definition | None]:
+    """A picture that needs no frame."""
+    return lambda runs, frame: draw(runs)
 
 
 PICTURES = {
-    "gradients": Picture("The gradient by layer at initialisation, mean over seeds", gradient_norms),
-    "gradients-in-time": Picture("The gradient against distance in time at initialisation", gradient_in_time),
-    "forward": Picture("The forward signal at initialisation: its scale, and what tells inputs apart", forward_signal),
+    "gradients": Picture("The gradient by layer at initialisation, mean over seeds", _of_runs(gradient_norms)),
+    "gradients-in-time": Picture("The gradient against distance in time at initialisation", _of_runs(gradient_in_time)),
+    "forward": Picture(
+        "The forward signal at initialisation: its scale, and what tells inputs apart", _of_runs(forward_signal)
+    ),
     "accuracy": Picture("Test accuracy against depth; rings mark the trainable depth", accuracy_by_depth),
     "benefit": Picture("Cost against benefit, and the Pareto front of what is shown", cost_and_benefit),
-    "curves": Picture("Learning curves: the median seed, in a band of all", learning_curves),
-    "heatmap": Picture("The gradient in training, by layer and step", gradient_in_training),
-    "histograms": Picture("How the entries of the weights' gradients are spread, by layer", gradient_histograms),
+    "curves": Picture("Learning curves: the median seed, in a band of all", _of_runs(learning_curves)),
+    "heatmap": Picture("The gradient in training, by layer and step", _of_runs(gradient_in_training)),
+    "histograms": Picture(
+        "How the entries of the weights' gradients are spread, by layer", _of_runs(gradient_histograms)
+    ),
     "cost": Picture("What a step costs against depth; unrolled and scanned blocks apart", cost_by_depth),
 }
 """The pictures of a report, by the names of their files."""

@@ -12,7 +12,6 @@ from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
 from vgbench.report.charts.places import places
-from vgbench.report.frames import frame
 
 _SMALLEST = {"change": 1e-5, "error": 1e-3}
 """What is shown of each benefit at least, for the logarithm."""
@@ -21,10 +20,10 @@ _RATIO = ["step_ratio", "step_ratio_low", "step_ratio_high"]
 _TOLD = ["mitigation:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "decay:Q"]
 
 
-def cost_and_benefit(runs: Sequence[Run]) -> Definition | None:
+def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
     """The test error against the step ratio; where nothing is trained, how much the gradient changes by layer."""
     where = pd.DataFrame([place for place, _ in places(runs)])
-    data: Rows = frame(runs).drop(columns="mitigation").join(where)
+    data: Rows = frame.drop(columns="mitigation").join(where)
     data["change"] = data["decay"].abs().clip(lower=_SMALLEST["change"])
     data["error"] = (1 - data["accuracy"]).clip(lower=_SMALLEST["error"])
     data = data[[*where, *_RATIO, "accuracy", "decay", "change", "error"]].dropna(subset="step_ratio")
@@ -38,7 +37,7 @@ def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
     whole, rows = whole.dropna(subset=benefit), rows.dropna(subset=benefit)
     ends = [0.95 * float(whole["step_ratio_low"].min()), 1.05 * float(whole["step_ratio_high"].max())]
     width = alt.Scale(type="log", domain=ends, nice=False)
-    x = alt.X("step_ratio:Q", title="time of a step over the baseline's", scale=width, axis=alt.Axis(tickCount=5))
+    x = alt.X("step_ratio:Q", title="time of a step over the reference's", scale=width, axis=alt.Axis(tickCount=5))
     ends = [0.8 * float(whole[benefit].min()), 1.25 * float(whole[benefit].max())]
     height = alt.Scale(type="log", reverse=True, domain=ends, nice=False)
     y = alt.Y(f"{benefit}:Q", title=_TITLES[benefit], scale=height, axis=alt.Axis(tickCount=5))

@@ -10,7 +10,6 @@ from vgbench.pictures.panels import Rows, Series, View, lines, rounded
 from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
-from vgbench.report.frames import frame
 
 _COSTS = {
     "latency": ("time of a step, ms", 1e3),
@@ -19,9 +18,9 @@ _COSTS = {
 }
 
 
-def accuracy_by_depth(runs: Sequence[Run]) -> Definition | None:
+def accuracy_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
     """Test accuracy with its t-interval against depth, the trainable depth ringed; None for a single depth."""
-    data = _against_depth(runs, "accuracy")
+    data = _against_depth(runs, frame, "accuracy")
     if data is None:
         return None
     data["ringed"] = (data["depth"] == data["trainable_depth"]).astype(bool)
@@ -38,9 +37,9 @@ def accuracy_by_depth(runs: Sequence[Run]) -> Definition | None:
     return small_multiples(data, panel)
 
 
-def cost_by_depth(runs: Sequence[Run]) -> Definition | None:
+def cost_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
     """Time, memory and compilation of a step by depth; lines break where blocks change from unrolled to scanned."""
-    data = _against_depth(runs, "latency")
+    data = _against_depth(runs, frame, "latency")
     if data is None:
         return None
     for name, (_, unit) in _COSTS.items():
@@ -68,10 +67,10 @@ def _log(values: Rows) -> alt.Scale:
     return alt.Scale(type="log", nice=False, domain=[0.8 * float(values.min()), 1.25 * float(values.max())])
 
 
-def _against_depth(runs: Sequence[Run], needed: str) -> pd.DataFrame | None:
-    """The frame of `vgbench.load` with panels, where `needed` is known at two depths or more; None elsewhere."""
+def _against_depth(runs: Sequence[Run], frame: pd.DataFrame, needed: str) -> pd.DataFrame | None:
+    """The frame with panels, where `needed` is known at two depths or more; None elsewhere."""
     where = pd.DataFrame([place for place, _ in places(runs, "depth")])
-    data: Rows = frame(runs).drop(columns="mitigation").join(where).dropna(subset=needed)
+    data: Rows = frame.drop(columns="mitigation").join(where).dropna(subset=needed)
     return data[[*where, *_USED]].reset_index(drop=True) if data["depth"].nunique() > 1 else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
+from vgbench.spec.suite import label
 
 
 def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str], Entry]]:
@@ -15,6 +16,6 @@ def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str],
     for run in runs:
         device = [run.device] if several else []
         for entry in run.entries:
-            axes = [f"{name} {value}" for name, value in entry.row.axes.items() if name not in without]
-            words = {"panel": ", ".join([*device, *axes]), "mitigation": entry.row.mitigation}
+            axes = {name: value for name, value in entry.row.axes.items() if name not in without}
+            words = {"panel": label(device, axes), "mitigation": entry.row.mitigation}
             yield {name: one_line(text) for name, text in words.items()}, entry

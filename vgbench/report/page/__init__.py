@@ -7,7 +7,7 @@ suite files stays text even where it is made to look like markup.
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -22,22 +22,23 @@ from markupsafe import Markup
 from vgbench.pictures.compose import Definition, alone
 from vgbench.pictures.single import MOMENTS, SINGLES, forward_layers, gradient_layers, timing_rounds
 from vgbench.pictures.style import DARK, LIGHT
-from vgbench.records.runs import Entry, Run
+from vgbench.records.runs import Entry
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.charts import PICTURES
 from vgbench.report.charts.curves import curves_of
 from vgbench.report.claims import NOTE, effect
+from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
-from vgbench.report.tables import LEFT, LEGEND, NOTHING, Bold, header, side_of
+from vgbench.report.tables import header, informative, legend, shown_under
 
 
-def page(runs: Sequence[Run], report: Report) -> str:
+def page(report: Report) -> str:
     """The page of a run as HTML."""
-    entries = [entry for run in runs for entry in run.entries]
-    pictures = {name: picture.draw(runs) for name, picture in PICTURES.items()}
+    entries = [entry for run in report.runs for entry in run.entries]
+    table = informative(report.table)
     data = {
         "themes": {"light": LIGHT, "dark": DARK},
-        "pictures": {name: definition for name, definition in pictures.items() if definition is not None},
+        "pictures": report.pictures,
         "views": _views(),
         "cells": [_details(entry) for entry in entries],
     }
@@ -47,11 +48,11 @@ def page(runs: Sequence[Run], report: Report) -> str:
         .from_string(_asset("page.html.jinja"))
         .render(
             report=report,
-            columns=_columns(report.table),
-            rows=[_row(row, entry) for row, entry in zip(report.table.to_dict("records"), entries, strict=True)],
-            filters=_filters(report.table),
-            pictures={name: PICTURES[name].title for name in data["pictures"]},
-            legend=LEGEND,
+            columns=_columns(table),
+            rows=[_row(row, entry) for row, entry in zip(table.to_dict("records"), entries, strict=True)],
+            filters=_filters(table),
+            pictures={name: PICTURES[name].title for name in report.pictures},
+            legend=legend(table),
             claims_note=NOTE,
             effect=effect,
             style=Markup(_asset("page.css")),  # ours, as the scripts are
@@ -101,11 +102,10 @@ def _asset(name: str) -> str:
 
 
 def _columns(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The columns that tell something."""
+    shown = {name: shown_under(name) for name in map(str, table.columns)}
     return [
-        {"name": name, "head": header(name), "text": name in LEFT, "side": side_of(name)}
-        for name in map(str, table.columns)
-        if side_of(name) in ("row", "axis") or set(table[name]) != {NOTHING}
+        {"name": name, "head": header(name), "text": each.align == "left", "side": each.side}
+        for name, each in shown.items()
     ]
 
 
@@ -126,18 +126,17 @@ def _outcome(entry: Entry) -> str:
 
 def _filters(table: pd.DataFrame) -> dict[str, list[str]]:
     """The axes that a table can be narrowed by, and their values."""
-    axes = [str(name) for name in table.columns if name == "depth" or side_of(str(name)) == "axis"]
+    axes = [name for name in map(str, table.columns) if shown_under(name).side == "row" and name != "mitigation"]
     values = {axis: list(dict.fromkeys(map(str, table[axis]))) for axis in axes}
     return {axis: known for axis, known in values.items() if len(known) > 1}
 
 
 def _details(entry: Entry) -> dict[str, Any]:
     """What a row's own window shows: its outcome, its case, its origin and its pictures."""
-    words = [entry.row.mitigation, *(f"{axis} {value}" for axis, value in entry.row.axes.items())]
     pictures = {name: table.to_dict("records") for name, table in _pictures(entry)}
     facts = [*_facts("measurement", entry.cell), *_training_facts(entry), *_facts("timing", entry.cost)]
     case = entry.cell.case.model_dump(mode="json") if entry.cell else {}
-    return {"title": ", ".join(words), "facts": facts, "case": json.dumps(case, indent=1), "pictures": pictures}
+    return {"title": entry.row.label, "facts": facts, "case": json.dumps(case, indent=1), "pictures": pictures}
 
 
 def _facts(what: str, record: CellRecord | CostRecord | None) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,116 @@
+"""Columns: each is one entry, from which frame, tables, legends, page and documentation follow."""
+
+import importlib
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from helpers.made import BASE, HE, measured, write_run
+from rich.console import Console
+
+from vgbench.cli.report import show
+from vgbench.report import load, write_report
+from vgbench.report.columns import COLUMNS, columns_of, under
+from vgbench.report.columns.column import Column, Shown, number
+from vgbench.report.publish import section
+from vgbench.report.tables import display, halves, header, legend
+
+ROOT = Path(__file__).parents[2]
+SHOWN = [(column, column.shown) for column in COLUMNS if column.shown]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A baseline and a mitigation at one depth."""
+    return write_run(tmp_path / "run", [("baseline", measured(BASE)), ("he", measured(HE))])
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> Column:
+    """A column that is added to the tuple, and nowhere else."""
+    shown = Shown("letters", number(".0f"), "cost", direction="↓", room="index", marks={"odd": "not even"})
+    added = Column("name_length", "letters of the mitigation's name", lambda s: len(s.entry.row.mitigation), shown)
+    monkeypatch.setattr("vgbench.report.columns.COLUMNS", (*COLUMNS, added))
+    return added
+
+
+def test_column_that_is_added_to_the_tuple_is_in_frame_and_csv(run: Path, words: Column) -> None:
+    assert list(load(run)["name_length"]) == [8, 2]
+    write_report(run, ("csv",))
+    heads, *lines = (run / "table.csv").read_text().splitlines()
+    assert heads.endswith(",name_length")
+    assert [line.rpartition(",")[2] for line in lines] == ["8", "2"]
+
+
+def test_column_that_is_added_to_the_tuple_is_in_every_table_with_its_legend(run: Path, words: Column) -> None:
+    written = write_report(run, ("md", "latex", "html"))
+    worth, costs = halves(written.table)
+    assert "letters" in costs
+    assert "letters" not in worth
+    page, tex, html = ((run / name).read_text() for name in ("table.md", "table.tex", "report.html"))
+    for text in (page, section(run)):
+        assert re.search(r"^\| .*\| +letters ↓ \|", text, re.MULTILINE)
+    assert "- **letters**: letters of the mitigation's name\n- **odd**: not even\n" in page
+    assert r"& letters $\downarrow$ " in tex
+    assert "% letters: letters of the mitigation's name" in tex
+    assert 'data-side="cost" data-name="letters"><button type="button">letters ↓</button>' in html
+    assert "<dt>letters</dt>" in html
+
+
+def test_column_that_is_added_to_the_tuple_is_in_the_terminal(
+    run: Path, words: Column, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Console(file=StringIO(), width=250)
+    monkeypatch.setattr("vgbench.cli.terminal.console", lambda: out)
+    show(write_report(run, ()))
+    assert "letters ↓" in out.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.fixture
+def documented(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The page of the documentation."""
+    pytest.importorskip("sphinx", reason="needs the extra docs")
+    monkeypatch.syspath_prepend(str(ROOT / "docs/_extensions"))
+    return importlib.import_module("column_page")._page()
+
+
+def test_documentation_has_a_line_for_every_column(documented: str) -> None:
+    lines = [re.split(r" ?(?<!\\)\| ?", line)[1:-1] for line in documented.splitlines() if line.startswith("| `")]
+    assert lines == [
+        [f"`{each.name}`", each.meaning.replace("|", "\\|"), each.shown.heading if each.shown else ""]
+        for each in COLUMNS
+    ]
+
+
+def test_names_headings_and_meanings_are_there_once() -> None:
+    for texts in ([each.name for each in COLUMNS], [shown.heading for _, shown in SHOWN]):
+        assert len(set(texts)) == len(texts)
+    assert all(each.meaning for each in COLUMNS)
+
+
+def test_any_other_name_is_a_swept_axis() -> None:
+    assert [column.name for column in columns_of(["depth", "norm"])] == ["norm", *(column.name for column in COLUMNS)]
+    shown = under("norm").shown
+    assert shown is not None
+    assert (shown.heading, shown.side, shown.direction) == ("norm", "row", "")
+
+
+def test_legend_explains_what_the_table_has_and_no_more(run: Path) -> None:
+    table = display(load(run))
+    worth, costs = halves(table)
+    assert {"decay", "branches closed", "cosine distance", "±"} <= set(legend(worth))
+    assert not {"step ratio", "tokens"} & set(legend(worth))
+    assert {"step ratio", "cache"} <= set(legend(costs))
+    assert legend(worth, costs).keys() == legend(worth).keys() | legend(costs).keys()
+    assert "log10(1 - cosine)" in legend(worth)["cosine distance"]
+    assert header("cosine distance") == "cosine distance"
+
+
+def test_mitigation_names_a_reference_that_is_not_the_baseline(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [("bare", measured(BASE)), ("he", measured(HE))])
+    data = load(run)
+    assert list(data["reference"]) == ["bare", "bare"]
+    assert list(display(data)["mitigation"]) == ["bare", "he (vs bare)"]
+    others = load(write_run(tmp_path / "other", [("baseline", measured(BASE)), ("he", measured(HE))]))
+    assert list(display(others)["mitigation"]) == ["baseline", "he"]

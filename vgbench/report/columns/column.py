@@ -1,0 +1,107 @@
+"""A column of a run's frame, and how a table shows it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from vgbench.report.columns.source import Source, Value
+from vgbench.statistics import Interval
+
+NOTHING = "-"
+"""The text of a cell where nothing is known."""
+
+
+class Bold(str):
+    """Text of a cell that is set in bold."""
+
+
+Row = Mapping[str, Any]
+"""A row of the frame: its values by the names of the columns."""
+Text = Callable[[Row, str], str]
+"""The text of a cell, from its row and the name of its column."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How tables show a column.
+
+    Attributes:
+        heading: above the column.
+        text: of its cells.
+        side: whether it names the `row`, tells the row's `benefit`, or its `cost`.
+        legend: what the column shows, for readers of a table; the column's meaning where empty.
+        marks: words that its cells may hold, and what each means.
+        direction: what is better: higher, lower, or nearer to zero.
+        room: the narrowest place with room for it: the index of published runs, the terminal, or the page.
+        when: whether it is shown always, where some row has a value, or where rows differ in it.
+        align: numbers right, text left.
+    """
+
+    heading: str
+    text: Text
+    side: Literal["row", "benefit", "cost"]
+    legend: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    direction: Literal["", "↑", "↓", "→0"] = ""
+    room: Literal["index", "terminal", "page"] = "page"
+    when: Literal["always", "known", "differs"] = "always"
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the frame.
+
+    Attributes:
+        name: in the frame and in `table.csv`.
+        meaning: what it holds, in words.
+        value: of a row.
+        shown: how tables show it; None where they do not.
+    """
+
+    name: str
+    meaning: str
+    value: Value
+    shown: Shown | None = None
+
+
+def interval(
+    name: str, meaning: str, value: Callable[[Source], Interval | None], shown: Shown, *, of: str = "95 % t-interval"
+) -> Iterator[Column]:
+    """The columns of an estimate, `NAME`, and of the ends of its interval, `NAME_low` and `NAME_high`."""
+
+    def end(which: int) -> Value:
+        return lambda source: None if (found := value(source)) is None else found[which]
+
+    yield Column(name, meaning, end(0), shown)
+    yield Column(f"{name}_low", f"lower end of the {of} of `{name}`", end(1))
+    yield Column(f"{name}_high", f"upper end of the {of} of `{name}`", end(2))
+
+
+def plain(value: Any) -> str:
+    """A value as text; pandas makes floats of a column's integers where one is missing."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def as_it_is(row: Row, name: str) -> str:
+    """The text of a cell that holds its value."""
+    return NOTHING if pd.isna(row[name]) else plain(row[name])
+
+
+def number(form: str, unit: float = 1) -> Text:
+    """The text of a number in some unit."""
+    return lambda row, name: NOTHING if pd.isna(row[name]) else format(row[name] / unit, form)
+
+
+def plus_minus(form: str) -> Text:
+    """The text of a mean and half its (symmetric) interval."""
+
+    def text(row: Row, name: str) -> str:
+        estimate = Interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+        if pd.isna(estimate.value):
+            return NOTHING
+        return format(estimate.value, form) if pd.isna(estimate.low) else estimate.within(form)
+
+    return text

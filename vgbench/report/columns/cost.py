@@ -1,0 +1,193 @@
+"""The columns that say what a row costs: time, memory and operations of a training step."""
+
+from functools import partial
+
+import pandas as pd
+
+from vgbench.report.columns.column import NOTHING, Column, Row, Shown, as_it_is, interval, number
+from vgbench.report.columns.source import Source, of_cost
+
+_shown = partial(Shown, side="cost")
+
+
+def _ratio(row: Row, name: str) -> str:
+    if pd.isna(row[name]):
+        return f"{NOTHING} ({row['cost_status']})" if isinstance(row["cost_status"], str) else NOTHING
+    return f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+
+
+def _compile(row: Row, name: str) -> str:
+    text = number(".2f")(row, name)
+    return f"{text} (cache)" if row["persistent_cache"] is True else text
+
+
+def _front(row: Row, name: str) -> str:
+    return "yes" if row[name] is True else NOTHING
+
+
+def _status(source: Source) -> str | None:
+    if source.entry.row.cost_id is None:
+        return None
+    return source.entry.cost.status if source.entry.cost else "missing"
+
+
+def _reason(source: Source) -> str | None:
+    if source.entry.row.cost_id is None:
+        return None
+    return source.entry.cost.reason if source.entry.cost else ""
+
+
+COST = (
+    Column("cost_status", "how its timing ended; `missing` before it is timed, empty where it is not to be", _status),
+    Column("cost_reason", "that status in words", _reason),
+    *interval(
+        "step_ratio",
+        "time of a step over the reference's, median over interleaved rounds, with the blocks of both in the same form",
+        of_cost(lambda cost: cost.ratio),
+        _shown(
+            "step ratio",
+            _ratio,
+            direction="↓",
+            room="index",
+            legend="time of a training step over that of the reference's, median over interleaved rounds with the"
+            " blocks of both in the same form; in brackets its 95 % bootstrap interval",
+        ),
+        of="95 % bootstrap interval",
+    ),
+    Column(
+        "step_verdict",
+        "SLOWER or FASTER than the reference where the whole interval is beyond 3 %, SAME where it is within, UNCLEAR"
+        " otherwise",
+        of_cost(lambda cost: cost.verdict),
+        _shown("step verdict", as_it_is, align="left"),
+    ),
+    Column(
+        "form",
+        "blocks of both timed networks, unrolled or scanned",
+        of_cost(lambda cost: cost.form),
+        _shown("blocks", as_it_is, room="terminal", align="left"),
+    ),
+    Column("rounds", "interleaved rounds that were timed", of_cost(lambda cost: len(cost.step_seconds))),
+    Column(
+        "outlying_rounds",
+        "those whose ratio lies far from the others; they count all the same",
+        of_cost(lambda cost: int(cost.outliers.sum())),
+    ),
+    Column(
+        "latency",
+        "median seconds of a plain training step that is waited for",
+        of_cost(lambda cost: cost.latency),
+        _shown(
+            "latency ms",
+            number(".3g", unit=1e-3),
+            direction="↓",
+            legend="median milliseconds of a plain training step, each waited for before the next begins",
+        ),
+    ),
+    Column(
+        "examples_per_second",
+        "batch size over the median seconds of a plain training step in a queue of steps, of which only the last is"
+        " waited for",
+        of_cost(lambda cost: cost.examples_per_second),
+        _shown("examples/s", number(",.0f"), direction="↑", room="terminal"),
+    ),
+    Column(
+        "memory_ratio",
+        "peak_bytes over the reference's",
+        of_cost(lambda cost: cost.memory_ratio),
+        _shown(
+            "memory",
+            number(".2f"),
+            direction="↓",
+            legend="the most bytes that the compiled step holds at once, over the reference's",
+        ),
+    ),
+    Column(
+        "compile_seconds",
+        "seconds to trace, lower and compile the plain step",
+        of_cost(lambda cost: cost.compilation.seconds),
+        _shown(
+            "compile s",
+            _compile,
+            direction="↓",
+            room="terminal",
+            marks={"cache": "JAX could read the executable from its cache on disk"},
+        ),
+    ),
+    Column(
+        "persistent_cache",
+        "whether JAX could read the executable from its cache on disk in place of compiling it",
+        of_cost(lambda cost: cost.compilation.persistent_cache),
+    ),
+    Column(
+        "parameters",
+        "trainable numbers",
+        of_cost(lambda cost: cost.parameters),
+        _shown("parameters", number(",.0f"), room="terminal"),
+    ),
+    Column(
+        "step_flops",
+        "floating-point operations of the matrix products in one step",
+        of_cost(lambda cost: cost.step_flops),
+        _shown(
+            "MFLOP",
+            number(".3g", unit=1e6),
+            legend="floating-point operations of the matrix products in one step, in millions",
+        ),
+    ),
+    Column(
+        "xla_flops",
+        "all operations of one step by XLA's own count, which takes the body of a loop once",
+        of_cost(lambda cost: cost.xla_flops),
+    ),
+    Column(
+        "flops_differ",
+        "whether the two counts are over 20 % apart",
+        of_cost(lambda cost: cost.flops_differ),
+    ),
+    Column(
+        "flops_per_second",
+        "operations of the matrix products in a second where steps queue",
+        of_cost(lambda cost: cost.flops_per_second),
+    ),
+    Column(
+        "utilisation",
+        "flops_per_second over what plain matrix products of the blocks' shape achieve on the device",
+        of_cost(lambda cost: cost.utilisation),
+        _shown(
+            "of matmul",
+            number(".0%"),
+            direction="↑",
+            legend="operations of the matrix products in a second, over what plain matrix products of the blocks' shape"
+            " achieve on the device",
+        ),
+    ),
+    Column(
+        "peak_bytes",
+        "most memory that the compiled step holds at once, arguments included, as the executable reports it",
+        of_cost(lambda cost: cost.memory.peak),
+    ),
+    Column(
+        "device_peak_bytes",
+        "the same as the device's own statistics report it for a fresh process that runs the step alone; empty where"
+        " the device keeps none",
+        of_cost(lambda cost: cost.device_peak_bytes),
+    ),
+    Column("parameter_bytes", "memory of the parameters", of_cost(lambda cost: cost.memory.parameters)),
+    Column("optimizer_bytes", "memory of the optimizer's state", of_cost(lambda cost: cost.memory.optimizer)),
+    Column("temporary_bytes", "scratch memory of the compiled step", of_cost(lambda cost: cost.memory.temporary)),
+    Column(
+        "on_front",
+        "whether the row is on the Pareto front of its reference and swept values: no other row is as good in"
+        " step_ratio, memory_ratio, |decay|, trainable_depth and seconds_to_target, and better in one; empty where it"
+        " is not timed",
+        lambda source: source.on_front,
+        _shown(
+            "front",
+            _front,
+            legend="on the Pareto front of the rows with the same reference and swept values: no other row is as good"
+            " in step ratio, memory, decay, trainable depth and time to target, and better in one",
+        ),
+    ),
+)
+"""What a row costs."""

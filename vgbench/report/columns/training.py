@@ -1,0 +1,164 @@
+"""The columns of training: whether a row reaches the target, how well, how deep and how soon."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from vgbench.diagnosis import diagnose
+from vgbench.report.benefit import steps_to_target
+from vgbench.report.columns.column import NOTHING, Bold, Column, Row, Shown, as_it_is, interval, number, plus_minus
+from vgbench.report.columns.source import Source, of_training
+from vgbench.statistics import Interval, t_interval
+
+_shown = partial(Shown, side="benefit")
+
+
+def _trained(row: Row, name: str) -> str:
+    if pd.isna(row[name]):
+        return NOTHING
+    seeds = f"{row[name]:.0f}/{row['seeds']:.0f}"
+    diverged = f", {row['diverged']:.0f} diverged" if row["diverged"] > 0 else ""
+    if row["none_better_than_chance"] is True:
+        return f"{seeds}{diverged}, none better than chance"
+    edge = "*" if row["learning_rate_at_edge"] else ""
+    return f"{seeds} at {row['learning_rate']:.2g}{edge}{diverged}"
+
+
+def _accuracy(row: Row, name: str) -> str:
+    text = plus_minus(".3f")(row, name)
+    if row["against_best"] == "undecided":
+        return f"{text} ?"
+    equally_good = row["against_best"] in ("best", "within")
+    return Bold(text) if equally_good and row["trained"] == row["seeds"] else text
+
+
+def _gain(source: Source) -> Interval | None:
+    cell, reference = source.cell, source.entry.reference
+    if not (cell and reference and cell is not reference and cell.training and reference.training):
+        return None
+    if reference.case.seeds != cell.case.seeds:
+        return None
+    gains = cell.training.test_accuracy - reference.training.test_accuracy
+    return t_interval(np.asarray(gains, np.float64))
+
+
+def _seconds_to_target(source: Source) -> float | None:
+    if source.training is None or source.cost is None:
+        return None
+    return steps_to_target(source.training) * source.cost.latency
+
+
+def _verdict(source: Source) -> str | None:
+    if source.cell is None or source.gradients is None:
+        return None
+    return ", ".join(finding.name for finding in diagnose(source.cell)) or "healthy"
+
+
+TRAINING = (
+    Column(
+        "trained",
+        "how many of the evaluation seeds reach the target; empty where the case is not trained",
+        of_training(lambda curves: curves.trained),
+        _shown(
+            "trained",
+            _trained,
+            direction="↑",
+            room="index",
+            legend="evaluation seeds whose test accuracy after the last step reaches the target, at the learning rate"
+            " that was chosen on the tuning seeds (* where that is the lowest or the highest tried)",
+            marks={
+                "diverged": "so many seeds had a loss that became non-finite",
+                "none better than chance": "no learning rate gave a validation accuracy above what guessing reaches"
+                " (binomial test, level 0.05)",
+            },
+        ),
+    ),
+    Column(
+        "target",
+        "test accuracy that counts as trained",
+        of_training(lambda curves: curves.target),
+    ),
+    Column(
+        "learning_rate",
+        "learning rate chosen on the tuning seeds",
+        of_training(lambda curves: curves.learning_rate),
+    ),
+    Column(
+        "learning_rate_at_edge",
+        "whether that is the lowest or the highest tried",
+        of_training(lambda curves: curves.learning_rate_at_edge),
+    ),
+    Column(
+        "none_better_than_chance",
+        "whether no learning rate gave a validation accuracy above what guessing reaches",
+        of_training(lambda curves: curves.none_better_than_chance),
+    ),
+    Column(
+        "diverged",
+        "how many of the evaluation seeds had a loss that became non-finite",
+        of_training(lambda curves: int(curves.diverged.sum())),
+    ),
+    *interval(
+        "accuracy",
+        "test accuracy after the last step, mean over the evaluation seeds",
+        of_training(lambda curves: curves.accuracy),
+        _shown(
+            "test accuracy",
+            _accuracy,
+            direction="↑",
+            room="index",
+            marks={
+                "bold": "every seed reaches the target, and the accuracy is the highest among the rows of the same"
+                " depth (and other swept values) or is shown to be within 0.02 of it",
+                "?": "neither that nor the opposite is shown: one-sided t-tests paired by seed at level 0.05, each with"
+                " Holm's correction over the table (Holm 1979)",
+            },
+        ),
+    ),
+    Column(
+        "against_best",
+        "`best` where that is the highest of this device and these swept values; another row is `within` 0.02 of it or"
+        " `worse` where a one-sided t-test paired by seed shows so, each with Holm's correction over all rows of the"
+        " device at level 0.05, and otherwise `undecided`; empty without training or a second seed",
+        lambda source: source.rank,
+    ),
+    *interval(
+        "accuracy_gain",
+        "difference between the test accuracy and that of the reference, paired by seed",
+        _gain,
+        _shown("gain", plus_minus("+z.3f"), direction="↑"),
+    ),
+    Column(
+        "trainable_depth",
+        "greatest depth up to which every depth that was trained reaches the target for the median seed",
+        lambda source: source.trainable_depth,
+        _shown("trainable depth", as_it_is, direction="↑"),
+    ),
+    Column(
+        "steps_to_target",
+        "updates after which the median seed's validation accuracy, which is measured every 25th step, first reaches"
+        " the target; infinite where it never does",
+        of_training(steps_to_target),
+    ),
+    Column(
+        "seconds_to_target",
+        "the same times the latency of a step",
+        _seconds_to_target,
+        _shown(
+            "s to target",
+            number(".2f"),
+            direction="↓",
+            legend="seconds of plain training until the median seed's validation accuracy, which is measured every 25th"
+            " step, reaches the target",
+        ),
+    ),
+    Column(
+        "verdict",
+        "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `healthy` if nothing; of a"
+        " case that is not trained, what its initialisation shows",
+        _verdict,
+        _shown("verdict", as_it_is, align="left"),
+    ),
+)
+"""How a row trains."""
