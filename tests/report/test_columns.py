@@ -6,15 +6,18 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from helpers.made import BASE, HE, measured, write_run
+from helpers.made import BASE, HE, ORIGIN, measured, write_run
 from rich.console import Console
 
 from vgbench.cli.report import show
+from vgbench.records.runs import Entry, Run
+from vgbench.records.schema import Manifest, Row
 from vgbench.report import load, write_report
 from vgbench.report.columns import COLUMNS, columns_of, under
 from vgbench.report.columns.column import Column, Shown, number
 from vgbench.report.publish import section
-from vgbench.report.tables import display, halves, header, legend
+from vgbench.report.tables import display, failures, halves, header, legend
+from vgbench.spec.suite import Suite
 
 ROOT = Path(__file__).parents[2]
 SHOWN = [(column, column.shown) for column in COLUMNS if column.shown]
@@ -94,6 +97,17 @@ def test_any_other_name_is_a_swept_axis() -> None:
     shown = under("norm").shown
     assert shown is not None
     assert (shown.heading, shown.side, shown.direction) == ("norm", "row", "")
+
+
+def test_label_of_a_row_is_that_of_its_cell_and_goes_before_its_failure(tmp_path: Path) -> None:
+    suite = Suite(
+        name="s", title="", question="", baseline={"width": 4, "steps": 0}, sweep={"depth": [2], "norm": ["layer"]}
+    )
+    (cell,) = suite.cells()
+    row = Row(0, cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, None)
+    assert row.label == cell.label == "baseline, depth 2, norm layer"
+    entry = Entry(row, None, None, None)
+    assert failures([Run(Manifest("s", "", "", (row,), ORIGIN), "Chip", (entry,))]) == [f"{row.label}: missing"]
 
 
 def test_legend_explains_what_the_table_has_and_no_more(run: Path) -> None:

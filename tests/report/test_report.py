@@ -22,6 +22,7 @@ from vgbench.records.origin import Device
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 from vgbench.records.store import Folder, device_folders, read_record, write_record
+from vgbench.report import charts, frames
 from vgbench.report.charts.places import places
 from vgbench.report.columns import COLUMNS
 from vgbench.report.frames import load
@@ -29,7 +30,7 @@ from vgbench.report.headlines import MANY, headlines
 from vgbench.report.markdown import markdown
 from vgbench.report.tables import display, halves, header, legend
 from vgbench.report.terminal import terminal
-from vgbench.report.write import write_report
+from vgbench.report.write import FORMATS, write_report
 from vgbench.statistics import t_interval
 
 OUTPUTS = ("table.md", "table.csv", "report.html")
@@ -305,6 +306,16 @@ def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
     assert outputs(run) == before
 
 
+def test_frame_is_computed_and_pictures_are_drawn_once_a_report(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    compute, draw = frames.columns_of, charts.PICTURES["benefit"].draw
+    monkeypatch.setattr(frames, "columns_of", lambda names: done.append("frame") or compute(names))
+    counted = charts.Picture("Drawn", lambda *given: done.append("picture") or draw(*given))
+    monkeypatch.setitem(charts.PICTURES, "benefit", counted)
+    write_report(run, FORMATS, pictures=("html",))
+    assert sorted(done) == ["frame", "picture"]
+
+
 def test_report_depends_on_the_records_alone(run: Path) -> None:
     write_report(run)
     elsewhere = shutil.copytree(run, run.parent / "elsewhere", ignore=shutil.ignore_patterns(*OUTPUTS))
@@ -485,7 +496,7 @@ def test_cheapest_mitigation_that_trains_is_named_with_its_cost() -> None:
     )
     assert sentences(frame(*rows)) == [
         "Depth 4: the cheapest mitigation that trains (90% test accuracy with every seed) is cheap,"
-        " whose step takes 1.23 [1.20, 1.30] times as long as the baseline's; the baseline itself does not train."
+        " whose step takes 1.23 [1.20, 1.30] times as long as that of the baseline; the baseline itself does not train."
     ]
 
 
@@ -544,7 +555,7 @@ def test_rows_with_one_reference_are_compared_among_themselves() -> None:
     )
     cheapest = "the cheapest mitigation that trains (90% test accuracy with every seed) is"
     assert sentences(frame(*rows)) == [
-        f"Depth 4: {cheapest} relu, whose step takes 2.00 [0.90, 1.10] times as long as the baseline's;"
+        f"Depth 4: {cheapest} relu, whose step takes 2.00 [0.90, 1.10] times as long as that of the baseline;"
         " the baseline itself does not train.",
         f"Depth 4, compared with convnet: {cheapest} convnet_relu, whose step takes 1.25 [0.90, 1.10] times as long as"
         " that of convnet; convnet itself trains.",
@@ -589,7 +600,7 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
     )
     assert sentences(frame(*rows)) == [
         "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer; its step takes 1.50 times"
-        " as long as the baseline's)."
+        " as long as that of the baseline)."
     ]
 
 

@@ -9,10 +9,10 @@ from vgbench.measure.training import TrainingCurves
 
 
 class Merits(NamedTuple):
-    """What a row costs and what it is worth, the lower the better; NaN where it is not known.
+    """The cost and the benefit of a row, the lower the better; NaN where it is not known.
 
     Attributes:
-        step_ratio: time of a step over the baseline's.
+        step_ratio: time of a step over the reference's.
         memory_ratio: the same of peak memory.
         decay: decades a layer that the gradient changes by, whatever the direction.
         depth: minus the trainable depth.

@@ -1,4 +1,4 @@
-"""What became of the claims of a run's suite."""
+"""The verdicts on the claims of a run's suite."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from vgbench.spec.claim import rules_digest
 from vgbench.statistics import Interval
 
 NOTE = (
-    "Each condition is judged by its own 95 % interval (t over seeds, paired by seed beside another cell; Wilson's for"
-    " shares of cells), without a correction for their number."
+    "Each condition is judged by its own 95 % interval (t over seeds, paired by seed where two cells are compared;"
+    " Wilson's for shares of cells), without a correction for their number."
 )
 
 

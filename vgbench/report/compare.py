@@ -42,7 +42,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two runs have to tell of each other.
+    """What changed between two runs.
 
     Attributes:
         changes: every figure of the cells that are in both.

@@ -101,7 +101,7 @@ def _finding(rows: Sequence[_Row]) -> _Finding:
     return _Finding(
         f"the cheapest mitigation that trains ({target}) is {best['mitigation']}",
         f", whose step takes {best['step_ratio']:.2f} [{best['step_ratio_low']:.2f}, {best['step_ratio_high']:.2f}]"
-        f" times as long as {_owner(best)}",
+        f" times as long as that of {_named(best)}",
         reference,
         (f" Also, {_untimed(untimed)}." if untimed else "") + _in_spite(trains),
     )
@@ -109,7 +109,7 @@ def _finding(rows: Sequence[_Row]) -> _Finding:
 
 def _alone(row: _Row) -> _Finding:
     """What a reference shows that no other row is compared with."""
-    subject = _subject(row)
+    subject = _named(row)
     if row["status"] == "missing":
         return _Finding(f"{subject} was not measured")
     if not pd.isna(row["trained"]):
@@ -124,18 +124,14 @@ def _target(row: _Row) -> str:
     return f"{row['target']:.0%} test accuracy with every seed"
 
 
-def _subject(row: _Row) -> str:
-    """A row's reference, as the subject of a sentence."""
+def _named(row: _Row) -> str:
+    """The row's reference, in a sentence."""
     return "the baseline" if row["reference"] == BASELINE else row["reference"]
-
-
-def _owner(row: _Row) -> str:
-    return "the baseline's" if row["reference"] == BASELINE else f"that of {row['reference']}"
 
 
 def _reference(tried: Sequence[_Row], trains: Sequence[_Row]) -> str:
     """Whether the reference itself trains."""
-    subject = _subject(tried[0])
+    subject = _named(tried[0])
     if not any(_is_reference(row) for row in tried):
         return f"; {subject} was not trained"
     verb = "trains" if any(_is_reference(row) for row in trains) else "does not train"
@@ -168,7 +164,7 @@ def _gradient_finding(rows: Sequence[_Row]) -> _Finding:
     # Smaller differences are rounding in float32. Of equal ones the first.
     flattest = min(usable, key=lambda row: round(abs(row["decay"]), 6))
     known = not pd.isna(flattest["step_ratio"])
-    cost = f"; its step takes {flattest['step_ratio']:.2f} times as long as {_owner(flattest)}" if known else ""
+    cost = f"; its step takes {flattest['step_ratio']:.2f} times as long as that of {_named(flattest)}" if known else ""
     gist = f"not trained; the gradient changes least with {flattest['mitigation']}"
     return _Finding(gist, f" ({_decay(flattest)}{cost})")
 

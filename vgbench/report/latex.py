@@ -36,7 +36,7 @@ def _tex_cell(text: str) -> str:
 
 def page(report: Report) -> str:
     """The findings as a list, then both halves of the table, each with what produced it below."""
-    captions = ("What each mitigation is worth", "What each mitigation costs")
+    captions = ("Gradient and training of each mitigation", "Cost of a training step of each mitigation")
     tables = [
         {
             "caption": f"{report.title}. {caption}.",

@@ -56,7 +56,7 @@ def page(report: Report) -> str:
     both = halves(report.table)
     tables = "\n\n".join(map(markdown, both))
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
-    not_ok = f"Not ok:\n\n{not_ok}\n" if not_ok else ""
+    not_ok = f"Status other than ok:\n\n{not_ok}\n" if not_ok else ""
     meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
@@ -64,7 +64,7 @@ def page(report: Report) -> str:
 
 
 def claims_page(report: Report) -> str:
-    """What became of each claim: verdict, effects with their intervals, the cells behind them, the rule."""
+    """Each claim: verdict, effects with their intervals, the cells behind them, the rule."""
     parts = [f"# {escape(report.title)}", escape(report.question), NOTE]
     for judged in report.claims:
         if len(report.claims) > 1:

@@ -1,4 +1,4 @@
-"""What there is to tell of a run, before it is written in one form or another."""
+"""The report of a run, before it is written in one form or another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from vgbench.report.tables import display, failures, halves
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to say about a run, before it is written in one form or another.
+    """The findings, the tables and the pictures of the runs of a suite, one a device.
 
     Attributes:
         suite: its name.
@@ -34,9 +34,9 @@ class Report:
         table: as text.
         failures: one line for each measurement that is not ok, with the reason.
         footer: what produced the records and when; numbered where there is more than one.
-        claims: what became of the claims of its suite, a device each; empty where it has none.
+        claims: the verdicts on the claims of its suite, a device each; empty where it has none.
         files: the paths written.
-        runs: what it tells of, one a device.
+        runs: that it is made from.
     """
 
     suite: str
@@ -74,15 +74,15 @@ class Report:
         return None if definition is None else interactive(definition)
 
     def _repr_html_(self) -> str:
-        told = [*self.sentences, *lines(self.claims), *self.failures]
-        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
+        listed = [*self.sentences, *lines(self.claims), *self.failures]
+        sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in listed)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
         tables = "".join(map(html_table, halves(self.table)))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
 
 
 def report_of(runs: Sequence[Run]) -> Report:
-    """What there is to tell of the runs of a suite; nothing is written."""
+    """The report of the runs of a suite; nothing is written."""
     data, manifest = frame(runs), runs[0].manifest
     return Report(
         suite=manifest.suite,

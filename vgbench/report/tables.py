@@ -61,11 +61,11 @@ def informative(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same rows twice, with what they are worth and with what they cost, without columns that show nothing."""
+    """The same rows twice, with their benefit and with their cost, without columns of which nothing is known."""
     shown = informative(table)
     sides = {name: shown_under(str(name)).side for name in shown.columns}
-    worth, costs = ([name for name in shown.columns if sides[name] in ("row", side)] for side in ("benefit", "cost"))
-    return shown.filter(items=worth), shown.filter(items=costs)
+    benefit, cost = ([name for name in shown.columns if sides[name] in ("row", side)] for side in ("benefit", "cost"))
+    return shown.filter(items=benefit), shown.filter(items=cost)
 
 
 def header(name: str) -> str:

@@ -35,18 +35,24 @@ def _of_runs(draw: Callable[[Sequence[Run]], Definition | None]) -> Callable[...
 
 
 PICTURES = {
-    "gradients": Picture("The gradient by layer at initialisation, mean over seeds", _of_runs(gradient_norms)),
-    "gradients-in-time": Picture("The gradient against distance in time at initialisation", _of_runs(gradient_in_time)),
+    "gradients": Picture("Gradient norm by layer at initialisation, mean over seeds", _of_runs(gradient_norms)),
+    "gradients-in-time": Picture(
+        "Gradient norm by time steps back from the last one, at initialisation", _of_runs(gradient_in_time)
+    ),
     "forward": Picture(
-        "The forward signal at initialisation: its scale, and what tells inputs apart", _of_runs(forward_signal)
+        "Forward signal at initialisation: its scale, and the cosine distance between inputs", _of_runs(forward_signal)
     ),
     "accuracy": Picture("Test accuracy against depth; rings mark the trainable depth", accuracy_by_depth),
-    "benefit": Picture("Cost against benefit, and the Pareto front of what is shown", cost_and_benefit),
-    "curves": Picture("Learning curves: the median seed, in a band of all", _of_runs(learning_curves)),
-    "heatmap": Picture("The gradient in training, by layer and step", _of_runs(gradient_in_training)),
-    "histograms": Picture(
-        "How the entries of the weights' gradients are spread, by layer", _of_runs(gradient_histograms)
+    "benefit": Picture("Cost against benefit, and their Pareto front", cost_and_benefit),
+    "curves": Picture(
+        "Learning curves: the median over seeds, in a band from the lowest to the highest", _of_runs(learning_curves)
     ),
-    "cost": Picture("What a step costs against depth; unrolled and scanned blocks apart", cost_by_depth),
+    "heatmap": Picture("Gradient norm in training, by layer and step", _of_runs(gradient_in_training)),
+    "histograms": Picture(
+        "Histograms of the entries of the weights' gradients, by layer", _of_runs(gradient_histograms)
+    ),
+    "cost": Picture(
+        "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart", cost_by_depth
+    ),
 }
 """The pictures of a report, by the names of their files."""

@@ -17,7 +17,7 @@ _SMALLEST = {"change": 1e-5, "error": 1e-3}
 """What is shown of each benefit at least, for the logarithm."""
 _TITLES = {"change": "|decay|, decades a layer", "error": "test error, 1 - accuracy"}
 _RATIO = ["step_ratio", "step_ratio_low", "step_ratio_high"]
-_TOLD = ["mitigation:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "decay:Q"]
+_TOOLTIP = ["mitigation:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "decay:Q"]
 
 
 def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
@@ -43,8 +43,8 @@ def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
     y = alt.Y(f"{benefit}:Q", title=_TITLES[benefit], scale=height, axis=alt.Axis(tickCount=5))
     best = whole[_front(whole, benefit)].sort_values("step_ratio")
     front = alt.Chart(best).mark_line(interpolate="step-after", color=NEUTRAL, strokeWidth=1.2).encode(x, y)
-    others = alt.Chart(whole).mark_point(color=NEUTRAL, opacity=0.4, size=25).encode(x, y, tooltip=_TOLD)
-    base = alt.Chart(rows).encode(each.color, y, opacity=each.opacity, tooltip=_TOLD)
+    others = alt.Chart(whole).mark_point(color=NEUTRAL, opacity=0.4, size=25).encode(x, y, tooltip=_TOOLTIP)
+    base = alt.Chart(rows).encode(each.color, y, opacity=each.opacity, tooltip=_TOOLTIP)
     interval = base.mark_rule(strokeWidth=1.2).encode(alt.X("step_ratio_low:Q"), alt.X2("step_ratio_high:Q"))
     points = base.mark_point(size=70).encode(x, each.shape)
     return [alt.layer(others, front, interval, points, width=WIDTH, height=HEIGHT)]

@@ -49,9 +49,9 @@ def cost_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None
         sides = []
         for name, (title, _) in _COSTS.items():
             y = alt.Y(f"{name}:Q", title=title, scale=_log(whole[name]), axis=alt.Axis(tickCount=5))
-            told = ["depth:Q", f"{name}:Q", "form:N"]
+            shown = ["depth:Q", f"{name}:Q", "form:N"]
             parts = [part for _, part in rows.groupby("form")]
-            drawn = [view for part in parts for view in lines(part, each, _depth(whole), y, told)]
+            drawn = [view for part in parts for view in lines(part, each, _depth(whole), y, shown)]
             sides.append(alt.layer(*drawn, width=190, height=HEIGHT))
         return sides
 

@@ -1,4 +1,4 @@
-"""The forward signal at initialisation: its scale, and whether it still tells inputs apart."""
+"""The forward signal at initialisation: its scale, and the cosine distance between inputs."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _SIDES = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine)"}
 
 
 def forward_signal(runs: Sequence[Run]) -> Definition | None:
-    """Scale and input-pair distance by layer, mean over seeds: a line for each mitigation."""
+    """Scale and cosine distance by layer, mean over seeds: a line for each mitigation."""
     frames = [
         _signal(entry.cell.forward).assign(**place)
         for place, entry in places(runs)

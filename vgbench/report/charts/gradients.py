@@ -1,4 +1,4 @@
-"""The gradient's norm at initialisation: by layer, and of recurrent networks by the distance in time."""
+"""The gradient's norm at initialisation: by layer, and of recurrent networks by time steps back from the loss."""
 
 from collections.abc import Mapping, Sequence
 

@@ -30,7 +30,7 @@ class Shown:
     Attributes:
         heading: above the column.
         text: of its cells.
-        side: whether it names the `row`, tells the row's `benefit`, or its `cost`.
+        side: whether it names the `row`, or says what its `benefit` or its `cost` is.
         legend: what the column shows, for readers of a table; the column's meaning where empty.
         marks: words that its cells may hold, and what each means.
         direction: what is better: higher, lower, or nearer to zero.

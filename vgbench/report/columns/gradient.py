@@ -155,7 +155,7 @@ GRADIENT = (
             number("+z.2f"),
             legend="log10(1 - cosine) between the last hidden layer's activations for different inputs at"
             " initialisation, mean over pairs and seeds: 0 where they are orthogonal, very negative where all inputs"
-            " end in nearly the same direction, so that the output layer can hardly tell them apart",
+            " end in nearly the same direction, so that the output layer can hardly distinguish them",
         ),
     ),
     Column(

@@ -41,7 +41,7 @@ ROW = (
     Column("device", "what it ran on", lambda source: source.run.device),
     Column(
         "device_code",
-        "six digits that tell devices of one name apart; empty in records that do not hold the model",
+        "six digits that distinguish devices of one name; empty in records that do not hold the model",
         lambda source: source.run.manifest.provenance.device.code or "",
     ),
     Column(

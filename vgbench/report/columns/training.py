@@ -68,7 +68,7 @@ TRAINING = (
             legend="evaluation seeds whose test accuracy after the last step reaches the target, at the learning rate"
             " that was chosen on the tuning seeds (* where that is the lowest or the highest tried)",
             marks={
-                "diverged": "so many seeds had a loss that became non-finite",
+                "diverged": "the number of seeds whose loss became non-finite",
                 "none better than chance": "no learning rate gave a validation accuracy above what guessing reaches"
                 " (binomial test, level 0.05)",
             },

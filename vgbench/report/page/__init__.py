@@ -1,4 +1,4 @@
-"""The report as one page that stands alone: findings, tables, pictures and the details of every cell.
+"""The report as one page in one file: findings, tables, pictures and the details of every cell.
 
 Nothing is loaded from anywhere, and no script runs but the two whose digests the page's policy names, so that text from
 suite files stays text even where it is made to look like markup.
@@ -115,7 +115,7 @@ def _row(row: dict[str, Any], entry: Entry) -> dict[str, Any]:
 
 
 def _outcome(entry: Entry) -> str:
-    """What a reader may want to see the rows of."""
+    """How a row ended, by which readers can filter the table."""
     if not entry.cell or entry.cell.status != "ok" or (entry.row.cost_id and not (entry.cost and entry.cost.cost)):
         return "not ok"
     curves = entry.cell.training
