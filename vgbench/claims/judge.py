@@ -87,9 +87,9 @@ def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Conditio
         yield from _of_sign(claim, claim.sign, list(rows.values()))
         return
     for cells, (row, other) in pairs:
-        label, ids = _label(row), (row.row.cell_id,)
+        label, ids = row.row.label, (row.row.cell_id,)
         if cells.reference is not None:
-            label = f"{label} against {_label(other) if other else cells.reference}"
+            label = f"{label} against {other.row.label if other else cells.reference}"
             ids = (*ids, other.row.cell_id) if other else ids
         effect = _effect(claim, row, other, alone=cells.reference is None)
         yield Condition(label, effect or _NOTHING, claim.rule.judge(effect) if effect else "not measured", ids)
@@ -134,7 +134,3 @@ def _reference(cells: Cells, row: Measured, measured: Sequence[Measured]) -> Mea
 
 def _is_at(axes: Mapping[str, Any], chosen: Mapping[str, Sequence[Any]]) -> bool:
     return all(name in axes and str(axes[name]) in map(str, values) for name, values in chosen.items())
-
-
-def _label(measured: Measured) -> str:
-    return ", ".join([measured.row.mitigation, *(f"{axis} {value}" for axis, value in measured.row.axes.items())])

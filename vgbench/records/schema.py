@@ -20,7 +20,7 @@ from vgbench.records.origin import Kind, Provenance
 from vgbench.records.store import Folder
 from vgbench.spec.case import Case, case_id
 from vgbench.spec.claim import Claim
-from vgbench.spec.suite import label
+from vgbench.spec.label import label
 
 Status = Literal[
     "ok",

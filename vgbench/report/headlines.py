@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from vgbench.report.columns.column import plain
-from vgbench.spec.suite import BASELINE, label
+from vgbench.spec.label import label
+from vgbench.spec.suite import BASELINE
 
 VANISHED = -4.0
 """Decades between the last and the first layer from which a sentence calls a gradient vanishing."""

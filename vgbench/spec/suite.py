@@ -15,6 +15,7 @@ from vgbench.boundary.paths import check_folder_name
 from vgbench.errors import InputError, explain, unknown
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Claim
+from vgbench.spec.label import label
 from vgbench.spec.protocol import Protocol
 from vgbench.spec.registry import Choice, Strict
 
@@ -31,11 +32,6 @@ def _check_setting(field: str, values: Sequence[Any]) -> None:
         raise InputError(unknown("field", field, Case.model_fields))
     if not values and field not in _LIST_FIELDS:
         raise InputError(f"{field}: needs at least one value")
-
-
-def label(names: Sequence[str], axes: Mapping[str, Any]) -> str:
-    """Names, such as a mitigation's, and values on swept axes in words."""
-    return ", ".join([*names, *(f"{axis} {value}" for axis, value in axes.items())])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
-from vgbench.spec.suite import label
+from vgbench.spec.label import label
 
 
 def places(runs: Sequence[Run], *without: str) -> Iterator[tuple[dict[str, str], Entry]]:

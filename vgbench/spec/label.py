@@ -1,0 +1,9 @@
+"""What a cell or a row is called in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def label(names: Sequence[str], axes: Mapping[str, Any]) -> str:
+    """Names, such as a mitigation's, and values on swept axes: `relu, depth 8`."""
+    return ", ".join([*names, *(f"{axis} {value}" for axis, value in axes.items())])
