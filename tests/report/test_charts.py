@@ -250,6 +250,15 @@ def test_benefit_joins_what_nothing_beats(runs: list[Run]) -> None:
     assert {axis[channel]["scale"]["type"] for axis in axes for channel in ("x", "y")} == {"log"}
 
 
+def test_benefit_has_a_panel_for_each_reference(tmp_path: Path) -> None:
+    data = [("baseline", measured(case(3))), ("he", measured(case(3, "he_normal")))]
+    other = [("convnet", measured(case(6), None)), ("lecun", measured(case(6, "lecun_normal"), None))]
+    (run,) = read_runs(write_run(tmp_path, [*data, *other]))
+    entries = [dataclasses.replace(each, row=dataclasses.replace(each.row, axes={"width": 4})) for each in run.entries]
+    definition = drawn([dataclasses.replace(run, entries=tuple(entries))], "benefit")
+    assert [panel["title"] for panel in panels(definition)] == ["width 4", "width 4, compared with convnet"]
+
+
 def test_costs_are_apart_by_the_form_of_the_blocks(runs: list[Run], tmp_path: Path) -> None:
     definition = drawn(runs, "cost")
     assert [view["encoding"]["y"]["title"] for view in marks(definition, "line")] == [

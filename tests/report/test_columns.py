@@ -4,6 +4,7 @@ import importlib
 import re
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.made import BASE, HE, ORIGIN, measured, write_run
@@ -16,6 +17,7 @@ from vgbench.report import load, write_report
 from vgbench.report.columns import COLUMNS, columns_of, under
 from vgbench.report.columns.column import Column, Shown, number
 from vgbench.report.publish import section
+from vgbench.report.reference import compared
 from vgbench.report.tables import display, failures, halves, header, legend
 from vgbench.spec.suite import Suite
 
@@ -119,6 +121,19 @@ def test_legend_explains_what_the_table_has_and_no_more(run: Path) -> None:
     assert legend(worth, costs).keys() == legend(worth).keys() | legend(costs).keys()
     assert "log10(1 - cosine)" in legend(worth)["cosine distance"]
     assert header("cosine distance") == "cosine distance"
+
+
+@pytest.mark.parametrize(
+    ("place", "reference", "words"),
+    [
+        ("depth 8", "baseline", "depth 8"),
+        ("depth 8", "rnn", "depth 8, compared with rnn"),
+        ("", "rnn", "compared with rnn"),
+        ("depth 8", float("nan"), "depth 8"),
+    ],
+)
+def test_place_names_a_reference_that_is_not_the_baseline(place: str, reference: Any, words: str) -> None:
+    assert compared(place, reference) == words
 
 
 def test_mitigation_names_a_reference_that_is_not_the_baseline(tmp_path: Path) -> None:

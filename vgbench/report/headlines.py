@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from vgbench.report.columns.column import plain
+from vgbench.report.reference import compared
 from vgbench.spec.label import label
 from vgbench.spec.suite import BASELINE
 
@@ -45,7 +46,7 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     for row in rows:
         groups.setdefault((_place(row, axes, with_device=several), row["reference"]), []).append(row)
     findings = [
-        (place if len(group) == 1 or reference == BASELINE else f"{place}, compared with {reference}", _finding(group))
+        (compared(place, reference) if len(group) > 1 else place, _finding(group))
         for (place, reference), group in groups.items()
         if any(_is_reference(row) for row in group)
     ]

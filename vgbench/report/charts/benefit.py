@@ -9,9 +9,11 @@ import pandas as pd
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.panels import Rows, Series, View, rounded
 from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
+from vgbench.plain import one_line
 from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
 from vgbench.report.charts.places import places
+from vgbench.report.reference import compared
 
 _SMALLEST = {"change": 1e-5, "error": 1e-3}
 """What is shown of each benefit at least, for the logarithm."""
@@ -21,8 +23,13 @@ _TOOLTIP = ["mitigation:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "de
 
 
 def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
-    """The test error against the step ratio; where nothing is trained, how much the gradient changes by layer."""
+    """The test error against the step ratio; where nothing is trained, how much the gradient changes by layer.
+
+    Rows with different references have panels of their own, since their step ratios are not to be compared.
+    """
     where = pd.DataFrame([place for place, _ in places(runs)])
+    known = zip(where["panel"], frame["reference"], strict=True)
+    where["panel"] = [one_line(compared(panel, reference)) for panel, reference in known]
     data: Rows = frame.drop(columns="mitigation").join(where)
     data["change"] = data["decay"].abs().clip(lower=_SMALLEST["change"])
     data["error"] = (1 - data["accuracy"]).clip(lower=_SMALLEST["error"])
