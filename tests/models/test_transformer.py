@@ -6,48 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.transformer_by_hand import attention, feed_forward, mapped, norm
 
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch
 from vgbench.models import build_network
-from vgbench.models.transformer import KINDS
+
+KINDS = ("query", "key", "value", "output", "up", "down")
 
 TINY: dict[str, Any] = {"depth": 3, "width": 8, "batch_size": 8, "seeds": (0,), "dtype": "float64"}
 
 
 def model(**options: Any) -> dict[str, Any]:
     return {"name": "transformer", **options}
-
-
-def softmax(z: np.ndarray) -> np.ndarray:
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def norm(h: np.ndarray) -> np.ndarray:
-    centred = h - h.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-6)
-
-
-def mapped(params: Any, h: np.ndarray) -> np.ndarray:
-    return h @ np.asarray(params["kernel"][...]) + np.asarray(params["bias"][...])
-
-
-def attention(params: Any, h: np.ndarray, heads: int, *, qk_norm: bool) -> np.ndarray:
-    split = [
-        mapped(params[name], h).reshape(*h.shape[:2], heads, -1).swapaxes(1, 2) for name in ("query", "key", "value")
-    ]
-    query, key, value = split
-    if qk_norm:
-        query, key = norm(query), norm(key)
-    weights = softmax(query @ key.swapaxes(2, 3) / np.sqrt(query.shape[-1]))
-    return mapped(params["output"], (weights @ value).swapaxes(1, 2).reshape(h.shape))
-
-
-def feed_forward(params: Any, h: np.ndarray) -> np.ndarray:
-    up, down = params["feed_forward"][0], params["feed_forward"][1]
-    return mapped(down, np.maximum(mapped(up, h), 0))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +73,7 @@ def test_norms_by_kind_are_those_of_plain_backpropagation(layers: str, blocks: A
     assert profile.kinds == KINDS
     for layer, block in enumerate(blocks, start=1):
         for i, kind in enumerate(KINDS):
-            held = block["feeding" if kind == "feed_forward" else "attention"]["branch"][kind]
+            held = block["feeding" if kind in ("up", "down") else "attention"]["branch"][kind]
             leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(held) if leaf.ndim == 2]
             expected = np.log10(np.linalg.norm(np.concatenate(leaves)))
             assert profile.log10_kind_norm[0, layer, i] == pytest.approx(expected, abs=1e-9)
@@ -113,7 +85,7 @@ def test_kinds_that_rounding_drowns_are_told() -> None:
     assert not profile.below_rounding.any()
     whole = profile.log10_parameter_norm[0, 1]
     profile.log10_kind_norm[0, 1, 0] = whole - 16
-    assert profile.below_rounding[0, 1].tolist() == [True, False, False, False, False]
+    assert profile.below_rounding[0, 1].tolist() == [True, False, False, False, False, False]
 
 
 def test_token_cosine_is_the_mean_over_pairs() -> None:
@@ -151,9 +123,10 @@ def test_deep_norm_scales_values_outputs_and_feed_forward_parts_alone() -> None:
     for name, factor in (("query", 1), ("key", 1), ("value", beta), ("output", beta)):
         before, after = (np.asarray(branch[name]["kernel"][...]) for branch in branches)
         np.testing.assert_allclose(after, factor * before, rtol=1e-6)
-    before, after = (each["blocks"][0]["feeding"]["branch"]["feed_forward"] for each in (plain, deep))
-    for i in range(2):
-        np.testing.assert_allclose(after[i]["kernel"][...], beta * np.asarray(before[i]["kernel"][...]), rtol=1e-6)
+    before, after = (each["blocks"][0]["feeding"]["branch"] for each in (plain, deep))
+    for name in ("up", "down"):
+        kernels = (np.asarray(branch[name]["kernel"][...]) for branch in (before, after))
+        np.testing.assert_allclose(next(kernels) * beta, next(kernels), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +222,7 @@ def test_last_layers_gradient_depends_on_depth_under_pre_norm_alone() -> None:
 
     def last(blocks: int, **slots: Any) -> float:
         profile = at(blocks, **slots)
-        return float(profile.log10_kind_norm[:, -1, KINDS.index("feed_forward")].mean())
+        return float(profile.log10_kind_norm[:, -1, KINDS.index("down")].mean())
 
     shallow, deep = 6, 48
     assert last(deep) - last(shallow) == pytest.approx(-np.log10(deep / shallow) / 2, abs=0.2)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import numpy as np
@@ -67,6 +67,19 @@ class Stream:
         return jax.vmap(lambda number: self.generate(jax.random.fold_in(key, number)))(numbers)
 
 
+class Windowed(Protocol):
+    """Examples that are cut out of one array as they are needed."""
+
+    @property
+    def examples(self) -> int:
+        """How many there are."""
+        ...
+
+    def take(self, numbers: Int[Any, "batch"]) -> Examples:
+        """The examples of these numbers."""
+        ...
+
+
 class Dataset(NamedTuple):
     """A data set; inputs float32, standardised on the training split where they are measurements.
 
@@ -77,19 +90,21 @@ class Dataset(NamedTuple):
         outputs: numbers of one answer: the classes, labels being int32 in [0, outputs); 1 for a prediction.
         objective: how answers are judged.
         answers: how many of the last time steps an answer is wanted at.
+        vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
     """
 
-    train: Split | Stream
+    train: Split | Stream | Windowed
     validation: Split
     test: Split
     outputs: int
     objective: Objective = CLASSIFICATION
     answers: int = 1
+    vocabulary: int = 0
 
     @property
     def problem(self) -> Problem:
         """What it asks of a network."""
-        return Problem(self.validation.x.shape[1], self.outputs, self.objective, self.answers)
+        return Problem(self.validation.x.shape[1], self.outputs, self.objective, self.answers, self.vocabulary)
 
 
 def generated(
@@ -133,8 +148,12 @@ def load_dataset(case: Case) -> Dataset:
 @lru_cache(maxsize=2)
 def _load(choice: Choice) -> Dataset | OfLength:
     noted = getattr(choice, "digest", "")
-    if noted and fingerprint(path := choice.options()["path"]) != noted:
-        raise InputError(f"{path}: is gone, or does not hold what it held when the case was made")
+    path: str | None = choice.options().get("path")
+    installed = DATA[choice.name].installed
+    now = installed() if path is None and installed else fingerprint(str(path)) if noted else ""
+    if now != noted:
+        place = "the installed files" if path is None else path
+        raise InputError(f"{place}: is gone, or does not hold what it held when the case was made")
     return DATA.build(choice)
 
 

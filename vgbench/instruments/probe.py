@@ -117,6 +117,30 @@ Differentiated with respect to the tap alone, no second copy of the gradients is
 observe_weights.defvjp(_forward, _hand_out_weights)  # pyright: ignore[reportFunctionMemberAccess]
 
 
+Sequence = Float[Array, "batch positions *features"]
+
+
+def _same_sequence(h: Sequence, tap: Float[Array, "groups 2"]) -> Sequence:
+    del tap
+    return h
+
+
+def _forward_sequence(h: Sequence, tap: Float[Array, "groups 2"]) -> tuple[Sequence, Float[Array, "groups 2"]]:
+    return h, tap
+
+
+def _hand_out_positions(
+    tap: Float[Array, "groups 2"], cotangent: Sequence
+) -> tuple[Sequence, Float[Array, "groups 2"]]:
+    groups = jnp.array_split(cotangent, len(tap), axis=1)
+    return cotangent, jnp.stack([jnp.stack(scaled_norm(group)) for group in groups])
+
+
+observe_positions = jax.custom_vjp(_same_sequence)
+"""On a sequence: hand out the norm of dL/dh by groups of successive positions, as many as the tap has rows."""
+observe_positions.defvjp(_forward_sequence, _hand_out_positions)
+
+
 def cumulative_exponents(taps: Float[Array, "*batch layers 2"]) -> Float[Array, "*batch layers"]:
     """Exponents of dL/dh_l after a renormalised pass; sums of integers, exact in float32 up to 2**24."""
     return jnp.cumsum(taps[..., ::-1, 1], axis=-1)[..., ::-1]

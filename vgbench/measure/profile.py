@@ -42,13 +42,14 @@ def profile(
 ) -> Profile:
     """Back-propagate the training loss of a batch, every cotangent divided by a power of two on its way.
 
-    Where several answers are wanted the loss is that of the last one alone, so that all gradient has the same way to
-    go. Weights that are shared over time get their gradient from a second pass, in which nothing is divided.
+    Where a recurrent network answers at several time steps the loss is that of the last answer alone, so that all
+    gradient has the same way to go. Weights that are shared over time get their gradient from a second pass, in which
+    nothing is divided.
     """
 
     def loss(taps: Taps, probe: Probe | None) -> tuple[Array, Array | None]:
         output = network.apply(variables, x, train=True, probe=probe, taps=taps)
-        return network.problem.last_loss(output.answers, y), output.largest
+        return network.probed_loss(output.answers, y), output.largest
 
     zeros = network.zero_taps()
     divided = zeros._replace(parameter=None) if network.shared else zeros

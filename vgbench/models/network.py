@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, Shaped
 
 from vgbench.instruments.probe import Probe, zero_taps
 from vgbench.models.problem import Problem
@@ -203,6 +203,10 @@ class Network(ABC):
         taps: Taps | None = None,
     ) -> Output:
         """Run the network; with a probe, tap every h_l, and whatever else `taps` asks for."""
+
+    def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
+        """The loss whose gradient is profiled."""
+        return self.problem.objective.loss(answers, y)
 
     @abstractmethod
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:

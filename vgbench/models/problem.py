@@ -31,6 +31,11 @@ def most_frequent(labels: Int[np.ndarray, "examples *answers"]) -> float:
     return float(np.mean([np.bincount(place).max() for place in places]) / len(labels))
 
 
+def most_frequent_of_all(labels: Int[np.ndarray, "examples *answers"]) -> float:
+    """Share of the most frequent label over all places: the accuracy of the best single answer to everything."""
+    return float(np.bincount(labels.ravel()).max() / labels.size)
+
+
 def squared_error(
     predictions: Float[Array, "batch *answers 1"], targets: Float[Array, "batch *answers"]
 ) -> Float[Array, ""]:
@@ -72,6 +77,8 @@ class Objective(NamedTuple):
 
 
 CLASSIFICATION = Objective(cross_entropy, accuracy, most_frequent)
+BYTES = Objective(cross_entropy, accuracy, most_frequent_of_all)
+"""The next byte of a text."""
 
 
 class Problem(NamedTuple):
@@ -82,12 +89,14 @@ class Problem(NamedTuple):
         outputs: numbers of one answer: logits of the classes, or 1 for a prediction.
         objective: how answers are judged.
         answers: how many of the last time steps an answer is wanted at; 1 but for sequences.
+        vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
     """
 
     features: int
     outputs: int
     objective: Objective = CLASSIFICATION
     answers: int = 1
+    vocabulary: int = 0
 
     def last_loss(self, outputs: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
         """The loss of the last answer alone, from which all gradient has the same way to go."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, Shaped
 from pydantic import Field
 
 from vgbench.errors import InputError
@@ -147,6 +147,10 @@ class Recurrent(Network):
             self.computing(params["output_layer"]), stats["output_layer"], outputs, train
         )
         return Output(wide(answers), stats, largest)
+
+    def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
+        """The loss of the last answer alone, from which all gradient has the same way to go."""
+        return self.problem.last_loss(answers, y)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
         """Describe what the cells' activations are given at each time step."""

@@ -7,7 +7,7 @@ O(depth^2) work to the backward pass, so the two layouts are distinct from initi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeAlias, TypeVar
 
 import jax
@@ -16,7 +16,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from vgbench.instruments.probe import Probe, largest_magnitude, observe_weights, wide
+from vgbench.instruments.probe import Probe, largest_magnitude, observe_positions, observe_weights, wide
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.problem import Problem
 from vgbench.spec.case import Case
@@ -38,6 +38,7 @@ class Stack(Network):
         redrawn: whether scanned blocks are held as the keys that they are drawn from, and drawn anew whenever they are
             passed, forwards and backwards: memory then holds the weights of one of them. Such a network cannot learn.
         weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
+        position_groups: by how many groups of successive positions dL/dh_l is recorded; 0 where h_l has no positions.
     """
 
     input_layer: Part
@@ -46,6 +47,7 @@ class Stack(Network):
     scanned: bool
     redrawn: bool = False
     weight_kinds: tuple[str, ...] = ()
+    position_groups: int = 0
 
     @classmethod
     def of(
@@ -59,7 +61,9 @@ class Stack(Network):
         output_layer: Part,
         places: int = 1,
         patch: int = 1,
+        answer_places: int = 1,
         weight_kinds: tuple[str, ...] = (),
+        position_groups: int = 0,
         input_products: int | None = None,
         block_products: int = 0,
     ) -> "Stack":
@@ -74,7 +78,9 @@ class Stack(Network):
             output_layer: module of the output layer.
             places: how often the input layer and the blocks apply each of their matrices to one example.
             patch: how many places' features one such product reads together.
+            answer_places: how often the output layer applies its matrices to one example.
             weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
+            position_groups: as the attribute.
             input_products: multiplications of the input layer for one example, where it holds matrices that are not
                 multiplied; every matrix once at every place if None.
             block_products: multiplications of each block for one example beyond those by its weights, as attention has
@@ -82,13 +88,14 @@ class Stack(Network):
         """
         first = places * input_layer.weights if input_products is None else input_products
         hidden = places * sum(part.weights for part in blocks) + len(blocks) * block_products
-        others = hidden + output_layer.weights
+        others = hidden + answer_places * output_layer.weights
         return cls(
             input_layer=input_layer,
             blocks=blocks,
             output_layer=output_layer,
             scanned=scanned,
             weight_kinds=weight_kinds,
+            position_groups=position_groups,
             problem=problem,
             dtype=case.dtype,
             remat=case.remat,
@@ -102,6 +109,11 @@ class Stack(Network):
     def kinds(self) -> tuple[str, ...]:
         """The kinds of weights of a block."""
         return self.weight_kinds
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """The groups of positions, from the first to the last; empty where h_l has none."""
+        return tuple(f"positions {i + 1}/{self.position_groups}" for i in range(self.position_groups))
 
     @property
     def depth(self) -> int:
@@ -176,7 +188,10 @@ class Stack(Network):
             h, stats = part.apply(params, stats, h, train)
             if probe is None or tap is None or tap.activation is None:
                 return h, (stats, None)
-            return probe(h, tap.activation), (stats, largest_magnitude(h))
+            tapped = probe(h, tap.activation)
+            if tap.state is not None:
+                tapped = observe_positions(tapped, tap.state)
+            return tapped, (stats, largest_magnitude(h))
 
         if self.remat:
             visit = jax.checkpoint(visit, prevent_cse=not self.stacked, static_argnums=0)
@@ -184,7 +199,8 @@ class Stack(Network):
         output_params = variables.params["output_layer"]
         if taps is not None:
             parameter = None if taps.parameter is None else taps.parameter[:-1]
-            layers = Taps(taps.activation, parameter, kind=taps.kind if self.kinds else None)
+            state, kind = taps.state if self.states else None, taps.kind if self.kinds else None
+            layers = Taps(taps.activation, parameter, state, kind)
             if taps.parameter is not None:
                 output_params = observe_weights(output_params, taps.parameter[-1])
         h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), layers)

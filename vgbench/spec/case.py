@@ -44,9 +44,11 @@ def _known_by_content(choice: Choice, info: Any) -> Choice:
     """Note what the files of a data source hold now, unless that is noted already; of a record's nothing is read."""
     if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
-    path: str = choice.options()["path"]
+    path: str | None = choice.options()["path"]
+    installed = DATA[choice.name].installed
     try:
-        return choice.model_copy(update={"digest": fingerprint(path)})
+        digest = installed() if path is None and installed else fingerprint(str(path))
+        return choice.model_copy(update={"digest": digest})
     except OSError as error:
         raise ValueError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
 

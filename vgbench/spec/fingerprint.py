@@ -4,14 +4,16 @@ import hashlib
 from pathlib import Path
 
 
-def fingerprint(path: str) -> str:
-    """Hash a file, or all files below a folder with their names: 16 hexadecimal digits; empty where there is none.
+def fingerprint(path: str, pattern: str = "*") -> str:
+    """Hash a file, or the files below a folder that match: 16 hexadecimal digits; empty where there is none.
+
+    The names of files below a folder count, too.
 
     Raises:
         OSError: it is there and cannot be read.
     """
     root, digest = Path(path), hashlib.sha256()
-    for file in sorted(each for each in root.rglob("*") if each.is_file()) if root.is_dir() else [root]:
+    for file in sorted(each for each in root.rglob(pattern) if each.is_file()) if root.is_dir() else [root]:
         if not file.is_file():
             return ""
         if file != root:

@@ -81,6 +81,7 @@ class Member:
     data_dependent: bool
     traced_options: tuple[str, ...]
     defaults: Mapping[str, Any]
+    installed: Callable[[], str] | None
     choice: type[Choice]
 
     @property
@@ -122,6 +123,7 @@ class Registry:
         data_dependent: bool = False,
         traced_options: tuple[str, ...] = (),
         defaults: Mapping[str, Any] | None = None,
+        installed: Callable[[], str] | None = None,
     ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
 
@@ -134,6 +136,7 @@ class Registry:
             traced_options: for gradient transforms, options that may be traced numbers: cells that differ in them alone
                 share one compiled program. They have defaults.
             defaults: for models, fields of the case whose defaults are other ones in this family.
+            installed: for data, the digest of the installed files that are read where no path is given.
         """
 
         def add(function: F) -> F:
@@ -151,6 +154,7 @@ class Registry:
                 data_dependent,
                 traced_options,
                 defaults or {},
+                installed,
                 _choice_type(name, function),
             )
             return function
