@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import vgbench as vg
@@ -39,7 +38,7 @@ def plain_profile(case: vg.Case) -> np.ndarray:
 
         def loss(taps: jax.Array) -> jax.Array:
             logits = network.apply(variables, x, train=True, probe=observe, taps=Taps(taps, None)).answers
-            return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
+            return network.problem.objective.loss(logits, y)
 
         taps = np.asarray(jax.jit(jax.grad(loss))(zero_taps(case.depth, case.dtype)))
     return log10_norms(taps[:, 0], taps[:, 1])
@@ -53,7 +52,7 @@ def gradients(case: vg.Case) -> Any:
 
     def loss(params: Any) -> jax.Array:
         logits = network.apply(variables._replace(params=params), x, train=True).answers
-        return -jax.nn.log_softmax(logits)[jnp.arange(len(y)), y].mean()
+        return network.problem.objective.loss(logits, y)
 
     return jax.jit(jax.grad(loss))(variables.params)
 

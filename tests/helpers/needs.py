@@ -17,6 +17,10 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
+OF_FAMILY: dict[str, dict[str, Any]] = {"causal_lm": {"data": {"name": "text", "length": 8}}}
+"""What keeps the cases of a family small."""
+
+
 def fitting(families: Iterable[str], slots: Iterable[str], common: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The fields of a case for every member that fits a family, with what it needs there, by family, slot and name."""
     found = {}
@@ -26,7 +30,7 @@ def fitting(families: Iterable[str], slots: Iterable[str], common: dict[str, Any
                 needs = NEEDS.get((slot, member.name), {})
                 options = needs.get("model", {})
                 model = {**(options if isinstance(options, dict) else {}), "name": family}
-                fields = {**needs, "model": model, slot: member.name}
+                fields = {**OF_FAMILY.get(family, {}), **needs, "model": model, slot: member.name}
                 try:
                     Case(**common | fields)
                 except ValueError:

@@ -1,13 +1,14 @@
 """Every member of every slot that fits a family of networks, in that family."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.catalogue import plain_profile, step_changes_all_weights
-from helpers.needs import fitting
+from helpers.needs import OF_FAMILY, fitting
 
 import vgbench as vg
 from vgbench.data import load_dataset
@@ -17,8 +18,8 @@ from vgbench.models import build_network
 from vgbench.models.network import Network
 from vgbench.spec.registry import REGISTRIES
 
-FAMILIES = ("convnet", "transformer")
-SLOTS = ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "loss_scaling")
+FAMILIES = ("convnet", "transformer", "causal_lm")
+SLOTS = ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling")
 TINY: dict[str, Any] = {"depth": 3, "width": 8, "batch_size": 4, "seeds": (0,)}
 
 
@@ -30,7 +31,11 @@ each = pytest.mark.parametrize
 def test_all_members_fit_but_those_without_a_meaning(family: str) -> None:
     fits = {name.removeprefix(f"{family}-") for name in CASES if name.startswith(family)}
     all_ = {f"{slot}-{member.name}" for slot in SLOTS for member in REGISTRIES[slot]}
-    refused = {"convnet": set(), "transformer": {"skip-dense", "skip-fixup"}}
+    refused = {
+        "convnet": set(),
+        "transformer": {"skip-dense", "skip-fixup"},
+        "causal_lm": {"norm-batch", "norm-group", "skip-dense", "skip-fixup"},
+    }
     assert all_ - fits == refused[family]
 
 
@@ -53,7 +58,7 @@ def traced(case: vg.Case) -> tuple[Network, Any]:
 @cache
 def plain(family: str) -> tuple[Network, Any]:
     """A family's network without any of the members."""
-    return traced(vg.Case(**TINY, model=family))
+    return traced(vg.Case(**TINY | OF_FAMILY.get(family, {}), model=family))
 
 
 def alike(tree: Any, other: Any) -> bool:
@@ -79,12 +84,13 @@ def test_initialisation_draws_what_the_step_keeps(name: str) -> None:
     assert alike(traced(case_of(name))[1], plain(name.split("-")[0])[1])
 
 
-@each("name", of("gradient_transform", "optimizer"))
+@each("name", of("gradient_transform", "optimizer", "schedule"))
 def test_update_is_of_the_parameters_shapes_and_dtypes_and_so_is_the_state(name: str) -> None:
     network, variables = plain(name.split("-")[0])
     optimizer = make_optimizer(case_of(name), 0.1, network.stacked)
     state = jax.eval_shape(optimizer.init, variables.params)
-    updates, after = jax.eval_shape(optimizer.update, variables.params, state, variables.params)
+    update = partial(optimizer.update, value=jnp.ones(()))
+    updates, after = jax.eval_shape(update, variables.params, state, variables.params)
     assert alike(updates, variables.params)
     assert alike(after, state)
 
