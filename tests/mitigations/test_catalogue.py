@@ -57,11 +57,8 @@ def test_profile_is_exact_in_every_form(name: str) -> None:
         profile_is_exact(BUILT[name], expected, layers, dtype)
 
 
-STATEFUL = [
-    name
-    for name in ALL
-    if name.startswith(("norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling"))
-]
+# Optimizers and schedules are tested on a quadratic in test_schedules.py, and in whole networks by the slow tests.
+STATEFUL = [name for name in ALL if name.startswith(("norm", "skip", "gradient_transform", "loss_scaling"))]
 
 
 @each("name", STATEFUL)
