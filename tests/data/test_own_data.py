@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vgbench as vg
-from vgbench.data import load_dataset
+from vgbench.data import fashion_mnist, load_dataset
 from vgbench.data.dataset import Dataset, _load
 from vgbench.data.idx import FILES, read_idx
 from vgbench.errors import InputError
@@ -252,3 +252,20 @@ def test_rubbish_is_no_idx_file_or_a_whole_one(tmp_path_factory: pytest.TempPath
         said = f"{path} {len(content) - 4 - 4 * array.ndim == array.nbytes}"
     assert str(path) in said
     assert "False" not in said
+
+
+def test_fashion_mnist_is_found_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_idx(tmp_path / "installed", arrays(), zipped=True)
+    monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path / "installed")
+    case = Case(data="fashion_mnist", batch_size=2)  # pyright: ignore[reportArgumentType]
+    given = Case(data={"name": "fashion_mnist", "path": str(tmp_path / "installed")}, batch_size=2)  # pyright: ignore[reportArgumentType]
+    assert case.data.digest == given.data.digest != ""  # pyright: ignore[reportAttributeAccessIssue]
+    assert case.target == 0.8
+    assert Case(data="fashion_mnist", target=0.7).target == 0.7  # pyright: ignore[reportArgumentType]
+    np.testing.assert_array_equal(load_dataset(case).test.y, load_dataset(given).test.y)
+
+
+def test_fashion_mnist_that_is_missing_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path / "none")
+    with pytest.raises(InputError, match="none is missing: `apt install dataset-fashion-mnist` makes it on Debian"):
+        load_dataset(Case(data="fashion_mnist"))  # pyright: ignore[reportArgumentType]

@@ -11,6 +11,8 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("skip", "deep_norm"): {"model": {"name": "mlp", "order": "post_norm"}, "norm": "layer"},
     ("skip", "fixup"): {"model": {"name": "mlp", "order": "pre_activation", "layers_per_block": 2}},
     ("model", "recurrent"): {"cell": "rnn"},
+    ("model", "causal_lm"): {"data": {"name": "text", "length": 8}},
+    ("data", "text"): {"model": "causal_lm"},
     ("data", "adding"): {"model": "recurrent"},
     ("data", "copy_memory"): {"model": "recurrent", "depth": 21},
     **{("cell", cell.name): {"model": "recurrent"} for cell in CELLS if cell.name != "none"},

@@ -80,7 +80,7 @@ class Case(Strict):
 
     Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `schedule`,
     `loss_scaling`, `data`) take a name or a table of a name and options; `vgbench list` shows them all. A family of
-    networks may have defaults of its own.
+    networks, or a data source, may have defaults of its own.
 
     Attributes:
         model: the family of networks, with the options that belong to it alone.
@@ -135,14 +135,17 @@ class Case(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _family_defaults(cls, data: Any) -> Any:
+    def _defaults(cls, data: Any) -> Any:
+        """Fill in what the family of networks, and then the data, have other defaults for."""
         if not isinstance(data, dict):
             return data
-        try:
-            model = MODELS.choose(data.get("model", cls.model_fields["model"].default))
-        except InputError:  # the field itself says so, with its place
-            return data
-        return {**MODELS[model.name].defaults, **data}
+        for slot, registry in (("model", MODELS), ("data", DATA)):
+            try:
+                choice = registry.choose(data.get(slot, cls.model_fields[slot].default))
+            except InputError:  # the field itself says so, with its place
+                return data
+            data = {**registry[choice.name].defaults, **data}
+        return data
 
     @model_validator(mode="after")
     def _check_protocol(self) -> "Case":

@@ -135,7 +135,7 @@ class Registry:
                 linear map's output has variance 1.
             traced_options: for gradient transforms, options that may be traced numbers: cells that differ in them alone
                 share one compiled program. They have defaults.
-            defaults: for models, fields of the case whose defaults are other ones in this family.
+            defaults: for models and data, fields of the case that have other defaults with this member.
             installed: for data, the digest of the installed files that are read where no path is given.
         """
 
