@@ -26,10 +26,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "convnet": {"model": "convnet"},
     "transformer": {"model": "transformer"},
     "recurrent": {"model": "recurrent", "depth": 4, "cell": "lstm"},
+    "causal_lm": {"model": "causal_lm", "data": {"name": "text", "length": 8}},
 }
 MEMBERS: dict[str, dict[str, Any]] = {
     f"{slot}-{member.name}": {slot: member.name} | NEEDS.get((slot, member.name), {})
-    for slot in ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "loss_scaling")
+    for slot in ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling")
     for member in REGISTRIES[slot]
 }
 RECURRENT = {f"cell-{cell.name}": FAMILIES["recurrent"] | {"cell": cell.name} for cell in CELLS if cell.name != "none"}
@@ -46,6 +47,10 @@ FORMS = {f"{name}-unrolled": slots | {"block_execution": "unroll", "remat": True
 OPTIONS: dict[str, dict[str, Any]] = {
     "qk_norm": {"model": {"name": "transformer", "qk_norm": True, "pooling": "flatten"}},
     "post_norm": {"model": {"name": "transformer", "order": "post_norm"}},
+    "gates": {
+        "model": {"name": "causal_lm", "order": "peri_norm", "gated_attention": True, "gated_feed_forward": True},
+        "data": {"name": "text", "length": 8},
+    },
     "circular": {"model": {"name": "convnet", "padding": "circular", "pooling": "flatten"}},
     "muon": {"model": "convnet", "optimizer": "muon", "warmup_steps": 1},
 }
