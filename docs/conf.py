@@ -7,7 +7,7 @@ from pathlib import Path
 import vgbench
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
-os.environ["JAX_PLATFORMS"] = "cpu"  # what the cells of the pages compute is the same everywhere
+os.environ["JAX_PLATFORMS"] = "cpu"  # so that the code on the pages gives the same numbers everywhere
 
 project = "vgbench"
 author = "The vgbench authors"
@@ -34,14 +34,14 @@ html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
-suppress_warnings = ["toc.not_readable"]  # of pages that the contents name before they are written
+suppress_warnings = ["toc.not_readable"]  # the contents name the suites' pages before they are written
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
-nb_output_stderr = "remove-warn"  # a warning in a cell is one of the build
+nb_output_stderr = "remove-warn"  # a warning in a code cell is a warning of the build
 
-default_role = "literal"  # what docstrings set in single backticks
+default_role = "literal"  # for single backticks in docstrings
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 autodoc_typehints_format = "short"

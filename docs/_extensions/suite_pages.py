@@ -1,4 +1,4 @@
-"""A page for every built-in suite, written into `suites/` from its TOML file and from what results/ holds of it."""
+"""A page for every built-in suite, written into `suites/` from its TOML file and its published results."""
 
 import os
 from importlib import resources
@@ -11,14 +11,14 @@ from vgbench.spec.suite import Suite, built_in_suites
 
 _INDEX = """# The suites
 
-A suite is one TOML file that asks one question. `vgbench run NAME` measures it, `vgbench run NAME --quick` a small
-version of it, and `vgbench run NAME --dry-run` shows its cells. Where its results are published they stand on its page,
-taken from `results/`, where `vgbench publish` put them; where they are not, the page says so.
+A suite is one TOML file that asks one question. `vgbench run NAME` measures it, `vgbench run NAME --quick` measures a small
+version of it, and `vgbench run NAME --dry-run` shows its cells. Each page shows the published results of its suite, which
+`vgbench publish` copied to `results/`, if there are any.
 """
 
 
 class _Source(NamedTuple):
-    """Where the pages are made and what they are made of."""
+    """The folder of the pages and the folder of the published results."""
 
     pages: Path
     results: Path
@@ -31,7 +31,7 @@ class _Source(NamedTuple):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Have the pages written before Sphinx looks for sources."""
+    """Connect the writing of the pages, which has to happen before Sphinx looks for sources."""
     app.connect("builder-inited", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -76,8 +76,8 @@ def _page(suite: Suite, source: _Source) -> str:
 
 ## What is measured
 
-The whole file. A mitigation changes the fields that it names in the baseline; the rest stays. Fields that the baseline
-does not name have the defaults of {{py:class}}`vgbench.Case`.
+This is the whole file. A mitigation changes the fields that it names, and keeps the others of its baseline. Fields that the
+baseline does not name have the defaults of {{py:class}}`vgbench.Case`.
 
 ```{{literalinclude}} {source.link(file)}
 :language: toml
@@ -92,7 +92,7 @@ does not name have the defaults of {{py:class}}`vgbench.Case`.
 def _found(suite: Suite, source: _Source) -> str:
     table = source.table(suite)
     if not table.exists():
-        return f"Not published. `vgbench run {suite.name}` measures it, into `runs/{suite.name}`."
+        return f"Not published. `vgbench run {suite.name}` measures it and writes `runs/{suite.name}`."
     folder = table.parent
     pictures = sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
     shown = [f"![{suite.title}: {each.stem}]({source.link(each)})" for each in pictures]
