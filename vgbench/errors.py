@@ -1,4 +1,4 @@
-"""The errors that a user can cause, each one a sentence that names the place and the valid choices."""
+"""The errors that a user can cause. Each message is a sentence that names the place and the valid choices."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ from vgbench.plain import one_line, printable
 class InputError(ValueError):
     """Input that vgbench cannot use: the command line prints its message and exits with code 2.
 
-    The message may quote what stands in a file, so its control characters are written out.
+    The message may quote text from a file, so control characters in it are written out.
     """
 
     def __init__(self, message: str) -> None:
@@ -19,22 +19,22 @@ class InputError(ValueError):
 
 
 class UnknownError(InputError):
-    """A name that a registry does not have."""
+    """A name that is not in a registry."""
 
 
 class OtherVersionError(InputError):
-    """A record that another version of vgbench wrote, with other fields, or one with other plug-ins."""
+    """A record with unknown fields or members, written by another version of vgbench or with other plug-ins."""
 
 
 class PluginError(ImportError):
     """An installed plug-in that cannot be loaded.
 
-    No `ValueError`, which validation would take for a fault of the field that happened to be read first.
+    It is not a `ValueError`, since pydantic would report that as a fault of the field that it reads first.
     """
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
-    """Say that `name` is no known `kind`, with the nearest name and all the valid ones."""
+    """Return a message that `name` is not a known `kind`, with the nearest name and all valid ones."""
     choices = sorted(known)
     near = get_close_matches(str(name), choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -44,7 +44,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 def explain(error: ValidationError, place: str) -> InputError:
     """Turn pydantic's report into one `InputError` with a line for each fault.
 
-    Of a list with a bad item pydantic also says that it lacks that item, which is left out.
+    If an item of a list is invalid, pydantic also reports that the list is too short; that line is left out.
     """
     lines = []
     faults = error.errors(include_url=False)

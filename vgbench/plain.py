@@ -1,18 +1,18 @@
-"""Text from files and errors as plain text: nothing in it that a terminal, a picture or a document would obey."""
+"""Text from files and errors, made safe to print: no characters that control a terminal, a picture or a document."""
 
 import re
 
 _OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, those that turn the direction of writing (Unicode's UAX 9), and what cannot be encoded."""
+"""Control characters, those that change the direction of writing (Unicode's UAX 9), and lone surrogates."""
 
 
 def printable(text: str) -> str:
-    r"""The text with its line ends; control characters are written as `\x1b`."""
+    r"""The text with its line breaks; control characters are written as `\x1b`."""
     return "\n".join(_OBEYED.sub(_escape, line) for line in text.split("\n"))
 
 
 def one_line(text: str) -> str:
-    r"""The text on one line, without space at its ends; control characters are written as `\x1b`."""
+    r"""The text on one line, without space at both ends; control characters are written as `\x1b`."""
     return printable(" ".join(text.split()))
 
 

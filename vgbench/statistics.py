@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """An estimate with the ends of its 95 % confidence interval; ends are NaN where one sample tells nothing."""
+    """An estimate with the ends of its 95 % confidence interval; the ends are NaN where there is no interval."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ class Interval(NamedTuple):
 
 
 def first_over_last(log10: Float[np.ndarray, "*others layers"]) -> Float[np.ndarray, "*others"]:
-    """log10 of the first layer's over the last one's; NaN where neither is finite."""
+    """log10 of the first layer's value over the last layer's; NaN where neither is finite."""
     with np.errstate(invalid="ignore"):
         return np.asarray(log10[..., 0] - log10[..., -1])
 
@@ -60,7 +60,7 @@ def bootstrap_median(samples: Float[np.ndarray, "n"], resamples: int = 2000) -> 
 def bootstrap_ratio(
     samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"], resamples: int = 2000
 ) -> Interval:
-    """Median of independent samples over that of a reference's, with a percentile bootstrap interval; deterministic."""
+    """Median of the samples over the reference's median, with a percentile bootstrap interval; deterministic."""
     draw = np.random.default_rng(0)
     medians = [np.median(draw.choice(each, (resamples, len(each))), axis=1) for each in (samples, reference)]
     low, high = np.quantile(medians[0] / medians[1], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
@@ -68,25 +68,25 @@ def bootstrap_ratio(
 
 
 def guessing_reaches(chance: float, answers: int, tries: int) -> float:
-    """The share of right answers that guessing exceeds in any of `tries` with a probability of 5 % at most.
+    """The share of right answers that guessing exceeds in any of `tries` with a probability of at most 5 %.
 
-    Guesses are right with the probability `chance`; the binomial quantile has Bonferroni's correction.
+    A guess is right with the probability `chance`. The binomial quantile has Bonferroni's correction.
     """
     return float(stats.binom.ppf(1 - (1 - CONFIDENCE) / tries, answers, chance) / answers)
 
 
 def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
-    """Slope of y over x by least squares, exactly 0 where rounding alone may have made it.
+    """Slope of y over x by least squares; exactly 0 if it may be nothing but rounding.
 
     The slope is the sum of (x_i - mean x) y_i / sum (x - mean x)^2. Each term has a relative error of at most eight
-    units of rounding, 2**-53 each: four of y_i, a logarithm that is the sum of a mantissa's and an exponent's; one each
-    of difference, product, quotient and denominator (Higham 2002, Accuracy and Stability of Numerical Algorithms,
-    section 3.1). The terms' sum is rounded once (`math.fsum`), so it has the same bits on every processor. A slope
-    within the bound that follows, 8 * 2**-53 times the sum of the terms' sizes, may have either sign, and is 0; so is
-    that of a constant.
+    rounding units, 2**-53 each: four from y_i, which is the sum of a mantissa's logarithm and an exponent's; one each
+    from difference, product, quotient and denominator (Higham 2002, Accuracy and Stability of Numerical Algorithms,
+    section 3.1). The sum of the terms is rounded once (`math.fsum`), so it has the same bits on every processor. If the
+    slope is within the resulting bound, 8 * 2**-53 times the sum of the terms' magnitudes, its sign is unknown and the
+    result is 0. The slope of a constant is 0, too.
 
     Returns:
-        The slope; NaN of fewer than two points, and where a value is not finite.
+        The slope; NaN if there are fewer than two points or a value is not finite.
     """
     if len(x) < 2 or not np.isfinite(y).all():
         return float("nan")
@@ -97,10 +97,10 @@ def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
 
 
 def p_below(samples: Float[np.ndarray, "n"], bound: float) -> float:
-    """The p of a one-sided t-test that the mean of `samples` is below `bound`.
+    """The p-value of a one-sided t-test that the mean of `samples` is below `bound`.
 
-    Samples that are equal (to nine decimals, so that rounding does not decide) leave no doubt: 0 where they are below
-    the bound, otherwise 1.
+    If all samples are equal (to nine decimals, so that rounding does not decide), it is 0 if they are below the bound,
+    otherwise 1.
     """
     distance = np.round(np.asarray(samples, np.float64) - bound, 9)
     if np.ptp(distance) == 0:
@@ -110,15 +110,15 @@ def p_below(samples: Float[np.ndarray, "n"], bound: float) -> float:
 
 
 def p_differs(samples: Float[np.ndarray, "n"], value: float) -> float:
-    """The p of a two-sided t-test that the mean of `samples` is not `value`; as sure of equal ones as `p_below`."""
+    """The p-value of a two-sided t-test that the mean of `samples` is not `value`; for equal samples see `p_below`."""
     return min(1.0, 2 * min(p_below(samples, value), p_below(-samples, -value)))
 
 
 def holm(p: Sequence[float], level: float = 0.05) -> Bool[np.ndarray, "n"]:
-    """Which of the hypotheses with these p are rejected, with a chance of `level` at most that any is wrongly.
+    """Which hypotheses are rejected, given their p-values; the chance of any wrong rejection is at most `level`.
 
-    The smallest p is held against level / n, the next against level / (n - 1), and so on until one is larger (Holm
-    1979, A Simple Sequentially Rejective Multiple Test Procedure); the tests may depend on each other in any way.
+    The smallest p is compared with level / n, the next with level / (n - 1), and so on until one is larger (Holm 1979,
+    A Simple Sequentially Rejective Multiple Test Procedure). The tests may depend on each other in any way.
     """
     values = np.asarray(p, np.float64)
     order = np.argsort(values)

@@ -11,9 +11,9 @@ from vgbench.spec.suite import Suite, built_in_suites
 
 _INDEX = """# The suites
 
-A suite is one TOML file that asks one question. `vgbench run NAME` measures it, `vgbench run NAME --quick` measures a small
-version of it, and `vgbench run NAME --dry-run` shows its cells. Each page shows the published results of its suite, which
-`vgbench publish` copied to `results/`, if there are any.
+A suite is one TOML file that asks one question. `vgbench run NAME` measures it, `vgbench run NAME --quick` measures a
+small version of it, and `vgbench run NAME --dry-run` shows its cells. Each page shows the published results of its
+suite, which `vgbench publish` copied to `results/`, if there are any.
 """
 
 
@@ -76,8 +76,8 @@ def _page(suite: Suite, source: _Source) -> str:
 
 ## What is measured
 
-This is the whole file. A mitigation changes the fields that it names, and keeps the others of its baseline. Fields that the
-baseline does not name have the defaults of {{py:class}}`vgbench.Case`.
+This is the whole file. A mitigation changes the fields that it names, and keeps the others of its baseline. Fields that
+the baseline does not name have the defaults of {{py:class}}`vgbench.Case`.
 
 ```{{literalinclude}} {source.link(file)}
 :language: toml

@@ -329,7 +329,7 @@ def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:
         ({"cells": []}, r"claims\.0\.cells: "),
         (
             {"statistic": None, "sign": "plateau", "cells": [{"reference": "relu"}]},
-            r"claims\.0: reference: a sign is sought",
+            r"claims\.0: reference: a claim with a sign does not compare cells",
         ),
         ({"rule": {}}, r"claims\.0\.rule: needs a bound: above, below or both"),
         ({"rule": {"above": 1.0, "below": 1.0}}, r"claims\.0\.rule: nothing lies above 1\.0 and below 1\.0"),

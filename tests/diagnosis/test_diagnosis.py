@@ -289,9 +289,9 @@ def test_lines_of_json_say_the_same(name: str, tmp_path: Any) -> None:
             "line 2: dead: 2 layers, but 1",
         ),
         ('{"step": 1, "chance": "x", "layers": {"a": {}}}', "line 1: chance: Input should be a valid number"),
-        ('{"step": 1, "step": 2, "layers": {"a": {}}}', "line 1: not valid JSON: two fields of the name 'step'"),
+        ('{"step": 1, "step": 2, "layers": {"a": {}}}', "line 1: not valid JSON: two fields have the name 'step'"),
         (f'{{"step": 1{"0" * 5000}, "layers": {{"a": {{}}}}}}', "line 1: not valid JSON: an integer of more than 64"),
-        ("[" * 10**5 + "]" * 10**5, "line 1: not valid JSON: values lie more than 32 deep"),
+        ("[" * 10**5 + "]" * 10**5, "line 1: not valid JSON: values are nested more than 32 levels deep"),
         ('{"step": 1, "layers": {"\\ud800": {}}}', "line 1: not valid JSON: 'utf-8' codec can't encode"),
     ],
 )

@@ -128,7 +128,7 @@ def test_equal_records_are_equal_bytes(tmp_path: Path, written: Path) -> None:
 
 def test_json_is_strict(written: Path) -> None:
     def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     content = json.loads(written.read_text(), parse_constant=refuse)
     assert content["record"]["inner"]["value"] == {"$float": "nan"}
@@ -254,7 +254,7 @@ def test_pickled_array_is_refused_and_never_unpickled(tmp_path: Path) -> None:
     np.savez(buffer, curve=np.asarray([Bomb(trace)], object), allow_pickle=True)
     body = json.loads(path.read_text())["record"]
     path.write_bytes(store._text(store._Content(SCHEMA, body, buffer.getvalue())))
-    refuses(path, r"damaged record \('curve.npy' is no array of numbers\)$", Inner)
+    refuses(path, r"damaged record \('curve.npy' is not an array of numbers\)$", Inner)
     assert not trace.exists()
 
 

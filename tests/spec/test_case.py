@@ -204,7 +204,7 @@ def test_every_fault_has_a_line_of_its_own() -> None:
         ),
         (
             {"seeds": [1, 2, 3], "tuning_seeds": [3, 1]},
-            "case: tuning_seeds: [1, 3] also stand in seeds; reported seeds must be fresh",
+            "case: tuning_seeds: [1, 3] are also in seeds; no seed may be in both",
         ),
     ],
 )

@@ -304,7 +304,7 @@ class TestQuickVersion:
         (HEAD + "baseline = 3", "mine.toml: baseline: Input should be a valid dictionary"),
         (
             HEAD + "name = 'x'\n[baseline]",
-            "mine.toml: the name of a suite is that of its file; remove the field 'name'",
+            "mine.toml: a suite is named after its file; remove the field 'name'",
         ),
         (
             HEAD + "[baseline]\n[mitigation]",
@@ -315,7 +315,7 @@ class TestQuickVersion:
         (HEAD + "[baseline]\n[sweep]\ndepth = []", "mine.toml: sweep.depth: List should have at least 1 item"),
         (
             HEAD + "[baseline]\n[mitigations]\nbaseline = {}",
-            "mine.toml: 'baseline' is the name of a baseline; give the other",
+            "mine.toml: two baselines or mitigations have the name 'baseline'",
         ),
         (
             HEAD + "[baseline]\n[protocol]\ntrain_to_dpth = 3",
@@ -338,11 +338,11 @@ class TestQuickVersion:
         ),
         (
             HEAD + "[baseline]\n[baselines.bn]\n[mitigations]\nbn = {norm = 'batch'}",
-            "mine.toml: 'bn' is the name of a baseline; give the other one another name",
+            "mine.toml: two baselines or mitigations have the name 'bn'",
         ),
         (
             HEAD + "[baseline]\n[mitigations]\nbn = {norm = 'batch'}\n[beside]\nbn = 'bn'",
-            "mine.toml: beside: is now a table [baselines.NAME] of fields, and on",
+            "mine.toml: beside: write a table [baselines.NAME] of fields instead, and on",
         ),
         (HEAD + "minutes = 0\n[baseline]", "mine.toml: minutes: Input should be greater than 0"),
         (HEAD + "minutes = '4'\n[baseline]", "mine.toml: minutes: Input should be a valid number"),
@@ -381,7 +381,7 @@ def test_file_that_is_no_suite_is_refused_in_words(tmp_path: Path, text: str | b
         ("[baseline]\n[sweep]\ndpth = [3]", "suite 'mine', baseline: unknown field 'dpth'; did you mean 'depth'?"),
         ("[baseline]\n[sweep]\ndepth = [3, '4']", "suite 'mine', baseline: depth: Input should be a valid integer"),
         ("[baseline]\noptimizer = 'sgd'\n", "protocol.learning_rate_centers: no centre for optimizer 'sgd'"),
-        ("[baseline]\nseeds = [1]\ntuning_seeds = [1]", "baseline: tuning_seeds: [1] also stand in seeds"),
+        ("[baseline]\nseeds = [1]\ntuning_seeds = [1]", "baseline: tuning_seeds: [1] are also in seeds"),
     ],
 )
 def test_case_that_cannot_be_is_refused_with_its_place(tmp_path: Path, text: str, expected: str) -> None:

@@ -1,1 +1,1 @@
-"""What comes from outside and what goes there: strict JSON, archives, the schema of records, names, durable files."""
+"""Checked input and output: strict JSON, archives, the schema of records, names, and durable files."""

@@ -1,4 +1,4 @@
-"""Files written atomically and durably: whatever kills the writer, each is there whole, or as it was before."""
+"""Files written atomically and durably: if the writer is killed, each file is either complete or as it was before."""
 
 import os
 import re
@@ -11,18 +11,18 @@ _NEW, _OLD = ".being-published", ".being-replaced"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file: it is there whole, or as it was before."""
+    """Write a file, which is either complete or as it was before."""
     write_all({path: content})
 
 
 def write_all(contents: Mapping[Path, bytes]) -> None:
-    """Write files: all of them or, where one cannot be written, none.
+    """Write all files or, if one cannot be written, none.
 
-    All are on disk under other names before the first gets its own. A writer that is killed while names are given
-    leaves the first ones new and the others as they were, in the order of `contents`.
+    First all are written under temporary names, then they are renamed in the order of `contents`. If the writer is
+    killed during the renaming, the first files are new and the others as they were before.
 
     Raises:
-        OSError: one cannot be written.
+        OSError: a file cannot be written.
     """
     parts: dict[Path, Path] = {}
     try:
@@ -43,19 +43,18 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
 
 
 def part_of(name: str) -> str | None:
-    """The name of the file that a half-written one was to become; None if `name` is no half-written file's."""
+    """The final name of a half-written file; None if `name` is not that of a half-written file."""
     match = _PART.fullmatch(name)
     return match and match["name"]
 
 
 def replace_folder(place: Path, contents: Mapping[str, bytes]) -> None:
-    """Put a folder of these files, by their paths in it, in the place of another one, which is removed.
+    """Replace the folder `place` by one with these files, which are given by their paths in the folder.
 
-    A writer that is killed meanwhile leaves one of the two in its place, or the other one where `restore_folder` finds
-    it.
+    If the writer is killed, either the old or the new folder is in place, or `restore_folder` puts the old one back.
 
     Raises:
-        OSError: it cannot be written; the other one is in its place.
+        OSError: the new folder cannot be written; the old one is in place.
     """
     new, old = _beside(place)
     restore_folder(place)
@@ -70,7 +69,7 @@ def replace_folder(place: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def restore_folder(place: Path) -> None:
-    """Undo or finish what a killed `replace_folder` has begun: one folder is in its place and none beside it."""
+    """Undo or finish a `replace_folder` that was killed: one folder is in place, and its temporary folders are gone."""
     new, old = _beside(place)
     if old.exists() and not place.exists():
         old.rename(place)
@@ -80,7 +79,7 @@ def restore_folder(place: Path) -> None:
 
 
 def restore_folders(parent: Path) -> None:
-    """Do so for every folder in `parent`."""
+    """Call `restore_folder` for every folder in `parent`."""
     for suffix in (_NEW, _OLD):
         for left in sorted(parent.glob(f".*{suffix}")):
             restore_folder(parent / left.name.removesuffix(suffix)[1:])
@@ -91,7 +90,7 @@ def _beside(place: Path) -> tuple[Path, Path]:
 
 
 def _sync(folder: Path) -> None:
-    """Make a rename durable; only POSIX can, and needs to."""
+    """Make a rename durable; this is possible and needed only on POSIX."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Names and places that records and suites bring along: none leads out of the folder that it is looked up in."""
+"""Names and paths from records and suites: none may lead out of its folder."""
 
 import re
 from pathlib import Path
@@ -10,29 +10,29 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?"
 
 
 def is_id(name: str) -> bool:
-    """Whether a name is that of a cell or a pair: 16 hexadecimal digits."""
+    """Whether a name is the id of a cell or a pair: 16 hexadecimal digits."""
     return _ID.fullmatch(name) is not None
 
 
 def check_folder_name(name: str) -> str:
-    """Return a name that can be a folder's on every system, and that of one folder alone.
+    """Return `name` if it is a valid folder name on every system.
 
     Raises:
-        InputError: it cannot; says why.
+        InputError: it is not; the message says why.
     """
     if not name or name.startswith(".") or name.endswith((".", " ")):
         reason = "it is empty, begins with a dot, or ends with a dot or a space"
     elif not name.isprintable() or set(name) & set('<>:"/\\|?*'):
-        reason = 'it holds a control character, or one of < > : " / \\ | ? *'
+        reason = 'it contains a control character, or one of < > : " / \\ | ? *'
     elif _RESERVED.fullmatch(name):
-        reason = "Windows keeps it for a device"
+        reason = "Windows reserves it for a device"
     else:
         return name
     raise InputError(f"{name!r} cannot be the name of a folder: {reason}")
 
 
 def within(folder: Path, path: Path) -> Path:
-    """Return a path below `folder`.
+    """Return `path` if it lies in `folder`.
 
     Raises:
         InputError: it leads elsewhere, by `..` or through a symbolic link.

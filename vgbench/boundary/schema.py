@@ -1,9 +1,9 @@
-"""What a record must be: its dataclasses read as a schema, which pydantic checks.
+"""The schema of records: pydantic checks a record against the annotations of its dataclass.
 
-A field's annotation says it all. Scalars are not converted, and are finite unless `NonFinite` allows more; an array has
-the dtype and the rank that jaxtyping's annotation names, a dimension has one length wherever its name is met in a
-record, and `Each` bounds the entries. A dataclass may have a property `dimensions`, the lengths that its named
-dimensions must have, and a method `check`, which raises `ValueError` where its parts contradict each other.
+Scalars are not converted, and must be finite unless the annotation is `NonFinite`. An array must have the dtype and the
+rank of its jaxtyping annotation, a named dimension has one length in the whole record, and `Each` bounds the entries. A
+dataclass may have a property `dimensions`, the lengths that its named dimensions must have, and a method `check`, which
+raises `ValueError` if its fields contradict each other.
 """
 
 import dataclasses
@@ -40,17 +40,17 @@ NonFinite = Annotated[float, AllowInfNan(True)]
 
 def _within_one(value: float) -> float:
     if not (math.isnan(value) or 0 <= value <= 1):
-        raise ValueError(f"{value:g} is neither from 0 to 1 nor NaN")
+        raise ValueError(f"{value:g} is neither between 0 and 1 nor NaN")
     return value
 
 
 Share = Annotated[NonFinite, AfterValidator(_within_one)]
-"""A share of something; NaN where it is not known."""
+"""A share from 0 to 1; NaN if it is unknown."""
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]
 ContentId = Annotated[str, Field(pattern=r"\A[0-9a-f]{16}\z")]
-"""16 hexadecimal digits of a hash; names a file."""
+"""16 hexadecimal digits of a hash, which name a file."""
 
 
 def _in_calendar(text: str) -> str:
@@ -71,9 +71,9 @@ class Each:
     """Bounds of every entry of an array.
 
     Attributes:
-        low: the smallest that is allowed.
-        high: the largest.
-        infinite: whether an entry may be infinite, on a side where it has no bound of 0 or 1.
+        low: the smallest entry that is allowed.
+        high: the largest one.
+        infinite: whether an entry may be infinite; -inf only if `low` is negative.
         nan: whether an entry may be NaN.
     """
 
@@ -86,14 +86,14 @@ class Each:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def check(self, array: np.ndarray) -> np.ndarray:
-        """The same array, where all its entries are within the bounds; else raises `ValueError`."""
+        """Return the array; raise `ValueError` if an entry is out of bounds."""
         low, high = self._ends
-        with np.errstate(over="ignore"):  # where a bound is infinite to a short dtype
+        with np.errstate(over="ignore"):  # a bound may be infinite in a short dtype
             inside = (array >= low) & (array <= high)
         if self.nan:
             inside |= np.isnan(array)
         if not inside.all():
-            raise ValueError(f"an entry is {array[~inside][0]}, beyond {self.low:g} to {self.high:g}")
+            raise ValueError(f"an entry is {array[~inside][0]}, outside of {self.low:g} to {self.high:g}")
         return array
 
     @property
@@ -105,19 +105,19 @@ class Each:
 
 @dataclass(frozen=True)
 class FromRecord:
-    """The context of a validation whose input is a record: what it names is neither looked up, read nor imported.
+    """The context for validating a record: validation does not read or import anything that the record names.
 
     Attributes:
-        dimensions: for the names of dimensions met so far their length, and where it was met first.
+        dimensions: for each dimension name seen so far its length, and the place where it was first seen.
     """
 
     dimensions: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def bind(self, name: str, length: int, place: str) -> None:
-        """Give a named dimension its length.
+        """Set the length of a named dimension.
 
         Raises:
-            ValueError: it has another one already.
+            ValueError: the dimension has another length already.
         """
         known, first = self.dimensions.setdefault(name, (length, place))
         if known != length:
@@ -125,18 +125,18 @@ class FromRecord:
 
 
 def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: str) -> T:
-    """Make a dataclass of a record's JSON and arrays.
+    """Make a dataclass from a record's JSON and arrays.
 
     Args:
         kind: the dataclass.
-        body: as `vgbench.records.store` writes it, `{"$array": NAME}` in place of an array, `{"$float": TEXT}` of a
-            number that is not finite.
+        body: JSON as `vgbench.records.store` writes it, with `{"$array": NAME}` for an array and `{"$float": TEXT}` for
+            a number that is not finite.
         arrays: by name.
-        place: that the messages begin with.
+        place: where the record comes from, for messages.
 
     Raises:
-        OtherVersionError: a field is missing or unknown, or a member of a registry is.
-        InputError: a field is not what the schema says; names the first one.
+        OtherVersionError: a field is missing or unknown, or a member of a registry is unknown.
+        InputError: a field does not match the schema; the message names the first such field.
     """
     used: list[str] = []
     try:
@@ -162,7 +162,7 @@ def _adapter(kind: Any) -> Any:  # beartype does not take a TypeAdapter
 
 
 def _checked(hint: Any) -> Any:
-    """The type for pydantic that checks what a field's annotation says."""
+    """The type with which pydantic checks a field of this annotation."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return Annotated[_model(hint), AfterValidator(partial(_made, hint))]
     origin: Any = get_origin(hint)
@@ -204,11 +204,11 @@ def _made(kind: type[T], fields: Any, info: Any) -> T:
 
 def _fitting(hint: Any, value: Any, info: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray):
-        raise ValueError("not an array")  # noqa: TRY004  # a TypeError would not be the field's fault to pydantic
+        raise ValueError("not an array")  # noqa: TRY004  # pydantic would not catch a TypeError
     names = hint.dim_str.split()
     if value.dtype.name not in hint.dtypes or value.ndim != len(names):
         found = f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
-        raise ValueError(f"{found} is no {hint.dtype.__name__}[{', '.join(names)}]")
+        raise ValueError(f"{found} is not {hint.dtype.__name__}[{', '.join(names)}]")
     for name, length in zip(names, value.shape, strict=True):
         if isinstance(info.context, FromRecord):
             info.context.bind(name, length, str(info.field_name))
@@ -220,14 +220,14 @@ def _as_tuple(value: Any) -> Any:
 
 
 def _resolve(value: Any, place: str, arrays: Mapping[str, np.ndarray], used: list[str]) -> Any:
-    """The tree with its arrays and its numbers that are not finite; an array is named by its place."""
+    """The tree with the arrays and non-finite numbers put in; an array's name is its place in the tree."""
     if isinstance(value, list):
         return [_resolve(each, f"{place}.{i}", arrays, used) for i, each in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if "$array" in value:
         if value != {"$array": place} or place not in arrays:
-            raise ValueError(f"{place}: names an array that is not there")
+            raise ValueError(f"{place}: names an array that is missing")
         used.append(place)
         return arrays[place]
     if "$float" in value:
@@ -245,7 +245,7 @@ def _check_use(arrays: Mapping[str, np.ndarray], used: list[str]) -> None:
 
 
 def first_fault(error: ValidationError) -> str:
-    """The first fault of a validation in one line: the field's place, and what is wrong."""
+    """The first fault of a validation in one line: the field's place and the fault."""
     fault = error.errors(include_url=False, include_input=False)[0]
     *places, name = fault["loc"] or ("",)
     if fault["type"] == "missing":
@@ -261,6 +261,6 @@ def _short(text: str) -> str:
 
 
 def _is_strange(fault: ErrorDetails) -> bool:
-    """Whether a fault is of the names of fields or members, which other versions have others of."""
+    """Whether a fault is an unknown or missing name, which may come from another version of vgbench."""
     cause = fault.get("ctx", {}).get("error")
     return fault["type"] in ("missing", "extra_forbidden") or isinstance(cause, UnknownError)

@@ -1,4 +1,4 @@
-"""JSON from anybody: what RFC 8259 leaves to its readers is refused, so that one text has one meaning and an end."""
+"""Untrusted JSON: what RFC 8259 leaves open is refused, so that a text has one meaning and limited nesting."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 DEEPEST = 32
-"""Objects and lists that may lie in one another; no record of vgbench has half as many."""
+"""Deepest nesting of objects and lists; records of vgbench need less than half of it."""
 _LONGEST_INTEGER = 20
 _INTEGERS = range(-(2**63), 2**63)
 
@@ -16,11 +16,11 @@ def loads(text: str, *, nonfinite: bool = False) -> Any:
 
     Args:
         text: what to read.
-        nonfinite: take NaN, Infinity and numbers beyond float64, as many programs write them.
+        nonfinite: accept NaN, Infinity and numbers beyond float64, which many programs write.
 
     Raises:
-        ValueError: it is no JSON, an object has two fields of one name, an integer has more than 64 bits, a number is
-            not finite, values lie too deep in one another, or a string holds half a character.
+        ValueError: the text is not JSON, an object has two fields of one name, an integer has more than 64 bits, a
+            number is not finite, values are nested too deeply, or a string has a lone surrogate.
     """
     try:
         value = json.loads(
@@ -31,7 +31,7 @@ def loads(text: str, *, nonfinite: bool = False) -> Any:
             object_pairs_hook=_object,
         )
     except RecursionError:
-        raise ValueError(f"values lie more than {DEEPEST} deep in one another") from None
+        raise ValueError(f"values are nested more than {DEEPEST} levels deep") from None
     _check(value, DEEPEST)
     return value
 
@@ -50,7 +50,7 @@ def _finite(digits: str) -> float:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"two fields of the name {twice[:80]!r}")
+        raise ValueError(f"two fields have the name {twice[:80]!r}")
     return table
 
 
@@ -67,6 +67,6 @@ def _check(value: Any, deep: int) -> None:
         value.encode()  # half of a surrogate pair can be written as an escape, and in no file
     elif isinstance(value, dict | list):
         if not deep:
-            raise ValueError(f"values lie more than {DEEPEST} deep in one another")
+            raise ValueError(f"values are nested more than {DEEPEST} levels deep")
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
             _check(each, deep - 1)

@@ -1,1 +1,1 @@
-"""What is asked: cases, suites and claims, and the registries of all that they can name."""
+"""Cases, suites and claims, and the registries of all that they can name."""

@@ -41,7 +41,7 @@ LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
 def _known_by_content(choice: Choice, info: Any) -> Choice:
-    """Note what the files of a data source hold now, unless that is noted already; of a record's nothing is read."""
+    """Add the hash of the data source's files, unless it is there; for a case from a record no file is read."""
     if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
     path: str | None = choice.options()["path"]
@@ -60,15 +60,15 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[tuple[Seed, ...], _as_tuple]
 LearningRates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], _as_tuple]
 Size = Annotated[int, Field(ge=1, lt=2**31)]
-"""A number of things that an array may hold in a row."""
+"""The length of an array's axis."""
 
 UNROLLED_UP_TO = 64
-"""Depth up to which people unroll their blocks; the plain step is timed unrolled so far and scanned beyond."""
+"""Depth up to which the plain step is timed with unrolled blocks, as people write them; deeper networks are scanned."""
 
 
 Affected = Literal["network", "weights", "step", "protocol"]
-"""What a field of the case affects: what the network computes with given weights, its initial weights alone, what a
-training step computes, or only how many runs there are and how they are judged."""
+"""What a field of the case affects: the function that the network computes with given weights, only its initial
+weights, the training step, or only the number of runs and how they are judged."""
 
 
 def _affects(what: Affected, **options: Any) -> Any:
@@ -79,32 +79,32 @@ class Case(Strict):
     """What one cell of a suite measures.
 
     Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `schedule`,
-    `loss_scaling`, `data`) take a name or a table of a name and options; `vgbench list` shows them all. A family of
-    networks, or a data source, may have defaults of its own.
+    `loss_scaling`, `data`) take the name of a member, or a table with a name and options; `vgbench list` shows all
+    members. A model family or a data source may have its own defaults.
 
     Attributes:
-        model: the family of networks, with the options that belong to it alone.
-        depth: hidden layers, the input layer included; of a recurrent network the time steps.
-        width: units a hidden layer.
-        learning_rates: learning rates to choose from; the choice is made on validation accuracy over `tuning_seeds`.
-        schedule: what the learning rate is multiplied by after the warm-up, as training goes on.
-        warmup_steps: over so many first steps the learning rate rises linearly to its value; 0 for none.
-        batch_size: examples a step.
-        devices: of one host that share each batch equally (data parallelism); gradients, norms and batch statistics
-            are those of the whole batch.
-        dtype: of activations and of the back-propagated gradient. Parameters are drawn in float32 and kept in it, or in
-            float64; where the dtype has 16 bits, each pass computes with a copy in that dtype, and the optimizer, the
-            loss and running averages stay in float32 (mixed precision, Micikevicius et al. 2018).
-        loss_scaling: what multiplies the loss of a training step before the backward pass.
-        matmul_precision: of training and timing; gradients at initialisation are always at the highest.
+        model: the model family with its options.
+        depth: number of hidden layers, including the input layer; in a recurrent network, of time steps.
+        width: units per hidden layer.
+        learning_rates: the learning rates to choose from, by the validation accuracy over `tuning_seeds`.
+        schedule: the factor of the learning rate at each step after the warm-up.
+        warmup_steps: the number of first steps over which the learning rate rises linearly to its value; 0 for none.
+        batch_size: examples per step.
+        devices: the number of devices of one host that share each batch equally (data parallelism); gradients, norms
+            and batch statistics are those of the whole batch.
+        dtype: of activations and of the back-propagated gradient. Parameters are drawn and kept in float32 (with dtype
+            float64, in float64). With a dtype of 16 bits, each pass computes with a copy of them in that dtype, and the
+            optimizer, the loss and running averages stay in float32 (mixed precision, Micikevicius et al. 2018).
+        loss_scaling: the factor of the loss of a training step in the backward pass.
+        matmul_precision: of training and timing; gradients at initialisation always use the highest.
         steps: training steps; 0 measures gradients at initialisation and cost only.
-        target: test accuracy after the last step from which a run counts as trained.
-        seeds: evaluation seeds that are reported.
-        tuning_seeds: seeds that choose the learning rate, never reported.
-        remat: whether the backward pass computes every block's (or time step's) inner values anew, so that memory does
-            not hold them all.
-        block_execution: blocks scanned or unrolled; "auto" scans to probe and to train (compilation is constant in
-            depth) and times the form that people run: unrolled up to depth 64, scanned beyond.
+        target: the test accuracy after the last step from which a run counts as trained.
+        seeds: evaluation seeds, which are reported.
+        tuning_seeds: seeds that choose the learning rate; they are never reported.
+        remat: whether the backward pass recomputes the inner values of every block (or time step) to save memory.
+        block_execution: whether blocks are scanned or unrolled. "auto" scans them for gradients and training
+            (compilation time is constant in depth), and times them as people run them: unrolled up to depth 64, scanned
+            beyond.
     """
 
     model: ModelChoice = _affects("network", default="mlp", validate_default=True)
@@ -136,13 +136,13 @@ class Case(Strict):
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, data: Any) -> Any:
-        """Fill in what the family of networks, and then the data, have other defaults for."""
+        """Fill in the defaults of the model family, and then those of the data source."""
         if not isinstance(data, dict):
             return data
         for slot, registry in (("model", MODELS), ("data", DATA)):
             try:
                 choice = registry.choose(data.get(slot, cls.model_fields[slot].default))
-            except InputError:  # the field itself says so, with its place
+            except InputError:  # validation of the field reports it, with its place
                 return data
             data = {**registry[choice.name].defaults, **data}
         return data
@@ -160,10 +160,10 @@ class Case(Strict):
                 f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full learning rate"
             )
         if self.batch_size % self.devices:
-            raise ValueError(f"batch_size: {self.batch_size} cannot be dealt out to {self.devices} devices equally")
+            raise ValueError(f"batch_size: {self.batch_size} cannot be split equally over {self.devices} devices")
         shared = sorted(set(self.seeds) & set(self.tuning_seeds))
         if shared:
-            raise ValueError(f"tuning_seeds: {shared} also stand in seeds; reported seeds must be fresh")
+            raise ValueError(f"tuning_seeds: {shared} are also in seeds; no seed may be in both")
         return self
 
     @model_validator(mode="after")
@@ -176,20 +176,20 @@ class Case(Strict):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickled, on its way to a worker, as its JSON: the classes of choices have no home to be found in.
+        # Pickled as JSON on the way to a worker, since pickle cannot find the classes of choices in any module.
         return Case.model_validate, (self.model_dump(mode="json"),)
 
     @classmethod
     def fields_that_affect(cls, *what: Affected) -> tuple[str, ...]:
-        """The names of the fields that affect one of these things; programs are shared between cells by them."""
+        """The names of the fields that affect any of `what`; they decide which cells can share a compiled program."""
         extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
         return tuple(name for name, extra in extras.items() if isinstance(extra, dict) and extra["affects"] in what)
 
     @property
     def cell_id(self) -> str:
-        """Hash of the case alone: 16 hexadecimal digits, whatever the order of fields, the file or the device.
+        """Hash of the case: 16 hexadecimal digits, independent of the order of fields, the suite and the device.
 
-        People's own data count by what they hold, not by where they lie.
+        Data files enter by their content, not by their path.
         """
         return case_id(self.model_dump(mode="json"))
 
@@ -200,19 +200,19 @@ class Case(Strict):
 
     @property
     def scanned(self) -> bool:
-        """Whether blocks are scanned when probed and trained."""
+        """Whether blocks are scanned for gradients and training."""
         return self.block_execution != "unroll"
 
     @property
     def timed_form(self) -> Literal["scan", "unroll"]:
-        """The form in which the plain step is timed."""
+        """The block execution with which the plain step is timed."""
         if self.block_execution == "auto":
             return "unroll" if self.depth <= UNROLLED_UP_TO else "scan"
         return self.block_execution
 
 
 def case_id(content: Mapping[str, Any]) -> str:
-    """The cell id of a case that is given as JSON, with the fields that a case had when it was written."""
+    """The cell id of a case that is given as JSON, with the fields of the version that wrote it."""
     data = content["data"]
     if data.get("digest"):
         data = {name: value for name, value in data.items() if name != "path"}

@@ -1,4 +1,4 @@
-"""Claims: what is commonly said, and the rule that decides about it, fixed before anything is measured."""
+"""Claims: common statements with the rule that decides each one, fixed before anything is measured."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
@@ -26,11 +26,11 @@ def _member_of(registry: Registry) -> AfterValidator:
 
 
 class Rule(Strict):
-    """Decides by a whole interval: supported inside the bounds, refuted outside of them, unclear across one.
+    """Decides by the whole interval: supported if it is inside the bounds, refuted if outside, unclear if across one.
 
     Attributes:
-        above: bound that the interval has to lie above; None for none.
-        below: bound that it has to lie below.
+        above: lower bound of the interval; None for no bound.
+        below: upper bound of the interval; None for no bound.
     """
 
     above: float | None = None
@@ -45,7 +45,7 @@ class Rule(Strict):
         return self
 
     def judge(self, effect: Interval) -> Verdict:
-        """Judge an effect; where its interval has no ends, as with a single seed, it is unclear."""
+        """Judge an effect; it is unclear if there is no interval, as with a single seed."""
         above = -float("inf") if self.above is None else self.above
         below = float("inf") if self.below is None else self.below
         if above < effect.low and effect.high < below:
@@ -62,14 +62,14 @@ class Rule(Strict):
 
 
 class Cells(Strict):
-    """Cells of a suite, each one condition of a claim.
+    """Cells of a suite; each one is a condition of a claim.
 
     Attributes:
-        mitigation: their names; all of the suite if empty.
-        at: for swept axes the values that are meant, slots in words; all if left out.
-        reference: the baseline or mitigation that each is compared with, at the same values of the axes; None where
-            the claim is about the cells alone.
-        reference_at: values of axes at which the reference is taken in place of the cell's own.
+        mitigation: the mitigations' names; all of the suite if empty.
+        at: the chosen values of swept axes, with slots as text; an axis that is left out has all its values.
+        reference: the baseline or mitigation that each cell is compared with, at the same values of the axes; None if
+            the claim does not compare.
+        reference_at: values of axes at which the reference is taken instead of the cell's own.
     """
 
     mitigation: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
@@ -85,17 +85,18 @@ class Cells(Strict):
 
 
 class Claim(Strict):
-    """A sentence that is commonly said, and how it is decided upon.
+    """A common statement about vanishing gradients, and the rule that decides it.
 
     Attributes:
-        sentence: as it is said.
+        sentence: the statement as people say it.
         hypothesis: what is tested, precisely.
-        statistic: a member of `STATISTICS`, which gives a number for each seed; with a reference, the difference of the
-            two, paired by seed.
-        sign: in place of a statistic a member of `SIGNS`: its sensitivity (the share of cells with it among those whose
-            gradient vanishes) and its specificity (the share without it among the others) are the two conditions.
-        cells: what it is tested on.
-        rule: decides about every condition.
+        statistic: a member of `STATISTICS`, which gives a number for each seed; with a reference, the rule judges the
+            difference of the two, paired by seed.
+        sign: instead of a statistic, a member of `SIGNS`. The two conditions are its sensitivity (the share of cells
+            with the sign among those whose gradient vanishes) and its specificity (the share without it among the
+            others).
+        cells: the cells on which the claim is tested.
+        rule: decides every condition.
     """
 
     sentence: Annotated[str, Field(min_length=1)]
@@ -110,11 +111,11 @@ class Claim(Strict):
         if (self.statistic is None) == (self.sign is None):
             raise ValueError("needs either a statistic or a sign")
         if self.sign is not None and any(cells.reference for cells in self.cells):
-            raise ValueError("reference: a sign is sought in every cell by itself")
+            raise ValueError("reference: a claim with a sign does not compare cells; leave it out")
         return self
 
     def named(self) -> Iterator[tuple[str, str]]:
-        """What its cells name in their suite: each a `mitigation` or a `swept axis`, and its name."""
+        """The names that the claim uses of its suite, each after its kind: `mitigation` or `swept axis`."""
         for cells in self.cells:
             yield from (("mitigation", name) for name in cells.mitigation)
             if cells.reference is not None:
@@ -123,7 +124,7 @@ class Claim(Strict):
 
     @property
     def measure(self) -> str:
-        """The statistic or the sign, with what it means."""
+        """The statistic or the sign, with its description."""
         if self.sign is not None:
             return f"sensitivity and specificity of {self.sign} ({SIGNS[self.sign].description})"
         assert self.statistic is not None
@@ -131,5 +132,5 @@ class Claim(Strict):
 
 
 def rules_digest(claims: Sequence[Claim]) -> str:
-    """Hash all that is decided beforehand about the claims: 16 hexadecimal digits."""
+    """Hash of the claims with their rules: 16 hexadecimal digits."""
     return content_id([claim.model_dump(mode="json") for claim in claims])

@@ -1,16 +1,16 @@
-"""What people's own files hold, in a word: a case is known by it, wherever the files lie."""
+"""The hash of a user's data files, which is part of the case; it does not depend on their path."""
 
 import hashlib
 from pathlib import Path
 
 
 def fingerprint(path: str, pattern: str = "*") -> str:
-    """Hash a file, or the files below a folder that match: 16 hexadecimal digits; empty where there is none.
+    """Hash a file, or the files below a folder that match `pattern`: 16 hexadecimal digits; empty if there is no file.
 
-    The names of files below a folder count, too.
+    The hash of a folder includes the names of its files.
 
     Raises:
-        OSError: it is there and cannot be read.
+        OSError: a file exists but cannot be read.
     """
     root, digest = Path(path), hashlib.sha256()
     for file in sorted(each for each in root.rglob(pattern) if each.is_file()) if root.is_dir() else [root]:

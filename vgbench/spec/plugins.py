@@ -1,4 +1,4 @@
-"""Plug-ins: packages that register members of their own, found by their entry points."""
+"""Plug-ins: packages that register members, found by their entry points."""
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -22,16 +22,17 @@ class Package:
 
 
 class Plugins:
-    """The members of some registries: vgbench's own and those of the plug-ins that are installed, imported once.
+    """Imports the modules that register members, once: vgbench's own and those of installed plug-ins.
 
-    vgbench registers its members through the same entry points, so that registries need not know who fills them.
+    vgbench registers its members through the same entry points, so registries do not depend on the modules that fill
+    them.
 
     Args:
         group: of the entry points.
 
     Attributes:
-        loading: the package whose plug-in is being imported, which is whose members are registered; None otherwise,
-            and while vgbench's own members are.
+        loading: the package whose plug-in is being imported, to which new members belong; None otherwise, and during
+            the import of vgbench's own members.
     """
 
     def __init__(self, group: str) -> None:
@@ -42,30 +43,30 @@ class Plugins:
         self._lock = RLock()
 
     def load(self) -> tuple[Package, ...]:
-        """Import every plug-in, unless that is done already, and return their packages.
+        """Import every plug-in on the first call, and return their packages.
 
         Raises:
-            PluginError: a plug-in fails; names its package. Later calls raise it again, since a suite could mean
-                something else without that plug-in.
+            PluginError: a plug-in fails; the message names its package. Later calls raise it again, since a suite
+                could have another meaning without that plug-in.
         """
         with self._lock:
             if self._failure:
                 raise self._failure
             if self._packages is None:
-                self._packages = []  # before any is imported: one that reads a registry then does not start over
+                self._packages = []  # set before the imports, so that a plug-in that reads a registry does not recurse
                 built_in, others = _entries(self._group)
-                for entry in built_in:  # first, so that they have the first claim to a name
+                for entry in built_in:  # first, so that a plug-in cannot take their names
                     entry.load()
                 for entry in others:
                     self._packages.append(self._import(entry))
             return tuple(dict.fromkeys(self._packages))
 
     def _import(self, entry: EntryPoint) -> Package:
-        assert entry.dist  # of every entry point that was found in a distribution
+        assert entry.dist  # set for every entry point that was found in a distribution
         self.loading = package = Package(entry.dist.name, entry.dist.version)
         try:
             entry.load()
-        except Exception as error:  # whatever it is, it is that package's
+        except Exception as error:  # a plug-in may raise anything
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             self._failure = PluginError(f"plug-in {entry.name!r} of package {package} cannot be loaded: {reason}")
             raise self._failure from error
@@ -75,7 +76,7 @@ class Plugins:
 
 
 def _entries(group: str) -> tuple[list[EntryPoint], list[EntryPoint]]:
-    """The entry points of a group, those of vgbench and those of others, each in the order of their names.
+    """The entry points of a group, vgbench's own and all others, both ordered by name.
 
     Raises:
         PluginError: vgbench has none, since its package is not installed.
@@ -83,5 +84,5 @@ def _entries(group: str) -> tuple[list[EntryPoint], list[EntryPoint]]:
     entries = sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value))
     built_in = [entry for entry in entries if entry.dist and entry.dist.name == OWN]
     if not built_in:
-        raise PluginError("vgbench runs from a folder in which it is not installed: `pip install -e .` installs it")
+        raise PluginError("vgbench is not installed in this environment; run `pip install -e .` in its folder")
     return built_in, [entry for entry in entries if entry not in built_in]

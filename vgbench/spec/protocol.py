@@ -1,4 +1,4 @@
-"""The protocol of a suite: what is the same for all its cells."""
+"""The protocol of a suite, which is the same for all its cells."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ _RATE_STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 class Protocol(Strict):
-    """What is the same for all cells of a suite.
+    """The rules for training and timing that are the same for all cells of a suite.
 
     Attributes:
         train_to_depth: deeper cells are not trained.
         time_to_depth: deeper cells are not timed.
         learning_rate_centers: for each gradient transform or optimizer the centre of its learning rates; a transform's
-            goes before its optimizer's. Five learning rates are tried, half a decade apart, over two decades around it;
-            where there are no tuning seeds to choose by, the centre alone.
+            centre takes precedence over its optimizer's. Five learning rates are tried, half a decade apart, over two
+            decades around the centre; without tuning seeds, only the centre.
     """
 
     train_to_depth: int | None = Field(default=None, ge=0)

@@ -21,7 +21,7 @@ Positive = Annotated[float, Field(gt=0)]
 """The type of an option that is a number greater than 0."""
 
 Scope = Literal["element", "layer", "global"]
-"""What a gradient transform or an optimizer looks at: each number alone, one layer's array, or the whole tree."""
+"""The numbers that an update of one number depends on: that number alone, its layer's array, or the whole tree."""
 
 
 RENAMED = (
@@ -33,7 +33,7 @@ RENAMED = (
     ("beside", "reference"),
     ("beside_at", "reference_at"),
 )
-"""Fields by the names that they had in vgbench 0.1, each with today's."""
+"""Former names of fields, each with the current one."""
 
 
 class Strict(BaseModel):
@@ -55,12 +55,12 @@ class Strict(BaseModel):
 
 
 class Choice(Strict):
-    """A member of a slot together with all its options, which are fields of the subclass made for that member."""
+    """A chosen member of a slot with all its options, which are fields of a subclass made for that member."""
 
     name: str
 
     def options(self) -> dict[str, Any]:
-        """The options alone, as keyword arguments of the member's function."""
+        """The options without the name, as keyword arguments of the member's function."""
         return {field: getattr(self, field) for field in type(self).model_fields if field != "name"}
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class Choice(Strict):
 
 @dataclass(frozen=True)
 class Member:
-    """One entry of a registry: the function, what it means, where it comes from."""
+    """One entry of a registry: the function, its meaning and its source."""
 
     name: str
     function: Callable[..., Any]
@@ -104,9 +104,9 @@ class Registry:
 
     Args:
         slot: the slot's name in a case, as error messages print it.
-        imports: the member that `MODULE:FUNCTION` chooses, which becomes its option `build`; without one the text
-            behind the colon is the option `path` of the member before it.
-        plugins: the packages that register members; those of the slots of a case if None.
+        imports: the member that `MODULE:FUNCTION` chooses, with this text as its option `build`. If None, `NAME:PATH`
+            chooses the member NAME with the option `path`.
+        plugins: the packages that register members; if None, the packages for the slots of a case.
     """
 
     def __init__(self, slot: str, imports: str | None = None, plugins: Plugins | None = None) -> None:
@@ -129,14 +129,15 @@ class Registry:
 
         Args:
             source: the paper (author, year) or the library that the member comes from.
-            scope: for gradient transforms and optimizers, what one update looks at.
-            refuses: says why the member has no meaning in a case, or None where it has; asked when a case is made.
-            data_dependent: for initialisers, whether what they draw is then scaled on the first batch, so that every
-                linear map's output has variance 1.
-            traced_options: for gradient transforms, options that may be traced numbers: cells that differ in them alone
-                share one compiled program. They have defaults.
+            scope: for gradient transforms and optimizers, the numbers that an update depends on.
+            refuses: for a case, returns the reason why the member cannot be used in it, or None if it can; called when
+                a case is created.
+            data_dependent: for initialisers, whether the drawn weights are then scaled on the first batch, so that
+                every linear map's output has variance 1.
+            traced_options: for gradient transforms, options that may be traced numbers, so that cells that differ only
+                in them share one compiled program. They must have defaults.
             defaults: for models and data, fields of the case that have other defaults with this member.
-            installed: for data, the digest of the installed files that are read where no path is given.
+            installed: for data, the digest of the installed files that are read if no path is given.
         """
 
         def add(function: F) -> F:
@@ -212,7 +213,7 @@ def _choice_type(name: str, function: Callable[..., Any]) -> type[Choice]:
 
 
 PLUGINS = Plugins("vgbench.plugins")
-_CLAIMS = Plugins("vgbench.plugins.claims")  # apart, since a measurement needs none of them
+_CLAIMS = Plugins("vgbench.plugins.claims")  # a separate group, since measurements do not need claims
 ACTIVATIONS = Registry("activation")
 INITIALIZERS = Registry("init")
 NORMS = Registry("norm")
@@ -238,13 +239,13 @@ REGISTRIES = {
 """The slots of a case."""
 
 LISTED = {**REGISTRIES, STATISTICS.slot: STATISTICS, SIGNS.slot: SIGNS}
-"""All that a suite can name, the statistics and signs of its claims as well."""
+"""All that a suite can name, including the statistics and signs of its claims."""
 
 
 def load_plugins() -> tuple[Package, ...]:
-    """The packages whose plug-ins add to the registries; the first call imports them, after vgbench's own members.
+    """The packages of installed plug-ins; the first call imports vgbench's own members and then the plug-ins.
 
     Raises:
-        PluginError: a plug-in fails; names its package.
+        PluginError: a plug-in fails; the message names its package.
     """
     return PLUGINS.load()

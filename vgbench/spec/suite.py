@@ -39,11 +39,11 @@ class Cell:
     """One row of a suite's table.
 
     Attributes:
-        mitigation: its name; `baseline` for the baseline itself.
-        axes: the values that its case has on the swept axes, members of slots in words.
+        mitigation: the name of its mitigation or baseline.
+        axes: the values of its case on the swept axes, with slots as text.
         case: what is measured.
-        reference: the baseline, or what it is to be compared with instead, at the same values of the axes.
-        timed: whether its cost is measured beside the reference's.
+        reference: the baseline that it is compared with, at the same values of the axes.
+        timed: whether its cost is measured together with the reference's.
     """
 
     mitigation: str
@@ -54,7 +54,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The cell in words, as progress bars and messages name it."""
+        """The cell's name in progress bars and messages."""
         return label([self.mitigation], self.axes)
 
 
@@ -62,19 +62,19 @@ class Suite(Strict):
     """A set of cases that answer one question.
 
     Attributes:
-        name: the file's stem.
+        name: the name of its file without `.toml`.
         title: one line.
-        question: what the suite answers.
-        references: the papers that it draws on.
-        minutes: how long it takes on two CPU cores, as its author estimates.
-        baseline: the fields of the case that is the reference of mitigations which name no other.
+        question: the question that the suite answers.
+        references: the papers on which it is based.
+        minutes: the author's estimate of its duration on two CPU cores.
+        baseline: the fields of the case that mitigations change unless they name another baseline.
         baselines: for each further baseline the fields in which it differs from `baseline`; it is its own reference.
         mitigations: for each name the fields that it changes in its reference. The key `on` names the reference:
-            one of `baselines`, or `baseline`, which is also meant where there is no such key.
-        sweep: for each field the values that it takes; every combination is measured.
-        protocol: how cells are trained.
-        claims: what the records are to decide about.
-        quick: the settings that narrow the suite to its quick version; a value alone stands for a list of one.
+            `baseline` (the default) or one of `baselines`.
+        sweep: for each field its values; every combination is measured.
+        protocol: how cells are trained and timed.
+        claims: the claims that the records decide.
+        quick: the settings of the quick version; a single value stands for a list of one.
     """
 
     name: str
@@ -93,26 +93,26 @@ class Suite(Strict):
 
     @property
     def file(self) -> Path | None:
-        """The file that it was read from, where it was."""
+        """The file that the suite was read from; None if it was not read from one."""
         return self._file
 
     @field_validator("name")
     @classmethod
     def _name_of_a_folder(cls, value: str) -> str:
-        return check_folder_name(value)  # of `runs/NAME` and of what is published
+        return check_folder_name(value)  # `runs/NAME` and `results/NAME` are folders
 
     @model_validator(mode="before")
     @classmethod
     def _no_beside(cls, data: Any) -> Any:
         if isinstance(data, dict) and "beside" in data:
-            raise ValueError('beside: is now a table [baselines.NAME] of fields, and on = "NAME" in its mitigations')
+            raise ValueError('beside: write a table [baselines.NAME] of fields instead, and on = "NAME" in mitigations')
         return data
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Suite":
         twice = sorted({BASELINE, *self.baselines} & self.mitigations.keys() | {BASELINE} & self.baselines.keys())
         if twice:
-            raise ValueError(f"{twice[0]!r} is the name of a baseline; give the other one another name")
+            raise ValueError(f"two baselines or mitigations have the name {twice[0]!r}")
         return self
 
     @model_validator(mode="after")
@@ -145,18 +145,18 @@ class Suite(Strict):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What rows are called: the baselines, then the mitigations."""
+        """The names of the rows: the baselines, then the mitigations."""
         return *self._references, *self.mitigations
 
     def reference_of(self, name: str) -> str:
-        """The baseline that a mitigation changes and is compared with; of a baseline itself."""
+        """The baseline that a mitigation changes and is compared with; for a baseline, itself."""
         return self.mitigations.get(name, {"on": name}).get("on", BASELINE)
 
     def cells(self) -> tuple[Cell, ...]:
-        """All cells, the baselines of each combination of axes first; cases that are equal appear once.
+        """All cells, for each combination of axes with the baselines first; equal cases appear once.
 
         Raises:
-            InputError: a field is unknown, or a value or combination is impossible; names the place.
+            InputError: a field is unknown, or a value or combination is invalid; the message names the place.
         """
         cells: dict[str, Cell] = {}
         limit = self.protocol.time_to_depth
@@ -192,14 +192,14 @@ class Suite(Strict):
             raise explain(error, place) from None
 
     def select(self, settings: Mapping[str, Sequence[Any]] | None = None, only: Sequence[str] = ()) -> "Suite":
-        """Narrow the suite: set fields to other values, keep some mitigations with the baselines that they are on.
+        """Narrow the suite: set fields to other values, and keep some mitigations with their baselines.
 
         Args:
             settings: values for each field; several values make (or replace) a swept axis.
-            only: names of mitigations and baselines to keep; all if empty. `baseline` is kept in any case.
+            only: names of mitigations and baselines to keep; all if empty. `baseline` is always kept.
 
         Raises:
-            InputError: an unknown field or mitigation.
+            InputError: a field or mitigation is unknown.
         """
         baseline, sweep = dict(self.baseline), dict(self.sweep)
         for field, values in (settings or {}).items():
@@ -222,10 +222,10 @@ class Suite(Strict):
     def quick_version(self) -> "Suite":
         """The suite narrowed by its table `[quick]`, named `NAME-quick`.
 
-        What the table sets goes before what a baseline or a mitigation does, but for those that are not to be trained.
+        The table overrides the fields of baselines and mitigations, except `steps = 0`.
 
         Raises:
-            InputError: it has no such table.
+            InputError: the suite has no such table.
         """
         if not self.quick:
             example = "depth = [4, 16] and steps = 100"
@@ -239,7 +239,7 @@ class Suite(Strict):
         return self.select(self.quick).model_copy(update=changed)
 
     def _narrowed(self, patches: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """The patches without what the quick version sets."""
+        """The patches without the fields that the quick version sets."""
 
         def kept(field: str, value: Any) -> bool:
             return field not in self.quick or (field, value) == ("steps", 0)
@@ -257,16 +257,16 @@ def _built_in() -> dict[str, Traversable]:
 
 
 def built_in_suites() -> tuple[Suite, ...]:
-    """The suites that come with vgbench, by name."""
+    """The suites that come with vgbench, ordered by name."""
     files = sorted(_built_in().items())
     return tuple(_parse(name, file.read_bytes(), f"suite {name!r}", file) for name, file in files)
 
 
 def read_suite(name_or_path: str | Path) -> Suite:
-    """Read a suite by its name, or from a TOML file.
+    """Read a built-in suite by its name, or a suite from a TOML file.
 
     Raises:
-        InputError: no such suite, or a file that is no suite; names the file and the field.
+        InputError: there is no such suite, or the file is not a valid suite; the message names the file and the field.
     """
     path, known = Path(name_or_path), _built_in()
     if str(name_or_path) in known:
@@ -291,6 +291,6 @@ def _parse(name: str, content: bytes, place: str, file: Traversable) -> Suite:
     except ValidationError as error:
         raise explain(error, place) from None
     except TypeError:
-        raise InputError(f"{place}: the name of a suite is that of its file; remove the field 'name'") from None
-    suite._file = file if isinstance(file, Path) else None  # none where it lies inside an archive
+        raise InputError(f"{place}: a suite is named after its file; remove the field 'name'") from None
+    suite._file = file if isinstance(file, Path) else None  # None if vgbench is imported from an archive
     return suite

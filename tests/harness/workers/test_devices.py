@@ -118,7 +118,7 @@ def test_every_measurement_of_every_kind_of_network_is_that_of_one_device(tmp_pa
 
 
 def test_batch_that_cannot_be_dealt_out_is_refused() -> None:
-    with pytest.raises(ValueError, match="batch_size: 16 cannot be dealt out to 3 devices equally"):
+    with pytest.raises(ValueError, match="batch_size: 16 cannot be split equally over 3 devices"):
         Case(**SMALL, devices=3)
 
 
