@@ -136,7 +136,7 @@ def test_installed_command_is_main() -> None:
         (["run", "tiny.toml", "--out", "tiny.toml/x"], r"tiny\.toml/x.*: cannot write records here: Not a directory"),
         (["report", "none"], r"none: no records here \(a run writes DEVICE/manifest\.json into its folder\)$"),
         (["report", "tiny.toml"], r"tiny\.toml: no records here "),
-        (["list", "norm", "--markdown"], r"--markdown prints the page of all kinds; leave 'norm' out$"),
+        (["list", "norm", "--markdown"], r"--markdown prints one page of all kinds; leave out 'norm'$"),
         (
             ["list", "nrom"],
             r"unknown kind 'nrom'; did you mean 'norm'\? \(choose from: activation, cell, data, gradient_transform",
@@ -296,9 +296,9 @@ def test_log_file_has_a_line_with_its_time_for_every_event(folder: Path, failing
     lines = (folder / "log").read_text().splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00 \S", line) for line in lines)
     said = [line.partition(" ")[2] for line in lines]
-    assert said[:2] == ["begin: 0 of 4 done", "measuring baseline, depth 2"]
+    assert said[:2] == ["started: 0 of 4 done", "measuring baseline, depth 2"]
     assert re.fullmatch(r"crashed: RuntimeError: boom after 0\.\d s \(0 of 4 done, 1 failed, .* left\)", said[2])
-    assert said[-1] == "begin: 0 of 4 done, 4 failed"
+    assert said[-1] == "started: 0 of 4 done, 4 failed"
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
@@ -329,7 +329,7 @@ def test_status_of_a_finished_run(finished: tuple[Path, Result]) -> None:
     assert (result.code, result.err) == (0, "")
     first, second = result.out.splitlines()
     assert re.fullmatch(r"tiny on .* \(\d+ CPU cores\): 4 measurements: 4 ok", first)
-    assert second == "nobody is at work; the last run came to its end"
+    assert second == "not running; the last run has finished"
 
 
 def test_merge_shows_the_table_of_the_union(finished: tuple[Path, Result], folder: Path) -> None:

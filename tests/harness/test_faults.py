@@ -129,7 +129,7 @@ def test_second_run_is_refused_status_tells_and_ctrl_c_twice_ends_at_once(
 ) -> None:
     process, site = hanging
     told = call(site, "status", "out").stdout
-    assert f"at work (process {process.pid}, since " in told
+    assert f"running (process {process.pid}, since " in told
     assert ": measuring hangs since " in told
     second = call(site, "run", site / "faults.toml", "--out", site / "out")
     assert second.returncode == 2
@@ -142,7 +142,7 @@ def test_second_run_is_refused_status_tells_and_ctrl_c_twice_ends_at_once(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopping after what runs now; press Ctrl-C again to stop at once\n" in err
+    assert "stopping after the current measurement; press Ctrl-C again to stop at once\n" in err
     assert err.splitlines()[-1].startswith("vgbench: stopped with 2 of 4 done, ")
     assert err.endswith("; the same command goes on from here\n")
     assert not Path(f"/proc/{worker}").exists()
@@ -164,7 +164,7 @@ def test_worker_ends_with_its_runner(hanging: tuple[subprocess.Popen[str], Path]
     kill(process.pid)
     process.communicate()
     until(lambda: not Path(f"/proc/{worker}").exists())
-    assert "nobody is at work; the last run was stopped while measuring hangs" in call(site, "status", "out").stdout
+    assert "not running; the last run was stopped while measuring hangs" in call(site, "status", "out").stdout
 
 
 SCRIPT = """

@@ -545,7 +545,7 @@ def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
     signs = last.split()[-1]
     assert signs == "".join(sorted(signs, key="-=+".index))
     assert signs.count("=") > 0
-    assert "edge of chaos at biases of 0: gain 1 " in shown.out
+    assert "edge of chaos at bias std 0: gain 1 " in shown.out
     picture = tmp_path / "phase.svg"
     assert vgbench("theory", "--activation", "tanh", "--out", picture).code == 0
     assert "tanh: change of the gradient" in picture.read_text()
@@ -558,7 +558,7 @@ def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
         (["--activation", "tanh", "--gains", "2:1"], "--gains 2:1: is not LOW:HIGH"),
         (["--activation", "tanh", "--out", "x.gif"], "needs a name that ends in .png, .svg, .html"),
         (["--out", "x.png"], "needs --activation NAME"),
-        (["quickstart", "--activation", "tanh"], "leave 'quickstart' out"),
+        (["quickstart", "--activation", "tanh"], "leave out 'quickstart'"),
         (["no_such_suite"], "unknown suite"),
     ],
 )

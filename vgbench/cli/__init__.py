@@ -1,4 +1,4 @@
-"""The command line, a file a verb. Verbs import what they need when they run, so that `--help` is instant."""
+"""The command line, one file per verb. Verbs import what they need when they run, so that `--help` is instant."""
 
 import io
 import os
@@ -23,7 +23,7 @@ from vgbench.plain import printable
 
 app = typer.Typer(
     name="vgbench",
-    help="Measure vanishing gradients: how they decay with depth, what trains, and what each mitigation costs.",
+    help="Measure vanishing gradients: how they decay with depth, which networks train, and what mitigations cost.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,14 +60,14 @@ app.command("list")(list_members)
 def main() -> None:
     """Run the command line.
 
-    Bad input, a plug-in that fails, or a file or an output that fails ends with a message and exit code 2.
+    Bad input, a plug-in that fails, or a file or an output that fails gives a message and exit code 2.
     """
     _take_any_text()
     try:
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where a full disk can still be reported
+            sys.stdout.flush()  # now, when a full disk can still be reported
     except (InputError, PluginError) as error:
         _end(str(error))
     except OSError as error:
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _take_any_text() -> None:
-    """Have the outputs write out what they cannot encode, and swallow all where they are closed."""
+    """Make the outputs escape what they cannot encode, and replace closed outputs by ones that discard everything."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -91,6 +91,6 @@ def _end(message: str) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:  # Python would try again as it ends, and complain
+        except OSError:  # Python would try again at exit and print an error
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""`vgbench compare`: what changed from one run to another, beyond noise."""
+"""`vgbench compare`: what changed between two runs beyond noise."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FailOn(StrEnum):
-    """What ends with exit code 1."""
+    """The changes that give exit code 1."""
 
     REGRESSION = "regression"
     CHANGE = "change"
@@ -21,12 +21,13 @@ class FailOn(StrEnum):
 
 def compare(
     before: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="A")],
-    after: Annotated[Path, typer.Argument(help="Folder of a later one.", metavar="B")],
+    after: Annotated[Path, typer.Argument(help="Folder of a later run.", metavar="B")],
     fail_on: Annotated[
-        FailOn | None, typer.Option(help="End with exit code 1 where a figure is worse, or where one has changed.")
+        FailOn | None,
+        typer.Option(help="Give exit code 1 if a figure is worse (regression), or if it is better or worse (change)."),
     ] = None,
 ) -> None:
-    """Say, cell by cell, what changed from A to B in decay, training and cost beyond noise."""
+    """Show for each cell what changed from A to B in decay, training and cost beyond noise."""
     from vgbench.cli.terminal import console, say
     from vgbench.report.compare import compare as compare_runs
 
@@ -35,7 +36,7 @@ def compare(
     if changed:
         console().print(_table(changed))
     counts = ", ".join(f"{found.count(each)} {each.lower()}" for each in ("WORSE", "BETTER", "SAME", "UNCLEAR"))
-    say(f"{len(found.changes)} figures of cells in both: {counts}")
+    say(f"{len(found.changes)} figures of cells that are in both runs: {counts}")
     for cells, where in ((found.only_before, before), (found.only_after, after)):
         if cells:
             say(f"only in {where}: {'; '.join(cells)}")

@@ -1,4 +1,4 @@
-"""`vgbench diagnose`: what a run of training shows, from a file of records or the folder of a run."""
+"""`vgbench diagnose`: what is wrong with a training run, from a file of JSON lines or the folder of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def diagnose(
     what: Annotated[Path, typer.Argument(help="A file of JSON lines, or the folder of a run.", metavar="FILE|DIR")],
 ) -> None:
-    """Name what is wrong with a training run, with the evidence and what to try."""
+    """Show what is wrong with each training run, with the evidence and what to try."""
     from vgbench.diagnosis import diagnose as findings_of
     from vgbench.diagnosis.lines import from_lines
 
@@ -28,10 +28,10 @@ def diagnose(
 
 
 def read_lines(path: Path) -> dict[str, Any]:
-    """The records of a file of JSON lines, by the file and the number of their line in words.
+    """The records of a file of JSON lines; each key names the file and the line.
 
     Raises:
-        InputError: it cannot be read, or a line is no JSON; names the line.
+        InputError: the file cannot be read, or a line is not JSON; the message names the line.
     """
     from vgbench.boundary.strict_json import loads
 

@@ -1,8 +1,8 @@
-"""Where the command line's own process computes."""
+"""The device on which the command line's own process computes."""
 
 
 def stay_on_host() -> None:
-    """Compute theory, which reports show, without starting an accelerator that workers or others may hold."""
+    """Compute on the CPU, without starting an accelerator that workers or other programs may use."""
     import jax
 
     jax.config.update("jax_platforms", "cpu")

@@ -1,4 +1,4 @@
-"""`vgbench list`: names and one line of meaning, with the sources if they are asked for."""
+"""`vgbench list`: names with one line of meaning each, and with their sources if requested."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,22 +11,24 @@ if TYPE_CHECKING:
 
 
 def list_members(
-    kind: Annotated[str | None, typer.Argument(help="One kind only, e.g. suite, norm or optimizer.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="List only this kind, e.g. suite, norm or optimizer.", metavar="[KIND]")
+    ] = None,
     sources: Annotated[
-        bool, typer.Option("--sources", help="Show the papers and packages that each comes from, too.")
+        bool, typer.Option("--sources", help="Also show the paper or package from which each comes.")
     ] = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the page of members with their options instead.")
+        bool, typer.Option("--markdown", help="Print the documentation page of all members with their options instead.")
     ] = False,
 ) -> None:
-    """List what a suite can name: suites, models, mitigations of every slot, data, and what claims go by."""
+    """List the built-in suites, and all names that a suite can use: the members of every slot, statistics and signs."""
     from vgbench.cli.terminal import console
 
     if markdown:
         from vgbench.report.components import members_page
 
         if kind is not None:
-            raise InputError(f"--markdown prints the page of all kinds; leave {kind!r} out")
+            raise InputError(f"--markdown prints one page of all kinds; leave out {kind!r}")
         typer.echo(members_page(), nl=False)
         return
 

@@ -1,4 +1,4 @@
-"""`--log-file`: everything that a run does, a line each with its time, in a file that only grows."""
+"""`--log-file`: appends a line with the time to a file for every event of a run."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,27 +25,27 @@ class Log:
             raise InputError(f"--log-file {path}: cannot be written: {error.strerror}") from None
 
     def planned(self, plan: Plan, progress: Progress) -> None:
-        """Log what is to be done."""
+        """Log how much there is to measure."""
         for note in plan.notes:
             self._say(note)
-        self._say(f"begin: {progress}")
+        self._say(f"started: {progress}")
 
     def started(self, task: Task, progress: Progress) -> None:
-        """Log what begins."""
+        """Log the measurement that starts."""
         self._say(task.action)
 
     def ended(self, task: Task, record: Record, progress: Progress) -> None:
-        """Log how it ended."""
+        """Log how a measurement ended."""
         reason = f": {record.reason}" if record.reason else ""
         self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({progress})")
 
     def noted(self, note: str) -> None:
-        """Log what happened."""
+        """Log a note."""
         self._say(note)
 
     def stopping(self) -> None:
-        """Log that the run was asked to stop."""
-        self._say("asked to stop")
+        """Log that the run received a request to stop."""
+        self._say("received a request to stop")
 
     def _say(self, text: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""`vgbench merge`: one run from several."""
+"""`vgbench merge`: combines several runs into one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,13 +7,14 @@ import typer
 
 
 def merge(
-    out: Annotated[Path, typer.Argument(help="Folder to merge into; what it holds stays.", metavar="OUT")],
+    out: Annotated[Path, typer.Argument(help="Folder to merge into; its records are kept.", metavar="OUT")],
     sources: Annotated[list[Path], typer.Argument(help="Folders of runs.", metavar="DIR...")],
     allow_mixed: Annotated[
-        bool, typer.Option("--allow-mixed", help="Merge, and mark, records of other versions or flags.")
+        bool,
+        typer.Option("--allow-mixed", help="Also merge records of other versions or flags; the table marks them."),
     ] = False,
 ) -> None:
-    """Merge runs of one suite into one, in any order, and show its table; devices stay apart."""
+    """Merge runs of one suite into one, in any order, and show its table; each device has its own rows."""
     from vgbench.cli.report import show
     from vgbench.harness.merge import merge as merge_runs
     from vgbench.report import write_report

@@ -1,4 +1,4 @@
-"""How a run stands, for the terminal: a bar that names what runs now, or plain lines where nobody watches."""
+"""The progress of a run on the terminal: a bar that names the current task, or lines if the output is no terminal."""
 
 from contextlib import suppress
 from types import TracebackType
@@ -13,7 +13,7 @@ from vgbench.plain import one_line
 
 
 class ProgressBar:
-    """An observer of a run. Where the output is no terminal, it prints a line for each measurement."""
+    """An observer of a run. If the output is not a terminal, it prints a line for each measurement."""
 
     def __init__(self) -> None:
         self._console = Terminal(stderr=True)
@@ -37,7 +37,7 @@ class ProgressBar:
         self._bar.stop()
 
     def planned(self, plan: Plan, progress: Progress) -> None:
-        """Show how much is to be done."""
+        """Show how much there is to measure."""
         for note in plan.notes:
             self._say(note)
         if plan.present:
@@ -47,14 +47,14 @@ class ProgressBar:
         self._show(progress)
 
     def started(self, task: Task, progress: Progress) -> None:
-        """Name the task that runs now."""
+        """Show the task that starts."""
         if self._bar.disable:
             self._say(f"{task.action} ({progress})")
         self._bar.update(self._id, description=one_line(task.action))
         self._show(progress)
 
     def ended(self, task: Task, record: Record, progress: Progress) -> None:
-        """Count the task, say so if something went wrong, and at the end how many programs the cells shared."""
+        """Count the task; report a failure, and at the end the number of compiled programs."""
         if record.status != "ok":
             self._say(f"{task.label}: {record.status}: {record.reason}")
         if not progress.left and progress.cells:
@@ -62,15 +62,15 @@ class ProgressBar:
         self._show(progress)
 
     def noted(self, note: str) -> None:
-        """Say what happened."""
+        """Print a note."""
         self._say(note)
 
     def stopping(self) -> None:
-        """Say that Ctrl-C was heard."""
-        self._say("stopping after what runs now; press Ctrl-C again to stop at once")
+        """Report that the run will stop."""
+        self._say("stopping after the current measurement; press Ctrl-C again to stop at once")
 
     def _say(self, text: str) -> None:
-        with suppress(OSError):  # nobody can read it, which is no reason to stop measuring
+        with suppress(OSError):  # a closed output is no reason to stop measuring
             self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""`vgbench publish`: a run among the published ones."""
+"""`vgbench publish`: copies a run to the published ones."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,15 @@ def publish(
     results: Annotated[Path, typer.Argument(help="Folder of all published runs.", metavar="RESULTS")],
     allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="FAULT", help="Publish in spite of it: dirty, stale, incomplete or mixed; repeatable."),
+        typer.Option(
+            metavar="FAULT", help="Publish despite this fault: dirty, stale, incomplete or mixed; repeatable."
+        ),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Take the place of other records of the same suite and device.")
+        bool, typer.Option("--replace", help="Replace the published records of the same suite and device.")
     ] = False,
 ) -> None:
-    """Add a run with its tables, pictures and page to RESULTS, and write the index there anew."""
+    """Copy a run with its tables, pictures and page to RESULTS, and update the index there."""
     from vgbench.cli.host import stay_on_host
     from vgbench.cli.terminal import say
     from vgbench.report.publish import publish as publish_run

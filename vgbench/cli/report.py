@@ -1,4 +1,4 @@
-"""`vgbench report`: rebuild tables and pictures from records alone."""
+"""`vgbench report`: writes tables and pictures from records alone."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 def report(
     directories: Annotated[list[Path], typer.Argument(help="Folders that runs have written.", metavar="DIR...")],
     format_: Annotated[
-        str, typer.Option("--format", metavar="NAME[,NAME...]", help="What to write: md, csv, latex, html.")
+        str, typer.Option("--format", metavar="NAME[,NAME...]", help="Formats of the report: md, csv, latex, html.")
     ] = "md,csv,html",
     pictures: Annotated[
         str,
-        typer.Option(metavar="FORM[,FORM...]", help="Write the pictures as files, too: png, svg, pdf, html."),
+        typer.Option(metavar="FORM[,FORM...]", help="Also write the pictures as files: png, svg, pdf, html."),
     ] = "",
 ) -> None:
-    """Write the report of each run from its records, into its folder, and show the table.
+    """Write the report of each run from its records into its folder, and show the table.
 
-    Runs stay apart, a report each; `vgbench merge` makes one of several.
+    Each run gets its own report; `vgbench merge` combines runs.
     """
     from vgbench.cli.host import stay_on_host
     from vgbench.report import write_report
@@ -32,7 +32,7 @@ def report(
 
 
 def show(written: "Report") -> None:
-    """Print the findings, the table and where it came from."""
+    """Print the findings, the table and its provenance."""
     from rich.text import Text
 
     from vgbench.cli.terminal import console

@@ -1,4 +1,4 @@
-"""`vgbench status`: how a run stands, from another terminal."""
+"""`vgbench status`: the state of a run, from another terminal."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 
 def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="DIR")]) -> None:
-    """Show what a run has done, what it does now and what is left."""
+    """Show what a run has measured, what it measures now, and what is left."""
     from vgbench.cli.terminal import say
     from vgbench.harness.run_lock import read_status
     from vgbench.records.origin import device_names
@@ -20,10 +20,10 @@ def status(directory: Annotated[Path, typer.Argument(help="Folder of a run.", me
         name = names[device.manifest.provenance.device]
         say(f"{device.manifest.suite} on {name}: {total} measurements: {counts}")
     if found.at_work and found.note:
-        say(f"at work ({found.note}): {found.note.now} since {found.note.since}; {found.note.progress}")
+        say(f"running ({found.note}): {found.note.now} since {found.note.since}; {found.note.progress}")
     elif found.at_work:
-        say("at work: starting")
+        say("running: it has just started")
     elif found.note:
-        say(f"nobody is at work; the last run was stopped while {found.note.now}")
+        say(f"not running; the last run was stopped while {found.note.now}")
     else:
-        say("nobody is at work; the last run came to its end")
+        say("not running; the last run has finished")

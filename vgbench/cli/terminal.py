@@ -1,4 +1,4 @@
-"""What the command line prints: text from files is only text there."""
+"""Output of the command line, in which text from files cannot control the terminal."""
 
 from collections.abc import Iterable
 
@@ -9,24 +9,24 @@ from rich.segment import Segment
 from vgbench.plain import printable
 
 _WIDTH = 200
-"""Columns where the output is no terminal."""
+"""Columns if the output is not a terminal."""
 
 
 class Terminal(Console):
-    """A console on which only rich's own markup of tables and bars controls the terminal."""
+    """A console on which only rich itself controls the terminal, for tables and bars."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as rich does, with the control characters of the text written out."""
+        """Render as rich does, but write out control characters in the text."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def console() -> Console:
-    """The console of standard output; it is wide where that is no terminal."""
+    """The console of standard output; it is wide if the output is not a terminal."""
     found = Terminal()
     return found if found.is_terminal else Terminal(width=_WIDTH)
 
 
 def say(line: str) -> None:
-    """Print a line; one with line ends in it, as a name may have, stays one."""
+    """Print one line; line breaks in the text, as names may have, become spaces."""
     typer.echo(printable(" ".join(line.splitlines())))

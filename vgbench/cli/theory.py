@@ -1,4 +1,4 @@
-"""`vgbench theory`: what mean-field theory predicts, for every activation, a suite, a run, or gains and biases."""
+"""`vgbench theory`: the predictions of mean-field theory for every activation, a suite, a run, or gains and biases."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ _SIGNS = {"vanishing": "-", "critical": "=", "exploding": "+"}
 
 
 class Format(StrEnum):
-    """What a picture can be written as."""
+    """The formats of a picture."""
 
     PNG = ".png"
     SVG = ".svg"
@@ -29,27 +29,29 @@ class Format(StrEnum):
 def theory(
     what: Annotated[
         str | None,
-        typer.Argument(help="A suite or the folder of a run; all activations if left out.", metavar="[SUITE|DIR]"),
+        typer.Argument(help="A suite or the folder of a run; default: all activations.", metavar="[SUITE|DIR]"),
     ] = None,
     activation: Annotated[str | None, typer.Option(help="Show the phase diagram of this activation instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the phase diagram to this .png, .svg or .html file.")] = None,
     gains: Annotated[str, typer.Option(metavar="LOW:HIGH", help="Gains of the phase diagram.")] = "0.25:3.25",
-    biases: Annotated[str, typer.Option(metavar="LOW:HIGH", help="Standard deviations of its biases.")] = "0:1.5",
+    biases: Annotated[
+        str, typer.Option(metavar="LOW:HIGH", help="Standard deviations of the biases of the phase diagram.")
+    ] = "0:1.5",
 ) -> None:
-    """Predict how the gradient decays: by activation, for the cells of a suite, beside the measurements of a run."""
+    """Predict how the gradient decays: for each activation, each cell of a suite, or each measured cell of a run."""
     from vgbench.cli.host import stay_on_host
     from vgbench.cli.terminal import console, say
 
     stay_on_host()
     if out is not None and activation is None:
-        raise InputError("--out writes a phase diagram: needs --activation NAME")
+        raise InputError("--out writes a phase diagram and needs --activation NAME")
     if out is not None and out.suffix not in list(Format):
         raise InputError(f"--out {out}: needs a name that ends in {', '.join(Format)}")
     if activation is None:
         console().print(_activations() if what is None else _run(what) if Path(what).is_dir() else _suite(what))
         return
     if what is not None:
-        raise InputError(f"--activation shows a phase diagram; leave {what!r} out")
+        raise InputError(f"--activation shows a phase diagram; leave out {what!r}")
     diagram = _diagram(activation, _range("--gains", gains), _range("--biases", biases), fine=out is not None)
     if out is None:
         console().print(*_drawn(diagram), sep="\n")
@@ -75,7 +77,7 @@ def _diagram(activation: str, gains: tuple[float, float], biases: tuple[float, f
     from vgbench.theory import phase_diagram
 
     columns, rows = (121, 61) if fine else (61, 16)
-    low = max(gains[0], gains[1] / 1000)  # at gain 0 nothing comes back at all
+    low = max(gains[0], gains[1] / 1000)  # at gain 0 the gradient is zero
     return phase_diagram(activation, np.linspace(low, gains[1], columns), np.linspace(*biases, rows))
 
 
@@ -94,9 +96,9 @@ def _drawn(diagram: "PhaseDiagram") -> "list[Text]":
     low, high = f"{diagram.gain[0]:.2f}", f"{diagram.gain[-1]:.2f}"
     lines.append(Text(" " * 15 + low + high.rjust(len(diagram.gain) - len(low))))
     lines.append(Text("gain".rjust(15 + len(diagram.gain) // 2)))
-    edge = diagram.edge[0]
-    told = f"gain {edge:.4g}" if edge == edge else "none"
-    return [*lines, Text(f"edge of chaos at biases of {diagram.bias_std[0]:g}: {told} (LeCun has gain 1, He 1.414)")]
+    edge, bias = diagram.edge[0], diagram.bias_std[0]
+    gain = f"gain {edge:.4g}" if edge == edge else "none"
+    return [*lines, Text(f"edge of chaos at bias std {bias:g}: {gain} (LeCun has gain 1, He 1.414)")]
 
 
 def _write(diagram: "PhaseDiagram", out: Path) -> None:
@@ -150,7 +152,7 @@ def _activations() -> "Table":
         table.add_row(member.name, *map(Text, (*decays, *scales, gain, *map(_number, norms))))
     table.caption = (
         "decades a layer of ||dL/dh|| in a deep, wide plain network without biases: negative is vanishing; xi: layers"
-        " over which the squared gradient changes by e; norms before the activation, - where no theory holds"
+        " over which the squared gradient changes by e; norms are before the activation; - if there is no theory"
     )
     return table
 
@@ -166,7 +168,7 @@ def _suite(name: str) -> "Table":
     from vgbench.spec.suite import read_suite
     from vgbench.theory import predict, why_none
 
-    table = Table("cell", "decay", "first/last", "claim", "source; assumptions, or why there is none")
+    table = Table("cell", "decay", "first/last", "kind", "source; assumptions, or why there is no prediction")
     for cell in read_suite(name).cells():
         found = predict(cell.case)
         if found is None:
@@ -186,7 +188,7 @@ def _run(directory: str) -> "Table":
     from vgbench.theory import compare, predict, why_none
     from vgbench.theory.prediction import in_words
 
-    table = Table("cell", "predicted", "measured", "difference", "t-test", "claim", "")
+    table = Table("cell", "predicted", "measured", "difference", "p (t-test)", "kind", "")
     for entry in (entry for run in read_runs(Path(directory)) for entry in run.entries):
         if entry.cell is None or entry.cell.gradients is None:
             continue
