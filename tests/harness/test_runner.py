@@ -584,7 +584,7 @@ def test_record_under_another_cells_name_is_set_aside_and_measured_again(copy: P
     log = rerun(copy)
     assert log.begun == [TASKS[2]]
     assert log.notes == [
-        f"{path}: damaged record (it is the record of {TASKS[0].id}, under another one's name);"
+        f"{path}: damaged record (it is the record of {TASKS[0].id}, under another name);"
         f" set aside as {path.name}.damaged and measured again"
     ]
     assert read_cell(copy, TASKS[2]).case == TASKS[2].case

@@ -369,7 +369,9 @@ def test_folder_names_the_place_of_every_record(tmp_path: Path) -> None:
 def test_what_is_no_id_names_no_place(tmp_path: Path, name: str) -> None:
     folder = Folder(tmp_path / "cpu")
     for place in (folder.cell, folder.cost):
-        with pytest.raises(InputError, match=r"cpu/manifest\.json: .* is no id of a record \(16 hexadecimal digits\)$"):
+        with pytest.raises(
+            InputError, match=r"cpu/manifest\.json: .* is not the id of a record \(16 hexadecimal digits\)$"
+        ):
             place(name)
 
 

@@ -224,9 +224,9 @@ def array(name: str, value: Any) -> Change:
         (at("case.depth", 10**9), "1000000000 depth in the case, but 3 in log10_activation_norm"),
         (at("case.depth", 10**10), "case.depth: Input should be less than 2147483648"),
         (at("gradients.states", ["c"]), "1 states in the case, but 0 in log10_state_norm"),
-        (without("gradients"), "status 'ok' without all that the case has measured"),
-        (without("training"), "status 'ok' without all that the case has measured"),
-        (at("training.learning_rate", 0.3), "training: other learning rates"),
+        (without("gradients"), "status 'ok' with missing or surplus measurements"),
+        (without("training"), "status 'ok' with missing or surplus measurements"),
+        (at("training.learning_rate", 0.3), "training: learning rates or target differ"),
         (at("gradients.log10_activation_norm", {"$array": "training.loss"}), "names an array that is missing"),
         (at("gradients.smallest_normal", 0), "gradients.smallest_normal: Input should be greater than 0"),
         (at("provenance.source", {"cell": "f"}), "provenance.source: digests of cell, cost"),
@@ -236,7 +236,10 @@ def array(name: str, value: Any) -> Change:
             "training.loss: int64[2, 50] is not Float[seeds, steps]",
         ),
         (array("training.loss", lambda loss: loss[0]), "training.loss: float32[50] is not Float[seeds, steps]"),
-        (array("training.step", lambda step: step[::-1]), "training: step does not rise to the 50 steps of the case"),
+        (
+            array("training.step", lambda step: step[::-1]),
+            "training: step does not increase to the 50 steps of the case",
+        ),
         (array("training.test_accuracy", lambda each: each * np.nan), "training.test_accuracy: an entry is nan"),
         (array("training.test_accuracy", lambda each: each + 1), "training.test_accuracy: an entry is 1.95"),
         (array("training.gradient_histogram", lambda each: -each), "training.gradient_histogram: an entry is -1"),
@@ -399,7 +402,7 @@ def test_pipe_is_refused_and_not_waited_for(run: Path, suffix: str) -> None:
     file = cell.with_suffix(suffix)
     file.unlink()
     os.mkfifo(file)
-    assert refusal(cell_of(run)) == f"damaged record ({file.name} is no plain file)"
+    assert refusal(cell_of(run)) == f"damaged record ({file.name} is not a regular file)"
     check_commands(run, "md")
 
 

@@ -1,1 +1,1 @@
-"""How measurements are drawn: every picture of arrays; nothing here knows a record."""
+"""Charts of arrays; no module here uses records."""

@@ -1,6 +1,6 @@
-"""Small multiples as one definition; no panel has more lines in it than a reader can tell apart.
+"""Small multiples as one definition; no panel has more lines than a reader can distinguish.
 
-Altair draws the views. They are joined here as plain definitions of Vega-Lite: Altair would copy each many times over.
+Altair makes the views. This module joins them as plain Vega-Lite definitions, since Altair would copy each many times.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,16 +22,17 @@ def small_multiples(
     stacked: Stacked = "vconcat",
     columns: int | None = None,
 ) -> Definition | None:
-    """Panels of `data`, which has the columns `panel` and `mitigation`, for a few mitigations, and then for the next.
-
-    None where `data` is empty.
+    """Draw one panel for each value of the column `panel`, in several groups if there are many mitigations.
 
     Args:
-        data: all that is shown.
-        draw: the views of a panel, of the rows that are given first; the last ones are those of all mitigations there,
-            for scales that are the same for all of them.
-        stacked: how the views of a panel lie.
-        columns: of panels; two, or three where there are many, if None.
+        data: a frame with the columns `panel` and `mitigation`, and those that `draw` uses.
+        draw: makes the views of a panel, from its rows of the group's mitigations, the group, and its rows of all
+            mitigations (for scales that are the same in all groups).
+        stacked: the arrangement of the views in a panel.
+        columns: the number of panels side by side; if None, two or, for more than four panels, three.
+
+    Returns:
+        The definition; None if `data` is empty.
     """
     if data.empty:
         return None
@@ -54,10 +55,7 @@ def small_multiples(
 
 
 def facets(data: Rows, draw: Callable[[Rows], View], columns: int = 5) -> Definition | None:
-    """A small picture for each mitigation, side by side, for each panel of `data`, one below the other.
-
-    None where `data` is empty.
-    """
+    """For each panel of `data` a row of small pictures, one per mitigation; None if `data` is empty."""
     if data.empty:
         return None
     names = list(dict.fromkeys(data["mitigation"]))
@@ -77,9 +75,9 @@ def alone(view: alt.TopLevelMixin) -> Definition:
 
 
 def _plain(chart: Any, datasets: Definition) -> Definition:
-    """A chart without what belongs to the whole: its data goes to `datasets`."""
-    with alt.data_transformers.enable("default", max_rows=None):  # the picture is ours, not a page's
-        drawn = chart.to_dict(validate=False)  # tests do; it takes longer than the drawing
+    """The definition of a chart without schema and configuration; its data is moved to `datasets`."""
+    with alt.data_transformers.enable("default", max_rows=None):  # whatever the caller has enabled
+        drawn = chart.to_dict(validate=False)  # tests validate; it takes longer than the drawing
     datasets.update(drawn.pop("datasets", {}))
     return {name: value for name, value in drawn.items() if name not in ("$schema", "config")}
 
@@ -115,7 +113,7 @@ def _panels(part: Definition) -> Iterator[Definition]:
 
 
 def _first_choice(panel: Definition) -> Iterator[tuple[str, Definition]]:
-    """The view of a panel that stands for its choice in the legend: one of those that lie over each other."""
+    """The first of a panel's layered views that reacts to a choice in the legend, with the choice's name."""
     for unit in panel.get("layer", [panel]):
         choice = unit.get("encoding", {}).get("opacity", {}).get("condition", {}).get("param")
         if choice:

@@ -1,4 +1,4 @@
-"""What notebooks show as a line of words and a picture."""
+"""The base class of measurements that notebooks show as a line of text and a picture."""
 
 import html
 from abc import ABC, abstractmethod
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Displayed(ABC):
-    """A measurement that a notebook shows as a line of words and a picture.
+    """A measurement that a notebook shows as a line of text and a picture.
 
-    A subclass draws its arrays with the other modules of this package, which it imports only when somebody asks for the
-    picture: Altair takes longer to import than most processes that measure take to start.
+    A subclass draws its arrays with the other modules of this package. It imports them only when it draws, since the
+    import of Altair would slow down the start of worker processes.
     """
 
     @abstractmethod
@@ -18,7 +18,7 @@ class Displayed(ABC):
 
     @abstractmethod
     def summary(self) -> str:
-        """The measurement in one line of words."""
+        """The measurement in one line of text."""
 
     def _repr_html_(self) -> str:
         from vgbench.pictures.render import svg

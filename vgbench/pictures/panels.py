@@ -1,4 +1,4 @@
-"""The parts of a picture: panels, lines that are told apart, and numbers as far as a picture can show them."""
+"""The parts of a picture: panels, lines with distinct colours and shapes, and rounded numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,43 +11,43 @@ from vgbench.pictures.style import BASELINE_COLOR, BASELINE_SHAPE, COLORS, SHAPE
 from vgbench.spec.suite import BASELINE
 
 LINES = len(COLORS)
-"""Mitigations in a panel, beside the baseline; where there are more, there are more panels."""
+"""Largest number of mitigations in a panel besides the baseline; more need further panels."""
 POINTS = 130
-"""Points that a line is drawn through at most, evenly spaced, the first and the last among them."""
+"""Largest number of points of a line, evenly spaced, including the first and the last."""
 NORM = "log10 of ‖∂L/∂h‖"
-"""What axes call the norm of the back-propagated gradient."""
+"""The axis title of the back-propagated gradient's norm."""
 MARKS = 6
-"""Shapes along a line, about."""
+"""Approximate number of shapes along a line."""
 SIZES = [200, 120, 85, 60, 45, 34, 26]
-"""Of the shapes, the baseline's first."""
+"""Sizes of the shapes, the baseline's first."""
 
 View = alt.Chart | alt.LayerChart | alt.FacetChart
-"""A chart of one pair of axes; `alt.layer` says that it may be facets, which it is not here."""
+"""A chart with one pair of axes (`FacetChart` only because of the annotation of `alt.layer`)."""
 Rows: TypeAlias = Any
-"""A frame of pandas; its own annotations can't tell a column from a frame."""
+"""A pandas frame; `Any`, since the annotations of pandas do not distinguish columns from frames."""
 
 
 def thinned(length: int, points: int = POINTS) -> np.ndarray:
-    """Indices of at most so many of `length` things, evenly spaced."""
+    """At most `points` evenly spaced indices from 0 to `length - 1`."""
     return np.unique(np.linspace(0, length - 1, points).round().astype(int))
 
 
 def rounded(values: Any, digits: int = 5) -> np.ndarray:
-    """Numbers to so many significant digits, all that a picture can show; what is not finite becomes NaN."""
+    """Round numbers to `digits` significant digits, enough for a picture; non-finite ones become NaN."""
     flat = [float(f"{x:.{digits}g}") if np.isfinite(x) else float("nan") for x in np.ravel(values)]
     return np.asarray(flat, np.float64).reshape(np.shape(values))
 
 
 @dataclass(frozen=True)
 class Series:
-    """The mitigations of a row of panels and how they are told apart.
+    """A group of mitigations in the same panels, and how they are distinguished.
 
     Attributes:
-        names: the baseline first.
-        color: a colour each.
-        shape: a shape each.
-        size: of the shape, so that those in front leave something of the others to be seen.
-        opacity: full for what a reader has chosen in the legend, which is everything at first.
+        names: the names, the baseline first.
+        color: one colour per mitigation.
+        shape: one shape per mitigation.
+        size: the size of each shape; shapes in front are smaller, so that those behind them remain visible.
+        opacity: full for the mitigations that a reader has chosen in the legend, at first all.
     """
 
     names: list[str]
@@ -58,7 +58,7 @@ class Series:
 
 
 def series(names: Sequence[str]) -> list[Series]:
-    """Divide mitigations, in their order, into rows of a few; the baseline is in all of them."""
+    """Divide mitigations, in their order, into groups of at most `LINES`; the baseline is in all of them."""
     others = [name for name in names if name != BASELINE]
     first = [BASELINE] if BASELINE in names else []
     parts = np.array_split(np.arange(len(others)), max(1, -(-len(others) // LINES)))
@@ -81,7 +81,7 @@ def _series(number: int, names: list[str]) -> Series:
 
 
 def lines(rows: Rows, each: Series, x: alt.X, y: alt.Y, tooltip: Sequence[str]) -> list[alt.Chart]:
-    """A line for each mitigation, and over it its shape here and there; beside each other where lines coincide."""
+    """A line for each mitigation, with its shape at some points, which differ where lines coincide."""
     data = rows.assign(marked=_marked(rows, each.names))
     base = alt.Chart(data).encode(x, y, each.color, opacity=each.opacity, tooltip=["mitigation:N", *tooltip])
     points = base.transform_filter("datum.marked").mark_point().encode(each.shape, each.size)
@@ -97,7 +97,7 @@ def _marked(rows: Rows, names: list[str]) -> np.ndarray:
 
 
 def extent(*values: Any) -> list[float]:
-    """The ends of a scale that shows all finite values, with a margin."""
+    """The limits of a scale that shows all finite values, with a margin."""
     flat = np.concatenate([np.ravel(np.asarray(each, np.float64)) for each in values])
     flat = flat[np.isfinite(flat)]
     low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The phase diagram as a picture, a Vega-Lite definition."""
+"""The phase diagram as a chart."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 
 _LIMIT = 0.5
-"""Decades a layer from which colours no longer change."""
+"""Decades a layer beyond which the colour stays the same."""
 _INITIALISERS = {"LeCun": 1.0, "He": 2**0.5}
 
 
@@ -19,14 +19,14 @@ def phase_chart(
     decay: Float[np.ndarray, "biases gains"],
     critical_gain: Float[np.ndarray, "biases"],
 ) -> Any:
-    """Decades a layer by gain and bias: blue where the gradient vanishes, red where it explodes; the edge as a line.
+    """Draw the decay by gain and bias: blue where the gradient vanishes, red where it explodes, with the edge of chaos.
 
     Args:
         activation: its name.
         gains: standard deviations of the weights times the root of fan-in.
         bias_stds: standard deviations of the biases.
         decay: decades a layer.
-        critical_gain: where the edge of chaos is for each of `bias_stds`; NaN where there is none.
+        critical_gain: the gain at the edge of chaos for each of `bias_stds`; NaN if there is none.
     """
     gain, bias = np.meshgrid(gains, bias_stds)
     half_gain, half_bias = (np.diff(each).mean() / 2 for each in (gains, bias_stds))

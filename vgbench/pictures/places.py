@@ -1,4 +1,4 @@
-"""The gradient of a model of one's own, place by place: at its taps, in its parameters or its modules."""
+"""The gradient of a user's own model at its taps, parameters or modules."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import numpy as np
 
 
 def gradient_by_place(rows: Any, title: str) -> alt.Chart:
-    """The gradient's norm at every place, in the order of the model; zeros and what is not finite are left out.
+    """Draw the gradient norm by name, in the order of the rows; non-finite logarithms are left out.
 
     Args:
-        rows: a frame of pandas with the columns `name` and `log10_gradient`; others are shown on hover.
-        title: of the picture.
+        rows: a pandas frame with the columns `name` and `log10_gradient`; hovering shows its other columns.
+        title: the title of the picture.
     """
     shown = rows.replace([np.inf, -np.inf], np.nan).dropna(subset="log10_gradient")
     return (

@@ -1,4 +1,4 @@
-"""From a definition or a chart to a picture: PNG, SVG, PDF and a page that needs no network."""
+"""Renders a definition or a chart as PNG, SVG, PDF or an HTML page that needs no network."""
 
 import json
 from collections.abc import Callable
@@ -16,19 +16,19 @@ RENDERERS: dict[str, Callable[[str], bytes]] = {
     "pdf": vl_convert.vegalite_to_pdf,
     "html": lambda text: vl_convert.vegalite_to_html(text, bundle=True).encode(),
 }
-"""The forms of a picture, which are also its files' endings."""
+"""The formats of a picture, which are also the file suffixes."""
 
 
 def render(definition: Definition, form: str) -> bytes:
-    """The picture in one of the forms of `RENDERERS`, for white paper."""
+    """Render a picture in one of the formats of `RENDERERS`, for a white background."""
     return RENDERERS[form](json.dumps({**definition, "config": LIGHT}))
 
 
 def svg(chart: Any) -> str:
-    """A single Altair chart as SVG, for white paper."""
+    """Render a single Altair chart as SVG, for a white background."""
     return RENDERERS["svg"](json.dumps({**alone(chart), "config": LIGHT})).decode()
 
 
 def interactive(definition: Definition) -> Any:
-    """A definition as an Altair chart, for white paper."""
+    """A definition as an Altair chart, for a white background."""
     return alt.Chart.from_dict({**definition, "config": LIGHT})

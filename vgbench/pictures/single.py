@@ -1,6 +1,7 @@
-"""Pictures of a single measurement, for a cell's details on a page and for notebooks.
+"""Pictures of a single measurement, for a cell's details on the HTML page and for notebooks.
 
-Each is a view of a table, and the table that the measured arrays give; the page keeps one view for all cells.
+Each picture has two functions: one makes a table from the measured arrays, the other makes the view of such a table.
+The page holds a view only once for all cells.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +22,12 @@ WIDTH, HEIGHT = 300, 170
 MOMENTS = ("at initialisation", "after training")
 TITLES = {"loss": "training loss", "accuracy": "validation accuracy"}
 BLOCKS = 60
-"""Points of a loss curve at most; each is the mean of the steps since the one before."""
+"""Largest number of points of a loss curve; each is the mean over the steps since the previous point."""
 _PLAIN = alt.value(COLORS[0])
 
 
 def layers_view(data: Data) -> Drawn:
-    """The gradient's norm by layer: the mean over seeds in a band of all, before and after training."""
+    """The gradient norm by layer before and after training: the mean over seeds, with a band from lowest to highest."""
     scale = alt.Scale(domain=list(MOMENTS), range=[NEUTRAL, COLORS[0]])
     color = alt.Color("moment:N", title=None, scale=scale, legend=alt.Legend(symbolOpacity=1))
     return _banded(data, "layer:Q", "layer or time step", "mean:Q", NORM, color)
@@ -39,7 +40,7 @@ def gradient_layers(log10_norm: Mapping[str, Float[np.ndarray, "seeds depth"]]) 
 
 
 def forward_view(data: Data) -> Drawn:
-    """The forward signal's scale, and its input-pair distance, by layer."""
+    """The scale of the forward signal, and the distance between different inputs, by layer."""
     sides = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine) of input pairs"}
     color = alt.value(COLORS[0])
     return alt.hconcat(
@@ -56,7 +57,7 @@ def forward_layers(
 
 
 def curves_view(data: Data) -> Drawn:
-    """Training loss and validation accuracy by step: the median seed in a band of all."""
+    """Training loss and validation accuracy by step: the median over seeds, with a band from lowest to highest."""
     color = alt.value(COLORS[0])
     return alt.hconcat(
         *(_banded(data, "step:Q", "step", "median:Q", title, color, what) for what, title in TITLES.items())
@@ -92,7 +93,7 @@ _TAKES = {"low": np.min, "median": np.median, "high": np.max}
 
 
 def rounds_view(data: Data) -> Drawn:
-    """The ratio of the step's time to the baseline's in every round of timing, and their median."""
+    """The ratio of the step time to the baseline's in every timing round, and the median of the ratios."""
     base = alt.Chart(data)
     y = alt.Y("ratio:Q", title="time of a step over the baseline's", scale=alt.Scale(zero=False))
     x = alt.X("round:Q", title="round")

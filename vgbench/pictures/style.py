@@ -3,20 +3,20 @@
 from typing import Any
 
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-"""Okabe & Ito (2008): told apart by colour-blind readers."""
+"""Okabe & Ito (2008): colour-blind readers can distinguish them."""
 BASELINE_COLOR = "#767676"
-"""Seen on white and on black alike."""
+"""Visible on white and on black."""
 SHAPES = ["square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
 BASELINE_SHAPE = "circle"
-"""Shapes tell lines apart in grey; dashes are left to predictions."""
+"""Shapes distinguish lines without colour; dashed lines are predictions."""
 NEUTRAL = "#808080"
 
 WIDTH, HEIGHT = 260, 190
-"""Of a panel, in pixels."""
+"""The size of a panel in pixels."""
 
 
 def theme(text: str, lines: str, background: str) -> dict[str, Any]:
-    """A configuration of Vega-Lite in these colours."""
+    """A Vega-Lite configuration with these colours."""
     return {
         "background": background,
         "font": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",

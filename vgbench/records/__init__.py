@@ -1,1 +1,1 @@
-"""What is kept of a measurement, where it comes from, and how it is written and read."""
+"""Records of measurements: their schema, their provenance, and how they are written and read."""

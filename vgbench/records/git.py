@@ -1,9 +1,9 @@
-"""What git knows of a checkout, read so that nothing in the checkout can start a program.
+"""Reads the git history of a checkout without running any program that the checkout names.
 
 A repository's configuration can name programs: for signatures, filters, hooks, watched files, missing objects. Here git
-reads it once, to say where the objects lie. Everything else is asked of an empty repository of our own that looks at
-those objects, so that there is no configuration to obey. The user's own configuration, which no checkout can write,
-counts: it says which folders of other users are safe, and how lines end.
+reads it only once, to find the folder of the objects. All other commands run in an empty temporary repository that uses
+these objects, and therefore has no such configuration. The user's own configuration, which no checkout can write, still
+applies: it says which folders of other users are safe, and how lines end.
 """
 
 import os
@@ -21,18 +21,18 @@ _OF_ANOTHER = (
     *("GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE"),
     *("GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
 )
-"""Variables that tie git to one repository (`git rev-parse --local-env-vars`): those of a hook that runs vgbench would
-have another one answer."""
+"""Variables that bind git to one repository (`git rev-parse --local-env-vars`). If a git hook runs vgbench, they name
+the hook's repository."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A folder of a checkout, while it is open.
+    """A folder in an open checkout.
 
     Attributes:
         root: the topmost folder of the checkout.
-        prefix: the folder's path below it, empty or with a slash at its end.
-        environment: variables with which git reads the objects of the checkout and none of its configuration.
+        prefix: the folder's path below it, empty or ending with a slash.
+        environment: variables with which git reads the objects of the checkout but not its configuration.
     """
 
     root: Path
@@ -40,7 +40,7 @@ class Checkout:
     environment: Mapping[str, str]
 
     def commit(self) -> str | None:
-        """The commit that is checked out, at least 12 digits, and `-dirty` unless git says that it holds every file."""
+        """The current commit with at least 12 digits, followed by `-dirty` unless git reports that no file differs."""
         commit = self._git("rev-list", "--max-count=1", "--abbrev-commit", _DIGITS, "HEAD")
         changes = self._git("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
         return commit and f"{commit.strip()}{'' if changes == '' else '-dirty'}"
@@ -48,7 +48,7 @@ class Checkout:
     def history(self, name: str) -> Iterator[tuple[str, str]]:
         """The commits that changed a file of the folder, the newest first, each with its date (ISO 8601, UTC).
 
-        It ends before a commit with a date that no calendar has.
+        The list ends before a commit whose date is out of range.
         """
         listed = self._git("rev-list", "--timestamp", "--abbrev-commit", _DIGITS, "HEAD", "--", self.prefix + name)
         for line in (listed or "").splitlines():
@@ -60,7 +60,7 @@ class Checkout:
             yield commit, date.isoformat()
 
     def content(self, commit: str, name: str) -> str:
-        """What a file of the folder held in a commit; nothing where it was not there."""
+        """The content of a file of the folder in a commit; empty if the file did not exist."""
         return self._git("cat-file", "blob", f"{commit}:{self.prefix}{name}") or ""
 
     def _git(self, *arguments: str) -> str | None:
@@ -69,10 +69,10 @@ class Checkout:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Checkout | None]:
-    """Open the checkout that a folder lies in; None where there is none, or no git."""
+    """Open the checkout that contains a folder; None if there is no checkout or no git."""
     asked = ("--show-object-format", "--show-toplevel", "--show-prefix", *_paths("objects", "index", "shallow"), "HEAD")
     said = (_git(folder, "rev-parse", *asked) or "").split("\n")
-    if len(said) != 8:  # with the empty text behind the last line; a path may hold a line's end
+    if len(said) != 8:  # including the empty text after the last line; a path may contain a line break
         yield None
         return
     form, root, prefix, *places, head, _ = said
@@ -90,7 +90,7 @@ def _paths(*names: str) -> Iterator[str]:
 
 
 def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """What git says; None where it fails, or there is none."""
+    """The output of git; None if it fails or is not installed."""
     command = ["git", "--no-pager", "--no-optional-locks", "--literal-pathspecs", "-C", str(folder), *arguments]
     users = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
     try:

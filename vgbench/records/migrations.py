@@ -1,15 +1,15 @@
-"""Versions of the records' schema: records of an earlier version are read as if they had been written today.
+"""Versions of the records' schema: migrations convert records of earlier versions to the current one.
 
-A record on disk says which version it has; one that says nothing has version 1. A migration changes the JSON of a
-record from one version to the next, before anything of it is checked. The name of a record's file is the hash of its
-case as it was written, which migrations leave as it is.
+A record on disk names its version; without one it has version 1. A migration changes the JSON of a record from one
+version to the next, before validation. The name of a record's file is the hash of its case as it was written;
+migrations do not change it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 SCHEMA = 3
-"""The version of the records that are written today."""
+"""The current version, in which records are written."""
 
 _Body = dict[str, Any]
 
@@ -18,14 +18,14 @@ _FIELDS = {"rates": "learning_rates", "transform": "gradient_transform", "layers
 
 
 def migrated(body: Any, version: Any) -> Any:
-    """The JSON of a record as today's version has it.
+    """Convert the JSON of a record to the current version.
 
     Args:
-        body: of a record of any kind, of which nothing is known yet.
-        version: that it was written in.
+        body: the JSON of a record of any kind, not yet validated.
+        version: the version in which it was written.
 
     Raises:
-        ValueError: the version is none that there has been, or newer than this vgbench.
+        ValueError: the version does not exist, or is newer than this vgbench.
     """
     if type(version) is not int or not 1 <= version <= SCHEMA:
         raise ValueError(f"its schema has version {version!r:.20}; this vgbench reads versions 1 to {SCHEMA}")
@@ -55,7 +55,7 @@ def _case_2(case: _Body) -> _Body:
 
 
 def _to_3(body: _Body) -> _Body:
-    """The option of a model that says what its output layer reads is `pooling`; claims have a `reference`."""
+    """The option `readout` of models is called `pooling`, and `beside` of claims is called `reference`."""
     changed = {name: _case_3(value) if name in ("case", "reference") else value for name, value in body.items()}
     if isinstance(body.get("claims"), list):
         changed["claims"] = [_claim_3(claim) for claim in body["claims"]]

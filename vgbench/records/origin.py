@@ -1,4 +1,4 @@
-"""Where a record comes from: the device, the source and the versions that measured it."""
+"""The provenance of a record: the device, the source and the versions that measured it."""
 
 import hashlib
 import re
@@ -12,26 +12,26 @@ from pydantic import AfterValidator
 from vgbench.boundary.schema import Count, Positive
 
 Kind = Literal["cell", "cost"]
-"""What a record tells: of a cell its gradients and training, or the cost of a pair."""
+"""The kind of a record: gradients and training of a cell, or the cost of a pair."""
 
 
 def _of_both_kinds(source: dict[str, str]) -> dict[str, str]:
     if source.keys() != set(get_args(Kind)):
-        raise ValueError(f"digests of {', '.join(get_args(Kind))}, and of nothing else, are expected")
+        raise ValueError(f"needs digests of {', '.join(get_args(Kind))}, and no others")
     return source
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device in words that are the same wherever such a device is met.
+    """A device, described by properties that are the same on every host with such a device.
 
     Attributes:
         platform: cpu, gpu or tpu.
-        kind: the name that its maker gives it.
-        count: devices of this kind that the worker saw; for a CPU its cores.
-        model: what tells it from others of that name: a CPU's vendor, family, model and stepping; a GPU's compute
-            capability, multiprocessors and memory. None in records from before it was kept.
-        instructions: the sets of instructions for arithmetic that a CPU offers.
+        kind: the manufacturer's name for it.
+        count: the number of such devices that the worker saw; for a CPU, of cores.
+        model: what distinguishes it from devices with the same name: a CPU's vendor, family, model and stepping; a
+            GPU's compute capability, multiprocessors and memory. None in old records.
+        instructions: the instruction sets for arithmetic that a CPU offers.
     """
 
     platform: str
@@ -42,20 +42,20 @@ class Device:
 
     @property
     def code(self) -> str | None:
-        """Six hexadecimal digits that tell devices of one name apart; None where the model is unknown."""
+        """Six hexadecimal digits that distinguish devices with the same name; None if the model is unknown."""
         if self.model is None:
             return None
         return hashlib.sha256(" ".join([self.model, *self.instructions]).encode()).hexdigest()[:6]
 
     @property
     def slug(self) -> str:
-        """The device as a folder's name; it ends with the code, if there is one."""
+        """The name of the device's folder; it ends with the code, if there is one."""
         words = f"{self.platform} {self.kind} {self.count} {self.code or ''}"
         return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
     @property
     def long_name(self) -> str:
-        """Its name and its code."""
+        """The device's name with its code."""
         return f"{self} [{self.code or 'model unknown'}]"
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Device:
 
 
 def device_names(devices: Iterable[Device]) -> dict[Device, str]:
-    """A name for each device, short where no other has the same."""
+    """A name for each device: short if it is unique, otherwise with the code."""
     shared = Counter(map(str, different := set(devices)))
     return {device: device.long_name if shared[str(device)] > 1 else str(device) for device in different}
 
@@ -74,17 +74,17 @@ class Provenance:
 
     Attributes:
         vgbench: version of vgbench.
-        commit: of the checkout, with `-dirty` where files differ from it; None outside a checkout.
-        source: digests of the source that measures a `cell` and a `cost`; a record is stale where its own is another.
+        commit: the commit of the checkout, with `-dirty` if files differ from it; None outside a checkout.
+        source: digests of the source that measures a `cell` and a `cost`; a record with another digest is stale.
         python: version of Python.
         packages: versions of jax, jaxlib, flax, optax and numpy, and of the packages of plug-ins.
-        device: where it ran.
-        cpu: the host's processor and the cores that vgbench may use.
-        memory_bytes: of the device, where known.
-        driver: version of the device's runtime, where it has one.
-        xla_flags: the environment's XLA_FLAGS. The precision of matrix products is the case's `matmul_precision`,
-            whatever the environment says.
-        workers: that measured on the host at a time. On a CPU a pair was timed all the same while no other worked.
+        device: the device that was measured.
+        cpu: the host's processor and the number of cores that vgbench may use.
+        memory_bytes: memory of the device, if known.
+        driver: version of the device's runtime, if it has one.
+        xla_flags: the environment variable XLA_FLAGS. (The case's `matmul_precision` alone determines the precision of
+            matrix products.)
+        workers: the number of workers that shared the host. On a CPU, pairs were nevertheless timed one at a time.
     """
 
     vgbench: str
@@ -100,7 +100,7 @@ class Provenance:
     workers: Positive = 1
 
     def differences(self, other: "Provenance", kind: Kind) -> list[str]:
-        """What may make a measurement of this kind come out otherwise than in `other`, in words."""
+        """The differences from `other` that may change a measurement of this kind, as text."""
         names = sorted(self.packages.keys() | other.packages.keys())
         versions = {name: (other.packages.get(name, "none"), self.packages.get(name, "none")) for name in names}
         changed = [f"{name} {then} -> {now}" for name, (then, now) in versions.items() if then != now]

@@ -1,4 +1,4 @@
-"""What in a folder is vgbench's own: nothing else is ever removed, and no run writes among other things."""
+"""Which files in a folder belong to vgbench: it removes no others, and refuses to write a run among others."""
 
 import json
 import re
@@ -15,23 +15,23 @@ _FILES = re.compile(
 )
 """The files of a run and its report, by their paths in its folder."""
 _BYSTANDERS = re.compile(
-    r"\.DS_Store|\.directory|Thumbs\.db|desktop\.ini"  # of file managers
-    r"|\.gitignore|\.gitattributes|\.gitkeep|.+\.(log|out|err)"  # what schedulers write before a run begins
+    r"\.DS_Store|\.directory|Thumbs\.db|desktop\.ini"  # written by file managers
+    r"|\.gitignore|\.gitattributes|\.gitkeep|.+\.(log|out|err)"  # the last three: written by schedulers
 )
-"""Names of files that harm nobody."""
+"""Names of other files that may be in a run's folder."""
 _FOLDERS = ("lost+found", ".ipynb_checkpoints")
 
 
 def check_ours(root: Path, advice: str) -> None:
-    """Make sure that a folder is a run's own: it is empty or missing, or runs have written into it before.
+    """Check that a folder belongs to a run: it is empty or missing, or contains a run.
 
     Args:
         root: the folder.
-        advice: what to do where it is not, for the message.
+        advice: the end of the error message: what the user can do.
 
     Raises:
-        InputError: it holds other things.
-        OSError: it cannot be read.
+        InputError: the folder contains other files and no run.
+        OSError: the folder cannot be read.
     """
     entries = sorted(root.iterdir()) if root.is_dir() else []
     strange = [entry.name for entry in entries if any(_strange(root, entry))]
@@ -41,12 +41,12 @@ def check_ours(root: Path, advice: str) -> None:
 
 
 def strangers(device: Path) -> list[Path]:
-    """The files in the folder of a device that are no records."""
+    """The files in the folder of a device that are not records."""
     return sorted(_strange(device.parent, device))
 
 
 def sweep(root: Path) -> None:
-    """Remove what writers that were killed have left half-written of a run's own files."""
+    """Remove half-written files of a run, which killed writers have left."""
     for pattern in ("", "*/", "*/cells/", "*/costs/"):
         for left in root.glob(f"{pattern}.*.part"):
             inside = left.parent.resolve() == root.resolve() / left.parent.relative_to(root)  # no symbolic link
@@ -55,7 +55,7 @@ def sweep(root: Path) -> None:
 
 
 def _strange(root: Path, entry: Path) -> Iterator[Path]:
-    """The files at and below a path that are no run's, which lies in `root`."""
+    """The files at and below a path that do not belong to the run in `root`."""
     if entry.name in _FOLDERS:
         return
     if entry.is_dir() and not entry.is_symlink():

@@ -1,8 +1,8 @@
-"""The host's processor: the name that its maker gives it, and what tells it from others of that name.
+"""The host's processor: its name, and what distinguishes it from others with the same name.
 
-Read from the operating system's own words, which takes milliseconds. Libraries for this start processes that run
-machine code and know no instruction sets of Apple's and Windows' Arm processors (py-cpuinfo), or give a processor
-another name once they know it better (archspec), while a record's device must stay what it is.
+The operating system reports it in milliseconds. Libraries do not fit: py-cpuinfo starts processes that run machine
+code, and does not know the instruction sets of Apple's and Windows' Arm processors; archspec renames a processor once
+it knows it better, but the device of a record must stay the same.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 _SETS = re.compile("sse4_|avx|fma|f16c|amx|asimd|advsimd|neon|fp16|fphp|fhm|dotprod|i8mm|bf16|sve|sme(?!p)")
-"""How the names of those instruction sets begin that compiled arithmetic uses, on any system; smep is none of them."""
+"""Prefixes of the instruction sets that compiled arithmetic uses, on all systems (smep is not one of them)."""
 _PROC = {
     "vendor_id": "",
     "cpu family": "family",
@@ -36,7 +36,7 @@ _SYSCTL = {
     "hw.cpufamily": "cpufamily",
     "hw.cpusubfamily": "cpusubfamily",
 }
-"""The fields that identify a processor and the words for them; x86 has those of the upper half, Arm the others."""
+"""The fields that identify a processor, with their names in a record; first those of x86, then those of Arm."""
 _REGISTRY = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 _WINDOWS = {
     38: "sse4_2",
@@ -52,17 +52,17 @@ _WINDOWS = {
     70: "sme",
     71: "sme2",
 }
-"""Instruction sets by their PF_* constants in winnt.h, named as Linux names them; Windows knows of no others here."""
+"""Instruction sets by their PF_* constants in winnt.h, with Linux's names; Windows reports no others of interest."""
 
 
 @dataclass(frozen=True)
 class Processor:
-    """A processor in words that are the same on every machine that has it.
+    """A processor, described in the same way on every host that has it.
 
     Attributes:
-        name: that its maker gives it; several models may share one, above all in virtual machines.
-        model: vendor, family, model and stepping, or the like.
-        instructions: the sets of instructions for arithmetic that the operating system lets programs use, sorted.
+        name: the manufacturer's name; several models may share one, above all in virtual machines.
+        model: vendor, family, model and stepping, or similar properties.
+        instructions: the instruction sets for arithmetic that the operating system lets programs use, sorted.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Processor:
 
 @cache
 def processor() -> Processor:
-    """The processor of this host; where the system does not say more, the architecture's name."""
+    """The processor of this host; only the architecture's name if the system reports no more."""
     with suppress(OSError):
         if sys.platform == "linux":
             return from_proc(Path("/proc/cpuinfo").read_text())
         if sys.platform == "darwin":
-            # It ends with an error where one of them is unknown, as some are on each architecture.
+            # It exits with an error if one of the names is unknown, which happens on every architecture.
             command = ["/usr/sbin/sysctl", "machdep.cpu", "hw.cpufamily", "hw.cpusubfamily", "hw.optional"]
             return from_sysctl(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
         if sys.platform == "win32":
@@ -91,7 +91,7 @@ def processor() -> Processor:
 
 
 def from_proc(text: str) -> Processor:
-    """Read Linux's /proc/cpuinfo; of cores that differ all models count, and the instruction sets of all."""
+    """Read Linux's /proc/cpuinfo; if cores differ: all their models, and the instruction sets that all cores have."""
     cores = [core for core in map(_fields, text.split("\n\n")) if "processor" in core]
     models = sorted({_model(core, _PROC) for core in cores})
     sets = [set((core.get("flags") or core.get("Features", "")).split()) for core in cores]
@@ -100,7 +100,7 @@ def from_proc(text: str) -> Processor:
 
 
 def from_sysctl(text: str) -> Processor:
-    """Read what macOS' sysctl says of `machdep.cpu`, `hw.cpufamily`, `hw.cpusubfamily` and `hw.optional`."""
+    """Read the output of macOS' sysctl for `machdep.cpu`, `hw.cpufamily`, `hw.cpusubfamily` and `hw.optional`."""
     fields = _fields(text)
     names = (name.rpartition(".")[2].lower() for name, value in fields.items() if value == "1" and "optional" in name)
     sets = (re.sub("1?_0$", "", name.removeprefix("feat_")) for name in names)  # avx1_0 and avx2_0 on Intel's
@@ -108,7 +108,7 @@ def from_sysctl(text: str) -> Processor:
 
 
 def from_registry(name: str, vendor: str, identifier: str, has: Callable[[int], int]) -> Processor:
-    """Read what Windows keeps of a processor in its registry; `has` is IsProcessorFeaturePresent."""
+    """Read the processor's values in the Windows registry; `has` is IsProcessorFeaturePresent."""
     return _processor(name, f"{vendor}, {identifier}", (word for number, word in _WINDOWS.items() if has(number)))
 
 

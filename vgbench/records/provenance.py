@@ -1,4 +1,4 @@
-"""Where a record comes from: versions, source, device. Never a host's name."""
+"""Determines the provenance of a record: versions, source and device, but never the name of the host."""
 
 import hashlib
 import os
@@ -32,15 +32,15 @@ _MEASURING_SOURCE = (
 )
 _COST = ("cost.py", "executable.py", "pairs.py")
 _STEP = ("__init__.py", "draw.py", "mesh.py", "numerics.py", "step.py")
-"""What the cost of a step depends on in `measure`; gradients and training depend on all but the first three."""
+"""The files of `measure` that the cost of a step depends on; gradients and training depend on all but `_COST`."""
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def find_device(spec: str | None) -> Any:
-    """Find the device that `cpu`, `gpu`, `tpu` or e.g. `gpu:1` names; the default backend's first if None.
+    """Find the device that `cpu`, `gpu`, `tpu` or e.g. `gpu:1` names; if None, the first one of the default backend.
 
     Raises:
-        InputError: no such device; names those that there are.
+        InputError: there is no such device; the message names the existing ones.
     """
     if spec is None:
         return jax.devices()[0]
@@ -58,7 +58,7 @@ def find_device(spec: str | None) -> Any:
 
 
 def describe_device(device: Any) -> Device:
-    """Describe a jax device without anything that names this machine."""
+    """Describe a jax device without anything that identifies this host."""
     if device.platform == "cpu":
         host = processor()
         return Device("cpu", host.name, usable_cores(), host.model, host.instructions)
@@ -66,7 +66,7 @@ def describe_device(device: Any) -> Device:
 
 
 def provenance(device: Any) -> Provenance:
-    """Describe the source, the versions and the device of what is measured now."""
+    """Describe the current source and versions, and the device."""
     return Provenance(
         vgbench=version("vgbench"),
         commit=_commit(),
@@ -83,7 +83,7 @@ def provenance(device: Any) -> Provenance:
 
 @cache
 def source_digest(kind: Kind) -> str:
-    """Hash the source of everything that a measurement of this kind depends on: 16 hexadecimal digits."""
+    """Hash the source files that a measurement of this kind depends on: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in _MEASURING_SOURCE:
         path = _PACKAGE / name
@@ -95,7 +95,7 @@ def source_digest(kind: Kind) -> str:
 
 
 def _accelerator_model(device: Any) -> str:
-    """What tells an accelerator from others of its name. That of a slice of a GPU (MIG) names the slice already."""
+    """The properties that distinguish accelerators with the same name; a GPU slice (MIG) has its own name."""
     capability, cores = (getattr(device, name, None) for name in ("compute_capability", "core_count"))
     limit = _memory_bytes(device)
     parts = [
@@ -107,7 +107,7 @@ def _accelerator_model(device: Any) -> str:
 
 
 def _memory_share(device: Any) -> float:
-    """The share of a device's memory that JAX takes, which its statistics call the limit."""
+    """The share of a device's memory that JAX allocates, which its statistics report as the limit."""
     if device.platform != "gpu":
         return 1.0
     names = "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"

@@ -1,4 +1,4 @@
-"""Runs as they lie on disk: each row of a run's table with its records."""
+"""Reads runs from disk: each row of a run's table with its records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from vgbench.records.store import Folder, device_folders, read_record
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a run together with its records; a record is None before it is measured."""
+    """A row of a run with its records; a record is None if it is not measured yet."""
 
     row: Row
     cell: CellRecord | None
@@ -20,7 +20,7 @@ class Entry:
 
     @property
     def records(self) -> list[CellRecord | CostRecord]:
-        """Its own records, as far as they are measured."""
+        """The row's own records that are measured."""
         return [record for record in (self.cell, self.cost) if record]
 
 
@@ -29,8 +29,8 @@ class Run:
     """A run on one device.
 
     Attributes:
-        manifest: what it set out to measure.
-        device: the name of what it ran on, which no other device of the runs that were read with it has.
+        manifest: what the run was to measure.
+        device: the name of its device, unique among the runs that were read together.
         entries: the rows of its table.
     """
 
@@ -40,9 +40,9 @@ class Run:
 
 
 def origins(runs: Sequence[Run]) -> dict[str, str]:
-    """What produced the records, in words and in the order of the rows, and the days on which it did.
+    """Each provenance of the records as text, in the order of the rows, with the days of measurement.
 
-    A manifest's origin, and no day, where it has no records.
+    A run without records has the provenance of its manifest and no days.
     """
     days: dict[str, set[str]] = {}
     for run in runs:
@@ -55,22 +55,22 @@ def origins(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def footer(runs: Sequence[Run]) -> list[str]:
-    """What produced the records and when, for the foot of a table; numbered where there is more than one."""
+    """The lines below a table that say what produced the records and when; numbered if there are several."""
     known = origins(runs)
     lines = [f"{origin}; measured on {when}" if when else origin for origin, when in known.items()]
     return [f"({i}) {line}" for i, line in enumerate(lines, start=1)] if len(lines) > 1 else lines
 
 
 def swept(runs: Sequence[Run]) -> list[str]:
-    """Names of the axes that the rows' suite sweeps, in its order."""
+    """The names of the swept axes, in the order of the suite."""
     return list(dict.fromkeys(name for run in runs for entry in run.entries for name in entry.row.axes))
 
 
 def read_runs(root: Path) -> list[Run]:
-    """Read the run of every device under `root`.
+    """Read the run of every device in the folder `root`.
 
     Raises:
-        InputError: no run is there, or a record is damaged; names the file.
+        InputError: there is no run, or a record is damaged; the message names the file.
     """
     folders = device_folders(root)
     manifests = [read_record(folder.manifest, Manifest) for folder in folders]

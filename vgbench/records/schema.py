@@ -1,4 +1,4 @@
-"""What is kept of a run: a record for every cell, one for the cost of every pair, and the manifest of the whole."""
+"""The records of a run: one for every cell, one for the cost of every pair, and the manifest."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ Status = Literal[
     "crashed",
     "skipped",
 ]
-"""How a measurement ended. The first four are results: the measurement came to its end, and its numbers show what the
-network does. The others are failures, after which there are no numbers, or not all of them."""
+"""How a measurement ended. The first four are results: the measurement finished, and its numbers describe the network.
+The others are failures, which leave no numbers or only some."""
 
 RESULTS: tuple[Status, ...] = ("ok", "diverged", "forward_underflow", "nonfinite")
 
 
 AxisValue = bool | int | float | str | tuple[float, ...] | None
-"""What a case has on a swept axis; a member of a slot in words."""
+"""The value of a case on a swept axis; members of slots are given as text."""
 
 
 def _in_case(axis: str) -> str:
@@ -51,19 +51,19 @@ def _in_case(axis: str) -> str:
 
 @dataclass(frozen=True)
 class CellRecord:
-    """What a cell yielded on a device.
+    """The result of measuring a cell on a device.
 
     Attributes:
         case: what was measured.
-        status: how it ended; anything but `ok` has a `reason`.
-        reason: in words; empty if ok, unless the loss of some runs became non-finite.
-        gradients: the profile at initialisation; None if it crashed.
-        forward: the forward signal at initialisation; None if it crashed, or a batch holds no pair.
-        training: the curves; None if the case does not train, or crashed.
+        status: how the measurement ended; every status but `ok` has a `reason`.
+        reason: the reason as text; empty if ok, unless the loss of some runs became non-finite.
+        gradients: the profile at initialisation; None if the measurement failed.
+        forward: the forward signal at initialisation; None if the measurement failed, or a batch has no pair of inputs.
+        training: the curves; None if the case does not train or the measurement failed.
         provenance: what produced the record.
-        started: when, ISO 8601, UTC.
-        seconds: how long it took.
-        attempts: how often it was begun.
+        started: the start time, ISO 8601, UTC.
+        seconds: the duration of the measurement.
+        attempts: the number of times that it was started.
     """
 
     case: Case
@@ -79,7 +79,7 @@ class CellRecord:
 
     @property
     def dimensions(self) -> dict[str, int]:
-        """The lengths that the named dimensions of the arrays have, as far as the case decides them."""
+        """The lengths of the arrays' named dimensions that the case determines."""
         case, parts = self.case, self.gradients
         kinds = {"states": len(parts.states), "kinds": len(parts.kinds)} if parts else {}
         tuning = len(case.tuning_seeds) if len(case.learning_rates) > 1 else 0
@@ -92,11 +92,11 @@ class CellRecord:
         return {"seeds": len(case.seeds), "depth": case.depth, **kinds, **counts}
 
     def check(self) -> None:
-        """Raise `ValueError` where the status, the case and what was measured contradict each other."""
+        """Raise `ValueError` if the status, the case and the measurements contradict each other."""
         if self.status in RESULTS and (self.gradients is None or (self.training is None) != (self.case.steps == 0)):
-            raise ValueError(f"status {self.status!r} without all that the case has measured, or with more")
+            raise ValueError(f"status {self.status!r} with missing or surplus measurements for this case")
         if self.gradients is not None and self.gradients.log10_parameter_norm.shape[1] < 2:
-            raise ValueError("gradients: fewer layers of weights than an input layer and an output layer")
+            raise ValueError("gradients: fewer than two layers of weights")
         curves = self.training
         if curves is None:
             return
@@ -105,20 +105,20 @@ class CellRecord:
             or curves.learning_rate not in curves.learning_rates
             or curves.target != self.case.target
         ):
-            raise ValueError("training: other learning rates, or another target, than in the case")
+            raise ValueError("training: learning rates or target differ from those of the case")
         looks = [-1, *curves.step.tolist()]
         if looks[-1] != self.case.steps or any(later <= earlier for earlier, later in pairwise(looks)):
-            raise ValueError(f"training: step does not rise to the {self.case.steps} steps of the case")
+            raise ValueError(f"training: step does not increase to the {self.case.steps} steps of the case")
 
     @staticmethod
     def id_of(body: Mapping[str, Any]) -> str:
-        """The id of the cell whose record this is, as JSON."""
+        """The cell id of a record that is given as JSON."""
         return case_id(body["case"])
 
 
 @dataclass(frozen=True)
 class CostRecord:
-    """What the steps of a pair cost on a device; fields as in `CellRecord`."""
+    """The cost of a pair's steps on a device; fields as in `CellRecord`."""
 
     case: Case
     reference: Case
@@ -131,34 +131,34 @@ class CostRecord:
     attempts: Count
 
     def check(self) -> None:
-        """Raise `ValueError` where the status, the cases and what was timed contradict each other."""
+        """Raise `ValueError` if the status, the cases and the timings contradict each other."""
         if (self.status in RESULTS) != (self.cost is not None):
             raise ValueError(f"status {self.status!r} with{'' if self.cost else 'out'} a cost")
         if self.cost is None:
             return
         if (self.cost.form, self.cost.batch_size) != (self.case.timed_form, self.case.batch_size):
-            raise ValueError("cost: another form of the blocks, or another batch size, than in the case")
+            raise ValueError("cost: block execution or batch size differs from that of the case")
         rounds, queues = len(self.cost.step_seconds), len(self.cost.queued_seconds)
         if not (2 <= rounds <= ROUNDS_AT_MOST and 1 <= queues <= ROUNDS_AT_MOST):
             raise ValueError(f"cost: {rounds} rounds and {queues} queues, not 2 and 1 to {ROUNDS_AT_MOST}")
 
     @staticmethod
     def id_of(body: Mapping[str, Any]) -> str:
-        """The id of the pair whose record this is, as JSON."""
+        """The pair's id of a record that is given as JSON."""
         return pair_id(case_id(body["case"]), case_id(body["reference"]))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a run's table and the records that it is made of.
+    """One row of a run's table with the ids of its records.
 
     Attributes:
-        place: among the rows of its suite, counted from 0; those of merged runs may share one.
-        mitigation: its name.
+        place: the position among the rows of its suite, counted from 0; rows of merged runs may share one.
+        mitigation: the name of the mitigation or baseline.
         axes: the values of the swept axes.
-        cell_id: of its cell.
-        reference_id: of the cell that it is compared with; a baseline's is its own.
-        cost_id: of the pair; None where it is not timed.
+        cell_id: the id of its cell.
+        reference_id: the id of its reference's cell; for a baseline, its own cell.
+        cost_id: the id of the pair; None if it is not timed.
     """
 
     place: Count
@@ -170,17 +170,17 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The row in words."""
+        """The row's name in messages and pictures."""
         return label([self.mitigation], self.axes)
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """The commit in which the rules of a suite's claims became what they are.
+    """The commit in which the rules of a suite's claims got their current form.
 
     Attributes:
-        commit: abbreviated.
-        date: of the commit, ISO 8601, UTC.
+        commit: its abbreviated hash.
+        date: its date, ISO 8601, UTC.
     """
 
     commit: str
@@ -189,16 +189,16 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run set out to measure on a device, written before anything is measured.
+    """What a run is to measure on a device, written before anything is measured.
 
     Attributes:
         suite: name of the suite.
-        title: its title.
-        question: that it answers.
-        rows: of its table, in order.
-        provenance: what the run's last start measured with.
-        claims: what its records are to decide about.
-        fixed: when their rules were fixed; None without claims, or where no commit holds them as they are.
+        title: title of the suite.
+        question: the question that the suite answers.
+        rows: the rows of its table, in order.
+        provenance: the device, source and versions when the run was last started.
+        claims: the claims that its records decide.
+        fixed: the commit that fixed their rules; None without claims, or if no commit has the current rules.
     """
 
     suite: str
@@ -211,10 +211,10 @@ class Manifest:
 
 
 def places(folder: Folder, manifest: Manifest) -> Iterator[tuple[Kind, Path]]:
-    """Where the records lie that the rows of a folder's manifest name; those of several rows come once for each.
+    """The paths of the records that the rows of a manifest name; a record of several rows occurs once for each.
 
     Raises:
-        InputError: what a row names is no id, lies outside the folder, or is not the pair of the row's cells.
+        InputError: a row names an invalid id, a path outside the folder, or the cost of another pair.
     """
     for row in manifest.rows:
         yield "cell", folder.cell(row.cell_id)

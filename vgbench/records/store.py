@@ -1,4 +1,4 @@
-"""Records on disk: strict JSON, with arrays as an .npz inside it, each a file of its own that is never half there."""
+"""Records on disk: each is one file of strict JSON with its arrays as an .npz inside, and is never half-written."""
 
 import binascii
 import dataclasses
@@ -27,11 +27,11 @@ from vgbench.records.migrations import SCHEMA, migrated
 T = TypeVar("T")
 
 LARGEST_FILE = 2**30
-"""Bytes of a file of records."""
+"""Largest size of a record's file, in bytes."""
 
 
 class _Content(NamedTuple):
-    """A record as it was written: its schema's version, its JSON, and its arrays as an .npz, empty without any."""
+    """A record as it was written: its schema version, its JSON, and its arrays as an .npz (empty if there are none)."""
 
     schema: int
     body: Any
@@ -46,28 +46,28 @@ class Folder:
         self.manifest = path / "manifest.json"
 
     def cell(self, cell_id: str) -> Path:
-        """Where the record of a cell lies.
+        """The path of a cell's record.
 
         Raises:
-            InputError: it is no id, or its place lies outside the folder.
+            InputError: the id is invalid, or the path leads out of the folder.
         """
         return self._place("cells", cell_id)
 
     def cost(self, cost_id: str) -> Path:
-        """Where the record of a pair's cost lies; raises as `cell` does."""
+        """The path of the record of a pair's cost; raises as `cell` does."""
         return self._place("costs", cost_id)
 
     def _place(self, kind: str, name: str) -> Path:
         if not is_id(name):
-            raise InputError(f"{self.manifest}: {name!r} is no id of a record (16 hexadecimal digits)")
+            raise InputError(f"{self.manifest}: {name!r} is not the id of a record (16 hexadecimal digits)")
         return within(self.path, self.path / kind / f"{name}.json")
 
 
 def device_folder(root: Path, device: str) -> Folder:
-    """The folder of a device under `root`, there or not.
+    """The folder of a device in `root`, which need not exist.
 
     Raises:
-        InputError: it lies outside `root`.
+        InputError: it leads out of `root`.
     """
     folder = Folder(root / device)
     within(root, folder.manifest)
@@ -75,10 +75,10 @@ def device_folder(root: Path, device: str) -> Folder:
 
 
 def device_folders(root: Path) -> list[Folder]:
-    """The folders of all devices under `root`, by name.
+    """The folders of all devices in `root`, ordered by name.
 
     Raises:
-        InputError: there is none, or one lies outside `root`.
+        InputError: there is none, or one leads out of `root`.
     """
     names = [manifest.parent.name for manifest in sorted(root.glob("*/manifest.json"))]
     folders = [device_folder(root, name) for name in names if not name.startswith(".")]
@@ -88,7 +88,7 @@ def device_folders(root: Path) -> list[Folder]:
 
 
 def pack(record: Any) -> bytes:
-    """A dataclass with its arrays as the content of one file, which holds a digest of both."""
+    """The content of a record's file: a dataclass with its arrays, and a digest of both."""
     arrays: dict[str, np.ndarray] = {}
     body = _encode(record, "", arrays)
     packed = io.BytesIO()
@@ -98,35 +98,35 @@ def pack(record: Any) -> bytes:
 
 
 def repack(path: Path) -> bytes:
-    """The same of the record at `path`, whose arrays may also lie, as they did once, in a file beside it.
+    """The content of a record's file, read from `path`; arrays in a separate file, as in old records, are included.
 
     Raises:
-        InputError: the record is missing, truncated or altered; names the file.
+        InputError: the record is missing, truncated or altered; the message names the file.
     """
     return _text(_load(path))
 
 
 def write_packed(contents: Mapping[Path, bytes]) -> None:
-    """Write packed records: all of them or, where one cannot be written, none. What is there already stays."""
+    """Write packed records: all of them or, if one cannot be written, none. Files with the same content stay."""
     write_all({path: content for path, content in contents.items() if not _holds(path, content)})
     for path in contents:
         _old_arrays(path).unlink(missing_ok=True)
 
 
 def write_record(path: Path, record: Any) -> None:
-    """Write a dataclass as `path`; the record that was there before is there until this one takes its place."""
+    """Write a dataclass to `path`; the previous record stays in place until the new one is complete."""
     write_packed({path: pack(record)})
 
 
 def read_record(path: Path, kind: type[T]) -> T:
-    """Read back what `write_record` wrote; all of a record counts as written by anybody.
+    """Read a record that `write_record` wrote; its whole content is treated as untrusted.
 
-    Records of earlier versions of the schema are read as if they had been written today (`vgbench.records.migrations`).
+    Records of earlier schema versions are converted (`vgbench.records.migrations`).
 
     Raises:
-        OtherVersionError: the record is whole, and its fields or members are not those of today.
-        InputError: the record is missing, damaged, or not what `kind` says (`vgbench.boundary.schema`); names the file
-            and the field, in one line.
+        OtherVersionError: the record is undamaged, but has fields or members that are unknown here.
+        InputError: the record is missing, damaged, or does not match `kind` (`vgbench.boundary.schema`); the message
+            names the file and the field in one line.
     """
     content = _load(path)
     try:
@@ -139,16 +139,16 @@ def read_record(path: Path, kind: type[T]) -> T:
 
 
 def read_plain(path: Path, root: Path, largest: int) -> bytes:
-    """Read a file below the folder `root`.
+    """Read a file in the folder `root`.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no plain file (a pipe or a device may never end), is reached by a link that leads out of
-            `root`, or has more than `largest` bytes.
+        ValueError: it is not a regular file (a pipe or a device may never end), is a link that leads out of `root`, or
+            has more than `largest` bytes.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path.name} is no plain file")
+        raise ValueError(f"{path.name} is not a regular file")
     if not path.resolve().is_relative_to(root.resolve()):
         raise ValueError(f"{path.name} is a link that leads out of the folder")
     if status.st_size > largest:
@@ -157,7 +157,7 @@ def read_plain(path: Path, root: Path, largest: int) -> bytes:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a record that cannot be read, and its arrays, out of the way; returns its new path."""
+    """Rename a record that cannot be read, and its arrays, to `*.damaged`; returns the new path."""
     for part in (_old_arrays(path), path):
         if part.exists():
             part.replace(f"{part}.damaged")
@@ -165,10 +165,10 @@ def set_aside(path: Path) -> Path:
 
 
 def _load(path: Path) -> _Content:
-    """The record at `path` as it was written, its digest checked and nothing else.
+    """The record at `path` as it was written; only its digest is checked.
 
     Raises:
-        InputError: it is missing or damaged; names the file.
+        InputError: it is missing or damaged; the message names the file.
     """
     root = path.parents[2 if path.parent.name in ("cells", "costs") else 1]
     try:
@@ -185,7 +185,7 @@ def _load(path: Path) -> _Content:
 def _fields(found: Any) -> dict[str, Any]:
     known = {"schema", "digest", "record", "arrays"}
     if not isinstance(found, dict) or not {"digest", "record"} <= found.keys() <= known:
-        raise ValueError("not a digest and a record")
+        raise ValueError("it does not have the fields 'digest' and 'record'")
     return found
 
 
@@ -201,28 +201,28 @@ def _arrays(path: Path, root: Path, text: Any) -> bytes:
     try:
         packed = b64decode(text, validate=True)
     except (TypeError, binascii.Error):
-        raise ValueError("its arrays are no base64") from None
-    if b64encode(packed).decode() != text:  # the last digit has bits that count for nothing
-        raise ValueError("its arrays are not what was written")
+        raise ValueError("its arrays are not base64") from None
+    if b64encode(packed).decode() != text:  # the last digit has unused bits
+        raise ValueError("its arrays are not canonical base64")
     return packed
 
 
 def _old_arrays(path: Path) -> Path:
-    """Where a record's arrays lay before they came into its own file, as they still do in records of that time."""
+    """The file of a record's arrays; only old records have one."""
     return path.with_suffix(".npz")
 
 
 def _check_name(path: Path, body: Any, kind: type) -> None:
-    """A record that is looked up by its id is the one of that id; the name of one that lies elsewhere says nothing."""
+    """Raise `ValueError` if a file is named by an id that is not its record's."""
     id_of = getattr(kind, "id_of", None)
     if id_of is None or not is_id(path.stem):
         return
     try:
         known = id_of(body)
     except (KeyError, TypeError, AttributeError):
-        return  # what it lacks is named when it is decoded
+        return  # decoding reports what is missing
     if known != path.stem:
-        raise ValueError(f"it is the record of {known}, under another one's name")
+        raise ValueError(f"it is the record of {known}, under another name")
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -237,13 +237,13 @@ def _text(content: _Content) -> bytes:
 
 
 def _digest(content: _Content) -> str:
-    """The hash of all; version 1 had no version in it."""
+    """The hash of the whole content; that of version 1 does not include the version."""
     hashed = content.body if content.schema == 1 else [content.schema, content.body]
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode() + content.packed).hexdigest()
 
 
 def _encode(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Turn `value` into strict JSON: arrays go to `arrays` under their place, non-finite numbers become tagged text."""
+    """Turn `value` into strict JSON: arrays are moved to `arrays` under their place, non-finite numbers become text."""
     if isinstance(value, np.ndarray):
         arrays[place] = value
         return {"$array": place}
