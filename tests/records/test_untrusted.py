@@ -229,7 +229,7 @@ def array(name: str, value: Any) -> Change:
         (at("training.learning_rate", 0.3), "training: learning rates or target differ"),
         (at("gradients.log10_activation_norm", {"$array": "training.loss"}), "names an array that is missing"),
         (at("gradients.smallest_normal", 0), "gradients.smallest_normal: Input should be greater than 0"),
-        (at("provenance.source", {"cell": "f"}), "provenance.source: digests of cell, cost"),
+        (at("provenance.source", {"cell": "f"}), "provenance.source: needs digests of cell, cost"),
         (array("training.loss", lambda loss: loss[:, :-1]), "50 steps in the case, but 49 in loss"),
         (
             array("training.loss", lambda loss: loss.astype(int)),

@@ -56,7 +56,7 @@ def replace_folder(place: Path, contents: Mapping[str, bytes]) -> None:
     Raises:
         OSError: the new folder cannot be written; the old one is in place.
     """
-    new, old = _beside(place)
+    new, old = _temporary_folders(place)
     restore_folder(place)
     try:
         write_all({new / name: content for name, content in contents.items()})
@@ -70,7 +70,7 @@ def replace_folder(place: Path, contents: Mapping[str, bytes]) -> None:
 
 def restore_folder(place: Path) -> None:
     """Undo or finish a `replace_folder` that was killed: one folder is in place, and its temporary folders are gone."""
-    new, old = _beside(place)
+    new, old = _temporary_folders(place)
     if old.exists() and not place.exists():
         old.rename(place)
     for left in (new, old):
@@ -85,7 +85,7 @@ def restore_folders(parent: Path) -> None:
             restore_folder(parent / left.name.removesuffix(suffix)[1:])
 
 
-def _beside(place: Path) -> tuple[Path, Path]:
+def _temporary_folders(place: Path) -> tuple[Path, Path]:
     return place.with_name(f".{place.name}{_NEW}"), place.with_name(f".{place.name}{_OLD}")
 
 

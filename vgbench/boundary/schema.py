@@ -144,11 +144,11 @@ def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: st
         _check_use(arrays, used)
         return _adapter(kind).validate_python(tree, context=FromRecord())
     except ValidationError as error:
-        strange = any(map(_is_strange, error.errors(include_url=False, include_input=False)))
+        unknown_name = any(map(_is_unknown_name, error.errors(include_url=False, include_input=False)))
         fault = first_fault(error)
     except ValueError as error:
-        fault, strange = _short(str(error)), False
-    if strange:
+        fault, unknown_name = _short(str(error)), False
+    if unknown_name:
         raise OtherVersionError(
             f"{place}: written by another version of vgbench, with other fields, or with a plug-in that is not"
             f" installed ({fault})"
@@ -164,13 +164,13 @@ def _adapter(kind: Any) -> Any:  # beartype does not take a TypeAdapter
 def _checked(hint: Any) -> Any:
     """The type with which pydantic checks a field of this annotation."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return Annotated[_model(hint), AfterValidator(partial(_made, hint))]
+        return Annotated[_model(hint), AfterValidator(partial(_construct, hint))]
     origin: Any = get_origin(hint)
     parts = get_args(hint)
     if origin is Annotated:
         return Annotated[(_checked(parts[0]), *parts[1:])]
     if hasattr(hint, "dim_str"):  # an array of jaxtyping's
-        return Annotated[Any, PlainValidator(partial(_fitting, hint))]
+        return Annotated[Any, PlainValidator(partial(_check_array, hint))]
     if not parts or origin is Literal:
         return hint
     checked = tuple(map(_checked, parts))
@@ -192,7 +192,7 @@ def _model(kind: type) -> Any:
 # `info` is pydantic's ValidationInfo, a protocol that cannot be checked at runtime.
 
 
-def _made(kind: type[T], fields: Any, info: Any) -> T:
+def _construct(kind: type[T], fields: Any, info: Any) -> T:
     made: Any = kind(**dict(fields))
     if isinstance(info.context, FromRecord):
         for name, length in getattr(made, "dimensions", {}).items():
@@ -202,7 +202,7 @@ def _made(kind: type[T], fields: Any, info: Any) -> T:
     return made
 
 
-def _fitting(hint: Any, value: Any, info: Any) -> np.ndarray:
+def _check_array(hint: Any, value: Any, info: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray):
         raise ValueError("not an array")  # noqa: TRY004  # pydantic would not catch a TypeError
     names = hint.dim_str.split()
@@ -260,7 +260,7 @@ def _short(text: str) -> str:
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
 
 
-def _is_strange(fault: ErrorDetails) -> bool:
+def _is_unknown_name(fault: ErrorDetails) -> bool:
     """Whether a fault is an unknown or missing name, which may come from another version of vgbench."""
     cause = fault.get("ctx", {}).get("error")
     return fault["type"] in ("missing", "extra_forbidden") or isinstance(cause, UnknownError)

@@ -62,7 +62,7 @@ def main() -> None:
 
     Bad input, a plug-in that fails, or a file or an output that fails gives a message and exit code 2.
     """
-    _take_any_text()
+    _prepare_outputs()
     try:
         try:
             app()
@@ -74,7 +74,7 @@ def main() -> None:
         _end(f"{error.filename or 'the output cannot be written'}: {error.strerror or error}")
 
 
-def _take_any_text() -> None:
+def _prepare_outputs() -> None:
     """Make the outputs escape what they cannot encode, and replace closed outputs by ones that discard everything."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

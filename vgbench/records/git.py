@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 _DIGITS = "--abbrev=12"
-_OF_ANOTHER = (
+_REPOSITORY_VARIABLES = (
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_DIR"),
     *("GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE"),
     *("GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
@@ -92,7 +92,7 @@ def _paths(*names: str) -> Iterator[str]:
 def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str | None:
     """The output of git; None if it fails or is not installed."""
     command = ["git", "--no-pager", "--no-optional-locks", "--literal-pathspecs", "-C", str(folder), *arguments]
-    users = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
+    users = {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     try:
         done = subprocess.run(command, capture_output=True, check=True, env={**users, **(environment or {})})
     except (OSError, ValueError, subprocess.CalledProcessError):

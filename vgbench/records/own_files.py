@@ -14,7 +14,7 @@ _FILES = re.compile(
     r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?)"
 )
 """The files of a run and its report, by their paths in its folder."""
-_BYSTANDERS = re.compile(
+_HARMLESS = re.compile(
     r"\.DS_Store|\.directory|Thumbs\.db|desktop\.ini"  # written by file managers
     r"|\.gitignore|\.gitattributes|\.gitkeep|.+\.(log|out|err)"  # the last three: written by schedulers
 )
@@ -34,7 +34,7 @@ def check_ours(root: Path, advice: str) -> None:
         OSError: the folder cannot be read.
     """
     entries = sorted(root.iterdir()) if root.is_dir() else []
-    strange = [entry.name for entry in entries if any(_strange(root, entry))]
+    strange = [entry.name for entry in entries if any(_foreign_files(root, entry))]
     if strange and not any(_is_record(entry / "manifest.json") for entry in entries):
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         raise InputError(f"{root}: holds other things than a run ({', '.join(strange[:3])}{more}); {advice}")
@@ -42,7 +42,7 @@ def check_ours(root: Path, advice: str) -> None:
 
 def strangers(device: Path) -> list[Path]:
     """The files in the folder of a device that are not records."""
-    return sorted(_strange(device.parent, device))
+    return sorted(_foreign_files(device.parent, device))
 
 
 def sweep(root: Path) -> None:
@@ -54,20 +54,20 @@ def sweep(root: Path) -> None:
                 left.unlink(missing_ok=True)
 
 
-def _strange(root: Path, entry: Path) -> Iterator[Path]:
+def _foreign_files(root: Path, entry: Path) -> Iterator[Path]:
     """The files at and below a path that do not belong to the run in `root`."""
     if entry.name in _FOLDERS:
         return
     if entry.is_dir() and not entry.is_symlink():
         for each in entry.iterdir():
-            yield from _strange(root, each)
+            yield from _foreign_files(root, each)
     elif not _is_ours(root, entry):
         yield entry
 
 
 def _is_ours(root: Path, file: Path) -> bool:
     name = part_of(file.name) or file.name
-    return bool(_BYSTANDERS.fullmatch(name) or _FILES.fullmatch(file.with_name(name).relative_to(root).as_posix()))
+    return bool(_HARMLESS.fullmatch(name) or _FILES.fullmatch(file.with_name(name).relative_to(root).as_posix()))
 
 
 def _is_record(path: Path) -> bool:

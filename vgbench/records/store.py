@@ -108,7 +108,7 @@ def repack(path: Path) -> bytes:
 
 def write_packed(contents: Mapping[Path, bytes]) -> None:
     """Write packed records: all of them or, if one cannot be written, none. Files with the same content stay."""
-    write_all({path: content for path, content in contents.items() if not _holds(path, content)})
+    write_all({path: content for path, content in contents.items() if not _has_content(path, content)})
     for path in contents:
         _old_arrays(path).unlink(missing_ok=True)
 
@@ -225,7 +225,7 @@ def _check_name(path: Path, body: Any, kind: type) -> None:
         raise ValueError(f"it is the record of {known}, under another name")
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     return path.exists() and path.read_bytes() == content
 
 

@@ -40,7 +40,7 @@ ScheduleChoice = Annotated[_AnyChoice, BeforeValidator(SCHEDULES.choose)]
 LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
-def _known_by_content(choice: Choice, info: Any) -> Choice:
+def _with_digest(choice: Choice, info: Any) -> Choice:
     """Add the hash of the data source's files, unless it is there; for a case from a record no file is read."""
     if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
@@ -53,7 +53,7 @@ def _known_by_content(choice: Choice, info: Any) -> Choice:
         raise ValueError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
 
 
-DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose), AfterValidator(_known_by_content)]
+DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose), AfterValidator(_with_digest)]
 
 _as_tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

@@ -103,7 +103,7 @@ class Suite(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_beside(cls, data: Any) -> Any:
+    def _refuse_beside(cls, data: Any) -> Any:
         if isinstance(data, dict) and "beside" in data:
             raise ValueError('beside: write a table [baselines.NAME] of fields instead, and on = "NAME" in mitigations')
         return data
