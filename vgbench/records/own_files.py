@@ -34,10 +34,10 @@ def check_ours(root: Path, advice: str) -> None:
         OSError: the folder cannot be read.
     """
     entries = sorted(root.iterdir()) if root.is_dir() else []
-    strange = [entry.name for entry in entries if any(_foreign_files(root, entry))]
-    if strange and not any(_is_record(entry / "manifest.json") for entry in entries):
-        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        raise InputError(f"{root}: holds other things than a run ({', '.join(strange[:3])}{more}); {advice}")
+    foreign = [entry.name for entry in entries if any(_foreign_files(root, entry))]
+    if foreign and not any(_is_record(entry / "manifest.json") for entry in entries):
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise InputError(f"{root}: holds other things than a run ({', '.join(foreign[:3])}{more}); {advice}")
 
 
 def strangers(device: Path) -> list[Path]:
