@@ -1,4 +1,4 @@
-"""The page `columns.md`: what each column of a run's frame holds, and where tables show it."""
+"""The page `columns.md`: the meaning of each column of a run's frame, and its heading in tables."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from vgbench.report.columns.column import Column
 
 _HEAD = """# Columns of a run's frame
 
-{py:func}`vgbench.load` and `table.csv` have a row for each cell of a run and these columns; what is not known is empty.
-Any other swept axis has a column of its own name before them. Tables show some of the columns, as text and under the
-headings below.
+{py:func}`vgbench.load` and `table.csv` have a row for each cell of a run and these columns; unknown values are empty.
+Before these columns, each further swept axis has a column with its name. Tables show some of the columns as text, under
+the headings below.
 
-| Column | What it holds | Heading in tables |
+| Column | Meaning | Heading in tables |
 | --- | --- | --- |
 """
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Have the page written before Sphinx looks for sources."""
+    """Connect the writing of the page, which has to happen before Sphinx looks for sources."""
     app.connect("builder-inited", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

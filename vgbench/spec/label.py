@@ -1,9 +1,9 @@
-"""What a cell or a row is called in words."""
+"""The name of a cell or a row in messages, tables and pictures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def label(names: Sequence[str], axes: Mapping[str, Any]) -> str:
-    """Names, such as a mitigation's, and values on swept axes: `relu, depth 8`."""
+    """Join names, such as a mitigation's, and values on swept axes: `relu, depth 8`."""
     return ", ".join([*names, *(f"{axis} {value}" for axis, value in axes.items())])
