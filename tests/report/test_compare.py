@@ -125,7 +125,7 @@ def test_command_shows_what_changed_and_fails_if_told(tmp_path: Path, arguments:
     assert "he, depth 2" in result.output
     assert "1.50" in result.output
     assert "1.80" in result.output
-    assert "5 figures of cells that are in both runs: 1 worse, 0 better, 4 same, 0 unclear" in result.output
+    assert "5 values of cells that are in both runs: 1 worse, 0 better, 4 same, 0 unclear" in result.output
 
 
 def test_command_that_may_not_fail_on_gains(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def compare(
     after: Annotated[Path, typer.Argument(help="Folder of a later run.", metavar="B")],
     fail_on: Annotated[
         FailOn | None,
-        typer.Option(help="Give exit code 1 if a figure is worse (regression), or if it is better or worse (change)."),
+        typer.Option(help="Give exit code 1 if a value is worse (regression), or if it is better or worse (change)."),
     ] = None,
 ) -> None:
     """Show for each cell what changed from A to B in decay, training and cost beyond noise."""
@@ -36,7 +36,7 @@ def compare(
     if changed:
         console().print(_table(changed))
     counts = ", ".join(f"{found.count(each)} {each.lower()}" for each in ("WORSE", "BETTER", "SAME", "UNCLEAR"))
-    say(f"{len(found.changes)} figures of cells that are in both runs: {counts}")
+    say(f"{len(found.changes)} values of cells that are in both runs: {counts}")
     for cells, where in ((found.only_before, before), (found.only_after, after)):
         if cells:
             say(f"only in {where}: {'; '.join(cells)}")
@@ -50,7 +50,7 @@ def _table(changes: "list[Change]") -> "Table":
     from rich.text import Text
 
     several = len({change.device for change in changes}) > 1
-    table = Table("cell", "figure", "before", "after", "")
+    table = Table("cell", "quantity", "before", "after", "")
     for change in changes:
         cell = f"{change.cell} ({change.device})" if several else change.cell
         style = "red" if change.judgement == "WORSE" else "green"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def list_members(
     kind: Annotated[
-        str | None, typer.Argument(help="List only this kind, e.g. suite, norm or optimizer.", metavar="[KIND]")
+        str | None, typer.Argument(help="List only this kind, e.g. suite, norm or optimizer.", metavar="KIND")
     ] = None,
     sources: Annotated[
         bool, typer.Option("--sources", help="Also show the paper or package from which each comes.")

@@ -29,7 +29,7 @@ class Format(StrEnum):
 def theory(
     what: Annotated[
         str | None,
-        typer.Argument(help="A suite or the folder of a run; default: all activations.", metavar="[SUITE|DIR]"),
+        typer.Argument(help="A suite or the folder of a run; default: all activations.", metavar="SUITE|DIR"),
     ] = None,
     activation: Annotated[str | None, typer.Option(help="Show the phase diagram of this activation instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the phase diagram to this .png, .svg or .html file.")] = None,
