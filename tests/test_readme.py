@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import vgbench as vg
+from vgbench.records.runs import read_runs
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -30,6 +31,13 @@ def test_its_rows_are_those_of_the_published_records() -> None:
         assert trained == f"{record['trained']:.0f} of {record['seeds']:.0f}"
         assert float(accuracy.removesuffix(" %")) == pytest.approx(100 * record["accuracy"], abs=0.51)
         assert float(ratio.removesuffix(" x")) == pytest.approx(record["step_ratio"], abs=0.0051)
+
+
+def test_it_says_for_how_many_steps_the_published_networks_were_trained() -> None:
+    (said,) = re.findall(r"trained for (\d+) steps", README)
+    cells = [entry.cell for run in read_runs(ROOT / "results" / "mitigations") for entry in run.entries]
+    trained = [cell.case for cell in cells if cell and cell.case.depth == 24 and cell.case.model.name == "mlp"]
+    assert {case.steps for case in trained} == {int(said)}
 
 
 def test_it_is_one_screen_of_words_before_the_fold() -> None:
