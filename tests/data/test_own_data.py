@@ -257,15 +257,15 @@ def test_rubbish_is_no_idx_file_or_a_whole_one(tmp_path_factory: pytest.TempPath
 def test_fashion_mnist_is_found_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_idx(tmp_path / "installed", arrays(), zipped=True)
     monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path / "installed")
-    case = Case(data="fashion_mnist", batch_size=2)  # pyright: ignore[reportArgumentType]
-    given = Case(data={"name": "fashion_mnist", "path": str(tmp_path / "installed")}, batch_size=2)  # pyright: ignore[reportArgumentType]
+    case = vg.Case(data="fashion_mnist", batch_size=2)  # pyright: ignore[reportArgumentType]
+    given = vg.Case(data={"name": "fashion_mnist", "path": str(tmp_path / "installed")}, batch_size=2)  # pyright: ignore[reportArgumentType]
     assert case.data.digest == given.data.digest != ""  # pyright: ignore[reportAttributeAccessIssue]
     assert case.target == 0.8
-    assert Case(data="fashion_mnist", target=0.7).target == 0.7  # pyright: ignore[reportArgumentType]
+    assert vg.Case(data="fashion_mnist", target=0.7).target == 0.7  # pyright: ignore[reportArgumentType]
     np.testing.assert_array_equal(load_dataset(case).test.y, load_dataset(given).test.y)
 
 
 def test_fashion_mnist_that_is_missing_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path / "none")
     with pytest.raises(InputError, match="none is missing: `apt install dataset-fashion-mnist` makes it on Debian"):
-        load_dataset(Case(data="fashion_mnist"))  # pyright: ignore[reportArgumentType]
+        load_dataset(vg.Case(data="fashion_mnist"))  # pyright: ignore[reportArgumentType]
