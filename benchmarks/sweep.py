@@ -28,7 +28,7 @@ from vgbench.data.dataset import Split
 from vgbench.harness.workers.worker import execute
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
-from vgbench.measure.programs import RECORD_EVERY, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, splits_of
 from vgbench.measure.shared import programs_made
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
@@ -56,7 +56,7 @@ def alone(case: vg.Case) -> list[float]:
             initial = jax.tree.map(jnp.copy, state.variables.params)
             batches = batch_indices(dataset.train.examples, case.batch_size, case.steps, seed)
             for i, batch in enumerate(batches):
-                if recorded and i % RECORD_EVERY == 0:
+                if recorded and i % SNAPSHOT_EVERY == 0:
                     jax.tree.map(np.asarray, look(state, initial, train.take(batches[0]), rate))
                     [np.asarray(answer(state.variables, split.x)) for split in (validation, test)]
                 state, loss = step(state, train.take(batch), rate)

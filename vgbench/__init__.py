@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vgbench.measure.forward import measure_forward as measure_forward
     from vgbench.measure.gradients import GradientProfile as GradientProfile
     from vgbench.measure.gradients import measure_gradients as measure_gradients
+    from vgbench.measure.snapshot import Snapshots as Snapshots
     from vgbench.measure.training import TrainingCurves as TrainingCurves
     from vgbench.measure.training import measure_training as measure_training
     from vgbench.report import load as load

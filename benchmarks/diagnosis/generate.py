@@ -21,9 +21,10 @@ from vgbench.diagnosis.evidence import flat_ends as flat_ends_of
 from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.programs import RECORD_EVERY, Programs, programs_of, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, programs_of, splits_of
+from vgbench.measure.snapshot import Snapshots
 from vgbench.measure.step import start
-from vgbench.measure.training import TrainingCurves, _told
+from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
 from vgbench.models.network import Variables
 from vgbench.spec.registry import GRADIENT_TRANSFORMS
@@ -133,18 +134,18 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
             [batch_indices(dataset.train.examples, case.batch_size, case.steps, job.case.seeds[0]) for job in filled]
         )
         losses, records = [], []
-        for begin in range(0, case.steps, RECORD_EVERY):
+        for begin in range(0, case.steps, SNAPSHOT_EVERY):
             records.append(
                 jax.device_get(programs.look(state, initial, learning_rates, traced_options, batches[:, 0], data))
             )
-            chunk = batches[:, begin : begin + RECORD_EVERY]
+            chunk = batches[:, begin : begin + SNAPSHOT_EVERY]
             state, loss = programs.advance[chunk.shape[1]](state, learning_rates, traced_options, chunk, data)
             losses.append(np.asarray(loss))
         records.append(
             jax.device_get(programs.look(state, initial, learning_rates, traced_options, batches[:, 0], data))
         )
     together = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
-    step = np.append(np.arange(0, case.steps, RECORD_EVERY), case.steps)
+    step = np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps)
     return [
         _outcome(job, np.concatenate(losses, axis=1)[[i]], jax.tree.map(lambda leaf, i=i: leaf[[i]], together), step)
         for i, job in enumerate(jobs)
@@ -173,19 +174,19 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
         learning_rates=case.learning_rates,
         tuning_accuracy=np.zeros((1, 0), np.float32),
         tuning_diverged=np.zeros((1, 0), bool),
-        rate=case.learning_rates[0],
+        learning_rate=case.learning_rates[0],
         target=case.target,
         loss=loss,
         step=step,
         validation_accuracy=np.asarray(record.validation_accuracy),
         test_accuracy=np.asarray(record.test_accuracy)[:, -1],
-        **_told(record.snapshot),
+        snapshots=Snapshots.of(record.snapshot),
     )
     distance = None if unfit(case) or job.fault.bias else measure_forward(case).log10_pair_distance
     (evidence,) = from_curves(
         curves, chance=CHANCE[case.data.name], distance=distance, flat=flat_ends_of(case.activation)
     )
-    counts = curves.gradient_histogram[0].astype(np.float64)
+    counts = curves.snapshots.gradient_histogram[0].astype(np.float64)
     if case.gradient_transform.name == "half":  # what float16 holds of the scaled gradient
         smallest = 2.0**-24 / case.gradient_transform.options()["loss_scale"]
         below = 2.0 ** (np.arange(256) - 126.0) <= smallest

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers.command_line import CLAIMS, TINY, vgbench
 from helpers.inline import Inline, Instant
-from helpers.made import DEVICE, ORIGIN, TIMES, cost, gradients, learned, measured, write_run
+from helpers.made import DEVICE, ORIGIN, TIMES, changed, cost, gradients, learned, measured, write_run
 
 from vgbench.claims import signs, statistics
 from vgbench.claims.judge import Condition, Judgement, judge
@@ -60,13 +60,13 @@ def cell(record: CellRecord, name: str = "baseline", place: int = 0, **axes: Any
 
 
 def trained(**fields: Any) -> Measured:
-    """A trained cell of two seeds, three layers and three looks, at steps 0, 25 and 50, but for these curves."""
+    """A trained cell of two seeds, three layers and three snapshots, at steps 0, 25 and 50, but for these curves."""
     record = measured(CASE)
-    return cell(replace(record, training=replace(learned(DEPTH, 0.95), **fields)))
+    return cell(replace(record, training=changed(learned(DEPTH, 0.95), **fields)))
 
 
-def looks(*values: list[float]) -> np.ndarray:
-    """The same at the looks for both seeds."""
+def snapshots(*values: list[float]) -> np.ndarray:
+    """The same in the snapshots of both seeds."""
     return np.tile(np.asarray(values, np.float64), (2, 1, 1))
 
 
@@ -103,24 +103,24 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
         ("log10_first_over_last", {}, -2.0),
         (
             "log10_first_over_last_trained",
-            {"log10_activation_norm": looks([0, 0, 0], [0, 0, 0], [-7, 0, -2])},
+            {"log10_activation_norm": snapshots([0, 0, 0], [0, 0, 0], [-7, 0, -2])},
             -5.0,
         ),
         (
             "log10_displacement_first_over_last",
-            {"displacement": looks([0] * 4, [9] * 4, [0.01, 0.1, 1, 1000])},  # the output layer last
+            {"displacement": snapshots([0] * 4, [9] * 4, [0.01, 0.1, 1, 1000])},  # the output layer last
             -2.0,
         ),
-        ("log10_displacement_first_over_last", {"displacement": looks([0] * 4, [9] * 4, [0, 0, 1, 9])}, -8.0),
+        ("log10_displacement_first_over_last", {"displacement": snapshots([0] * 4, [9] * 4, [0, 0, 1, 9])}, -8.0),
         (
             "log10_moment_drift",
             {
-                "preactivation_mean": looks([0, 0, np.nan], [3, 3, np.nan], [3, 3, np.nan]),
-                "preactivation_variance": looks([100, 100, np.nan], [196, 196, np.nan], [196, 196, np.nan]),
+                "preactivation_mean": snapshots([0, 0, np.nan], [3, 3, np.nan], [3, 3, np.nan]),
+                "preactivation_variance": snapshots([100, 100, np.nan], [196, 196, np.nan], [196, 196, np.nan]),
             },
             np.log10(0.25),  # 5 over 10 at the first of two looks, nothing at the second
         ),
-        ("log10_largest_update", {"update_to_weight": looks([0.01] * 4, [0.1, 0, 0, 99], [0.001] * 4)}, -1.0),
+        ("log10_largest_update", {"update_to_weight": snapshots([0.01] * 4, [0.1, 0, 0, 99], [0.001] * 4)}, -1.0),
         ("log10_steps_to_target", {"validation_accuracy": accuracy(0.1, 0.9, 0.95)}, np.log10(25)),
         ("log10_steps_to_target", {"validation_accuracy": accuracy(0.1, 0.1, 0.1)}, np.log10(50)),
         ("log10_seconds_to_target", {"validation_accuracy": accuracy(0.1, 0.9, 0.95)}, np.log10(0.25)),
@@ -150,7 +150,7 @@ def test_what_was_not_measured_has_no_statistic(name: str) -> None:
 
 def histogram(low: int, high: int) -> np.ndarray:
     """Counts of entries of the first layer just below 2**-23 and just above; large entries alone in the others."""
-    counts = learned(DEPTH, 0.95).gradient_histogram * 0
+    counts = learned(DEPTH, 0.95).snapshots.gradient_histogram * 0
     counts[:, :, 0, 103], counts[:, :, 0, 104], counts[:, :, 1:, 120] = low, high, 9
     return counts
 
@@ -160,8 +160,8 @@ def histogram(low: int, high: int) -> np.ndarray:
     [
         (
             "weights_converge",
-            {"displacement": looks([0] * 4, [1, 1, 1, 1], [1.005, 9, 9, 9])},
-            {"displacement": looks([0] * 4, [1, 1, 1, 1], [1.02, 1, 1, 1])},
+            {"displacement": snapshots([0] * 4, [1, 1, 1, 1], [1.005, 9, 9, 9])},
+            {"displacement": snapshots([0] * 4, [1, 1, 1, 1], [1.02, 1, 1, 1])},
         ),
         (
             "plateau",
@@ -176,13 +176,13 @@ def histogram(low: int, high: int) -> np.ndarray:
         ),
         (
             "small_gradient_ratio",
-            {"log10_parameter_norm": looks(*[[-5, 0, 0, -1]] * 3)},
-            {"log10_parameter_norm": looks(*[[-5, 0, 0, -3]] * 3)},
+            {"log10_parameter_norm": snapshots(*[[-5, 0, 0, -1]] * 3)},
+            {"log10_parameter_norm": snapshots(*[[-5, 0, 0, -3]] * 3)},
         ),
         (
             "small_gradient_norm",
-            {"log10_parameter_norm": looks(*[[0, -8, 0, 0]] * 3)},
-            {"log10_parameter_norm": looks(*[[0, -np.inf, -6, 0]] * 3)},
+            {"log10_parameter_norm": snapshots(*[[0, -8, 0, 0]] * 3)},
+            {"log10_parameter_norm": snapshots(*[[0, -np.inf, -6, 0]] * 3)},
         ),
         (
             "histogram_at_zero",
@@ -205,7 +205,7 @@ def curves(which: Measured) -> TrainingCurves:
 
 
 def test_gradient_vanishes_by_its_profile_in_the_median_over_training() -> None:
-    late = looks([-2, 0, 0], [-2, 0, 0], [9, 0, 0])
+    late = snapshots([-2, 0, 0], [-2, 0, 0], [9, 0, 0])
     assert signs.vanishes(curves(trained(log10_activation_norm=late))).all()
     assert not signs.vanishes(curves(trained(log10_activation_norm=late / 2))).any()
 
@@ -295,7 +295,7 @@ def test_runs_that_both_never_reach_the_target_have_no_known_difference() -> Non
 
 
 def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:
-    gone, there = looks(*[[-3, 0, 0]] * 3), looks(*[[0, 0, 0]] * 3)
+    gone, there = snapshots(*[[-3, 0, 0]] * 3), snapshots(*[[0, 0, 0]] * 3)
     stagnant, falling = loss(2, 2), loss(2, 1)
     rows = [
         *(trained(log10_activation_norm=gone, loss=stagnant) for _ in range(8)),

@@ -341,14 +341,12 @@ def test_layers_without_an_activation_are_neither_counted_nor_named() -> None:
 
 
 def test_most_seeds_decide() -> None:
-    once = made.training(0.1, 0.1)
-    twice = {
-        name: np.repeat(value, 2, axis=1)
-        for name, value in vars(once).items()
-        if isinstance(value, np.ndarray) and value.shape[1:2] == (1,)
-    }
-    twice["update_to_weight"] = np.full((2, 2, 3), 0.01)
-    curves = replace(once, **twice, step=np.asarray([0, 40]))
+    curves = replace(
+        made.training(0.1, 0.1),
+        step=np.asarray([0, 40]),
+        validation_accuracy=np.ones((2, 2), np.float32),
+        snapshots=replace(made.snapshots(2, 2, 2), update_to_weight=np.full((2, 2, 3), 0.01)),
+    )
     diverged = replace(curves, loss=np.full((2, 40), np.nan, np.float32))
     half = replace(curves, loss=np.stack([np.full(40, np.nan), np.ones(40)]).astype(np.float32))
     assert [each.seeds for each in vg.diagnose(diverged)] == [(2, 2)]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from vgbench.records.migrations import SCHEMA
 from vgbench.spec.case import content_id
 
 Change = Callable[[Any, dict[str, np.ndarray]], None]
@@ -29,7 +30,7 @@ def forge(path: Path, change: Change, packed: Callable[[bytes], bytes] = lambda 
     held = b64decode(content.get("arrays", "")) or (archive.read_bytes() if archive.exists() else b"")
     arrays = dict(np.load(io.BytesIO(held))) if held else {}
     change(content["record"], arrays)
-    sign(path, content["record"], packed(pack(arrays)) if arrays else b"")
+    sign(path, content["record"], packed(pack(arrays)) if arrays else b"", content.get("schema", 1))
 
 
 def rename(path: Path) -> Path:
@@ -56,10 +57,11 @@ def pack(arrays: dict[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def sign(path: Path, body: Any, packed: bytes) -> None:
-    """Write a record with the digest of what it holds."""
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode() + packed).hexdigest()
-    path.write_text(json.dumps({"digest": digest, "record": body}))
+def sign(path: Path, body: Any, packed: bytes, schema: int = SCHEMA) -> None:
+    """Write a record of this version of the schema with the digest of what it holds."""
+    hashed, version = (body, {}) if schema == 1 else ([schema, body], {"schema": schema})
+    digest = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode() + packed).hexdigest()
+    path.write_text(json.dumps({**version, "digest": digest, "record": body}))
     path.with_suffix(".npz").unlink(missing_ok=True)
     if packed:
         path.with_suffix(".npz").write_bytes(packed)

@@ -13,7 +13,7 @@ from vgbench.measure.cost import Cost, cost_id
 from vgbench.measure.executable import Compilation, Memory
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
-from vgbench.measure.snapshot import GRADIENT_BINS
+from vgbench.measure.snapshot import GRADIENT_BINS, Snapshots
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.origin import Device, Provenance
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
@@ -46,9 +46,27 @@ def gradients(*norms: list[float]) -> GradientProfile:
     )
 
 
+def snapshots(seeds: int, count: int, depth: int) -> Snapshots:
+    """So many snapshots of a feed-forward network in which nothing happens, its weights apart."""
+    layers = depth + 1
+    by_layer, by_weights = np.zeros((seeds, count, depth)), np.zeros((seeds, count, layers))
+    return Snapshots(
+        log10_activation_norm=by_layer,
+        log10_parameter_norm=by_weights,
+        **dict.fromkeys(("log10_state_norm", "log10_kind_norm"), np.zeros((seeds, count, depth, 0))),
+        gradient_histogram=np.zeros((seeds, count, layers, GRADIENT_BINS), np.int32),
+        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), by_weights + 1),
+        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), by_layer),
+        **dict.fromkeys(("zero_share", "subnormal_share"), by_weights),
+        loss_scale=np.ones((seeds, count), np.float32),
+        skipped_steps=np.zeros((seeds, count), np.int32),
+        **dict.fromkeys(("saturated", "dead"), by_layer),
+    )
+
+
 def training(*test_accuracy: float, case: Case = BASE) -> TrainingCurves:
     """Curves of a feed-forward case that end at these accuracies, one a seed; its highest rate was chosen."""
-    seeds, depth, layers = len(test_accuracy), case.depth, case.depth + 1
+    seeds = len(test_accuracy)
     shape = len(case.learning_rates), len(case.tuning_seeds) if len(case.learning_rates) > 1 else 0
     tuning = np.broadcast_to(np.linspace(0.5, 0.75, shape[0])[:, None], shape)
     return TrainingCurves(
@@ -60,19 +78,15 @@ def training(*test_accuracy: float, case: Case = BASE) -> TrainingCurves:
         loss=np.ones((seeds, case.steps), np.float32),
         step=np.asarray([case.steps]),
         validation_accuracy=np.ones((seeds, 1), np.float32),
-        log10_activation_norm=np.zeros((seeds, 1, depth)),
-        log10_parameter_norm=np.zeros((seeds, 1, layers)),
-        log10_state_norm=np.zeros((seeds, 1, depth, 0)),
-        log10_kind_norm=np.zeros((seeds, 1, depth, 0)),
-        gradient_histogram=np.zeros((seeds, 1, layers, GRADIENT_BINS), np.int32),
-        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), np.ones((seeds, 1, layers))),
-        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), np.zeros((seeds, 1, depth))),
-        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((seeds, 1, layers))),
-        loss_scale=np.ones((seeds, 1), np.float32),
-        skipped_steps=np.zeros((seeds, 1), np.int32),
-        **dict.fromkeys(("saturated", "dead"), np.zeros((seeds, 1, depth))),
+        snapshots=snapshots(seeds, 1, case.depth),
         test_accuracy=np.asarray(test_accuracy, np.float32),
     )
+
+
+def changed(curves: TrainingCurves, **fields: Any) -> TrainingCurves:
+    """The curves with these fields in place of theirs or of their snapshots'."""
+    of_snapshots = {name: fields.pop(name) for name in list(fields) if hasattr(curves.snapshots, name)}
+    return replace(curves, **fields, snapshots=replace(curves.snapshots, **of_snapshots))
 
 
 def cost(ratio: float, case: Case = BASE) -> Cost:
@@ -106,28 +120,22 @@ def forward(depth: int) -> ForwardProfile:
 
 
 def learned(depth: int, accuracy: float, case: Case = BASE) -> TrainingCurves:
-    """Curves of two seeds over 50 steps, looked at three times; the gradient shrinks by layer and step."""
+    """Curves of two seeds over 50 steps with three snapshots; the gradient shrinks by layer and step."""
     back, step = np.arange(depth)[::-1], np.arange(3)
     norms = np.tile(-(back + step[:, None].astype(float)), (2, 1, 1))
     histogram = np.zeros((2, 3, depth + 1, GRADIENT_BINS), np.int32)
     histogram[..., 120:123] = [1, 2, 1]
-    weights, activations = np.ones((2, 3, depth + 1)), np.zeros((2, 3, depth))
     return replace(
         training(accuracy, accuracy, case=case),
         loss=np.asarray([np.linspace(2, 1, 50), np.linspace(4, 1, 50)], np.float32),
         step=np.asarray([0, 25, 50]),
         validation_accuracy=np.asarray([[0.1, 0.5, accuracy], [0.1, 0.25, accuracy]], np.float32),
-        log10_activation_norm=norms,
-        log10_parameter_norm=np.pad(norms, ((0, 0), (0, 0), (0, 1))),
-        log10_state_norm=np.zeros((2, 3, depth, 0)),
-        log10_kind_norm=np.zeros((2, 3, depth, 0)),
-        gradient_histogram=histogram,
-        **dict.fromkeys(("zero_share", "subnormal_share"), np.zeros((2, 3, depth + 1))),
-        loss_scale=np.ones((2, 3), np.float32),
-        skipped_steps=np.zeros((2, 3), np.int32),
-        **dict.fromkeys(("update_to_weight", "log10_weight_norm", "displacement"), weights),
-        **dict.fromkeys(("preactivation_mean", "preactivation_variance", "mean_slope"), activations),
-        **dict.fromkeys(("saturated", "dead"), activations),
+        snapshots=replace(
+            snapshots(2, 3, depth),
+            log10_activation_norm=norms,
+            log10_parameter_norm=np.pad(norms, ((0, 0), (0, 0), (0, 1))),
+            gradient_histogram=histogram,
+        ),
     )
 
 

@@ -131,17 +131,18 @@ CONSTRUCTED: dict[str, Any] = {"depth": 8, "loss_scaling": {"name": "static", "s
 def test_float16_reads_zeros_where_the_loss_is_small_and_records_their_share() -> None:
     scale = {"name": "static", "scale": 1e-9}
     curves = trained(**SMALL | {"steps": 1, "loss_scaling": scale}, dtype="float16")
-    assert (curves.zero_share == 1).all()
-    assert (curves.subnormal_share == 1).all()
-    np.testing.assert_allclose(curves.loss_scale, 1e-9)
-    assert not curves.skipped_steps.any()
+    shown = curves.snapshots
+    assert (shown.zero_share == 1).all()
+    assert (shown.subnormal_share == 1).all()
+    np.testing.assert_allclose(shown.loss_scale, 1e-9)
+    assert not shown.skipped_steps.any()
 
 
 @pytest.mark.slow
 def test_a_small_loss_is_lost_to_float16_and_not_to_float32() -> None:
     common = CONSTRUCTED | {"steps": 300, "seeds": (0, 1)}
     single, half = (trained(**common, dtype=dtype) for dtype in ("float32", "float16"))
-    assert half.zero_share[:, 0, :-1].min() > 0.5
+    assert half.snapshots.zero_share[:, 0, :-1].min() > 0.5
     assert half.test_accuracy.max() < 0.3
     assert single.test_accuracy.min() > 0.9
 
@@ -150,7 +151,7 @@ def test_a_small_loss_is_lost_to_float16_and_not_to_float32() -> None:
 def test_loss_scaling_keeps_small_gradients_of_a_tanh_network_from_reading_zero() -> None:
     slots = {"depth": 16, "activation": "tanh", "init": {"name": "lecun_normal", "gain": 0.3}, "steps": 1}
     shares = {
-        name: trained(**slots, dtype=dtype, loss_scaling=scaling).zero_share[0, 0, :4].max()
+        name: trained(**slots, dtype=dtype, loss_scaling=scaling).snapshots.zero_share[0, 0, :4].max()
         for name, dtype, scaling in (
             ("plain", "float16", "none"),
             ("static", "float16", "static"),
@@ -170,4 +171,4 @@ def test_dynamic_scaling_skips_what_static_scaling_takes() -> None:
     dynamic = trained(**slots, loss_scaling={"name": "dynamic", "initial": 2.0**24})
     assert static.diverged.all()
     assert not dynamic.diverged.any()
-    assert dynamic.skipped_steps[0, -1] > 0
+    assert dynamic.snapshots.skipped_steps[0, -1] > 0

@@ -13,7 +13,6 @@ from vgbench.data import batch_indices, load_dataset
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, ratio
 from vgbench.measure.snapshot import GRADIENT_BINS, _histogram
-from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
 
 RATE, STEPS = 0.1, 3
@@ -52,7 +51,7 @@ def log2_counts(gradient: np.ndarray) -> np.ndarray:
 
 
 def shown_by_hand(case: vg.Case, seed: int) -> dict[str, np.ndarray]:
-    """What a record after all steps should show, by plain backpropagation and numpy, [layers]."""
+    """What a snapshot after all steps should show, by plain backpropagation and numpy, [layers]."""
     (x, y), *_ = dataset = load_dataset(case)
     with numerics("float64", "highest"):
         network = build_network(case, dataset.problem, scanned=False)
@@ -99,24 +98,27 @@ def test_every_field_is_what_numpy_says(activation: str, layers: str) -> None:
     curves = vg.measure_training(case)
     for i, seed in enumerate(case.seeds):
         for name, expected in shown_by_hand(case, seed).items():
-            np.testing.assert_allclose(getattr(curves, name)[i, -1], expected, rtol=1e-6, atol=1e-9, err_msg=name)
-    assert 0 < curves.dead.mean() < curves.saturated.mean() < 1
+            np.testing.assert_allclose(
+                getattr(curves.snapshots, name)[i, -1], expected, rtol=1e-6, atol=1e-9, err_msg=name
+            )
+    assert 0 < curves.snapshots.dead.mean() < curves.snapshots.saturated.mean() < 1
 
 
 @pytest.fixture(scope="module")
-def deep() -> TrainingCurves:
+def deep() -> vg.Snapshots:
     slots = {"activation": "sigmoid", "init": "glorot_normal", "depth": 80, "width": 16, "matmul_precision": "highest"}
-    return vg.measure_training(vg.Case(**slots, steps=3, learning_rates=(0.1,), seeds=(0, 1), tuning_seeds=()))
+    case = vg.Case(**slots, steps=3, learning_rates=(0.1,), seeds=(0, 1), tuning_seeds=())
+    return vg.measure_training(case).snapshots
 
 
-def test_profiles_go_on_where_float32_reads_zero(deep: TrainingCurves) -> None:
+def test_profiles_go_on_where_float32_reads_zero(deep: vg.Snapshots) -> None:
     assert (deep.gradient_histogram[:, :, 0, 0] == 64 * 16).all()
     assert (deep.log10_activation_norm[:, :, 0] < -45).all()
     assert np.isfinite(deep.log10_activation_norm).all()
     assert np.isfinite(deep.log10_parameter_norm).all()
 
 
-def test_the_first_record_is_the_profile_at_initialisation(deep: TrainingCurves) -> None:
+def test_the_first_snapshot_is_the_profile_at_initialisation(deep: vg.Snapshots) -> None:
     slots = {"activation": "sigmoid", "init": "glorot_normal", "depth": 80, "width": 16}
     profile = vg.measure_gradients(vg.Case(**slots, seeds=(0, 1)))
     np.testing.assert_allclose(deep.log10_activation_norm[:, 0], profile.log10_activation_norm, atol=1e-5)
@@ -124,7 +126,7 @@ def test_the_first_record_is_the_profile_at_initialisation(deep: TrainingCurves)
     assert (deep.displacement[:, 0] == 0).all()
 
 
-def test_every_weight_is_counted_once(deep: TrainingCurves) -> None:
+def test_every_weight_is_counted_once(deep: vg.Snapshots) -> None:
     sizes = [64 * 16, *[16 * 16] * 79, 16 * 10]
     np.testing.assert_array_equal(deep.gradient_histogram.sum(axis=-1), np.broadcast_to(sizes, (2, 2, 81)))
 
@@ -136,23 +138,23 @@ def test_a_gradient_falls_into_the_bin_of_its_power_of_two() -> None:
     assert {int(i): int(counts[i]) for i in np.flatnonzero(counts)} == {0: 2, 1: 1, 127: 2, 128: 1, 255: 3}
 
 
-def test_a_net_that_stands_still_shows_the_same_in_every_record() -> None:
+def test_a_net_that_stands_still_shows_the_same_in_every_snapshot() -> None:
     # But for the learning rate the case that is held against numpy, so that their programs are shared.
     curves = vg.measure_training(
         vg.Case(**TINY | {"learning_rates": (1e-300,)}, activation="relu", block_execution="unroll")
     )
     assert curves.step.tolist() == [0, STEPS]
-    assert (curves.displacement == 0).all()
+    assert (curves.snapshots.displacement == 0).all()
     for name in ("preactivation_mean", "preactivation_variance", "log10_activation_norm", "gradient_histogram"):
-        shown = getattr(curves, name)
+        shown = getattr(curves.snapshots, name)
         np.testing.assert_array_equal(shown, np.broadcast_to(shown[:, :1], shown.shape))
 
 
 def test_a_layer_without_activation_has_no_preactivations() -> None:
     order = {"name": "mlp", "order": "pre_activation"}
     curves = vg.measure_training(vg.Case(**TINY | {"model": order, "depth": 2}, skip="residual"))
-    assert np.isnan(curves.saturated[:, :, 0]).all()
-    assert np.isfinite(curves.saturated[:, :, 1]).all()
+    assert np.isnan(curves.snapshots.saturated[:, :, 0]).all()
+    assert np.isfinite(curves.snapshots.saturated[:, :, 1]).all()
 
 
 @pytest.mark.slow
@@ -161,9 +163,9 @@ def test_blocks_of_unequal_width_and_of_several_matrices_are_shown() -> None:
         **TINY | {"model": "mlp"}, skip={"name": "dense", "growth": 4}, norm="weight", block_execution="unroll"
     )
     curves = vg.measure_training(case)
-    assert curves.gradient_histogram.sum(axis=-1)[0, 0].tolist() == [64 * 12, 12 * 4, 16 * 4, 20 * 10]
+    assert curves.snapshots.gradient_histogram.sum(axis=-1)[0, 0].tolist() == [64 * 12, 12 * 4, 16 * 4, 20 * 10]
     gated = vg.measure_training(vg.Case(**TINY | {"depth": 2}, skip="highway"))
-    assert gated.gradient_histogram.sum(axis=-1)[0, 0].tolist() == [64 * 12, 2 * 12 * 12, 12 * 10]
+    assert gated.snapshots.gradient_histogram.sum(axis=-1)[0, 0].tolist() == [64 * 12, 2 * 12 * 12, 12 * 10]
 
 
 def test_a_ratio_of_norms_beyond_float64_is_taken_from_their_exponents() -> None:

@@ -172,17 +172,18 @@ def test_the_rate_is_the_best_on_validation_and_a_lost_rate_counts_as_wrong(curv
     assert curves.status == "ok"
 
 
-def test_curves_have_a_record_at_the_start_every_25_steps_and_at_the_last(curves: TrainingCurves) -> None:
+def test_there_is_a_snapshot_at_the_start_every_25_steps_and_at_the_last(curves: TrainingCurves) -> None:
     assert curves.step.tolist() == [0, 25, 50, 60]
     assert curves.loss.shape == (2, 60)
     assert curves.validation_accuracy.shape == (2, 4)
-    assert curves.log10_activation_norm.shape == curves.preactivation_mean.shape == (2, 4, 5)
-    assert curves.log10_parameter_norm.shape == curves.update_to_weight.shape == curves.displacement.shape == (2, 4, 6)
-    assert np.isfinite(curves.log10_parameter_norm).all()
+    shown = curves.snapshots
+    assert shown.log10_activation_norm.shape == shown.preactivation_mean.shape == (2, 4, 5)
+    assert shown.log10_parameter_norm.shape == shown.update_to_weight.shape == shown.displacement.shape == (2, 4, 6)
+    assert np.isfinite(shown.log10_parameter_norm).all()
 
 
 @pytest.mark.parametrize("steps", [25, 26])
-def test_the_last_record_is_of_the_last_step(steps: int) -> None:
+def test_the_last_snapshot_is_of_the_last_step(steps: int) -> None:
     curves = vg.measure_training(vg.Case(**SMALL, steps=steps, learning_rates=(1e-3,), seeds=(0,), tuning_seeds=()))
     assert curves.step.tolist() == sorted({0, 25, steps})
     assert curves.validation_accuracy.shape == (1, len(curves.step))
@@ -227,8 +228,10 @@ def test_seeds_are_trained_alike_whoever_is_beside_them(curves: TrainingCurves) 
 
 def test_training_is_the_same_bit_for_bit_when_measured_again(curves: TrainingCurves) -> None:
     again = vg.measure_training(vg.Case(**PROTOCOL))
-    for field in dataclasses.fields(TrainingCurves):
-        np.testing.assert_array_equal(getattr(again, field.name), getattr(curves, field.name))
+    for one, other in ((again, curves), (again.snapshots, curves.snapshots)):
+        for field in dataclasses.fields(one):
+            if field.name != "snapshots":
+                np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
 
 
 def test_a_run_that_diverges_everywhere_is_an_outcome() -> None:
@@ -236,11 +239,12 @@ def test_a_run_that_diverges_everywhere_is_an_outcome() -> None:
     assert lost.status == "diverged"
     assert lost.trained == 0
     assert lost.test_accuracy.tolist() == [0, 0]
-    assert np.isfinite(lost.log10_activation_norm[:, 0]).all()
-    for broken in (lost.log10_activation_norm, lost.log10_weight_norm, lost.preactivation_mean):
+    shown = lost.snapshots
+    assert np.isfinite(shown.log10_activation_norm[:, 0]).all()
+    for broken in (shown.log10_activation_norm, shown.log10_weight_norm, shown.preactivation_mean):
         assert not np.isfinite(broken[:, -1]).any()
-    assert (lost.gradient_histogram[:, 0, :, -1] == 0).all()
-    assert (lost.gradient_histogram[:, -1, :, -1] > 0).all()
+    assert (shown.gradient_histogram[:, 0, :, -1] == 0).all()
+    assert (shown.gradient_histogram[:, -1, :, -1] > 0).all()
 
 
 def test_a_case_without_steps_cannot_be_trained() -> None:
@@ -308,7 +312,8 @@ def test_cells_that_differ_in_initialisation_and_protocol_alone_share_their_comp
     tight, loose = ({"gradient_transform": {"name": "clip_by_global_norm", "max_norm": norm}} for norm in (1e-3, 1e3))
     optimizer = {"optimizer": {"name": "sgd", "momentum": 0.0}}
     clipped, whole, free = (
-        vg.measure_training(vg.Case(**(slots | optimizer | each))).displacement[0, -1] for each in (tight, loose, {})
+        vg.measure_training(vg.Case(**(slots | optimizer | each))).snapshots.displacement[0, -1]
+        for each in (tight, loose, {})
     )
     assert shared.programs_made() - made == 3
     np.testing.assert_allclose(whole, free, rtol=1e-5)

@@ -349,10 +349,10 @@ def test_training_begins_with_the_profile_at_initialisation_and_is_the_same_agai
     np.testing.assert_array_equal(first.loss, again.loss)
     measured = vg.measure_gradients(case)
     for name in ("log10_activation_norm", "log10_parameter_norm", "log10_state_norm"):
-        np.testing.assert_allclose(getattr(first, name)[:, 0], getattr(measured, name), atol=1e-5)
-    assert first.log10_state_norm.shape == (2, 3, 12, 2)
-    assert first.log10_weight_norm.shape == (2, 3, 2)
-    assert first.preactivation_mean.shape == (2, 3, 12)
+        np.testing.assert_allclose(getattr(first.snapshots, name)[:, 0], getattr(measured, name), atol=1e-5)
+    assert first.snapshots.log10_state_norm.shape == (2, 3, 12, 2)
+    assert first.snapshots.log10_weight_norm.shape == (2, 3, 2)
+    assert first.snapshots.preactivation_mean.shape == (2, 3, 12)
 
 
 @pytest.mark.slow
@@ -386,7 +386,7 @@ def test_gates_learn_a_hundred_steps_whatever_their_profile_at_first(slots: dict
         **slots,
     )
     curves = vg.measure_training(case)
-    loss, norms = curves.loss[:, -20:].mean(axis=1), curves.log10_activation_norm
+    loss, norms = curves.loss[:, -20:].mean(axis=1), curves.snapshots.log10_activation_norm
     assert (loss < 0.01).all() if learns else (loss > 0.15).all()
     lost = norms[..., 0] - norms[..., -1]
     assert (lost[:, 0] < -3).all()

@@ -1,5 +1,6 @@
 """Records of earlier versions of the schema are read as if they had been written today."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 import vgbench as vg
 from vgbench.errors import InputError
+from vgbench.measure.snapshot import Snapshots
 from vgbench.records import store
 from vgbench.records.migrations import SCHEMA, migrated
 from vgbench.records.runs import read_runs
@@ -22,7 +24,7 @@ def test_names_of_version_1_become_those_of_today() -> None:
     body = {
         "case": case,
         "reference": {"layers": "auto"},
-        "training": {"rates": [0.1], "rate": 0.1, "loss": {"$array": "training.loss"}},
+        "training": {"rates": [0.1], "rate": 0.1, "loss": [1.0], "dead": [0.5]},
         "cost": {"form": "unrolled"},
         "rows": [row],
     }
@@ -34,7 +36,12 @@ def test_names_of_version_1_become_those_of_today() -> None:
             "depth": 2,
         },
         "reference": {"block_execution": "auto"},
-        "training": {"learning_rates": [0.1], "learning_rate": 0.1, "loss": {"$array": "training.loss"}},
+        "training": {
+            "learning_rates": [0.1],
+            "learning_rate": 0.1,
+            "loss": [1.0],
+            "snapshots": {"dead": [0.5]},
+        },
         "cost": {"form": "unroll"},
         "rows": [{"place": 0, "axes": {"learning_rates": [0.1], "depth": 2}}],
     }
@@ -62,6 +69,11 @@ def test_published_records_of_version_1_are_read() -> None:
     cells = [entry.cell for entry in run.entries]
     assert any(cell is not None and cell.case.learning_rates for cell in cells)
     assert vg.load(RESULTS / "quickstart")["learning_rate"].notna().any()
+
+
+def test_snapshots_of_version_1_are_those_of_the_dataclass() -> None:
+    names = [field.name for field in dataclasses.fields(Snapshots)]
+    assert sorted(migrated({"training": dict.fromkeys(names, 1)}, 1)["training"]["snapshots"]) == sorted(names)
 
 
 def test_record_of_a_newer_vgbench_is_refused_by_its_version(tmp_path: Path) -> None:

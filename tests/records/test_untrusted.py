@@ -227,7 +227,6 @@ def array(name: str, value: Any) -> Change:
         (without("gradients"), "status 'ok' with missing or surplus measurements"),
         (without("training"), "status 'ok' with missing or surplus measurements"),
         (at("training.learning_rate", 0.3), "training: learning rates or target differ"),
-        (at("gradients.log10_activation_norm", {"$array": "training.loss"}), "names an array that is missing"),
         (at("gradients.smallest_normal", 0), "gradients.smallest_normal: Input should be greater than 0"),
         (at("provenance.source", {"cell": "f"}), "provenance.source: needs digests of cell, cost"),
         (array("training.loss", lambda loss: loss[:, :-1]), "50 steps in the case, but 49 in loss"),
@@ -242,8 +241,18 @@ def array(name: str, value: Any) -> Change:
         ),
         (array("training.test_accuracy", lambda each: each * np.nan), "training.test_accuracy: an entry is nan"),
         (array("training.test_accuracy", lambda each: each + 1), "training.test_accuracy: an entry is 1.95"),
-        (array("training.gradient_histogram", lambda each: -each), "training.gradient_histogram: an entry is -1"),
-        (array("training.gradient_histogram", lambda each: each[..., :9]), "256 bins in the case, but 9 in gradient_"),
+        (
+            array("training.snapshots.gradient_histogram", lambda each: -each),
+            "training.snapshots.gradient_histogram: an entry is -1",
+        ),
+        (
+            array("training.snapshots.gradient_histogram", lambda each: each[..., :9]),
+            "256 bins in the case, but 9 in gradient_",
+        ),
+        (
+            array("training.snapshots.zero_share", lambda each: each - 1),
+            "training.snapshots.zero_share: an entry is -1",
+        ),
     ],
 )
 def test_field_that_is_not_what_the_schema_says_is_named(lone: Path, change: Change, message: str) -> None:
@@ -371,6 +380,11 @@ def test_arrays_of_one_name_are_refused(lone: Path) -> None:
         packed = stored(["a.npy", "a.npy"], b"")
     sign(lone, json.loads(lone.read_text())["record"], packed)
     assert "two arrays have the same name" in refusal(lone)
+
+
+def test_array_that_is_named_in_the_place_of_another_is_damage(lone: Path) -> None:
+    forge(lone, at("gradients.log10_activation_norm", {"$array": "training.loss"}))
+    assert refusal(lone) == "damaged record (gradients.log10_activation_norm: names an array that is missing)"
 
 
 def test_more_arrays_than_the_record_has_are_refused(lone: Path) -> None:

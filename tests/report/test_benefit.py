@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.made import training
+from helpers.made import snapshots, training
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
@@ -29,21 +29,20 @@ def test_the_median_seed_decides(accuracies: tuple[float, ...], reaches: bool) -
     assert reaches_target(training(*accuracies)) is reaches
 
 
-def at_records(validation: np.ndarray) -> TrainingCurves:
+def at_snapshots(validation: np.ndarray) -> TrainingCurves:
     """Curves of three seeds with these validation accuracies at steps 0, 25 and 50."""
-    one = training(0.9, 0.9, 0.9)
-    stretched = {
-        field.name: np.repeat(value, 3, axis=1)
-        for field in dataclasses.fields(one)
-        if isinstance(value := getattr(one, field.name), np.ndarray) and value.ndim > 1 and value.shape[1] == 1
-    }
-    return dataclasses.replace(one, **{**stretched, "validation_accuracy": validation, "step": np.asarray([0, 25, 50])})
+    return dataclasses.replace(
+        training(0.9, 0.9, 0.9),
+        step=np.asarray([0, 25, 50]),
+        validation_accuracy=validation,
+        snapshots=snapshots(3, 3, 2),
+    )
 
 
 def test_steps_to_target_are_the_median_seeds_first() -> None:
     validation = np.asarray([[0.0, 0.95, 0.5], [0.0, 0.0, 0.95], [0.0, 0.0, 0.0]])
-    assert steps_to_target(at_records(validation)) == 50
-    assert steps_to_target(at_records(np.zeros((3, 3)))) == np.inf
+    assert steps_to_target(at_snapshots(validation)) == 50
+    assert steps_to_target(at_snapshots(np.zeros((3, 3)))) == np.inf
 
 
 def merits(step: float, seconds: float, decay: float = 0.0) -> Merits:

@@ -10,7 +10,7 @@ import altair as alt
 import jsonschema
 import numpy as np
 import pytest
-from helpers.made import measured, write_run
+from helpers.made import changed, measured, write_run
 
 from vgbench.pictures.compose import Definition
 from vgbench.pictures.panels import LINES, rounded, series, thinned
@@ -150,8 +150,12 @@ def test_what_a_run_does_not_have_is_not_drawn(tmp_path: Path) -> None:
 def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     cell = measured(case(3), 0.1)
     assert cell.training
-    gone = {name: np.full_like(getattr(cell.training, name), np.nan) for name in ("loss", "log10_activation_norm")}
-    lost = dataclasses.replace(cell.training, **gone, gradient_histogram=np.zeros((2, 3, 4, 256), np.int32))
+    lost = changed(
+        cell.training,
+        loss=np.full((2, 50), np.nan, np.float32),
+        log10_activation_norm=np.full((2, 3, 3), np.nan),
+        gradient_histogram=np.zeros((2, 3, 4, 256), np.int32),
+    )
     runs = read_runs(write_run(tmp_path, [("baseline", dataclasses.replace(cell, training=lost))]))
     assert PICTURES["heatmap"].draw(runs, frame(runs)) is None
     assert PICTURES["histograms"].draw(runs, frame(runs)) is None

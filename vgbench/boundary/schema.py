@@ -124,36 +124,47 @@ class FromRecord:
             raise ValueError(f"{length} {name} in {place}, but {known} in {first}")
 
 
-def decode(kind: type[T], body: Any, arrays: Mapping[str, np.ndarray], place: str) -> T:
-    """Make a dataclass from a record's JSON and arrays.
+def with_arrays(body: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The tree of a record's JSON, with its arrays and its numbers that are not finite in their places.
+
+    Args:
+        body: JSON as `vgbench.records.store` writes it, with `{"$array": PLACE}` for an array and `{"$float": TEXT}`
+            for a number that is not finite.
+        arrays: by name.
+
+    Raises:
+        ValueError: an array is named elsewhere than in its place, or is missing, or left over.
+    """
+    used: list[str] = []
+    tree = _resolve(body, "", arrays, used)
+    unused = sorted(arrays.keys() - used)
+    if unused:
+        raise ValueError(f"no field holds the array {unused[0]!r}")
+    return tree
+
+
+def decode(kind: type[T], tree: Any, place: str) -> T:
+    """Make a dataclass from a record's tree; messages name a field's place in it, as `training.snapshots.dead`.
 
     Args:
         kind: the dataclass.
-        body: JSON as `vgbench.records.store` writes it, with `{"$array": NAME}` for an array and `{"$float": TEXT}` for
-            a number that is not finite.
-        arrays: by name.
+        tree: as `with_arrays` returns it.
         place: where the record comes from, for messages.
 
     Raises:
         OtherVersionError: a field is missing or unknown, or a member of a registry is unknown.
         InputError: a field does not match the schema; the message names the first such field.
     """
-    used: list[str] = []
     try:
-        tree = _resolve(body, "", arrays, used)
-        _check_use(arrays, used)
         return _adapter(kind).validate_python(tree, context=FromRecord())
     except ValidationError as error:
-        unknown_name = any(map(_is_unknown_name, error.errors(include_url=False, include_input=False)))
         fault = first_fault(error)
-    except ValueError as error:
-        fault, unknown_name = _short(str(error)), False
-    if unknown_name:
-        raise OtherVersionError(
-            f"{place}: written by another version of vgbench, with other fields, or with a plug-in that is not"
-            f" installed ({fault})"
-        )
-    raise InputError(f"{place}: not a valid record ({fault})")
+        if any(map(_is_unknown_name, error.errors(include_url=False, include_input=False))):
+            raise OtherVersionError(
+                f"{place}: written by another version of vgbench, with other fields, or with a plug-in that is not"
+                f" installed ({fault})"
+            ) from None
+        raise InputError(f"{place}: not a valid record ({fault})") from None
 
 
 @cache
@@ -236,12 +247,6 @@ def _resolve(value: Any, place: str, arrays: Mapping[str, np.ndarray], used: lis
             raise ValueError(f"{place}: not a number")
         return _FLOATS[text]
     return {name: _resolve(each, f"{place}.{name}" if place else name, arrays, used) for name, each in value.items()}
-
-
-def _check_use(arrays: Mapping[str, np.ndarray], used: list[str]) -> None:
-    unused = sorted(arrays.keys() - used)
-    if unused:
-        raise ValueError(f"no field holds the array {unused[0]!r}")
 
 
 def first_fault(error: ValidationError) -> str:

@@ -24,7 +24,7 @@ _FLUSHED_BINS = 104
 
 def vanishes(curves: TrainingCurves) -> Shown:
     """Whether the signal loses 1.5 decades from the last layer to the first, in the median over training."""
-    norms = curves.log10_activation_norm
+    norms = curves.snapshots.log10_activation_norm
     with np.errstate(invalid="ignore"):
         kept = norms[..., 0] - norms[..., -1]
     return np.asarray(_median(kept) <= -LOST_DECADES)
@@ -37,7 +37,7 @@ def weights_converge(curves: TrainingCurves) -> Shown:
     Over the second half of training those of the first third of the hidden layers move by less than 0.01 of their
     initial norm.
     """
-    hidden = curves.displacement[..., :-1]
+    hidden = curves.snapshots.displacement[..., :-1]
     first = hidden[..., : max(1, hidden.shape[-1] // 3)]
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(first[:, -1] - first[:, _middle(curves)]).mean(axis=1) < 0.01)
@@ -68,7 +68,7 @@ def irregular_curves(curves: TrainingCurves) -> Shown:
 @SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021: vanishing gradient")
 def small_gradient_ratio(curves: TrainingCurves) -> Shown:
     """||dL/dW|| of the first layer is below 1e-4, and below 1e-3 of the output layer's, in the median over training."""
-    norms = curves.log10_parameter_norm
+    norms = curves.snapshots.log10_parameter_norm
     with np.errstate(invalid="ignore"):
         ratio = norms[..., 0] - norms[..., -1]
     return np.asarray((_median(norms[..., 0]) < -4) & (_median(ratio) < -3))
@@ -77,7 +77,7 @@ def small_gradient_ratio(curves: TrainingCurves) -> Shown:
 @SIGNS.register(source="DLCheck")
 def small_gradient_norm(curves: TrainingCurves) -> Shown:
     """||dL/dW|| of some layer is above 0 and below 1e-7 in the median over training."""
-    norms = np.median(curves.log10_parameter_norm, axis=1)
+    norms = np.median(curves.snapshots.log10_parameter_norm, axis=1)
     return np.asarray((np.isfinite(norms) & (norms < -7)).any(axis=1))
 
 
@@ -87,7 +87,7 @@ def histogram_at_zero(curves: TrainingCurves) -> Shown:
 
     Over half of the entries of its dL/dW are below 2**-23, about 1e-7, in the median over training.
     """
-    counts = curves.gradient_histogram[:, :, 0].astype(np.float64)
+    counts = curves.snapshots.gradient_histogram[:, :, 0].astype(np.float64)
     share = counts[..., :_FLUSHED_BINS].sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
     return np.asarray(_median(share) > 0.5)
 

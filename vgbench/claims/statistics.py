@@ -64,7 +64,7 @@ def log10_first_over_last(measured: Measured) -> Values | None:
 def log10_first_over_last_trained(measured: Measured) -> Values | None:
     """log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step of training."""
     curves = measured.curves
-    return None if curves is None else first_over_last(curves.log10_activation_norm[:, -1])
+    return None if curves is None else first_over_last(curves.snapshots.log10_activation_norm[:, -1])
 
 
 @STATISTICS.register(source="Glorot & Bengio 2010")
@@ -91,7 +91,7 @@ def log10_displacement_first_over_last(measured: Measured) -> Values | None:
     curves = measured.curves
     if curves is None:
         return None
-    hidden = curves.displacement[:, -1, :-1]
+    hidden = curves.snapshots.displacement[:, -1, :-1]
     third = max(1, hidden.shape[1] // 3)
     first, last = (np.maximum(each.mean(axis=1), _SMALLEST_MOVE) for each in (hidden[:, :third], hidden[:, -third:]))
     return np.log10(first) - np.log10(last)
@@ -107,11 +107,11 @@ def log10_moment_drift(measured: Measured) -> Values | None:
     curves = measured.curves
     if curves is None or len(curves.step) < 2:
         return None
-    known = ~np.isnan(curves.preactivation_variance).any(axis=(0, 1))
+    known = ~np.isnan(curves.snapshots.preactivation_variance).any(axis=(0, 1))
     if not known.any():
         return None
-    mean = np.asarray(curves.preactivation_mean[..., known], np.float64)
-    deviation = np.sqrt(np.asarray(curves.preactivation_variance[..., known], np.float64))
+    mean = np.asarray(curves.snapshots.preactivation_mean[..., known], np.float64)
+    deviation = np.sqrt(np.asarray(curves.snapshots.preactivation_variance[..., known], np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.hypot(np.diff(mean, axis=1), np.diff(deviation, axis=1)) / deviation[:, :-1]
         return np.log10(moved.mean(axis=(1, 2)))
@@ -124,7 +124,7 @@ def log10_largest_update(measured: Measured) -> Values | None:
     if curves is None:
         return None
     with np.errstate(divide="ignore"):
-        return np.log10(curves.update_to_weight[..., :-1].max(axis=(1, 2)))
+        return np.log10(curves.snapshots.update_to_weight[..., :-1].max(axis=(1, 2)))
 
 
 @STATISTICS.register(source="Dahl et al. 2023: time to a target")

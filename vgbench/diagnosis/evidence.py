@@ -95,10 +95,10 @@ def from_curves(
         flat: where the activation is flat.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.log10(np.asarray(curves.preactivation_variance, np.float64)) / 2
-    counts = curves.gradient_histogram.astype(np.float64)
+        scale = np.log10(np.asarray(curves.snapshots.preactivation_variance, np.float64)) / 2
+    counts = curves.snapshots.gradient_histogram.astype(np.float64)
     zero = counts[..., 0] / np.maximum(counts.sum(axis=-1), 1)
-    layers = curves.update_to_weight.shape[-1]
+    layers = curves.snapshots.update_to_weight.shape[-1]
     return [
         Evidence(
             step=np.asarray(curves.step),
@@ -106,14 +106,14 @@ def from_curves(
             chance=chance[0],
             accuracy=np.asarray(curves.validation_accuracy[seed], np.float64),
             chance_accuracy=chance[1],
-            signal=_in_range(curves.log10_activation_norm[seed]),
-            gradient=curves.log10_parameter_norm[seed],
-            update=curves.update_to_weight[seed],
-            moved=curves.displacement[seed],
+            signal=_in_range(curves.snapshots.log10_activation_norm[seed]),
+            gradient=curves.snapshots.log10_parameter_norm[seed],
+            update=curves.snapshots.update_to_weight[seed],
+            moved=curves.snapshots.displacement[seed],
             zero=zero[seed],
-            smallest=_smallest(dtype) / float(np.median(curves.loss_scale[seed])),
-            saturated=_known(curves.saturated[seed]),
-            dead=_known(curves.dead[seed]),
+            smallest=_smallest(dtype) / float(np.median(curves.snapshots.loss_scale[seed])),
+            saturated=_known(curves.snapshots.saturated[seed]),
+            dead=_known(curves.snapshots.dead[seed]),
             scale=_known(scale[seed]),
             distance=None if distance is None else distance[seed],
             flat=flat,

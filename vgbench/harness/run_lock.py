@@ -132,7 +132,7 @@ def read_note(folder: Path) -> Note | None:
     """What the run that is, or was, at work in the folder last said; None if it said nothing, or ended well."""
     path = folder / NOTE
     try:
-        return decode(Note, strict_json.loads(read_plain(path, folder, LARGEST_FILE).decode()), {}, str(path))
+        return decode(Note, strict_json.loads(read_plain(path, folder, LARGEST_FILE).decode()), str(path))
     except (OSError, ValueError):
         return None
 

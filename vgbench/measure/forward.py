@@ -14,8 +14,8 @@ from vgbench.boundary.schema import Each
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, wide
+from vgbench.measure.bounds import LOG10
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
-from vgbench.measure.gradients import LOG10
 from vgbench.measure.numerics import numerics
 from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.measure.shared import shared

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 from pydantic import Field
 
-from vgbench.boundary.schema import Each
 from vgbench.data import load_dataset
 from vgbench.instruments.probe import log10_norms
+from vgbench.measure.bounds import LOG10
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Profile, profile
@@ -24,9 +24,6 @@ from vgbench.spec.case import Case
 from vgbench.statistics import Interval, first_over_last, slope, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
-
-LOG10 = Each(-1e9, 1e9, infinite=True, nan=True)
-"""What a logarithm of a norm can be: -inf of zero, inf or NaN where the norm left the dtype's range."""
 
 
 @dataclass(frozen=True)

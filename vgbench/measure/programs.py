@@ -23,7 +23,7 @@ from vgbench.spec.case import Case
 Splits: TypeAlias = tuple[Any, Any, Any]
 """Training, validation and test split."""
 
-RECORD_EVERY = 25
+SNAPSHOT_EVERY = 25
 """Steps between two records; also the steps of one call to the device."""
 
 
@@ -102,7 +102,7 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
         dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
         return *stacked, traced_options_of(case), dealt, splits_of(case, dataset)
 
-    lengths = {min(RECORD_EVERY, case.steps), case.steps % RECORD_EVERY} - {0}
+    lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
     found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
     return found | {0: (look, arguments(state, initial, rate, batches()))}
 

@@ -14,7 +14,7 @@ from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_options_of
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.programs import RECORD_EVERY, Programs, Record, Splits, programs_of, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, Record, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
 from vgbench.models import Network
 from vgbench.spec.case import Case
@@ -71,6 +71,7 @@ class Trainer:
         seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
         variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
         state = jax.tree.map(np.asarray, jax.vmap(partial(start, self._network, case))(variables))
+        chunks = range(0, case.steps, SNAPSHOT_EVERY)
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
 
         def group(rows: slice) -> _RunGroup:
@@ -82,7 +83,7 @@ class Trainer:
                 initial=own(variables.params),
                 learning_rates=np.asarray([run.rate for run in runs[rows]], np.float32),
                 traced_options=traced_options_of(case),
-                batches=[batches[rows, first : first + RECORD_EVERY] for first in range(0, case.steps, RECORD_EVERY)],
+                batches=[batches[rows, first : first + SNAPSHOT_EVERY] for first in chunks],
             )
 
         return [group(slice(first, first + length)) for first in range(0, len(runs), length)]

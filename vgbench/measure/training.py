@@ -4,38 +4,25 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
-from vgbench.boundary.schema import Each, Share
+from vgbench.boundary.schema import Share
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
-from vgbench.instruments.probe import log10_norms
-from vgbench.measure.gradients import LOG10
+from vgbench.measure.bounds import ACCURACY, COUNT
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import Norms, on_host, ratio
-from vgbench.measure.programs import RECORD_EVERY
-from vgbench.measure.snapshot import Snapshot
+from vgbench.measure.programs import SNAPSHOT_EVERY
+from vgbench.measure.snapshot import Snapshots
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
 from vgbench.statistics import Interval, first_over_last, guessing_reaches, t_interval
 
-ACCURACY = Each(0, 1)
-SHARE = Each(0, 1, nan=True)
-COUNTS = Each(0, 2**53)
-RATIO = Each(0, 1e300, infinite=True, nan=True)
-"""Bounds of what training records; a share or a ratio of nothing is NaN."""
-
 
 @dataclass(frozen=True)
 class TrainingCurves(Displayed):
     """What training showed: the choice of the learning rate, and the evaluation seeds at that learning rate.
-
-    A record shows the state after so many updates on one batch, the seed's first one, in training mode: the same inputs
-    in every record, and at step 0 the state and the batch of `measure_gradients`. Where a state is no longer finite,
-    its record says so. `depth` counts layers, or the time steps of a recurrent network; `layers` those with weights of
-    their own: all layers and the output layer, or the cells and the output layer.
 
     Attributes:
         learning_rates: the learning rates tried.
@@ -45,30 +32,9 @@ class TrainingCurves(Displayed):
             `none_better_than_chance`.
         target: accuracy from which a seed counts as trained.
         loss: training loss of every step, [seeds, steps].
-        step: updates made before each record, 0 and every 25th up to the last, [records].
-        validation_accuracy: with running statistics, [seeds, records].
-        log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, records, depth]; exact as in `GradientProfile`.
-        log10_parameter_norm: log10 ||dL/dW_l||, the output layer last, float64[seeds, records, layers]; equally exact.
-        log10_state_norm: as in `GradientProfile`, float64[seeds, records, depth, states].
-        log10_kind_norm: as in `GradientProfile`, float64[seeds, records, depth, kinds].
-        gradient_histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, plain
-            backpropagation's, int32[seeds, records, layers, bins]; `GRADIENT_BINS` in `snapshot.py` says which bins.
-        zero_share: share of the entries of dL/dW_l that are exactly 0, [seeds, records, layers].
-        subnormal_share: share of those that are below the dtype's smallest normal number, zeros included, as
-            backpropagation gives them with the loss scale; the same shape.
-        update_to_weight: ||update|| / ||W_l|| of the update that the optimizer would make next, float64[seeds, records,
-            layers]; infinite where W_l is 0.
-        log10_weight_norm: log10 ||W_l||, float64[seeds, records, layers].
-        displacement: ||W_l - its initial value|| / ||its initial value||, float64[seeds, records, layers]; of a
-            layer that starts at 0, NaN until it moves and infinite after.
-        preactivation_mean: mean of a layer's pre-activations over units and examples, [seeds, records, depth]; NaN, as
-            the next four, where a layer has no activation.
-        preactivation_variance: their variance, the same shape.
-        mean_slope: mean `|phi'|`, the same shape.
-        saturated: share of units and examples where `|phi'|` is below 5 % of its largest value, the same shape.
-        dead: share of units that are so for every example, the same shape.
-        loss_scale: what the loss is multiplied by, [seeds, records].
-        skipped_steps: steps so far that dynamic loss scaling left out, [seeds, records].
+        step: updates made before each snapshot, 0 and every 25th up to the last, [snapshots].
+        validation_accuracy: with running statistics, [seeds, snapshots].
+        snapshots: of the network and its gradient, after each of these steps.
         test_accuracy: after the last step, with running statistics, [seeds].
         chance: validation accuracy of the best constant answer; NaN in records that are older than this field.
         guessing: mean `tuning_accuracy` that guessing at the level of chance exceeds at any learning rate with a
@@ -81,25 +47,9 @@ class TrainingCurves(Displayed):
     learning_rate: Annotated[float, Field(gt=0)]
     target: Annotated[float, Field(gt=0, le=1)]
     loss: Float[np.ndarray, "seeds steps"]
-    step: Annotated[Int[np.ndarray, "records"], COUNTS]
-    validation_accuracy: Annotated[Float[np.ndarray, "seeds records"], ACCURACY]
-    log10_activation_norm: Annotated[Float64[np.ndarray, "seeds records depth"], LOG10]
-    log10_parameter_norm: Annotated[Float64[np.ndarray, "seeds records layers"], LOG10]
-    log10_state_norm: Annotated[Float64[np.ndarray, "seeds records depth states"], LOG10]
-    log10_kind_norm: Annotated[Float64[np.ndarray, "seeds records depth kinds"], LOG10]
-    gradient_histogram: Annotated[Int[np.ndarray, "seeds records layers bins"], COUNTS]
-    zero_share: Annotated[Float[np.ndarray, "seeds records layers"], SHARE]
-    subnormal_share: Annotated[Float[np.ndarray, "seeds records layers"], SHARE]
-    update_to_weight: Annotated[Float64[np.ndarray, "seeds records layers"], RATIO]
-    log10_weight_norm: Annotated[Float64[np.ndarray, "seeds records layers"], LOG10]
-    displacement: Annotated[Float64[np.ndarray, "seeds records layers"], RATIO]
-    preactivation_mean: Float[np.ndarray, "seeds records depth"]
-    preactivation_variance: Annotated[Float[np.ndarray, "seeds records depth"], RATIO]
-    mean_slope: Annotated[Float[np.ndarray, "seeds records depth"], RATIO]
-    saturated: Annotated[Float[np.ndarray, "seeds records depth"], SHARE]
-    dead: Annotated[Float[np.ndarray, "seeds records depth"], SHARE]
-    loss_scale: Annotated[Float[np.ndarray, "seeds records"], Each(1e-30, 1e30)]
-    skipped_steps: Annotated[Int[np.ndarray, "seeds records"], COUNTS]
+    step: Annotated[Int[np.ndarray, "snapshots"], COUNT]
+    validation_accuracy: Annotated[Float[np.ndarray, "seeds snapshots"], ACCURACY]
+    snapshots: Snapshots
     test_accuracy: Annotated[Float[np.ndarray, "seeds"], ACCURACY]
     chance: Share = float("nan")
     guessing: Share = float("nan")
@@ -160,7 +110,7 @@ class TrainingCurves(Displayed):
     @property
     def log10_first_over_last(self) -> Interval:
         """log10 of ||dL/dh_1|| / ||dL/dh_depth|| after the last step, mean with its t-interval over the seeds."""
-        return t_interval(first_over_last(self.log10_activation_norm[:, -1]))
+        return t_interval(first_over_last(self.snapshots.log10_activation_norm[:, -1]))
 
     @property
     def accuracy(self) -> Interval:
@@ -193,40 +143,13 @@ def measure_training(case: Case) -> TrainingCurves:
         learning_rate=rate,
         target=case.target,
         loss=loss,
-        step=np.append(np.arange(0, case.steps, RECORD_EVERY), case.steps),
+        step=np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps),
         validation_accuracy=np.asarray(records.validation_accuracy),
         test_accuracy=np.asarray(records.test_accuracy)[:, -1],
         chance=chance,
         guessing=guessing_reaches(chance, wanted.size, len(case.learning_rates)),
-        **_told(records.snapshot),
+        snapshots=Snapshots.of(records.snapshot),
     )
-
-
-def _told(seen: Snapshot) -> dict[str, Any]:
-    """The fields of `TrainingCurves` that snapshots [seeds, records] tell."""
-    activation, parameter, state, kind = map(on_host, seen.profile[:4])
-    weight, moved, update = map(on_host, (seen.weights.norm, seen.weights.displacement, seen.weights.update))
-    initial = Norms(weight.mantissa[:, :1], weight.exponent[:, :1])
-    given = seen.preactivation
-    return {
-        "log10_activation_norm": log10_norms(*activation),
-        "log10_parameter_norm": log10_norms(*parameter),
-        "log10_state_norm": log10_norms(*state),
-        "log10_kind_norm": log10_norms(*kind),
-        "gradient_histogram": np.asarray(seen.weights.histogram),
-        "zero_share": np.asarray(seen.weights.zeros),
-        "subnormal_share": np.asarray(seen.weights.subnormal),
-        "update_to_weight": ratio(update, weight),
-        "log10_weight_norm": log10_norms(*weight),
-        "displacement": ratio(moved, initial),
-        "preactivation_mean": np.asarray(given.mean),
-        "preactivation_variance": np.asarray(given.variance),
-        "mean_slope": np.asarray(given.slope),
-        "saturated": np.asarray(given.saturated),
-        "dead": np.asarray(given.dead),
-        "loss_scale": np.asarray(seen.loss_scale),
-        "skipped_steps": np.asarray(seen.skipped),
-    }
 
 
 def _tune(

@@ -1,8 +1,8 @@
 """Versions of the records' schema: migrations convert records of earlier versions to the current one.
 
-A record on disk names its version; without one it has version 1. A migration changes the JSON of a record from one
-version to the next, before validation. The name of a record's file is the hash of its case as it was written;
-migrations do not change it.
+A record on disk names its version; without one it has version 1. A migration changes the tree of a record, its JSON with
+the arrays in their places, from one version to the next, before validation. The name of a record's file is the hash of
+its case as it was written; migrations do not change it.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,10 +15,17 @@ _Body = dict[str, Any]
 
 _BLOCKS = {"scanned": "scan", "unrolled": "unroll"}
 _FIELDS = {"rates": "learning_rates", "transform": "gradient_transform", "layers": "block_execution"}
+_SNAPSHOTS = {
+    *("log10_activation_norm", "log10_parameter_norm", "log10_state_norm", "log10_kind_norm", "log10_weight_norm"),
+    *("gradient_histogram", "zero_share", "subnormal_share", "update_to_weight", "displacement"),
+    *("preactivation_mean", "preactivation_variance", "mean_slope", "saturated", "dead"),
+    *("loss_scale", "skipped_steps"),
+}
+"""What the snapshots of training hold."""
 
 
 def migrated(body: Any, version: Any) -> Any:
-    """Convert the JSON of a record to the current version.
+    """Convert the tree of a record to the current version.
 
     Args:
         body: the JSON of a record of any kind, not yet validated.
@@ -55,10 +62,12 @@ def _case_2(case: _Body) -> _Body:
 
 
 def _to_3(body: _Body) -> _Body:
-    """The option `readout` of models is called `pooling`, and `beside` of claims is called `reference`."""
+    """The option `readout` of models is called `pooling`, and `beside` of claims `reference`; snapshots are nested."""
     changed = {name: _case_3(value) if name in ("case", "reference") else value for name, value in body.items()}
     if isinstance(body.get("claims"), list):
         changed["claims"] = [_claim_3(claim) for claim in body["claims"]]
+    if isinstance(body.get("training"), dict):
+        changed["training"] = _training_3(body["training"])
     return changed
 
 
@@ -67,6 +76,11 @@ def _claim_3(claim: Any) -> Any:
         return claim
     names = {"beside": "reference", "beside_at": "reference_at"}
     return {**claim, "cells": [_renamed(each, names) if isinstance(each, dict) else each for each in claim["cells"]]}
+
+
+def _training_3(training: _Body) -> _Body:
+    snapshots = {name: value for name, value in training.items() if name in _SNAPSHOTS}
+    return {name: value for name, value in training.items() if name not in _SNAPSHOTS} | {"snapshots": snapshots}
 
 
 def _case_3(case: Any) -> Any:

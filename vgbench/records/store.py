@@ -20,7 +20,7 @@ from vgbench.boundary import strict_json
 from vgbench.boundary.archive import read_arrays
 from vgbench.boundary.files import write_all
 from vgbench.boundary.paths import is_id, within
-from vgbench.boundary.schema import decode
+from vgbench.boundary.schema import decode, with_arrays
 from vgbench.errors import InputError
 from vgbench.records.migrations import SCHEMA, migrated
 
@@ -131,11 +131,11 @@ def read_record(path: Path, kind: type[T]) -> T:
     content = _load(path)
     try:
         _check_name(path, content.body, kind)
-        body = migrated(content.body, content.schema)
         arrays = read_arrays(content.packed) if content.packed else {}
+        tree = migrated(with_arrays(content.body, arrays), content.schema)
     except ValueError as error:
         raise InputError(f"{path}: damaged record ({error})") from None
-    return decode(kind, body, arrays, str(path))
+    return decode(kind, tree, str(path))
 
 
 def read_plain(path: Path, root: Path, largest: int) -> bytes:

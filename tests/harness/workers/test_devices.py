@@ -22,6 +22,11 @@ from vgbench.data import load_dataset
 from vgbench.measure.draw import first_batch
 from vgbench.measure.programs import programs_of
 
+
+def flat(result):
+    return vars(result) | (vars(result.snapshots) if hasattr(result, "snapshots") else {})
+
+
 assert jax.device_count() == 8
 measured = {}
 for name, (function, fields) in pickle.load(open(sys.argv[1], "rb")).items():
@@ -30,7 +35,7 @@ for name, (function, fields) in pickle.load(open(sys.argv[1], "rb")).items():
         results = [vg.measure_cost(case, case, precision=1) for case in cases]
     else:
         results = [getattr(vg, function)(case) for case in cases]
-    measured[name] = [vars(result) for result in results]
+    measured[name] = [flat(result) for result in results]
     data = load_dataset(cases[1])
     x, _ = first_batch(cases[1], data, 0)
     assert {shard.data.shape[0] for shard in x.addressable_shards} == {cases[1].batch_size // 8}

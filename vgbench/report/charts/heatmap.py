@@ -45,7 +45,7 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
 
 def _map(curves: TrainingCurves) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
-        norms = curves.log10_activation_norm.mean(axis=0)
+        norms = curves.snapshots.log10_activation_norm.mean(axis=0)
     steps, layers = thinned(norms.shape[0], STEPS), thinned(norms.shape[1], LAYERS)
     step, layer = np.meshgrid(curves.step[steps], layers + 1, indexing="ij")
     values = rounded(norms[np.ix_(steps, layers)], 4)

@@ -53,7 +53,7 @@ def _draw(rows: Rows) -> View:
 
 def _ridges(curves: TrainingCurves) -> pd.DataFrame:
     """Columns moment, layer, magnitude, share (of all entries), foot and top, and zeros: the share that reads as 0."""
-    counts = curves.gradient_histogram[:, [0, -1]].sum(axis=0).astype(np.float64)  # [moments, layers, bins]
+    counts = curves.snapshots.gradient_histogram[:, [0, -1]].sum(axis=0).astype(np.float64)  # [moments, layers, bins]
     shares = counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
     layers = thinned(shares.shape[1], RIDGES)
     highest = shares[:, layers, 1:-1].max() or 1.0

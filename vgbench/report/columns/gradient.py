@@ -192,13 +192,13 @@ GRADIENT = (
     Column(
         "zero_share",
         "exact zeros among the entries of the weights' gradient at step 0, in the layer that has most, mean over seeds",
-        of_training(lambda curves: float(curves.zero_share[:, 0].mean(axis=0).max())),
+        of_training(lambda curves: float(curves.snapshots.zero_share[:, 0].mean(axis=0).max())),
         _shown("zeros", _in_16_bits(number(".1%")), when="known"),
     ),
     Column(
         "skipped_steps",
         "steps that dynamic loss scaling left out because gradients overflowed, mean over seeds",
-        of_training(lambda curves: float(curves.skipped_steps[:, -1].mean())),
+        of_training(lambda curves: float(curves.snapshots.skipped_steps[:, -1].mean())),
         _shown("skipped", _in_16_bits(number(".0f")), when="known"),
     ),
 )

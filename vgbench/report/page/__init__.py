@@ -175,4 +175,4 @@ def _norms(cell: CellRecord) -> Iterator[tuple[str, np.ndarray]]:
     if cell.gradients:
         yield MOMENTS[0], cell.gradients.log10_activation_norm
     if cell.training:
-        yield MOMENTS[1], cell.training.log10_activation_norm[:, -1]
+        yield MOMENTS[1], cell.training.snapshots.log10_activation_norm[:, -1]
