@@ -28,9 +28,9 @@ import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.instruments.probe import scaled_norm, weight_matrices
 from vgbench.measure.numerics import numerics
-from vgbench.measure.snapshot import by_layer
 from vgbench.measure.step import TrainState, propose, start
 from vgbench.models import build_network
+from vgbench.models.layers import measured_by_layer
 from vgbench.models.network import Variables
 
 KINDS = {
@@ -89,7 +89,7 @@ def with_norms(case: vg.Case, steps: int) -> Callable[[], Any]:
     def body(state: TrainState, batch: Any) -> Any:
         move = propose(network, case, state, (x[batch], y[batch]), RATE)
         params: Any = optax.apply_updates(state.variables.params, move.updates)
-        return TrainState(Variables(params, move.stats), move.optimizer), by_layer(
+        return TrainState(Variables(params, move.stats), move.optimizer), measured_by_layer(
             norm, network.stacked, move.gradients
         )
 

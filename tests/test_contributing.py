@@ -17,9 +17,9 @@ from jax import Array
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.instruments.probe import ScaledNorm, scaled_norm, weight_matrices
-from vgbench.measure.snapshot import by_layer
 from vgbench.measure.step import propose, start
 from vgbench.models import build_network
+from vgbench.models.layers import measured_by_layer
 from vgbench.models.network import Variables
 from vgbench.spec.registry import REGISTRIES, Member
 
@@ -106,7 +106,7 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
         move = propose(network, case, start(network, case, variables), (x, y), rate)
 
         def by_layer_norm(tree: dict) -> ScaledNorm:
-            return by_layer(lambda layer: scaled_norm(weight_matrices(layer)), network.stacked, tree)
+            return measured_by_layer(lambda layer: scaled_norm(weight_matrices(layer)), network.stacked, tree)
 
         return by_layer_norm(move.gradients), by_layer_norm(move.updates)
 

@@ -1,9 +1,8 @@
 """A snapshot of training: the exact profile, weights, pre-activations and gradient of a state on one batch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +17,9 @@ from vgbench.measure.profile import Norms, Profile, on_host, profile, ratio
 from vgbench.measure.step import Batch, Params, Rate, TrainState, propose
 from vgbench.mitigations.loss_scaling import LossScaling
 from vgbench.models import Network
+from vgbench.models.layers import measured_by_layer
 from vgbench.models.network import Tree
 from vgbench.spec.case import Case
-
-T = TypeVar("T")
 
 GRADIENT_BINS = 256
 """Bins of the gradient histogram: the values of float32's exponent byte.
@@ -165,24 +163,11 @@ def snapshot(network: Network, case: Case, state: TrainState, initial: Params, b
 
     return Snapshot(
         profile=profile(network, state.variables, *batch),
-        weights=by_layer(measure, network.stacked, params, displacement, move.updates, move.gradients),
+        weights=measured_by_layer(measure, network.stacked, params, displacement, move.updates, move.gradients),
         preactivation=network.watch(state.variables, batch[0], describe_given),
         loss_scale=scale.value,
         skipped=scale.skipped,
     )
-
-
-def by_layer(measure: Callable[..., T], stacked: bool, *trees: Params) -> T:
-    """Measure each part of trees like the parameters, from input to output layer; stacked to [layers, ...]."""
-    input_layer, blocks, output_layer = (
-        [tree[name] for tree in trees] for name in ("input_layer", "blocks", "output_layer")
-    )
-    first, last = measure(*input_layer), measure(*output_layer)
-    if not stacked:
-        between = [measure(*block) for block in zip(*blocks, strict=True)]
-        return jax.tree.map(lambda *layers: jnp.stack(layers), first, *between, last)
-    between = jax.vmap(measure)(*blocks)
-    return jax.tree.map(lambda a, b, c: jnp.concatenate([a[None], b, c[None]]), first, between, last)
 
 
 def _histogram(entries: Float[Array, "entries"]) -> Int[Array, "bins"]:

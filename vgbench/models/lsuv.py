@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -16,23 +15,15 @@ def unit_variance(network: Stack, variables: Variables, x: Float[Array, "batch f
 
     The map is linear, so that one division is exact where the paper repeats it.
     """
-    (params, stats), blocks = variables, variables.params["blocks"]
 
-    def visit(part: Part, h: Array, layer: tuple[Tree, Tree]) -> tuple[Array, Tree]:
-        scaled = _scaled(part, *layer, h)
-        return part.apply(network.computing(scaled), layer[1], h, True)[0], scaled
+    def visit(part: Part, params: Tree, stats: Tree, h: Array, _: None) -> tuple[Array, tuple[Tree, None]]:
+        scaled = _scaled(part, params, stats, h)
+        return part.apply(scaled, stats, h, train=True)[0], (scaled, None)
 
-    h, input_layer = visit(network.input_layer, x.astype(network.dtype), (params["input_layer"], stats["input_layer"]))
-    if network.stacked:
-        h, blocks = jax.lax.scan(lambda h, layer: visit(network.blocks[0], h, layer), h, (blocks, stats["blocks"]))
-    else:
-        layers = []
-        for part, *layer in zip(network.blocks, blocks, stats["blocks"], strict=True):
-            h, scaled = visit(part, h, tuple(layer))
-            layers.append(scaled)
-        blocks = tuple(layers)
-    output_layer = _scaled(network.output_layer, params["output_layer"], stats["output_layer"], h)
-    return variables._replace(params={"input_layer": input_layer, "blocks": blocks, "output_layer": output_layer})
+    h, hidden, _ = network.walk(variables, visit, x.astype(network.dtype), None)
+    params, stats = (each["output_layer"] for each in variables)
+    output_layer = _scaled(network.output_layer, params, stats, h)
+    return variables._replace(params={**hidden, "output_layer": output_layer})
 
 
 def _scaled(part: Part, params: Tree, stats: Tree, x: Array) -> Tree:

@@ -1,4 +1,4 @@
-"""What every measurement asks of a network, and the modules that networks are made of as pure functions."""
+"""The interface of a network to all measurements, and the modules that networks are made of as pure functions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,14 +21,14 @@ Tree: TypeAlias = PyTree[Array]
 
 
 class Variables(NamedTuple):
-    """What a network holds, each a dict with the keys `input_layer`, `blocks` and `output_layer`."""
+    """The variables of a network, each a dict with the keys `input_layer`, `blocks` and `output_layer`."""
 
     params: dict[str, Any]
     stats: dict[str, Any]
 
 
 class Taps(NamedTuple):
-    """Dummy inputs whose gradients carry norms out of a backward pass; None where they are not asked for.
+    """Dummy inputs whose gradients carry norms out of a backward pass; None for those that are not computed.
 
     Attributes:
         activation: Float[depth, 2], for dL/dh_l.
@@ -44,10 +44,10 @@ class Taps(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a forward pass gives.
+    """The result of a forward pass.
 
     Attributes:
-        answers: Float[batch, outputs]; Float[batch, answers, outputs] where several are wanted; at least float32.
+        answers: Float[batch, outputs]; Float[batch, answers, outputs] in problems with several; at least float32.
         stats: the updated state.
         largest: Float[depth], largest magnitude of each tapped h_l; None without a probe.
     """
@@ -78,7 +78,7 @@ class Part:
 
     @cached_property
     def blank(self) -> Any:
-        """The module without numbers, for what its shape alone says."""
+        """The module with shapes in place of arrays."""
         return nnx.eval_shape(lambda: self.build(nnx.Rngs(0), 1))
 
     @cached_property
@@ -91,26 +91,24 @@ class Part:
         _, params, stats = nnx.split(self.build(nnx.Rngs(key), layer), nnx.Param, ...)
         return nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
 
-    def apply(self, params: Tree, stats: Tree, x: Array, train: bool) -> tuple[Array, Tree]:
+    def apply(self, params: Tree, stats: Tree, x: Any, train: bool) -> tuple[Any, Tree]:
         """Return (output, updated state)."""
-        module = self.module(params, stats, train)
-        y = module(x)
-        return y, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))
+        return _called(self.module(params, stats, train), x)
 
     def watch(self, params: Tree, stats: Tree, x: Any) -> tuple[Any, tuple[Tree, list[Array]]]:
         """Apply in training mode, watching every attribute named `activation` (or as Flax's cells call it).
 
         Returns:
-            The output, and (the updated state, what each activation was given).
+            The output, and (the updated state, the input of each activation).
         """
-        module, seen = self.module(params, stats, train=True), []
+        module, given = self.module(params, stats, train=True), []
         for _, inner in nnx.iter_modules(module):
             for name in ("activation", "activation_fn"):
                 activation = getattr(inner, name, None)
                 if activation is not None:
-                    setattr(inner, name, _recorded(activation, seen))
-        y = module(x)
-        return y, (nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param))), seen)
+                    setattr(inner, name, _recorded(activation, given))
+        y, stats = _called(module, x)
+        return y, (stats, given)
 
     def module(self, params: Tree, stats: Tree, train: bool) -> Any:
         """A module of its own that holds these variables."""
@@ -127,9 +125,15 @@ def _shaped(state: Any, tree: Tree) -> Any:
     return jax.tree.unflatten(jax.tree.structure(state), jax.tree.leaves(tree))
 
 
-def _recorded(function: Callable[[Array], Array], seen: list[Array]) -> Callable[[Array], Array]:
+def _called(module: Any, x: Any) -> tuple[Any, Tree]:
+    """A module's output and its state after the call, without its parameters."""
+    y = module(x)
+    return y, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))
+
+
+def _recorded(function: Callable[[Array], Array], given: list[Array]) -> Callable[[Array], Array]:
     def recorded(z: Array) -> Array:
-        seen.append(z)
+        given.append(z)
         return function(z)
 
     return recorded
@@ -140,7 +144,7 @@ class Network(ABC):
     """A network as pure functions: places h_1 to h_depth one after the other, which all gradient passes through.
 
     Attributes:
-        problem: what it reads and gives.
+        problem: the sizes of its input and output, and its objective.
         dtype: that it computes in. Draws are always float32, so that a float64 network is the float32 one with more
             digits; variables are kept in float32 at least, and copied to a shorter dtype by every pass.
         forward_flops: floating-point operations of the matrix products in one forward pass, for one example.
@@ -202,7 +206,7 @@ class Network(ABC):
         probe: Probe | None = None,
         taps: Taps | None = None,
     ) -> Output:
-        """Run the network; with a probe, tap every h_l, and whatever else `taps` asks for."""
+        """Run the network; with a probe, tap every h_l, and whatever else `taps` has a tap for."""
 
     def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
         """The loss whose gradient is profiled."""
@@ -210,7 +214,7 @@ class Network(ABC):
 
     @abstractmethod
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
-        """Describe what the activations at each place are given in training mode, stacked to [depth, ...]."""
+        """Describe the inputs of the activations at each place in training mode, stacked to [depth, ...]."""
 
     def zero_taps(self) -> Taps:
         """All dummy inputs."""
@@ -238,11 +242,11 @@ def _floating(tree: T, dtype: Any) -> T:
 
 
 def build_network(case: Case, problem: Problem, scanned: bool | None = None) -> Network:
-    """Build the network of `case` for what the data ask of it.
+    """Build the network of a case for the problem of its data.
 
     Args:
         case: what to build.
-        problem: what it reads and gives.
+        problem: the sizes of its input and output, and its objective.
         scanned: layout of the blocks; the case's own for probing and training if None.
 
     Raises:

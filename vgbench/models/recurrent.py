@@ -29,6 +29,10 @@ from vgbench.spec.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
 T = TypeVar("T")
 Carry: TypeAlias = PyTree[Float[Array, "batch ..."]]
 """The state of one cell."""
+Carries: TypeAlias = tuple[Carry, ...]
+"""The states of all cells, the lowest first."""
+Cell: TypeAlias = tuple[Part, Tree, Tree]
+"""A `Step` with its parameters, in the dtype that the network computes in, and its other state."""
 
 
 class Step(nnx.Module):
@@ -124,15 +128,16 @@ class Recurrent(Network):
         """Read the sequences and answer; with a probe, tap the carry of every step, and its arrays one by one."""
         taps = taps or Taps()
         params, stats = _observed(variables.params, taps.parameter), variables.stats
-        modules = partial(self._modules, params, stats, train)
+        cells = partial(self._cells, params, stats)  # step by step, so that gradients are widened step by step, too
+        visit = partial(Part.apply, train=train)
 
-        def step(carry: Carry, at: tuple[Array, Taps]) -> tuple[Carry, tuple[Array | None, Array | None]]:
+        def step(carry: Carries, at: tuple[Array, Taps]) -> tuple[Carries, tuple[Array | None, Array | None]]:
             inputs, tap = at
-            carry, largest = self._advance(modules(), carry, inputs), None
+            (carry, _), largest = _walk(cells(), visit, carry, inputs), None
             if probe is not None and tap.activation is not None:
                 carry = _tapped(probe, carry, tap)
                 largest = largest_magnitude(carry)
-            return carry, (self._output(modules(), carry, inputs) if self.problem.answers > 1 else None, largest)
+            return carry, (_output(cells(), carry, inputs) if self.problem.answers > 1 else None, largest)
 
         if self.remat:
             step = jax.checkpoint(step, prevent_cse=not self.scanned)
@@ -140,7 +145,7 @@ class Recurrent(Network):
         over_time = (pieces, taps._replace(parameter=None))
         carry, (outputs, largest) = jax.lax.scan(step, self._start(len(x)), over_time, unroll=not self.scanned)
         if outputs is None:
-            outputs = self._output(modules(), carry, pieces[-1])
+            outputs = _output(cells(), carry, pieces[-1])
         else:
             outputs = jnp.moveaxis(outputs[-self.problem.answers :], 0, 1)
         answers, _ = self.output_layer.apply(
@@ -153,44 +158,58 @@ class Recurrent(Network):
         return self.problem.last_loss(answers, y)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
-        """Describe what the cells' activations are given at each time step."""
-        params, stats = map(_by_cell, (self.computing(variables.params), variables.stats))
+        """Describe the inputs of the cells' activations at each time step."""
+        cells = self._cells(*variables)
 
-        def step(carry: tuple[Carry, ...], inputs: Array) -> tuple[tuple[Carry, ...], T]:
-            after, given = [], []
-            for part, state, own, other in zip(self.cells, carry, params, stats, strict=True):
-                state, (_, seen) = part.watch(own, other, (state, inputs))
-                inputs = part.module(own, other, train=True).output(state, inputs)
-                after.append(state)
-                given += seen
-            return tuple(after), describe(given)
+        def step(carry: Carries, inputs: Array) -> tuple[Carries, T]:
+            carry, seen = _walk(cells, Part.watch, carry, inputs)
+            return carry, describe([each for _, given in seen for each in given])
 
         return jax.lax.scan(step, self._start(len(x)), self._pieces(x))[1]
 
     def _pieces(self, x: Float[Array, "batch features"]) -> Float[Array, "steps batch inputs"]:
         return jnp.moveaxis(x.astype(self.dtype).reshape(len(x), self.steps, self.inputs), 1, 0)
 
-    def _modules(self, params: dict[str, Any], stats: dict[str, Any], train: bool) -> list[Step]:
-        held = zip(self.cells, _by_cell(self.computing(params)), _by_cell(stats), strict=True)
-        return [part.module(own, other, train) for part, own, other in held]
+    def _cells(self, params: dict[str, Any], stats: dict[str, Any]) -> list[Cell]:
+        return list(zip(self.cells, _by_cell(self.computing(params)), _by_cell(stats), strict=True))
 
-    def _start(self, batch: int) -> tuple[Carry, ...]:
+    def _start(self, batch: int) -> Carries:
         return self.computing(tuple(part.blank.start(batch) for part in self.cells))
 
-    @staticmethod
-    def _advance(modules: list[Step], carry: tuple[Carry, ...], inputs: Array) -> tuple[Carry, ...]:
-        after = []
-        for module, state in zip(modules, carry, strict=True):
-            after.append(module((state, inputs)))
-            inputs = module.output(after[-1], inputs)
-        return tuple(after)
 
-    @staticmethod
-    def _output(modules: list[Step], carry: tuple[Carry, ...], inputs: Array) -> Array:
-        """The topmost cell's output, read from these carries alone."""
-        for module, state in zip(modules, carry, strict=True):
-            inputs = module.output(state, inputs)
-        return inputs
+def _walk(
+    cells: list[Cell], visit: Callable[..., tuple[Carry, T]], carry: Carries, inputs: Array
+) -> tuple[Carries, list[T]]:
+    """One time step of all cells, the lowest first.
+
+    Args:
+        cells: with their variables.
+        visit: one cell's work, (part, params, stats, (carry, inputs)) -> (carry, record).
+        carry: the cells' states before the step.
+        inputs: of the lowest cell.
+
+    Returns:
+        The states after the step, and the records.
+    """
+    after, records = [], []
+    for cell, state in zip(cells, carry, strict=True):
+        state, record = visit(*cell, (state, inputs))
+        inputs = _shown(cell, state, inputs)
+        after.append(state)
+        records.append(record)
+    return tuple(after), records
+
+
+def _output(cells: list[Cell], carry: Carries, inputs: Array) -> Array:
+    """The topmost cell's output, read from these carries alone."""
+    for cell, state in zip(cells, carry, strict=True):
+        inputs = _shown(cell, state, inputs)
+    return inputs
+
+
+def _shown(cell: Cell, carry: Carry, inputs: Array) -> Array:
+    part, params, stats = cell
+    return part.module(params, stats, train=True).output(carry, inputs)
 
 
 def _by_cell(tree: dict[str, Any]) -> list[Tree]:
@@ -205,7 +224,7 @@ def _observed(params: dict[str, Any], taps: Array | None) -> dict[str, Any]:
     return {"input_layer": input_layer, "blocks": tuple(blocks), "output_layer": output_layer}
 
 
-def _tapped(probe: Probe, carry: tuple[Carry, ...], tap: Taps) -> tuple[Carry, ...]:
+def _tapped(probe: Probe, carry: Carries, tap: Taps) -> Carries:
     carry = probe(carry, tap.activation)  # pyright: ignore[reportArgumentType]
     if tap.state is None or not len(tap.state):
         return carry

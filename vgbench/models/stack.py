@@ -17,6 +17,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_positions, observe_weights, wide
+from vgbench.models.layers import by_layer
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.problem import Problem
 from vgbench.spec.case import Case
@@ -179,14 +180,15 @@ class Stack(Network):
         taps: Taps | None = None,
     ) -> Output:
         """Run the network; with a probe, tap every h_l and, where `taps` asks for it, the weights of every layer."""
+        taps = taps or Taps()
 
-        def visit(part: Part, params: Tree, stats: Tree, h: Array, tap: Taps | None) -> tuple[Array, tuple[Tree, Any]]:
-            if tap is not None and tap.parameter is not None:
+        def visit(part: Part, params: Tree, stats: Tree, h: Array, tap: Taps) -> tuple[Array, tuple[Tree, Any]]:
+            if tap.parameter is not None:
                 params = observe_weights(params, tap.parameter)
-            if tap is not None and tap.kind is not None:
+            if tap.kind is not None:
                 params = self._observe_kinds(params, tap.kind)
             h, stats = part.apply(params, stats, h, train)
-            if probe is None or tap is None or tap.activation is None:
+            if probe is None or tap.activation is None:
                 return h, (stats, None)
             tapped = probe(h, tap.activation)
             if tap.state is not None:
@@ -195,15 +197,12 @@ class Stack(Network):
 
         if self.remat:
             visit = jax.checkpoint(visit, prevent_cse=not self.stacked, static_argnums=0)
-        layers = None
-        output_params = variables.params["output_layer"]
-        if taps is not None:
-            parameter = None if taps.parameter is None else taps.parameter[:-1]
-            state, kind = taps.state if self.states else None, taps.kind if self.kinds else None
-            layers = Taps(taps.activation, parameter, state, kind)
-            if taps.parameter is not None:
-                output_params = observe_weights(output_params, taps.parameter[-1])
-        h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), layers)
+        parameter, output_params = None, variables.params["output_layer"]
+        if taps.parameter is not None:
+            parameter, output_params = taps.parameter[:-1], observe_weights(output_params, taps.parameter[-1])
+        state, kind = taps.state if self.states else None, taps.kind if self.kinds else None
+        hidden = Taps(taps.activation, parameter, state, kind)
+        h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), hidden)
         output_params = self.computing(output_params)
         answers, output_stats = self.output_layer.apply(output_params, variables.stats["output_layer"], h, train)
         return Output(wide(answers), {**stats, "output_layer": output_stats}, largest)
@@ -220,7 +219,7 @@ class Stack(Network):
         return jax.tree.unflatten(structure, arrays)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
-        """Describe what each layer's activations are given in training mode."""
+        """Describe the inputs of each layer's activations in training mode."""
 
         def visit(part: Part, params: Tree, stats: Tree, h: Array, _: None) -> tuple[Array, tuple[Tree, T]]:
             h, (stats, given) = part.watch(params, stats, h)
@@ -229,16 +228,17 @@ class Stack(Network):
         return self.walk(variables, visit, x.astype(self.dtype), None)[2]
 
     def walk(self, variables: Variables, visit: Visit, carry: Any, inputs: Any) -> tuple[Any, dict[str, Any], Any]:
-        """Carry something through the input layer and the blocks.
+        """Carry something through the hidden layers: the input layer and the blocks, scanned or unrolled.
 
         Args:
             variables: of the whole network.
-            visit: one layer's work, (part, params, stats, carry, input) -> (carry, (new stats, record)).
+            visit: one layer's work, (part, params, stats, carry, input) -> (carry, (tree, record)).
             carry: what reaches the input layer; its shape may change there and not after.
             inputs: a tree of arrays [depth, ...], one slice for each layer.
 
         Returns:
-            The last carry, the new statistics, and the records stacked to [depth, ...].
+            The last carry; the trees where the variables have those of their layers, as new statistics or parameters;
+            and the records stacked to [depth, ...].
         """
         params, stats = variables
 
@@ -246,30 +246,27 @@ class Stack(Network):
             # Layer by layer, so that gradients are widened layer by layer, too.
             return visit(part, self.computing(params), stats, carry, inputs)
 
-        first, others = jax.tree.map(lambda a: a[0], inputs), jax.tree.map(lambda a: a[1:], inputs)
-        carry, (input_stats, record) = lowered(
-            self.input_layer, params["input_layer"], stats["input_layer"], carry, first
-        )
-        records = jax.tree.map(lambda a: a[None], record)
-
         inside = self._drawing(lowered) if self.redrawn else lowered
 
         def block(carry: Any, layer: tuple[Tree, Tree, Any]) -> tuple[Any, tuple[Tree, Any]]:
-            return inside(self.blocks[0], layer[0], layer[1], carry, layer[2])
+            params, stats, inputs = layer
+            return inside(self.blocks[0], params, stats, carry, inputs)
 
-        def join(first: Array, rest: Array) -> Array:
-            return jnp.concatenate([first, rest])
+        def inputs_of(layers: int | slice) -> Any:
+            return jax.tree.map(lambda array: array[layers], inputs)
 
+        carry, (tree, record) = lowered(
+            self.input_layer, params["input_layer"], stats["input_layer"], carry, inputs_of(0)
+        )
         if self.stacked:
-            carry, (block_stats, rest) = jax.lax.scan(block, carry, (params["blocks"], stats["blocks"], others))
-            return carry, {"input_layer": input_stats, "blocks": block_stats}, jax.tree.map(join, records, rest)
-        block_stats = []
-        for i, part in enumerate(self.blocks):
-            tapped = jax.tree.map(lambda a, i=i: a[i], others)
-            carry, (new_stats, record) = lowered(part, params["blocks"][i], stats["blocks"][i], carry, tapped)
-            block_stats.append(new_stats)
-            records = jax.tree.map(lambda all_, one: join(all_, one[None]), records, record)
-        return carry, {"input_layer": input_stats, "blocks": tuple(block_stats)}, records
+            layers = params["blocks"], stats["blocks"], inputs_of(slice(1, None))
+            carry, (trees, records) = jax.lax.scan(block, carry, layers)
+        else:
+            trees, records = (), ()
+            for i, layer in enumerate(zip(self.blocks, params["blocks"], stats["blocks"], strict=True), start=1):
+                carry, (new_tree, new_record) = lowered(*layer, carry, inputs_of(i))
+                trees, records = (*trees, new_tree), (*records, new_record)
+        return carry, {"input_layer": tree, "blocks": trees}, by_layer(record, records, stacked=self.stacked)
 
     def _drawing(self, visit: Visit) -> Visit:
         """The same visit of a block that is held as its key."""
