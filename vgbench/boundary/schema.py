@@ -8,7 +8,6 @@ raises `ValueError` if its fields contradict each other.
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
@@ -23,18 +22,21 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
     create_model,
 )
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
+from vgbench.boundary.encoding import ARRAY, NUMBER
 from vgbench.errors import InputError, OtherVersionError, UnknownError
 
 T = TypeVar("T")
 
-NonFinite = Annotated[float, AllowInfNan(True)]
+NonFinite = Annotated[float, AllowInfNan(True), WithJsonSchema(NUMBER)]
 """A number that may be NaN or infinite."""
 
 
@@ -49,7 +51,7 @@ Share = Annotated[NonFinite, AfterValidator(_within_one)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]
-ContentId = Annotated[str, Field(pattern=r"\A[0-9a-f]{16}\z")]
+ContentId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 """16 hexadecimal digits of a hash, which name a file."""
 
 
@@ -62,7 +64,6 @@ Timestamp = Annotated[str, Field(max_length=40), AfterValidator(_in_calendar)]
 """A moment in ISO 8601."""
 
 _LONGEST_MESSAGE = 300
-_FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf")}
 _CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
@@ -84,6 +85,11 @@ class Each:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        array = handler(schema)
+        more = f"{' or infinite' * self.infinite}{' or NaN' * self.nan}"
+        return {**array, "description": f"{array['description']}, each from {self.low:g} to {self.high:g}{more}"}
 
     def check(self, array: np.ndarray) -> np.ndarray:
         """Return the array; raise `ValueError` if an entry is out of bounds."""
@@ -124,31 +130,12 @@ class FromRecord:
             raise ValueError(f"{length} {name} in {place}, but {known} in {first}")
 
 
-def with_arrays(body: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The tree of a record's JSON, with its arrays and its numbers that are not finite in their places.
-
-    Args:
-        body: JSON as `vgbench.records.store` writes it, with `{"$array": PLACE}` for an array and `{"$float": TEXT}`
-            for a number that is not finite.
-        arrays: by name.
-
-    Raises:
-        ValueError: an array is named elsewhere than in its place, or is missing, or left over.
-    """
-    used: list[str] = []
-    tree = _resolve(body, "", arrays, used)
-    unused = sorted(arrays.keys() - used)
-    if unused:
-        raise ValueError(f"no field holds the array {unused[0]!r}")
-    return tree
-
-
 def decode(kind: type[T], tree: Any, place: str) -> T:
     """Make a dataclass from a record's tree; messages name a field's place in it, as `training.snapshots.dead`.
 
     Args:
         kind: the dataclass.
-        tree: as `with_arrays` returns it.
+        tree: as `vgbench.boundary.encoding.decoded` returns it.
         place: where the record comes from, for messages.
 
     Raises:
@@ -167,6 +154,16 @@ def decode(kind: type[T], tree: Any, place: str) -> T:
         raise InputError(f"{place}: not a valid record ({fault})") from None
 
 
+def json_definitions(*kinds: type) -> dict[str, Any]:
+    """The definitions of a JSON Schema that say what `decode` expects of these dataclasses, by their names.
+
+    What a type cannot say is left out: that dimensions agree, that entries are within bounds, what `check` checks.
+    """
+    adapters: Any = [(kind.__name__, "validation", _adapter(kind)) for kind in kinds]
+    _, found = TypeAdapter.json_schemas(adapters)
+    return found["$defs"]
+
+
 @cache
 def _adapter(kind: Any) -> Any:  # beartype does not take a TypeAdapter
     return TypeAdapter(_checked(kind))
@@ -181,7 +178,8 @@ def _checked(hint: Any) -> Any:
     if origin is Annotated:
         return Annotated[(_checked(parts[0]), *parts[1:])]
     if hasattr(hint, "dim_str"):  # an array of jaxtyping's
-        return Annotated[Any, PlainValidator(partial(_check_array, hint))]
+        described = WithJsonSchema({**ARRAY, "description": _form(hint)})
+        return Annotated[Any, PlainValidator(partial(_check_array, hint)), described]
     if not parts or origin is Literal:
         return hint
     checked = tuple(map(_checked, parts))
@@ -197,7 +195,7 @@ def _model(kind: type) -> Any:
         name: (_checked(hints[name]), ... if default is dataclasses.MISSING else default)
         for name, default in defaults.items()
     }
-    return create_model(kind.__name__, __config__=_CONFIG, **fields)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return create_model(kind.__name__, __config__=_CONFIG, __doc__=kind.__doc__, **fields)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 # `info` is pydantic's ValidationInfo, a protocol that cannot be checked at runtime.
@@ -219,34 +217,20 @@ def _check_array(hint: Any, value: Any, info: Any) -> np.ndarray:
     names = hint.dim_str.split()
     if value.dtype.name not in hint.dtypes or value.ndim != len(names):
         found = f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
-        raise ValueError(f"{found} is not {hint.dtype.__name__}[{', '.join(names)}]")
+        raise ValueError(f"{found} is not {_form(hint)}")
     for name, length in zip(names, value.shape, strict=True):
         if isinstance(info.context, FromRecord):
             info.context.bind(name, length, str(info.field_name))
     return value
 
 
+def _form(hint: Any) -> str:
+    """The dtype and the dimensions of an array in words."""
+    return f"{hint.dtype.__name__}[{', '.join(hint.dim_str.split())}]"
+
+
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _resolve(value: Any, place: str, arrays: Mapping[str, np.ndarray], used: list[str]) -> Any:
-    """The tree with the arrays and non-finite numbers put in; an array's name is its place in the tree."""
-    if isinstance(value, list):
-        return [_resolve(each, f"{place}.{i}", arrays, used) for i, each in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    if "$array" in value:
-        if value != {"$array": place} or place not in arrays:
-            raise ValueError(f"{place}: names an array that is missing")
-        used.append(place)
-        return arrays[place]
-    if "$float" in value:
-        text = value["$float"]
-        if len(value) > 1 or not isinstance(text, str) or text not in _FLOATS:
-            raise ValueError(f"{place}: not a number")
-        return _FLOATS[text]
-    return {name: _resolve(each, f"{place}.{name}" if place else name, arrays, used) for name, each in value.items()}
 
 
 def first_fault(error: ValidationError) -> str:

@@ -1,26 +1,24 @@
 """Records on disk: each is one file of strict JSON with its arrays as an .npz inside, and is never half-written."""
 
 import binascii
-import dataclasses
 import hashlib
 import io
 import json
-import math
 import os
 import stat
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from pydantic import BaseModel
 
 from vgbench.boundary import strict_json
 from vgbench.boundary.archive import read_arrays
+from vgbench.boundary.encoding import decoded, encoded
 from vgbench.boundary.files import write_all
 from vgbench.boundary.paths import is_id, within
-from vgbench.boundary.schema import decode, with_arrays
+from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.records.migrations import SCHEMA, migrated
 
@@ -89,8 +87,7 @@ def device_folders(root: Path) -> list[Folder]:
 
 def pack(record: Any) -> bytes:
     """The content of a record's file: a dataclass with its arrays, and a digest of both."""
-    arrays: dict[str, np.ndarray] = {}
-    body = _encode(record, "", arrays)
+    body, arrays = encoded(record)
     packed = io.BytesIO()
     if arrays:
         np.savez_compressed(packed, allow_pickle=False, **arrays)
@@ -132,7 +129,7 @@ def read_record(path: Path, kind: type[T]) -> T:
     try:
         _check_name(path, content.body, kind)
         arrays = read_arrays(content.packed) if content.packed else {}
-        tree = migrated(with_arrays(content.body, arrays), content.schema)
+        tree = migrated(decoded(content.body, arrays), content.schema)
     except ValueError as error:
         raise InputError(f"{path}: damaged record ({error})") from None
     return decode(kind, tree, str(path))
@@ -240,27 +237,3 @@ def _digest(content: _Content) -> str:
     """The hash of the whole content; that of version 1 does not include the version."""
     hashed = content.body if content.schema == 1 else [content.schema, content.body]
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode() + content.packed).hexdigest()
-
-
-def _encode(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Turn `value` into strict JSON: arrays are moved to `arrays` under their place, non-finite numbers become text."""
-    if isinstance(value, np.ndarray):
-        arrays[place] = value
-        return {"$array": place}
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"$float": str(float(value))}
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if dataclasses.is_dataclass(value):
-        return dict(_encode_fields(value, place, arrays))
-    if isinstance(value, dict):
-        return {name: _encode(item, f"{place}.{name}", arrays) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_encode(item, f"{place}.{i}", arrays) for i, item in enumerate(value)]
-    return value
-
-
-def _encode_fields(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(value):
-        inner = f"{place}.{field.name}" if place else field.name
-        yield field.name, _encode(getattr(value, field.name), inner, arrays)
