@@ -136,13 +136,13 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
         losses, records = [], []
         for begin in range(0, case.steps, SNAPSHOT_EVERY):
             records.append(
-                jax.device_get(programs.look(state, initial, learning_rates, traced_options, batches[:, 0], data))
+                jax.device_get(programs.evaluate(state, initial, learning_rates, traced_options, batches[:, 0], data))
             )
             chunk = batches[:, begin : begin + SNAPSHOT_EVERY]
             state, loss = programs.advance[chunk.shape[1]](state, learning_rates, traced_options, chunk, data)
             losses.append(np.asarray(loss))
         records.append(
-            jax.device_get(programs.look(state, initial, learning_rates, traced_options, batches[:, 0], data))
+            jax.device_get(programs.evaluate(state, initial, learning_rates, traced_options, batches[:, 0], data))
         )
     together = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
     step = np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps)

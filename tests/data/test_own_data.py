@@ -181,7 +181,7 @@ def scramble(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (truncate, r"damaged: its head tells of 240 bytes of shape \(40, 3, 2\), and 237 follow$"),
+        (truncate, r"damaged: its header states 240 bytes of shape \(40, 3, 2\), and 237 follow$"),
         (scramble, r"not an IDX file \(it begins with 72 75 62 62\)$"),
         (
             Path.unlink,

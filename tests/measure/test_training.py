@@ -197,8 +197,10 @@ def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
         )
     np.testing.assert_allclose(unseen.loss, curves.loss, rtol=1e-3)
     # Another program rounds in other places, and an example near a border may change its class.
-    np.testing.assert_allclose(unseen.records.validation_accuracy[:, -1], curves.validation_accuracy[:, -1], atol=0.01)
-    np.testing.assert_allclose(unseen.records.test_accuracy[:, -1], curves.test_accuracy, atol=0.01)
+    np.testing.assert_allclose(
+        unseen.evaluations.validation_accuracy[:, -1], curves.validation_accuracy[:, -1], atol=0.01
+    )
+    np.testing.assert_allclose(unseen.evaluations.test_accuracy[:, -1], curves.test_accuracy, atol=0.01)
 
 
 def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves) -> None:

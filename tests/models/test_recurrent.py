@@ -331,7 +331,7 @@ def test_examples_that_do_not_divide_into_the_steps_are_bad_input() -> None:
 
 
 def test_forward_profile_of_a_recurrent_network_is_refused() -> None:
-    with pytest.raises(vg.InputError, match="what reads anew at every step tells its inputs apart"):
+    with pytest.raises(vg.InputError, match="reads an input at every step can always distinguish"):
         vg.measure_forward(vg.Case(model="recurrent"))
 
 

@@ -193,7 +193,7 @@ def test_exact_predictions(slots: dict[str, Any], forward: float) -> None:
 
 UNKNOWN = [
     ({"norm": "batch", "activation": "gelu"}, "single examples' variances grow by 6% a layer"),
-    ({"norm": "batch", "batch_size": 4}, "over 4 numbers: the integrals want at least 8"),
+    ({"norm": "batch", "batch_size": 4}, "over 4 numbers: the integrals need at least 8"),
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),

@@ -1,4 +1,4 @@
-"""The adding problem: two numbers of a long sequence are marked, and their sum is wanted at its end."""
+"""The adding problem: two numbers of a long sequence are marked, and the target at its end is their sum."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from vgbench.spec.registry import DATA
 
 @dataclass(frozen=True)
 class AddingProblem:
-    """A sequence of `steps` pairs (number, mark), flattened; one mark stands in each half."""
+    """A sequence of `steps` pairs (number, mark), flattened; there is one mark in each half."""
 
     steps: int
 
     def __call__(self, key: Array) -> tuple[Float[Array, "features"], Float[Array, ""]]:
-        """Generate one, and the sum of the marked numbers."""
+        """Generate one sequence and its target, the sum of the marked numbers."""
         numbers_key, first_key, second_key = jax.random.split(key, 3)
         numbers = jax.random.uniform(numbers_key, (self.steps,), jnp.float32)
         half = self.steps // 2

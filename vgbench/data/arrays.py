@@ -1,4 +1,4 @@
-"""From somebody's arrays to a data set: checked, split and standardised, or refused with the place and the reason."""
+"""From a user's arrays to a data set: checked, split and standardised, or refused with the place and the reason."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from vgbench.errors import InputError
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 VALIDATION_SHARE = 0.2
-"""Of the training examples, drawn by the split's seed."""
+"""Share of the training examples that validates, drawn by the split's seed."""
 
 
 def from_arrays(place: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]], split_seed: int) -> Dataset:

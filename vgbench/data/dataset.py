@@ -16,10 +16,10 @@ from vgbench.spec.fingerprint import fingerprint
 from vgbench.spec.registry import DATA, Choice
 
 Examples: TypeAlias = tuple[Float[Any, "batch features"], Shaped[Any, "batch *answers"]]
-"""Inputs and what is wanted for them."""
+"""Inputs and their targets."""
 
 ENDLESS = 2**31
-"""Examples of a stream: as many as there are numbers to tell them apart."""
+"""Examples of a stream: as many as there are int32 numbers for them."""
 
 
 HELD_OUT = 1000
@@ -57,7 +57,7 @@ class Stream:
 
     @property
     def examples(self) -> int:
-        """As many as anybody asks for."""
+        """The largest number of an example, since there is no end."""
         return ENDLESS
 
     @jax.jit
@@ -84,12 +84,12 @@ class Dataset(NamedTuple):
     """A data set; inputs float32, standardised on the training split where they are measurements.
 
     Attributes:
-        train: what is learned from.
-        validation: chooses the learning rate.
-        test: is reported.
+        train: to learn from.
+        validation: to choose the learning rate on.
+        test: to report.
         outputs: numbers of one answer: the classes, labels being int32 in [0, outputs); 1 for a prediction.
-        objective: how answers are judged.
-        answers: how many of the last time steps an answer is wanted at.
+        objective: the loss and the accuracy of answers.
+        answers: at how many of the last time steps there is a target.
         vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
     """
 
@@ -103,7 +103,7 @@ class Dataset(NamedTuple):
 
     @property
     def problem(self) -> Problem:
-        """What it asks of a network."""
+        """The learning problem that it poses."""
         return Problem(self.validation.x.shape[1], self.outputs, self.objective, self.answers, self.vocabulary)
 
 
@@ -113,11 +113,11 @@ def generated(
     """A data set of generated examples: an endless stream to train on, and 1,000 each to validate and to test.
 
     Args:
-        generate: from a key to one input, Float[features], and what is wanted; equal ones must compare equal.
-        objective: how answers are judged.
+        generate: from a key to one input, Float[features], and its target; equal ones must compare equal.
+        objective: the loss and the accuracy of answers.
         outputs: numbers of one answer.
         seed: of all three splits.
-        answers: how many of the last time steps an answer is wanted at.
+        answers: at how many of the last time steps there is a target.
     """
     keys = np.asarray(jax.random.key_data(jax.random.split(jax.random.key(seed), 3)))
     train, *held_out = (Stream(key, generate) for key in keys)

@@ -1,4 +1,4 @@
-"""People's own images in the IDX format, that of MNIST."""
+"""A user's own images in the IDX format, that of MNIST."""
 
 import gzip
 import zlib
@@ -44,7 +44,7 @@ def read_idx(path: Path) -> np.ndarray:
     """Read one IDX file: two zeros, a type, the number of axes, their lengths, all big-endian, then the numbers.
 
     Raises:
-        InputError: the file cannot be read, or its content does not fit its head; names it.
+        InputError: the file cannot be read, or its content does not fit its header; names it.
     """
     try:
         content = path.read_bytes()
@@ -56,7 +56,9 @@ def read_idx(path: Path) -> np.ndarray:
     kind, axes = np.dtype(_TYPES[content[2]]), content[3]
     start = 4 + 4 * axes
     shape = tuple(np.frombuffer(content[4:start], ">u4").tolist()) if len(content) >= start else ()
-    held, told = len(content) - start, int(np.prod(shape, dtype=object)) * kind.itemsize
-    if len(shape) != axes or held != told:
-        raise InputError(f"{path}: damaged: its head tells of {told} bytes of shape {shape}, and {max(held, 0)} follow")
+    held, stated = len(content) - start, int(np.prod(shape, dtype=object)) * kind.itemsize
+    if len(shape) != axes or held != stated:
+        raise InputError(
+            f"{path}: damaged: its header states {stated} bytes of shape {shape}, and {max(held, 0)} follow"
+        )
     return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))

@@ -1,4 +1,4 @@
-"""People's own arrays in a NumPy archive."""
+"""A user's own arrays in a NumPy archive."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What cases a sequence can serve, which networks read step by step."""
+"""Which cases a data source of sequences fits: networks that read step by step."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ DURATION, SPEED = Each(1e-12, 1e12), Each(1e-9, 1e30)
 
 @dataclass(frozen=True)
 class Cost(Displayed):
-    """What a training step of a case costs beside one of its reference.
+    """The cost of a training step of a case, and of one of its reference.
 
     Attributes:
         form: of both networks, `unrolled` or `scanned`.
@@ -44,7 +44,7 @@ class Cost(Displayed):
             after each queue, [queues].
         batch_size: examples a step.
         device_peak_bytes: the most memory that was in use by the device's own statistics, in a process that did nothing
-            else; None where nobody asked, or where it keeps none.
+            else; None where it was not measured, or the device keeps none.
     """
 
     form: Literal["scan", "unroll"]
@@ -110,7 +110,7 @@ class Cost(Displayed):
 
     @property
     def memory_ratio(self) -> float:
-        """Peak memory over the reference's; NaN where a device's compiler does not tell it."""
+        """Peak memory over the reference's; NaN where a device's compiler does not report it."""
         return self.memory.peak / self.reference_memory.peak if self.reference_memory.peak else float("nan")
 
     @property
@@ -120,7 +120,7 @@ class Cost(Displayed):
 
 
 def cost_id(case: Case, reference: Case) -> str:
-    """Identify the pair: its order matters, the suite that it stands in does not."""
+    """Identify the pair: its order matters, the suite does not."""
     return pair_id(case.cell_id, reference.cell_id)
 
 
@@ -171,5 +171,5 @@ def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -
 
 @lru_cache(maxsize=2)
 def _executable(case: Case) -> Executable:
-    # Kept, so that a reference is compiled once for all the cells that are timed beside it in turn.
+    # Kept, so that a reference is compiled once for all the cells that are timed against it in turn.
     return Executable(case)

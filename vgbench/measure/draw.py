@@ -1,4 +1,4 @@
-"""What a seed starts with, its variables and first batch; and what cells may share."""
+"""The initial variables and the first batch of a seed, and the parts of a case that shared programs depend on."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -88,7 +88,7 @@ def first_batch(
 def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
     """Draw a seed's variables, anew at every call; a data-dependent initialiser sees its first batch.
 
-    What it sees there is computed in float32 whatever the network computes in, as everything is drawn in float32.
+    Its activations are computed in float32 whatever the network computes in, as everything is drawn in float32.
     """
     variables = network.init(jax.random.key(seed))
     if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):

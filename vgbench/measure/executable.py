@@ -1,4 +1,4 @@
-"""The plain training step of one case as an executable: what compiling it took, what it needs, and timing it."""
+"""The plain training step of one case as an executable: seconds of compilation, memory, and timing."""
 
 import time
 from collections.abc import Callable
@@ -53,7 +53,7 @@ class Compilation:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a step needs, as the compiled executable tells them.
+    """Bytes that a step needs, as the compiled executable reports them.
 
     Attributes:
         parameters: trainable numbers.
@@ -156,7 +156,7 @@ class Executable:
         return self._blocked(self._steps)
 
     def queued(self) -> tuple[Float[np.ndarray, "queues"], Float[np.ndarray, "queues"]]:
-        """Time queues of steps that are waited for at their end alone, each beside plain matrix products.
+        """Time queues of steps, each waited for at its end alone and followed by plain matrix products.
 
         Returns:
             Seconds a step in each queue, and operations a second of plain products right after it.

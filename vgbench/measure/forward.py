@@ -1,4 +1,4 @@
-"""The forward side of the signal: its scale, its slopes, and whether it still tells inputs apart."""
+"""The forward signal: its scale, its slopes, and whether different inputs remain distinguishable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ Where a shorter dtype floors higher, it is a thousand times its floor.
 """
 
 BENT_ABOVE = 4
-"""Roundings of the largest activation: the disagreement between the slopes at two inputs that tells of a kink."""
+"""Roundings of the largest activation: where the slopes at two inputs disagree by more, a kink lies between the two."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class ForwardProfile(Displayed):
 
 
 class _Layer(NamedTuple):
-    """What is recorded of one layer; `distance` is that of |tangent| to |h|, a pair each."""
+    """The measures of one layer; `distance` is that of |tangent| to |h|, a pair each."""
 
     scale: ScaledNorm
     slope: Float[Array, "*depth"]
@@ -105,7 +105,9 @@ def unfit(case: Case) -> str | None:
     if case.batch_size < 2:
         return "batch_size: a single example has no other to be compared with"
     if case.recurrent:
-        return f"model {case.model.name!r}: what reads anew at every step tells its inputs apart at every step"
+        return (
+            f"model {case.model.name!r}: a network that reads an input at every step can always distinguish its inputs"
+        )
     return None
 
 

@@ -35,7 +35,7 @@ class GradientProfile(Displayed):
             zero. Exact in every layer as long as the forward pass is representable.
         log10_parameter_norm: log10 ||dL/dW_l|| of the weight matrices, float64[seeds, layers], the output layer last;
             equally exact, except in recurrent networks, where the layers are the cells and plain backpropagation sums
-            over time. In a bias-free ReLU or linear net it tells nothing of vanishing: <W_l, dL/dW_l> is the same in
+            over time. In a bias-free ReLU or linear net it says nothing about vanishing: <W_l, dL/dW_l> is the same in
             every layer (Euler's identity).
         log10_largest_activation: log10 max|h_l|, float64[seeds, depth].
         states: names of the arrays that h_l is made of, c and h of an LSTM; empty where it is a single one.
@@ -162,10 +162,9 @@ class GradientProfile(Displayed):
 def measure_gradients(case: Case) -> GradientProfile:
     """Profile the gradient of the training loss at initialisation, for each of the case's seeds.
 
-    The loss is that of the seed's first training batch, in training mode; where several answers are wanted, as in copy
-    memory, that of the last one alone. Every tap divides the
-    cotangent by a power of two and hands the exponent out, so nothing underflows however deep the net. Matrix products
-    run at the highest precision whatever the case says.
+    The loss is that of the seed's first training batch, in training mode; of the last answer alone in problems with
+    several, as copy memory. Every tap divides the cotangent by a power of two and returns the exponent, so that nothing
+    underflows however deep the network is. Matrix products run at the highest precision whatever the case says.
 
     Raises:
         InputError: the data cannot serve the case.

@@ -1,4 +1,4 @@
-"""Two samplers side by side: interleaved rounds until the ratio is known well enough, and what it then says."""
+"""Two samplers in turn: interleaved rounds until the ratio is known well enough, and the verdict on it."""
 
 import time
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def time_pair(
         second: that of its reference.
         precision: half the length of the ratio's 95 % interval over the ratio.
         budget: seconds after which the rounds end anyhow, once there are enough.
-        clock: tells the seconds.
+        clock: the seconds now.
         rounds_at_least: how many are enough.
 
     Returns:
@@ -66,9 +66,9 @@ def time_pair(
 
 
 def verdict(ratio: Interval, tolerance: float = TOLERANCE) -> Verdict:
-    """What a ratio of times says: an interval that lies wholly on one side of a border of tolerance, or between both.
+    """The verdict on a ratio of times, where its interval lies wholly on one side of each border of tolerance.
 
-    `UNCLEAR` where it holds a border: the samples do not tell.
+    `UNCLEAR` where it contains a border.
     """
     if ratio.low > 1 + tolerance:
         return "SLOWER"

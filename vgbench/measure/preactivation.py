@@ -1,4 +1,4 @@
-"""What reaches a layer's activations: its moments, and how much of it lies where they are flat."""
+"""The inputs of a layer's activations: their moments, and the share that lies where the activation is flat."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ SATURATED_BELOW = 0.05
 
 
 class Preactivation(NamedTuple):
-    """What a layer's units get, over a batch; all NaN where a layer has no activation.
+    """The pre-activations of a layer over a batch; all NaN where a layer has no activation.
 
     Where a signal has places, pixels or tokens, there is a unit for each feature at each place.
 
@@ -45,7 +45,7 @@ def activation_of(case: Case) -> Activation:
 
 
 def describe(given: Sequence[Array], dtype: Any, activation: Activation) -> Preactivation:
-    """Describe what the activations of one layer were given, in a network of `dtype`."""
+    """Describe the inputs of the activations of one layer, in a network of `dtype`."""
     if not given:
         return Preactivation(*jnp.full(len(Preactivation._fields), jnp.nan, jnp.promote_types(dtype, jnp.float32)))
     z = wide(jnp.concatenate([each.reshape(len(each), -1) for each in given], axis=1))

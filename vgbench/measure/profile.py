@@ -42,8 +42,8 @@ def profile(
 ) -> Profile:
     """Back-propagate the training loss of a batch, every cotangent divided by a power of two on its way.
 
-    Where a recurrent network answers at several time steps the loss is that of the last answer alone, so that all
-    gradient has the same way to go. Weights that are shared over time get their gradient from a second pass, in which
+    Where a recurrent network answers at several time steps the loss is that of the last answer alone, so that every
+    gradient has the same path. Weights that are shared over time get their gradient from a second pass, in which
     nothing is divided.
     """
 

@@ -1,4 +1,4 @@
-"""The compiled programs that train: a chunk of steps in one scan, and a look at the state that it leads to."""
+"""The compiled programs that train: a chunk of steps in one scan, and the evaluation of a state."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +24,11 @@ Splits: TypeAlias = tuple[Any, Any, Any]
 """Training, validation and test split."""
 
 SNAPSHOT_EVERY = 25
-"""Steps between two records; also the steps of one call to the device."""
+"""Steps between two snapshots; also the steps of one call to the device."""
 
 
-class Record(NamedTuple):
-    """What a state shows; each array has a leading axis of runs.
+class Evaluation(NamedTuple):
+    """How good states are, and their snapshots; each array has a leading axis of runs.
 
     Attributes:
         validation_accuracy: with running statistics, Float[runs].
@@ -47,11 +47,11 @@ class Programs(NamedTuple):
     Attributes:
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
             losses); consumes the state.
-        look: (state, initial parameters, learning rates, traced_options, first batches, data) to a `Record`.
+        evaluate: (state, initial parameters, learning rates, traced_options, first batches, data) to an `Evaluation`.
     """
 
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
-    look: Callable[..., Record]
+    evaluate: Callable[..., Evaluation]
 
 
 def programs_of(case: Case, runs: int) -> Programs:
@@ -70,14 +70,14 @@ def _compiled(case: Case, runs: int) -> Programs:
 
     with ThreadPoolExecutor(len(programs)) as pool:
         executables = dict(zip(programs, pool.map(compiled, programs), strict=True))
-    return Programs(look=executables.pop(0), advance=executables)
+    return Programs(evaluate=executables.pop(0), advance=executables)
 
 
 def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
-    """What is to be compiled for `runs` runs of a case: jitted functions and the shapes of their arguments.
+    """The programs to compile for `runs` runs of a case: jitted functions and the shapes of their arguments.
 
     Returns:
-        By the number of steps of a chunk, with 0 for the look at a state.
+        By the number of steps of a chunk, with 0 for the evaluation of a state.
     """
     dataset = load_dataset(case)
     network = build_network(case, dataset.problem)
@@ -87,7 +87,9 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
         donate_argnums=0,
         out_shardings=everywhere,
     )
-    look = jax.jit(jax.vmap(partial(_look, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere)
+    evaluate = jax.jit(
+        jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere
+    )
 
     state = jax.eval_shape(lambda key: start(network, case, network.init(key)), jax.random.key(0))
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
@@ -104,7 +106,7 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
 
     lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
     found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
-    return found | {0: (look, arguments(state, initial, rate, batches()))}
+    return found | {0: (evaluate, arguments(state, initial, rate, batches()))}
 
 
 def splits_of(case: Case, dataset: Dataset) -> Splits:
@@ -129,7 +131,7 @@ def _advance(
     return jax.lax.scan(body, state, batches)
 
 
-def _look(
+def _evaluate(
     network: Network,
     case: Case,
     state: TrainState,
@@ -138,12 +140,12 @@ def _look(
     traced_options: TracedOptions,
     batch: Int[Array, "batch"],
     data: Splits,
-) -> Record:
+) -> Evaluation:
     train, validation, test = data
     held_out = jnp.concatenate([validation.x, test.x])
     answers = network.apply(state.variables, held_out, train=False).answers
     accuracy, border = network.problem.objective.accuracy, len(validation.y)
-    return Record(
+    return Evaluation(
         validation_accuracy=accuracy(answers[:border], validation.y),
         test_accuracy=accuracy(answers[border:], test.y),
         snapshot=snapshot(network, with_traced_options(case, traced_options), state, initial, train.take(batch), rate),

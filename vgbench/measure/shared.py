@@ -1,7 +1,7 @@
-"""Programs that cells share: those of a process, kept by what they compute for as long as there is room for them.
+"""Compiled programs that the cells of a process share, kept as long as there is room for them.
 
 A program on a CPU is some hundreds of memory maps and tens of megabytes. Linux lets a process have 65,530 maps and ends
-it without a word where it needs more, so that a long suite of differing cells would die of what it keeps.
+it without a word where it needs more, so that a long suite of differing cells would end that way.
 """
 
 import ctypes
@@ -98,7 +98,7 @@ def forget() -> None:
 
 
 def worn() -> bool:
-    """Whether this process, asked after every task, has come to hold so much that another one should go on."""
+    """Whether this process holds so much memory that a new one should take over; to be called after every task."""
     make_room()
     held, first = _held(), _PROCESS.first
     if held is None or first is None:

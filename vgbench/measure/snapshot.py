@@ -70,12 +70,12 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshots:
-    """What the snapshots of several runs hold, at the steps that `TrainingCurves.step` names.
+    """The snapshots of several runs, one at each of `TrainingCurves.step`.
 
     Each shows one state on one batch, the seed's first one, in training mode: the inputs are the same in all of them,
-    and at step 0 the state and the batch are those of `measure_gradients`. Where a state is no longer finite, its
-    snapshot says so. `depth` counts layers, or the time steps of a recurrent network; `layers` those with weights of
-    their own: all layers and the output layer, or the cells and the output layer.
+    and at step 0 the state and the batch are those of `measure_gradients`. The snapshot of a state that is no longer
+    finite holds NaN or infinity. `depth` counts layers, or the time steps of a recurrent network; `layers` those with
+    weights of their own: all layers and the output layer, or the cells and the output layer.
 
     Attributes:
         log10_activation_norm: log10 ||dL/dh_l||, float64[seeds, snapshots, depth]; exact as in `GradientProfile`.
@@ -148,7 +148,7 @@ class Snapshots:
 
 
 def snapshot(network: Network, case: Case, state: TrainState, initial: Params, batch: Batch, rate: Rate) -> Snapshot:
-    """Look at a state without changing it; `initial` are the parameters that training started from."""
+    """Take a snapshot of a state; `initial` are the parameters that training started from."""
     scale = state.scale or LossScaling(1.0).start()
     tiny = float(jnp.finfo(network.dtype).smallest_normal)
     params, move = state.variables.params, propose(network, case, state, batch, rate)

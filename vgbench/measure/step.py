@@ -86,7 +86,7 @@ def _schedule(case: Case) -> Callable[[Any], Any] | None:
 
 
 def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Map a transformation that looks at whole arrays over the layer axis of stacked blocks.
+    """Map a transformation of whole arrays over the layer axis of stacked blocks.
 
     Applied to the stacked arrays themselves, per-tensor norms and ratios would mix all layers: one step then differs by
     factors of 1 (AGC) to several hundred (Adafactor).

@@ -1,4 +1,4 @@
-"""Runs of one case side by side: many steps in one program, and in between a look at the state."""
+"""Runs of one case, vmapped: many steps in one program, and an evaluation of the state in between."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_options_of
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, Record, Splits, programs_of, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, splits_of
 from vgbench.measure.step import Params, TrainState, start
 from vgbench.models import Network
 from vgbench.spec.case import Case
@@ -28,19 +28,19 @@ class Run(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What runs handed back, as numpy arrays.
+    """The results of runs, as numpy arrays.
 
     Attributes:
         loss: of every step, Float[runs, steps].
-        records: every array [runs, records, ...]; of the last state alone where none were asked for.
+        evaluations: every array [runs, snapshots, ...]; of the last state alone unless all are recorded.
     """
 
     loss: Float[np.ndarray, "runs steps"]
-    records: Record
+    evaluations: Evaluation
 
 
 class Trainer:
-    """Trains runs of one case, vmapped side by side."""
+    """Trains runs of one case, vmapped."""
 
     def __init__(self, case: Case, dataset: Dataset) -> None:
         self._case = case
@@ -48,7 +48,7 @@ class Trainer:
         self._network: Network = network_of(case, dataset.problem)
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
-        """Train all runs with the plain step; look at the last state only, or at the first and after every chunk too.
+        """Train all runs with the plain step; evaluate the last state and, if `recorded`, those before every chunk.
 
         Keys and batches depend on the seed alone, so that they are the same in every cell.
         """
@@ -100,24 +100,24 @@ class _RunGroup(NamedTuple):
 
 
 def _train(group: _RunGroup, programs: Programs, data: Splits, recorded: bool) -> Trained:
-    def look(state: TrainState) -> Record:
+    def evaluate(state: TrainState) -> Evaluation:
         return jax.tree.map(
             np.asarray,
-            programs.look(
+            programs.evaluate(
                 state, group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], data
             ),
         )
 
-    state, losses, records = group.state, [], []
+    state, losses, evaluations = group.state, [], []
     for batches in group.batches:
         if recorded:
-            records.append(look(state))
+            evaluations.append(evaluate(state))
         state, loss = programs.advance[batches.shape[1]](
             state, group.learning_rates, group.traced_options, batches, data
         )
         losses.append(np.asarray(loss))
-    records.append(look(state))
-    return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *records))
+    evaluations.append(evaluate(state))
+    return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *evaluations))
 
 
 def _deal(runs: Sequence[Run], case: Case) -> list[Sequence[Run]]:

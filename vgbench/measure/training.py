@@ -22,13 +22,13 @@ from vgbench.statistics import Interval, first_over_last, guessing_reaches, t_in
 
 @dataclass(frozen=True)
 class TrainingCurves(Displayed):
-    """What training showed: the choice of the learning rate, and the evaluation seeds at that learning rate.
+    """The choice of the learning rate, and the training of the evaluation seeds at that learning rate.
 
     Attributes:
         learning_rates: the learning rates tried.
         tuning_accuracy: validation accuracy after the last step, [learning_rates, tuning_seeds].
         tuning_diverged: whether the loss became non-finite, [learning_rates, tuning_seeds].
-        learning_rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals. It tells nothing where
+        learning_rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals. It means nothing where
             `none_better_than_chance`.
         target: accuracy from which a seed counts as trained.
         loss: training loss of every step, [seeds, steps].
@@ -133,9 +133,9 @@ def measure_training(case: Case) -> TrainingCurves:
         tuning_accuracy, tuning_diverged = _tune(case, trainer)
         best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.learning_rates) > 1 else 0
         rate: float = tuple(case.learning_rates)[best]
-        loss, records = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
-    wanted = np.asarray(dataset.validation.y)
-    chance = dataset.objective.chance(wanted)
+        loss, evaluations = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
+    targets = np.asarray(dataset.validation.y)
+    chance = dataset.objective.chance(targets)
     return TrainingCurves(
         learning_rates=case.learning_rates,
         tuning_accuracy=tuning_accuracy,
@@ -144,11 +144,11 @@ def measure_training(case: Case) -> TrainingCurves:
         target=case.target,
         loss=loss,
         step=np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps),
-        validation_accuracy=np.asarray(records.validation_accuracy),
-        test_accuracy=np.asarray(records.test_accuracy)[:, -1],
+        validation_accuracy=np.asarray(evaluations.validation_accuracy),
+        test_accuracy=np.asarray(evaluations.test_accuracy)[:, -1],
         chance=chance,
-        guessing=guessing_reaches(chance, wanted.size, len(case.learning_rates)),
-        snapshots=Snapshots.of(records.snapshot),
+        guessing=guessing_reaches(chance, targets.size, len(case.learning_rates)),
+        snapshots=Snapshots.of(evaluations.snapshot),
     )
 
 
@@ -159,6 +159,6 @@ def _tune(
     if len(case.learning_rates) == 1:  # nothing to choose
         return np.zeros((1, 0), np.float32), np.zeros((1, 0), bool)
     runs = [Run(rate, seed) for rate in case.learning_rates for seed in case.tuning_seeds]
-    loss, records = trainer.train(runs, recorded=False)
+    loss, evaluations = trainer.train(runs, recorded=False)
     diverged = np.logical_not(np.isfinite(loss).all(axis=1))
-    return np.asarray(records.validation_accuracy)[:, -1].reshape(shape), diverged.reshape(shape)
+    return np.asarray(evaluations.validation_accuracy)[:, -1].reshape(shape), diverged.reshape(shape)

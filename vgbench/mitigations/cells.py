@@ -1,4 +1,4 @@
-"""Recurrent cells: what a recurrent network does at every time step.
+"""Recurrent cells: the layer that a recurrent network applies at every time step.
 
 Options give the biases of gates their initial values, since these decide how long a gradient lasts.
 """
@@ -22,7 +22,7 @@ Bias = Callable[[Array, tuple[int, ...]], Array]
 
 @dataclass(frozen=True)
 class CellSite:
-    """What a cell is built of.
+    """The properties of a network that a cell is built from.
 
     Attributes:
         inputs: features that it reads at a step.

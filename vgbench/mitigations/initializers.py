@@ -35,7 +35,7 @@ Gain = Annotated[float | Literal["auto", "critical"], PlainValidator(_check_gain
 
 @dataclass(frozen=True)
 class Signal:
-    """What the layers that are initialised carry.
+    """The signal in the layers that are initialised.
 
     Attributes:
         activation: of every layer.
@@ -82,7 +82,7 @@ _OWN_VARIANCE = {
 def weight_variance(init: Choice, signal: Signal, inputs: int, outputs: int) -> float | None:
     """How much larger the variance of z = W h is than the mean square of h, for a matrix from `inputs` to `outputs`.
 
-    None for an initialiser that looks at data, or one of a plug-in.
+    None for an initialiser that depends on data, or one of a plug-in.
     """
     options = init.options()
     if init.name == "small_normal":

@@ -1,4 +1,4 @@
-"""Mean-field integrals of an activation: what variance of the weights keeps a wide network's signal or gradient.
+"""Mean-field integrals of an activation: the variance of the weights that keeps a wide network's signal or gradient.
 
 Convention: z = W phi(h) + b with W ~ N(0, weight_variance / fan_in), b ~ N(0, bias_std^2) and g ~ N(0, 1). With q the
 variance of z, the length map is q' = weight_variance E[phi(sqrt(q) g)^2] + bias_std^2 (Poole et al. 2016), and a layer
@@ -39,7 +39,7 @@ _G, _WEIGHTS = _rule()
 
 
 class Moments(NamedTuple):
-    """What an activation makes of z = sqrt(q) g, for each variance q.
+    """Moments of an activation of z = sqrt(q) g, for each variance q.
 
     Attributes:
         square: E[phi(z)^2], float64.

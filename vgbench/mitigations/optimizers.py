@@ -30,7 +30,7 @@ def sign_sgd(rate: Rate) -> optax.GradientTransformation:
 
 @OPTIMIZERS.register(source="Tieleman & Hinton 2012", scope="element")
 def rmsprop(rate: Rate, *, decay: Fraction = 0.9, eps: Positive = 1e-8) -> optax.GradientTransformation:
-    """RMSprop: the gradient over its running root mean square; `eps` stands inside the root."""
+    """RMSprop: the gradient over its running root mean square; `eps` is inside the root."""
     return optax.rmsprop(rate, decay=decay, eps=eps)
 
 

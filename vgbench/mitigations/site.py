@@ -10,7 +10,7 @@ from vgbench.spec.registry import Choice
 
 @dataclass(frozen=True)
 class Site:
-    """What a module built at one layer may depend on.
+    """The properties of one layer that a norm or a skip may depend on.
 
     Attributes:
         width: features of the layer (last axis).

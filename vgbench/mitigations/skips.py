@@ -86,7 +86,7 @@ def layer_scale(site: Site) -> Skip:
 
 
 class WeightRule(ABC):
-    """What a skip adds that also says how the initial weights of its branch are to be scaled."""
+    """A skip that also scales the initial weights of its branch."""
 
     @abstractmethod
     def gain(self, layer: int, layers: int) -> float:
@@ -180,7 +180,7 @@ def stochastic_depth(site: Site, *, survival: Annotated[float, Field(gt=0, le=1)
 
 
 class Fixup(nnx.Module, WeightRule):
-    """h + scale * branch + bias, both learned scalars, beside a rule for the branch's initial weights."""
+    """h + scale * branch + bias, both learned scalars, with a rule for the branch's initial weights."""
 
     def __init__(self, site: Site) -> None:
         self.blocks = site.blocks
@@ -211,7 +211,7 @@ def _without_fixup_branch(case: Any) -> str | None:
 def fixup(site: Site) -> Skip:
     """Fixup: residual without norms; the last matrix of a branch starts at 0, the others shrink with depth.
 
-    The linear maps' own biases stand for its scalar ones. The output layer is not set to 0, which would
+    The linear maps' own biases take the place of its scalar ones. The output layer is not set to 0, which would
     leave no gradient to measure.
     """
     return Fixup(site)

@@ -169,7 +169,7 @@ def backbone(
 
     Args:
         case: its model has the options `order`, `layers_per_block` and `bias_std`.
-        problem: what it reads and gives.
+        problem: the sizes of its input and output, and its objective.
         scanned: whether blocks are to be scanned.
         maps: the linear maps.
         features: that the input layer reads at every place.

@@ -1,4 +1,4 @@
-"""What is known of each layer, from the input layer over the blocks to the output layer, as arrays over all layers."""
+"""Measures of each layer, from the input layer over the blocks to the output layer, as arrays over all layers."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""What a network is asked to do: what it reads, what it gives, and how that is judged."""
+"""The learning problem of a network: the sizes of its input and output, the loss and the accuracy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Shaped
 
-Judge = Callable[[Float[Array, "batch *answers outputs"], Shaped[Array, "batch *answers"]], Float[Array, ""]]
+Metric = Callable[[Float[Array, "batch *answers outputs"], Shaped[Array, "batch *answers"]], Float[Array, ""]]
 
 
 def cross_entropy(
@@ -52,7 +52,7 @@ class Within:
     def __call__(
         self, predictions: Float[Array, "batch *answers 1"], targets: Float[Array, "batch *answers"]
     ) -> Float[Array, ""]:
-        """Judge a batch."""
+        """Accuracy on a batch."""
         return jnp.mean(jnp.abs(predictions[..., 0] - targets) < self.tolerance, dtype=jnp.float32)
 
     def constant(self, targets: Float[np.ndarray, "examples"]) -> float:
@@ -63,16 +63,16 @@ class Within:
 
 
 class Objective(NamedTuple):
-    """How answers are judged.
+    """The loss and the accuracy of answers.
 
     Attributes:
-        loss: what training lowers, a mean over the batch.
+        loss: that training minimises, a mean over the batch.
         accuracy: share of the answers that are right.
         chance: that share for the best constant answer to all of these.
     """
 
-    loss: Judge
-    accuracy: Judge
+    loss: Metric
+    accuracy: Metric
     chance: Callable[[Shaped[np.ndarray, "examples *answers"]], float]
 
 
@@ -82,13 +82,13 @@ BYTES = Objective(cross_entropy, accuracy, most_frequent_of_all)
 
 
 class Problem(NamedTuple):
-    """What a data set asks of a network.
+    """The learning problem that a data set poses.
 
     Attributes:
         features: numbers of one example.
         outputs: numbers of one answer: logits of the classes, or 1 for a prediction.
-        objective: how answers are judged.
-        answers: how many of the last time steps an answer is wanted at; 1 but for sequences.
+        objective: the loss and the accuracy of answers.
+        answers: at how many of the last time steps there is a target; 1 but for sequences.
         vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
     """
 
@@ -99,5 +99,5 @@ class Problem(NamedTuple):
     vocabulary: int = 0
 
     def last_loss(self, outputs: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
-        """The loss of the last answer alone, from which all gradient has the same way to go."""
+        """The loss of the last answer alone, from which every gradient has the same path."""
         return self.objective.loss(outputs, y) if self.answers == 1 else self.objective.loss(outputs[:, -1], y[:, -1])

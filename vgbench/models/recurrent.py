@@ -1,7 +1,7 @@
 """The recurrent network: cells that read a sequence step by step, and an output layer of the last steps.
 
 Its depth is the number of time steps; an example of f numbers is read in pieces of f / depth. The state that a step
-hands to the next (of all cells) is tapped at every step, and all answers are read from tapped states, so that every
+passes on (of all cells) is tapped at every step, and all answers are read from tapped states, so that every
 gradient passes through every later tap. Weights are shared over time: a renormalised pass, whose cotangents are divided
 otherwise at every step, has the exact norms of the signal and no meaningful gradient of the weights.
 """
@@ -46,7 +46,7 @@ class Step(nnx.Module):
         return self.cell(*at)[0]
 
     def output(self, carry: Carry, inputs: Float[Array, "batch inputs"]) -> Float[Array, "batch width"]:
-        """What the cell shows of its carry after a step: h, the last array of the carry of Flax's cells."""
+        """The output of the cell after a step: h, the last array of the carry of Flax's cells."""
         own = getattr(self.cell, "output", None)
         return own(carry, inputs) if own else jax.tree.leaves(carry)[-1]
 

@@ -72,7 +72,7 @@ class Stack(Network):
 
         Args:
             case: what to build.
-            problem: what it reads and gives.
+            problem: the sizes of its input and output, and its objective.
             scanned: whether blocks are to be scanned.
             input_layer: module of the input layer.
             blocks: modules of the blocks.

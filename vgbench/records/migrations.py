@@ -1,8 +1,8 @@
 """Versions of the records' schema: migrations convert records of earlier versions to the current one.
 
-A record on disk names its version; without one it has version 1. A migration changes the tree of a record, its JSON with
-the arrays in their places, from one version to the next, before validation. The name of a record's file is the hash of
-its case as it was written; migrations do not change it.
+A record on disk names its version; without one it has version 1. A migration changes the tree of a record, its JSON
+with the arrays in their places, from one version to the next, before validation. The name of a record's file is the
+hash of its case as it was written; migrations do not change it.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What theory says the gradient should do: predictions from the case alone, each with its source and assumptions."""
+"""Theory of the gradient at initialisation: predictions from the case alone, each with its source and assumptions."""
 
 from vgbench.theory.phase import PhaseDiagram, Point, phase_diagram, point
 from vgbench.theory.predict import predict, why_none

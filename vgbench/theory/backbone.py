@@ -1,8 +1,8 @@
 """Multilayer perceptrons of any order, norm and skip by mean field: second moments forward, squared gradients back.
 
 Of the stream only numbers are carried from block to block: its mean square over units (over the examples of a batch its
-variance, where batch norm takes out the mean) and its mean. Weights that no earlier signal has seen make branch and
-stream independent, so that a block multiplies the squared gradient by stream_scale^2 + branch_scale^2 * (the branch's
+variance, where batch norm takes out the mean) and its mean. Weights are independent of the signal that they multiply,
+and so are branch and stream: a block multiplies the squared gradient by stream_scale^2 + branch_scale^2 * (the branch's
 own factor), whatever the branch is (Yang & Schoenholz 2017).
 """
 
@@ -78,7 +78,7 @@ class _Walk(NamedTuple):
 def _walk(layers: Layers) -> _Walk:
     model: Any = layers.case.model
     gaps, width = layers.case.depth - 1, layers.case.width
-    stream, deviation, strays, common = _entry(layers, model.order), 0.0, 0.0, 1.0
+    stream, deviation, strays, common = _input_layer(layers, model.order), 0.0, 0.0, 1.0
     has_norm = layers.case.norm.name not in ELEMENTWISE
     blocks: list[Through] = []
     while len(blocks) < gaps:
@@ -146,7 +146,7 @@ def _norm_uncovered(case: Case) -> str | None:
         return f"norm {name!r}: no theory of it is known here"
     over = normalised_over(case)
     few = over < _FEWEST
-    return f"norm {name!r} over {over} numbers: the integrals want at least {_FEWEST}" if few else None
+    return f"norm {name!r} over {over} numbers: the integrals need at least {_FEWEST}" if few else None
 
 
 def _init_uncovered(case: Case) -> str | None:
@@ -186,7 +186,7 @@ def _growth(activation: Choice) -> float:
     return normalised.growth_of_one_example(partial(ACTIVATIONS.build, activation))
 
 
-def _entry(layers: Layers, order: str) -> Through:
+def _input_layer(layers: Layers, order: str) -> Through:
     size = layers.inputs.mean_square
     # A batch norm sees all sizes together.
     z = layers.linear(size.mean() if layers.case.norm.name == "batch" else size, raw=True)
@@ -198,7 +198,7 @@ def _entry(layers: Layers, order: str) -> Through:
 
 
 def _block(layers: Layers, order: str, stream: Through) -> Through:
-    """What a block makes of the stream."""
+    """The moments of the stream after a block, and the block's factor."""
     model: Any = layers.case.model
     branch = Through(stream.power, stream.mean, 1.0)
     for i in range(model.layers_per_block):

@@ -1,4 +1,4 @@
-"""What theory takes a network's inputs to be: how many numbers they are, and how large the examples are."""
+"""The inputs of a network as theory takes them: how many numbers, and of what size."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple

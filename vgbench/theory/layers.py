@@ -1,4 +1,4 @@
-"""What the layers of an MLP do to a signal's second moment and, on its way back, to the squared gradient."""
+"""The layers of an MLP as maps of a signal's second moment and, backwards, of the squared gradient."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -17,7 +17,7 @@ from vgbench.theory.inputs import Inputs, inputs_of
 from vgbench.theory.prediction import NoTheory
 
 ELEMENTWISE = ("none", "weight", "dynamic_tanh")
-"""Norms that look at one number of the signal, or at none."""
+"""Norms that act on one number of the signal, or on none."""
 _POWER = 1e-200, 1e200
 """Beyond these second moments an activation is as it is there: a power law."""
 
@@ -27,7 +27,7 @@ Sizes: TypeAlias = float | Float[np.ndarray, "sizes"]
 
 
 class Through(NamedTuple):
-    """What a signal becomes, and what the squared gradient is multiplied by on its way back."""
+    """The moments of a layer's output, and the factor of the squared gradient on its way back."""
 
     power: Sizes
     mean: Sizes
@@ -36,7 +36,7 @@ class Through(NamedTuple):
 
 @dataclass(frozen=True)
 class Layers:
-    """What all layers of a case share."""
+    """The layers of a case."""
 
     case: Case
 
@@ -68,7 +68,7 @@ class Layers:
 
     @cached_property
     def inputs(self) -> Inputs:
-        """What the first layer reads."""
+        """The inputs of the first layer."""
         return inputs_of(self.case)
 
     def linear(self, power: Sizes, *, raw: bool = False) -> Through:
@@ -93,7 +93,7 @@ class Layers:
         return Through(clip(moments.square), moments.mean, moments.slope)
 
     def activate_normalised(self) -> Through:
-        """The activation on a stream that a norm has just handed on."""
+        """The activation on a stream that was just normalised."""
         unit = self.unit
         return Through(unit.power, unit.mean, unit.slope)
 
@@ -111,7 +111,7 @@ def hidden_variance(case: Case, inputs: int, outputs: int, *, raw: bool) -> floa
 
 
 def normalised_over(case: Case) -> int:
-    """Numbers that a norm of the signal looks at together."""
+    """How many numbers a norm of the signal reduces together."""
     norm: Any = case.norm
     return {"batch": case.batch_size, "group": case.width // getattr(norm, "groups", 1)}.get(norm.name, case.width)
 
@@ -140,5 +140,5 @@ def _curves(activation: Choice, squashed: float | None) -> Curves:
 
 
 def clip(power: Sizes) -> Sizes:
-    """A second moment within the range that is told apart."""
+    """A second moment clipped to the range in which activations are evaluated."""
     return np.clip(power, *_POWER)

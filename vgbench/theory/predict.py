@@ -1,4 +1,4 @@
-"""Which theory covers a case, and what it says."""
+"""The theory that covers a case, and its prediction."""
 
 from functools import lru_cache
 from typing import Any

@@ -23,17 +23,17 @@ ROUNDING = 10
 
 
 class NoTheory(Exception):  # noqa: N818  # an answer, not an error
-    """Nothing is known of a case; says why."""
+    """No theory covers a case; its message says why."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What theory says about dL/dh_l at initialisation.
+    """The norms of dL/dh_l at initialisation by theory.
 
     Attributes:
         log10_norm: log10 of ||dL/dh_l|| / ||dL/dh_depth||, float64[depth], the layer nearest the input first; the last
             is 0. The mean over networks is that of the squared norm.
-        kind: how much it claims.
+        kind: how strong the prediction is.
         sources: papers, author and year.
         assumptions: what it rests on, a phrase each.
     """
@@ -57,7 +57,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Departure:
-    """A measured decay beside a predicted one.
+    """A measured decay compared with a predicted one.
 
     Attributes:
         predicted: decades a layer.

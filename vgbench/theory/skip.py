@@ -19,7 +19,7 @@ class Skip(NamedTuple):
 
 
 def join(case: Case, stream: Through, branch: Through) -> Through:
-    """What a block hands on; the branch's weights have never seen the stream."""
+    """The stream after a block; the branch's weights are independent of the stream before it."""
     skip = skip_of(case)
     assert skip
     shared = 0.0 if case.norm.name == "batch" else stream.mean * branch.mean
