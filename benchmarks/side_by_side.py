@@ -15,7 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from vgbench.measure.pairs import BUDGET_SECONDS, PRECISION, ROUNDS_AT_LEAST, Sampler, time_pair
+from vgbench.measure import PRECISION
+from vgbench.measure.pairs import BUDGET_SECONDS, ROUNDS_AT_LEAST, Sampler, time_pair
 from vgbench.records.provenance import provenance
 from vgbench.statistics import Interval, bootstrap_median
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vgbench.errors import InputError as InputError
     from vgbench.errors import PluginError as PluginError
     from vgbench.harness.merge import merge as merge
+    from vgbench.harness.options import RunOptions as RunOptions
     from vgbench.harness.runner import run as run
     from vgbench.instruments.model_profile import ModelProfile as ModelProfile
     from vgbench.instruments.model_profile import profile as profile

@@ -15,6 +15,7 @@ from helpers.inline import Inline
 
 from vgbench.cli import main
 from vgbench.harness import runner
+from vgbench.harness.options import RunOptions
 from vgbench.harness.workers import worker
 from vgbench.measure import shared
 from vgbench.report.columns import COLUMNS
@@ -69,6 +70,16 @@ def test_help_names_the_verbs() -> None:
     result = vgbench("--help")
     assert (result.code, result.err) == (0, "")
     assert all(verb in result.out for verb in ("run", "status", "report", "publish", "merge", "list"))
+
+
+def test_help_of_run_shows_every_option_in_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    groups = vgbench("run", "--help").out.split("╭─ ")
+    for name, field in RunOptions.model_fields.items():
+        shown: Any = field.json_schema_extra
+        (group,) = (group for group in groups if group.startswith(f"{shown['group']} "))
+        assert f" --{name.replace('_', '-').replace('settings', 'set')} " in group
+        assert (field.description or "").split("\n")[0][:40] in group
 
 
 def test_version_is_printed_alone() -> None:

@@ -29,9 +29,9 @@ from vgbench.harness.progress import Progress
 from vgbench.harness.run_lock import lock_run, read_note
 from vgbench.harness.runner import run
 from vgbench.harness.workers import worker
+from vgbench.measure import PRECISION
 from vgbench.measure.cost import cost_id
 from vgbench.measure.gradients import GradientProfile
-from vgbench.measure.pairs import PRECISION
 from vgbench.records.origin import Device
 from vgbench.records.provenance import provenance
 from vgbench.records.schema import CellRecord, CostRecord, Manifest

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from vgbench.measure.pairs import PRECISION, outliers, time_pair, verdict
+from vgbench.measure import PRECISION
+from vgbench.measure.pairs import outliers, time_pair, verdict
 from vgbench.statistics import Interval, bootstrap_median
 
 

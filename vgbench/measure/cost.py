@@ -10,9 +10,9 @@ from pydantic import Field
 
 from vgbench.boundary.schema import Count, Each, NonFinite, Positive
 from vgbench.errors import InputError
-from vgbench.measure import pairs
+from vgbench.measure import PRECISION, pairs
 from vgbench.measure.executable import Compilation, Executable, Memory
-from vgbench.measure.pairs import PRECISION, Verdict, time_pair
+from vgbench.measure.pairs import Verdict, time_pair
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case, content_id
 from vgbench.statistics import Interval, bootstrap_median

@@ -14,8 +14,6 @@ Sampler = Callable[[], float]
 
 Verdict = Literal["FASTER", "SLOWER", "SAME", "UNCLEAR"]
 
-PRECISION = 0.02
-"""Half the ratio's interval over the ratio at which timing may end."""
 TOLERANCE = 0.03
 """A difference in time up to which two steps count as equally fast."""
 BUDGET_SECONDS = 4.0
