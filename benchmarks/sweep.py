@@ -25,7 +25,9 @@ from side_by_side import Comparison, table, write
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.data.dataset import Split
+from vgbench.harness.plan import Task
 from vgbench.harness.workers.worker import execute
+from vgbench.measure import PRECISION
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
 from vgbench.measure.programs import SNAPSHOT_EVERY, splits_of
@@ -33,6 +35,8 @@ from vgbench.measure.shared import programs_made
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
+from vgbench.records.provenance import provenance
+from vgbench.records.schema import CellRecord
 
 EVERY = 3
 ONE = "one"
@@ -82,8 +86,10 @@ def in_a_fresh_process(case: vg.Case) -> float:
 def in_the_sweep(case: vg.Case) -> float:
     """Seconds of a cell in vgbench's worker, here."""
     begin = time.perf_counter()
-    ended = execute("cell", None, 0.02, case, case)
-    assert ended.measured["training"] is not None, ended.reason
+    task, origin = Task("cell", "", case, case), provenance(jax.devices()[0])
+    record = execute(task, None, PRECISION, origin).record
+    assert isinstance(record, CellRecord)
+    assert record.training is not None, record.reason
     return time.perf_counter() - begin
 
 

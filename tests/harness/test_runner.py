@@ -16,7 +16,7 @@ import jax
 import numpy as np
 import pytest
 from helpers.inline import Inline
-from helpers.made import two_files
+from helpers.made import ORIGIN, two_files
 from helpers.tiny_suite import TINY, Log
 from jax.extend.core import Primitive
 
@@ -24,7 +24,7 @@ from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.harness import runner
 from vgbench.harness.interrupt import Interrupted
-from vgbench.harness.plan import Task, tasks_of
+from vgbench.harness.plan import Record, Task, tasks_of
 from vgbench.harness.progress import Progress
 from vgbench.harness.run_lock import lock_run, read_note
 from vgbench.harness.runner import run
@@ -38,6 +38,7 @@ from vgbench.records.schema import CellRecord, CostRecord, Manifest
 from vgbench.records.store import device_folders, read_record
 from vgbench.report import load, write_report
 from vgbench.spec.case import Case
+from vgbench.spec.registry import ACTIVATIONS
 from vgbench.spec.suite import Suite
 
 HOST = "host-name-that-nothing-else-holds"
@@ -103,6 +104,10 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
     monkeypatch.setattr(worker, "measure_training", lambda case: cell.training)
     monkeypatch.setattr(worker, "measure_cost", lambda case, reference, precision: cost.cost)
     return measured
+
+
+def executed(task: Task) -> Record:
+    return worker.execute(task, None, PRECISION, ORIGIN).record
 
 
 def crash_on(activation: str) -> Callable[[Case], Any]:
@@ -688,7 +693,7 @@ def test_status_of_a_cell_says_how_its_gradients_ended(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, gradients: GradientProfile, status: str, reason: str
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", lambda case: gradients)
-    record = worker.execute("cell", None, PRECISION, TASKS[0].case, TASKS[0].case)
+    record = executed(TASKS[0])
     assert (record.status, record.reason) == (status, reason)
 
 
@@ -699,7 +704,7 @@ def test_cell_whose_every_loss_is_not_finite_has_diverged(
     assert curves is not None
     diverged = dataclasses.replace(curves, loss=np.full_like(curves.loss, np.nan))
     monkeypatch.setattr(worker, "measure_training", lambda case: diverged)
-    record = worker.execute("cell", None, PRECISION, TASKS[0].case, TASKS[0].case)
+    record = executed(TASKS[0])
     assert (record.status, record.reason) == (
         "diverged",
         "the loss became non-finite at every learning rate, for every seed",
@@ -727,17 +732,31 @@ def test_exception_while_measuring_is_an_outcome_with_one_line_of_reason(
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", lambda case: fail())
     jax.config.update("jax_traceback_filtering", "off")  # as `worker.begin` does
-    ended = worker.execute("cell", None, PRECISION, TASKS[0].case, TASKS[0].case)
-    assert ended.status == status, ended.reason
-    assert re.fullmatch(reason, ended.reason), ended.reason
+    record = executed(TASKS[0])
+    assert record.status == status, record.reason
+    assert re.fullmatch(reason, record.reason), record.reason
 
 
-def test_case_survives_its_way_to_the_worker() -> None:
+def test_case_survives_its_way_to_the_worker_and_is_not_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(init={"name": "orthogonal", "gain": "critical"}, model={"name": "mlp", "order": "pre_activation"})
-    assert pickle.loads(pickle.dumps(case)) == case
+    sent = pickle.dumps(case)
+    monkeypatch.setattr(Case, "__init__", None)
+    monkeypatch.setattr(Case, "model_validate", None)
+    arrived = pickle.loads(sent)
+    assert arrived == case
+    assert (arrived.cell_id, hash(arrived)) == (case.cell_id, hash(case))
+    assert arrived.init.options() == case.init.options()
 
 
 def test_member_that_the_worker_does_not_know_is_bad_input() -> None:
-    described = TASKS[0].case.model_dump(mode="json") | {"activation": {"name": "of_a_notebook"}}
+    @ACTIVATIONS.register(source="None 2026")
+    def of_a_notebook(z: Any) -> Any:
+        """Known here alone."""
+        return z
+
+    try:
+        sent = pickle.dumps([Case(activation="of_a_notebook")])
+    finally:
+        del ACTIVATIONS._members["of_a_notebook"]
     with pytest.raises(InputError, match=r"(?s)unknown activation 'of_a_notebook'.*not those of an interactive"):
-        worker.prepare(None, [described])
+        worker.prepare(None, sent)

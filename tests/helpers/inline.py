@@ -1,17 +1,18 @@
 """The supervised worker's work done in this very process, for tests of what surrounds it."""
 
+import pickle
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from helpers.made import ORIGIN, cost, gradients, training
+from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
 from vgbench.harness.workers import worker
-from vgbench.harness.workers.executor import Outcome
-from vgbench.harness.workers.worker import Ended
 from vgbench.measure import executable
 from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
@@ -32,19 +33,19 @@ class Inline:
         self._device = device
 
     def prepare(self, cases: Sequence[Case]) -> Provenance:
-        self.origin = worker.prepare(self._device, [case.model_dump(mode="json") for case in cases])
+        self.origin = worker.prepare(self._device, pickle.dumps(cases))
         return self.origin
 
     def submit(self, task: Task) -> Future[Outcome] | None:
         future: Future[Outcome] = Future()
-        future.set_result(Outcome(self.measure(task), 1, self.origin))
+        future.set_result(self.measure(task))
         return future
 
-    def measure(self, task: Task) -> Ended:
+    def measure(self, task: Task) -> Outcome:
         with pytest.MonkeyPatch.context() as patched:
             for name in ("WARM_UP_SECONDS", "SAMPLE_SECONDS", "QUEUE_SECONDS"):
                 patched.setattr(executable, name, SHORT)
-            return worker.execute(task.kind, self._device, COARSE, task.case, task.reference)
+            return worker.execute(task, self._device, COARSE, self.origin)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -57,7 +58,7 @@ class Instant(Inline):
         self.origin = ORIGIN
         return ORIGIN
 
-    def measure(self, task: Task) -> Ended:
+    def measure(self, task: Task) -> Outcome:
         case = task.case
         seeds = len(case.seeds)
         parts = {
@@ -65,4 +66,5 @@ class Instant(Inline):
             "training": training(*np.linspace(0.5, 1, seeds), case=case) if case.steps else None,
             "cost": cost(1.5, case),
         }
-        return Ended("ok", "", parts, "2026-01-01T00:00:00+00:00", 1.0)
+        record = record_of(task, self.origin, Stopwatch(), "ok", "", **parts)
+        return Outcome(replace(record, started="2026-01-01T00:00:00+00:00", seconds=1.0))

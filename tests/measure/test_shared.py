@@ -1,5 +1,6 @@
 """Programs are kept while there is room, over all kinds; a worker that nothing relieves is replaced."""
 
+import dataclasses
 import multiprocessing
 import resource
 import sys
@@ -11,13 +12,14 @@ from typing import Any
 import jax
 import pytest
 from helpers.inline import Instant
+from helpers.made import ORIGIN
 from helpers.tiny_suite import TINY, Log
 
 from vgbench.harness import runner
+from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import tasks_of
 from vgbench.harness.runner import run
 from vgbench.harness.workers.supervisor import Supervisor
-from vgbench.harness.workers.worker import Ended
 from vgbench.measure import shared
 from vgbench.measure.shared import GROWTH_BYTES, WORN_BYTES, Held, programs_made
 from vgbench.spec.suite import Protocol, Suite
@@ -185,9 +187,9 @@ def test_dropped_programs_give_back_their_maps(monkeypatch: pytest.MonkeyPatch) 
 class Pool:
     """Takes the place of a worker process that is worn by every task."""
 
-    def schedule(self, *_: Any, **__: Any) -> Future[Ended]:
-        future: Future[Ended] = Future()
-        future.set_result(Ended("ok", "", {}, "now", 1.0, 0, worn=True))
+    def schedule(self, *_: Any, args: Any, **__: Any) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_result(Outcome(record_of(args[0], ORIGIN, Stopwatch(), "ok", ""), worn=True))
         return future
 
 
@@ -203,16 +205,15 @@ def test_worn_worker_is_replaced_before_the_next_task(monkeypatch: pytest.Monkey
     task = tasks_of(TINY.cells())[0]
     worker = Supervisor(None, timeout=9.0, precision=0.1, memory_limit=None)
     for _ in range(2):
-        ended, attempts = worker.execute(task, lambda: False)
-        assert (ended.worn, attempts) == (True, 1)
+        outcome = worker.execute(task, ORIGIN, lambda: False)
+        assert (outcome.worn, outcome.record.attempts) == (True, 1)
     assert events == ["start", "close", "start"]
 
 
 def test_replacement_of_a_worker_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Worn(Instant):
-        def measure(self, task: Any) -> Ended:
-            ended = super().measure(task)
-            return Ended(ended.status, ended.reason, ended.measured, ended.started, ended.seconds, worn=True)
+        def measure(self, task: Any) -> Outcome:
+            return dataclasses.replace(super().measure(task), worn=True)
 
     monkeypatch.setattr(runner, "Local", Worn)
     log = Log()

@@ -4,18 +4,18 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
+from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress, Tally
 from vgbench.harness.run_lock import RunLock
-from vgbench.harness.workers.executor import Executor, Outcome, WorkerLostError
+from vgbench.harness.workers.executor import Executor, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
-from vgbench.harness.workers.worker import Ended
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord
+from vgbench.records.schema import RESULTS
 from vgbench.records.store import Folder, write_record
 
 _POLL_SECONDS = 0.2
@@ -103,10 +103,10 @@ class Work:
             if task.kind == "cost":
                 if {task.case.cell_id, task.reference.cell_id} & cells:
                     continue  # whether it is tried depends on how they end
-                ended = _skipped(task, self._records)
-                if ended is not None:
+                reason = _unmeasurable(task, self._records)
+                if reason:
                     self._started(task)
-                    self._record(task, Outcome(ended, 0, self._origin))
+                    self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "skipped", reason, attempts=0)))
                     continue
             future = self._executor.submit(task)
             if future is not None:
@@ -126,38 +126,23 @@ class Work:
     def _end(self, future: Future[Outcome]) -> None:
         task = self._running.pop(future)
         try:
-            self._record(task, future.result())
+            self._keep(task, future.result())
         except WorkerLostError as error:
             self._begun[task.id] = attempts = self._begun.get(task.id, 0) + 1
             if attempts - self._plan.attempts.get(task.id, 0) < ATTEMPTS:
                 self._waiting.insert(0, task)
                 return
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            self._record(task, Outcome(Ended("crashed", str(error), {}, now, 0.0), 0, self._origin))
+            self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "crashed", str(error), attempts=0)))
 
-    def _record(self, task: Task, outcome: Outcome) -> None:
-        ended = outcome.ended
-        common: dict[str, Any] = {
-            "case": task.case,
-            "status": ended.status,
-            "reason": ended.reason,
-            "provenance": outcome.origin,
-            "started": ended.started,
-            "seconds": ended.seconds,
-            "attempts": self._begun.get(task.id, 0) + outcome.attempts,
-        }
-        if task.kind == "cell":
-            parts = {name: ended.measured.get(name) for name in ("gradients", "forward", "training")}
-            record: Record = CellRecord(**parts, **common)
-        else:
-            record = CostRecord(reference=task.reference, cost=ended.measured.get("cost"), **common)
+    def _keep(self, task: Task, outcome: Outcome) -> None:
+        record = replace(outcome.record, attempts=self._begun.get(task.id, 0) + outcome.record.attempts)
         self._check()
         write_record(task.record(self._folder), record)
         self._records[task.id] = record
-        self._tally.ended(task, record, ended.programs)
+        self._tally.ended(task, record, outcome.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.progress)
-            if ended.worn:
+            if outcome.worn:
                 observer.noted(_WORN)
 
     def _check(self) -> None:
@@ -169,10 +154,10 @@ class Work:
             observer.stopping()
 
 
-def _skipped(task: Task, records: Mapping[str, Record]) -> Ended | None:
-    """A cost whose case or reference could not be measured is not tried: it would fail, or hang, as well."""
+def _unmeasurable(task: Task, records: Mapping[str, Record]) -> str:
+    """Why a cost is not tried: it would fail, or hang, as its case or its reference did; empty where it may succeed."""
     for who, case in (("it", task.case), ("its baseline", task.reference)):
         record = records.get(case.cell_id)
         if record and record.status not in RESULTS:
-            return Ended("skipped", f"{who} could not be measured ({record.status})", {}, record.started, 0.0)
-    return None
+            return f"{who} could not be measured ({record.status})"
+    return ""

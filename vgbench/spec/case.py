@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
@@ -176,8 +177,14 @@ class Case(Strict):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickled as JSON on the way to a worker, since pickle cannot find the classes of choices in any module.
-        return Case.model_validate, (self.model_dump(mode="json"),)
+        # Not checked again on the way to a worker; pickle cannot find the classes of choices in any module.
+        return _unpickled, ({name: dict(value) if isinstance(value, Choice) else value for name, value in self},)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Case":
+        """A copy with some fields changed, which are not checked; its id is its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("cell_id", None)
+        return copied
 
     @classmethod
     def fields_that_affect(cls, *what: Affected) -> tuple[str, ...]:
@@ -185,7 +192,7 @@ class Case(Strict):
         extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
         return tuple(name for name, extra in extras.items() if isinstance(extra, dict) and extra["affects"] in what)
 
-    @property
+    @cached_property
     def cell_id(self) -> str:
         """Hash of the case: 16 hexadecimal digits, independent of the order of fields, the suite and the device.
 
@@ -209,6 +216,12 @@ class Case(Strict):
         if self.block_execution == "auto":
             return "unroll" if self.depth <= UNROLLED_UP_TO else "scan"
         return self.block_execution
+
+
+def _unpickled(fields: Mapping[str, Any]) -> Case:
+    members = {slot: registry[fields[slot]["name"]] for slot, registry in REGISTRIES.items()}
+    choices = {slot: member.choice.model_construct(**fields[slot]) for slot, member in members.items()}
+    return Case.model_construct(**{**fields, **choices})
 
 
 def case_id(content: Mapping[str, Any]) -> str:

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from vgbench.errors import InputError
 from vgbench.harness import runner
+from vgbench.harness.outcome import Outcome
 from vgbench.harness.plan import Task, tasks_of
 from vgbench.harness.runner import run
-from vgbench.harness.workers.executor import Outcome, WorkerLostError, WorkerSlot, may_take
+from vgbench.harness.workers.executor import WorkerLostError, WorkerSlot, may_take
 from vgbench.harness.workers.visible_devices import Visible, shares
 from vgbench.records.origin import Device
 from vgbench.spec.suite import Suite
@@ -141,7 +142,7 @@ class Crew(Instant):
 
     def end(self, task: Task, future: Future[Outcome]) -> None:
         try:
-            future.set_result(Outcome(self.measure(task), 1, ORIGIN))
+            future.set_result(self.measure(task))
         except Exception as error:  # or the run would wait for ever
             future.set_exception(error)
 

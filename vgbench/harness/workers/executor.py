@@ -5,25 +5,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from vgbench.harness.outcome import Outcome
 from vgbench.harness.plan import Task
-from vgbench.harness.workers.worker import Ended
 from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a task.
-
-    Attributes:
-        ended: how it ended.
-        attempts: how often it was begun.
-        origin: what measured it.
-    """
-
-    ended: Ended
-    attempts: int
-    origin: Provenance
 
 
 class WorkerLostError(Exception):

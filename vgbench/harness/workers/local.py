@@ -1,14 +1,16 @@
 """The executor of one host: a supervised worker for each device, which sees that device alone."""
 
 import os
+import pickle
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vgbench.harness.outcome import Outcome
 from vgbench.harness.plan import Task
-from vgbench.harness.workers.executor import Outcome, WorkerSlot, may_take
+from vgbench.harness.workers.executor import WorkerSlot, may_take
 from vgbench.harness.workers.supervisor import Supervisor
 from vgbench.harness.workers.visible_devices import shares
 from vgbench.records.origin import Provenance
@@ -55,8 +57,8 @@ class Local:
         Raises:
             InputError: the workers cannot serve them.
         """
-        described = [case.model_dump(mode="json") for case in cases]
-        origins = list(self._threads.map(lambda worker: worker.prepare(described), self._workers))
+        pickled = pickle.dumps(cases)
+        origins = list(self._threads.map(lambda worker: worker.prepare(pickled), self._workers))
         self._slots = [
             _WorkerSlot(host="", origin=replace(origin, workers=self.workers), worker=worker)
             for worker, origin in zip(self._workers, origins, strict=True)
@@ -73,7 +75,7 @@ class Local:
 
     def _measure(self, slot: _WorkerSlot, task: Task) -> Outcome:
         try:
-            return Outcome(*slot.worker.execute(task, self._closing.is_set), slot.origin)
+            return slot.worker.execute(task, slot.origin, self._closing.is_set)
         finally:
             slot.task = None
 

@@ -1,6 +1,7 @@
 """The executor of a Ray cluster: an actor for each accelerator, in which a supervised worker measures."""
 
 import os
+import pickle
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ from importlib import import_module
 from typing import Any
 
 from vgbench.errors import InputError
+from vgbench.harness.outcome import Outcome
 from vgbench.harness.plan import Task
-from vgbench.harness.workers.executor import Outcome, WorkerLostError, WorkerSlot, may_take
+from vgbench.harness.workers.executor import WorkerLostError, WorkerSlot, may_take
 from vgbench.harness.workers.ray_cluster import answers, check_reachable, connected, first_line
 from vgbench.harness.workers.supervisor import Supervisor
-from vgbench.harness.workers.worker import Ended
 from vgbench.records.origin import Provenance
 from vgbench.spec.case import Case
 
@@ -38,14 +39,14 @@ class _Actor:
             os.environ["JAX_PLATFORMS"] = "cpu"
         self._worker = Supervisor(platform, **limits)
 
-    def prepare(self, described: list[dict[str, Any]]) -> tuple[str, Provenance]:
+    def prepare(self, pickled: bytes) -> tuple[str, Provenance]:
         """The address of this node, and what its worker measures with."""
         address: str = import_module("ray").util.get_node_ip_address()
-        return address, self._worker.prepare(described)
+        return address, self._worker.prepare(pickled)
 
-    def execute(self, task: Task) -> tuple[Ended, int]:
-        """Have a task measured; also says how often it was begun."""
-        return self._worker.execute(task, lambda: False)
+    def execute(self, task: Task, origin: Provenance) -> Outcome:
+        """Have a task measured; its record says that `origin` measured it."""
+        return self._worker.execute(task, origin, lambda: False)
 
 
 @dataclass(kw_only=True)
@@ -85,7 +86,7 @@ class Ray:
         self._slots: list[_WorkerSlot] = []
         self._lost: list[_WorkerSlot] = []
         self._open: set[Future[Outcome]] = set()
-        self._described: list[dict[str, Any]] = []
+        self._pickled = b""
         threading.Thread(target=self._watch, daemon=True).start()
 
     def prepare(self, cases: Sequence[Case]) -> Provenance:
@@ -94,7 +95,7 @@ class Ray:
         Raises:
             InputError: the workers cannot serve the cases.
         """
-        self._described = [case.model_dump(mode="json") for case in cases]
+        self._pickled = pickle.dumps(cases)
         for _ in range(self.workers):
             self._join()
         while not self._slots:
@@ -114,7 +115,8 @@ class Ray:
                 slot.task = task
                 outcome: Future[Outcome] = Future()
                 self._open.add(outcome)
-                slot.actor.execute.remote(task).future().add_done_callback(partial(self._ended, slot, outcome))
+                measured = slot.actor.execute.remote(task, slot.origin).future()
+                measured.add_done_callback(partial(self._ended, slot, outcome))
                 return outcome
         return None
 
@@ -128,7 +130,7 @@ class Ray:
 
     def _join(self) -> None:
         actor = self._remote.remote(self._platform, self._limits)
-        self._joining.append((actor, actor.prepare.remote(self._described).future()))
+        self._joining.append((actor, actor.prepare.remote(self._pickled).future()))
 
     def _settle(self) -> None:
         """Give slots to workers that are ready, and replace those that are lost."""
@@ -160,14 +162,14 @@ class Ray:
         _check_alike(self._first, origin)
         self._slots.append(slot)
 
-    def _ended(self, slot: _WorkerSlot, outcome: Future[Outcome], future: Future[tuple[Ended, int]]) -> None:
+    def _ended(self, slot: _WorkerSlot, outcome: Future[Outcome], future: Future[Outcome]) -> None:
         """Pass on what an actor said; called by a thread of Ray's."""
         self._open.discard(outcome)
         error: Any = future.exception()
         with suppress(InvalidStateError):  # where the head was missed first
             if error is None:
                 slot.task = None
-                outcome.set_result(Outcome(*future.result(), slot.origin))
+                outcome.set_result(future.result())
             elif isinstance(error, self._ray.exceptions.RayTaskError):
                 slot.task = None
                 outcome.set_exception(error.cause)

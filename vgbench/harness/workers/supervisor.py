@@ -3,22 +3,21 @@
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as OutOfTime
 from concurrent.futures.process import BrokenProcessPool
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from vgbench.errors import InputError
+from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
 from vgbench.harness.workers import worker
 from vgbench.harness.workers.visible_devices import Visible
-from vgbench.harness.workers.worker import Ended
 from vgbench.records.origin import Provenance
 from vgbench.records.schema import Status
 
@@ -72,13 +71,13 @@ class Supervisor:
                 " vgbench.run under `if __name__ == '__main__':`, since the worker imports it)"
             ) from None
 
-    def prepare(self, described: list[dict[str, Any]]) -> Provenance:
-        """Have the worker check the device and the cases (as JSON), and say what it measures with.
+    def prepare(self, pickled: bytes) -> Provenance:
+        """Have the worker check the device and the pickled cases, and say what it measures with.
 
         Raises:
             InputError: the worker cannot serve them.
         """
-        return self._ask(worker.prepare, described)
+        return self._ask(worker.prepare, pickled)
 
     def visible(self) -> Visible:
         """Have the worker say which devices it sees.
@@ -95,8 +94,8 @@ class Supervisor:
             _, reason = _death(getattr(error, "exitcode", None), killed_for_memory=False)
             raise InputError(f"{self._device or 'the default device'} cannot be used: {reason}") from None
 
-    def execute(self, task: Task, stop: Callable[[], bool]) -> tuple[Ended, int]:
-        """Have a task measured; also returns how often it was begun.
+    def execute(self, task: Task, origin: Provenance, stop: Callable[[], bool]) -> Outcome:
+        """Have a task measured; its record says that `origin` measured it, and how often it was begun.
 
         Crashes, kills and hangs of the worker are outcomes. A hang is not tried again.
 
@@ -110,24 +109,24 @@ class Supervisor:
         attempt = 0
         while True:
             attempt += 1
-            started, begin, kills = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter(), _kills()
-            arguments = [task.kind, self._device, self._precision, task.case, task.reference]
+            stopwatch, kills = Stopwatch(), _kills()
+            arguments = [task, self._device, self._precision, origin]
             try:
                 future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
-                ended = self._result(future, stop)
+                outcome = self._result(future, stop)
             except OutOfTime:
-                outcome: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
+                failure: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
             except (ProcessExpired, BrokenProcessPool) as error:
-                outcome = _death(getattr(error, "exitcode", None), _kills() > kills)
+                failure = _death(getattr(error, "exitcode", None), _kills() > kills)
             else:
-                self._worn = ended.worn
-                return ended, attempt
+                self._worn = outcome.worn
+                return replace(outcome, record=replace(outcome.record, attempts=attempt))
             self.close()
             self._start()
-            if outcome[0] == "timeout" or attempt == ATTEMPTS:
-                return Ended(*outcome, measured={}, started=started, seconds=time.perf_counter() - begin), attempt
+            if failure[0] == "timeout" or attempt == ATTEMPTS:
+                return Outcome(record_of(task, origin, stopwatch, *failure, attempt))
 
-    def _result(self, future: Future[Ended], stop: Callable[[], bool]) -> Ended:
+    def _result(self, future: Future[Outcome], stop: Callable[[], bool]) -> Outcome:
         while not wait([future], timeout=0.2).done:
             if stop():
                 raise KeyboardInterrupt

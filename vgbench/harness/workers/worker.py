@@ -1,20 +1,19 @@
 """What the worker process does: it measures a task, and says how it ended."""
 
 import os
+import pickle
 import threading
-import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from multiprocessing import parent_process
 from typing import Any
 
 import jax
-from pydantic import ValidationError
 
 from vgbench.data import load_dataset
-from vgbench.errors import InputError, explain
+from vgbench.errors import InputError, UnknownError
+from vgbench.harness.outcome import Outcome, Stopwatch, record_of
+from vgbench.harness.plan import Task
 from vgbench.harness.workers.peak_memory import device_peak_bytes
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.measure.cost import measure_cost
@@ -25,36 +24,13 @@ from vgbench.measure.numerics import check_dtype
 from vgbench.measure.shared import programs_made, worn
 from vgbench.measure.training import TrainingCurves, measure_training
 from vgbench.plain import printable
-from vgbench.records.origin import Kind, Provenance
+from vgbench.records.origin import Provenance
 from vgbench.records.provenance import find_device, provenance
 from vgbench.records.schema import Status
 from vgbench.spec.case import Case
 
 _COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
 _EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a task ended; the fields are those of its record.
-
-    Attributes:
-        status: anything but `ok` has a `reason`.
-        reason: in words; empty if ok, unless the loss of some runs became non-finite.
-        measured: what was measured before it ended.
-        started: when, ISO 8601, UTC.
-        seconds: how long it took.
-        programs: compiled for it, those of costs apart; others it shared with tasks before it.
-        worn: whether its process holds so much that another one should go on.
-    """
-
-    status: Status
-    reason: str
-    measured: dict[str, Any]
-    started: str
-    seconds: float
-    programs: int = 0
-    worn: bool = False
 
 
 def begin(environment: dict[str, str], memory_limit: int | None) -> None:
@@ -91,12 +67,13 @@ def visible(device: str | None) -> Visible:
     return Visible(first.platform, (there.index(first),) if one else tuple(range(len(there))), len(there))
 
 
-def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
+def prepare(device: str | None, pickled: bytes) -> Provenance:
     """Find the device, check what can only be checked where cases are measured, and say who measures them.
 
     Args:
         device: as in `find_device`.
-        cases: as JSON, since a member that this process does not know must be an error with a name.
+        pickled: the cases, unpickled only here, since a member that this process does not know must be an error with a
+            name.
 
     Returns:
         The provenance of all that this process measures on that device.
@@ -107,42 +84,48 @@ def prepare(device: str | None, cases: Sequence[dict[str, Any]]) -> Provenance:
     """
     chosen = find_device(device)
     try:
-        valid = [Case.model_validate(case) for case in cases]
-    except ValidationError as error:
+        cases: list[Case] = pickle.loads(pickled)
+    except UnknownError as error:
         raise InputError(
-            f"{explain(error, 'the worker process')}\n(it knows the members of vgbench, of plug-ins and of the script"
-            " that called it, not those of an interactive session)"
+            f"the worker process: {error}\n(it knows the members of vgbench, of plug-ins and of the script that called"
+            " it, not those of an interactive session)"
         ) from None
-    for dtype in {case.dtype for case in valid}:
+    for dtype in {case.dtype for case in cases}:
         check_dtype(dtype, chosen.platform)
-    for case in {(str(case.data), case.batch_size): case for case in valid}.values():
+    for case in {(str(case.data), case.batch_size): case for case in cases}.values():
         load_dataset(case)
     with jax.default_device(chosen):
-        for case in {case.devices: case for case in valid}.values():
+        for case in {case.devices: case for case in cases}.values():
             whole(case)
     return provenance(chosen)
 
 
-def execute(kind: Kind, device: str | None, precision: float, case: Case, reference: Case) -> Ended:
-    """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome."""
-    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    measured: dict[str, Any] = {}
-    before = programs_made()
+def execute(task: Task, device: str | None, precision: float, origin: Provenance) -> Outcome:
+    """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome.
+
+    Args:
+        task: what is measured.
+        device: as in `find_device`.
+        precision: of a timed ratio, as in `measure_cost`.
+        origin: what its record says of who measured it.
+    """
+    stopwatch, measured, before = Stopwatch(), dict[str, Any](), programs_made()
+    status: Status
     try:
         with jax.default_device(find_device(device)):
-            if kind == "cell":
-                measured["gradients"] = measure_gradients(case)
-                measured["forward"] = None if unfit(case) else measure_forward(case)
-                measured["training"] = measure_training(case) if case.steps else None
+            if task.kind == "cell":
+                measured["gradients"] = measure_gradients(task.case)
+                measured["forward"] = None if unfit(task.case) else measure_forward(task.case)
+                measured["training"] = measure_training(task.case) if task.case.steps else None
                 status, reason = _outcome(measured["gradients"], measured["training"])
             else:
-                cost = measure_cost(case, reference, precision=precision)
-                measured["cost"] = replace(cost, device_peak_bytes=device_peak_bytes(device, case))
+                cost = measure_cost(task.case, task.reference, precision=precision)
+                measured["cost"] = replace(cost, device_peak_bytes=device_peak_bytes(device, task.case))
                 status, reason = "ok", ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)
-    seconds, programs = time.perf_counter() - start, programs_made() - before
-    return Ended(status, reason, measured, started, seconds, programs, worn())
+    record = record_of(task, origin, stopwatch, status, reason, **measured)
+    return Outcome(record, programs_made() - before, worn())
 
 
 def classify(error: BaseException) -> tuple[Status, str]:

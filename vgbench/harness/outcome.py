@@ -1,0 +1,76 @@
+"""What becomes of a task: its record, made where the task ends, whether a worker or its supervisor sees that."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from vgbench.harness.plan import Record, Task
+from vgbench.records.origin import Provenance
+from vgbench.records.schema import CellRecord, CostRecord, Status
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        record: of it; `attempts` counts those of this run of the task alone.
+        programs: compiled for it, those of costs apart; others it shared with tasks before it.
+        worn: whether its process holds so much that another one should go on.
+    """
+
+    record: Record
+    programs: int = 0
+    worn: bool = False
+
+
+class Stopwatch:
+    """Takes the time of a task from now on.
+
+    Attributes:
+        started: when, ISO 8601, UTC.
+    """
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since then."""
+        return time.perf_counter() - self._start
+
+
+def record_of(
+    task: Task,
+    origin: Provenance,
+    stopwatch: Stopwatch,
+    status: Status,
+    reason: str,
+    attempts: int = 1,
+    **measured: Any,
+) -> Record:
+    """The record of a task that has just ended.
+
+    Args:
+        task: what was to be measured.
+        origin: what measured it.
+        stopwatch: that was started with it.
+        status: how it ended.
+        reason: in words, as in `CellRecord`.
+        attempts: how often it was begun.
+        measured: what was measured before it ended, by the record's field.
+    """
+    common: dict[str, Any] = {
+        "case": task.case,
+        "status": status,
+        "reason": reason,
+        "provenance": origin,
+        "started": stopwatch.started,
+        "seconds": stopwatch.seconds,
+        "attempts": attempts,
+    }
+    if task.kind == "cell":
+        return CellRecord(**{name: measured.get(name) for name in ("gradients", "forward", "training")}, **common)
+    return CostRecord(reference=task.reference, cost=measured.get("cost"), **common)
