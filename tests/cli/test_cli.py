@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -378,6 +379,20 @@ def test_run_from_the_command_line_is_loaded_as_documented(finished: tuple[Path,
     assert set(data["learning_rate"]) <= {0.1, 0.2}
     measured = ["decay", "trained", "accuracy", "step_ratio", "compile_seconds", "temporary_bytes"]
     assert data[measured].notna().all(axis=None)
+
+
+def test_seeds_are_added_to_a_run(finished: tuple[Path, Result], tmp_path: Path) -> None:
+    out = shutil.copytree(finished[0], tmp_path / "longer")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "Local", Inline)
+        longer = vgbench("run", "tiny.toml", "--only", "relu", "--out", out, "--seeds", "3")
+    assert longer.code == 0
+    begun = re.findall(r"^(measuring|timing) (.*) \(", longer.err, re.MULTILINE)
+    assert begun == [("measuring", f"further seeds (1, 2) of {name}, depth 2") for name in ("baseline", "relu")]
+    assert set(load(out)["seeds"]) == {3}
+    again = vgbench("run", "tiny.toml", "--only", "relu", "--out", out, "--seeds", "2")
+    assert (again.code, "measuring" in again.err) == (0, False)
+    assert set(load(out)["seeds"]) == {2}
 
 
 def test_second_run_measures_nothing_and_prints_the_same(finished: tuple[Path, Result], inline: None) -> None:

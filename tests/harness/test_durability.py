@@ -18,8 +18,8 @@ from vgbench.records.schema import CellRecord
 from vgbench.records.store import device_folders, read_record
 from vgbench.report import write_report
 
-CELLS = {f"seeds_{i}": f"{{ seeds = [{i}] }}" for i in range(1, 20)}
-CELLS["seeds_19"] = "{ steps = 30, learning_rates = [0.1, 0.2], tuning_seeds = [7], norm = 'batch' }"
+CELLS = {f"target_{i}": f"{{ target = 0.{i:02} }}" for i in range(1, 20)}
+CELLS["target_19"] = "{ steps = 30, learning_rates = [0.1, 0.2], tuning_seeds = [7], norm = 'batch' }"
 NO_COST = "[protocol]\ntime_to_depth = 0\n"
 
 
@@ -87,10 +87,10 @@ def check_that_bits_are_the_same(here: dict[str, CellRecord], there: dict[str, C
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A suite with a cell that the finished run beside it has not, and that run."""
     monkeypatch.setattr(runner, "Local", Inline)
-    out = runner.run(suite(tmp_path, {"one": "{ seeds = [1] }"}, NO_COST), tmp_path / "out")
+    out = runner.run(suite(tmp_path, {"one": "{ target = 0.1 }"}, NO_COST), tmp_path / "out")
     write_report(out)
-    many = f"{{ seeds = {list(range(20, 99))} }}"
-    return suite(tmp_path, {"one": "{ seeds = [1] }", "many": many}, NO_COST), out
+    many = f"{{ target = 0.2, seeds = {list(range(20, 99))} }}"
+    return suite(tmp_path, {"one": "{ target = 0.1 }", "many": many}, NO_COST), out
 
 
 def only_line(stderr: str) -> str:

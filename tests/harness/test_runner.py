@@ -101,7 +101,7 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
         return cell.gradients
 
     monkeypatch.setattr(worker, "measure_gradients", gradients)
-    monkeypatch.setattr(worker, "measure_training", lambda case: cell.training)
+    monkeypatch.setattr(worker, "measure_training", lambda case, tuned: cell.training)
     monkeypatch.setattr(worker, "measure_cost", lambda case, reference, precision: cost.cost)
     return measured
 
@@ -213,14 +213,6 @@ def test_second_run_measures_nothing_and_changes_no_file(copy: Path, instant: li
     log = rerun(copy)
     assert (log.missing, log.finished, log.notes, log.begun, instant) == ([], 4, [], [], [])
     assert contents(copy) == before
-
-
-def test_changed_seeds_measure_only_what_is_new(copy: Path, instant: list[Case]) -> None:
-    changed = rerun(copy, settings={"seeds": [5, 6, 7]})
-    assert (len(changed.begun), changed.finished) == (4, 0)
-    assert {case.seeds for case in instant} == {(5, 6, 7)}
-    back = rerun(copy)
-    assert (back.begun, back.finished) == ([], 4)
 
 
 def test_new_mitigation_measures_only_itself(copy: Path, instant: list[Case]) -> None:
@@ -400,7 +392,7 @@ def test_cell_that_crashes_after_it_once_succeeded_is_on_record_as_crashed(
 def test_cell_that_crashes_in_training_keeps_its_gradients(
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(case: Case) -> NoReturn:
+    def fail(case: Case, tuned: object) -> NoReturn:
         raise FloatingPointError("bad luck")
 
     monkeypatch.setattr(worker, "measure_training", fail)
@@ -703,7 +695,7 @@ def test_cell_whose_every_loss_is_not_finite_has_diverged(
     curves = read_cell(first[0], TASKS[0]).training
     assert curves is not None
     diverged = dataclasses.replace(curves, loss=np.full_like(curves.loss, np.nan))
-    monkeypatch.setattr(worker, "measure_training", lambda case: diverged)
+    monkeypatch.setattr(worker, "measure_training", lambda case, tuned: diverged)
     record = executed(TASKS[0])
     assert (record.status, record.reason) == (
         "diverged",

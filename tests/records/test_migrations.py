@@ -10,10 +10,10 @@ import vgbench as vg
 from vgbench.errors import InputError
 from vgbench.measure.snapshot import Snapshots
 from vgbench.records import store
-from vgbench.records.migrations import SCHEMA, migrated
+from vgbench.records.migrations import SCHEMA, WITHOUT_SEEDS, migrated
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
-from vgbench.records.store import read_record
+from vgbench.records.store import device_folders, read_record
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -74,6 +74,16 @@ def test_published_records_of_version_1_are_read() -> None:
 def test_snapshots_of_version_1_are_those_of_the_dataclass() -> None:
     names = [field.name for field in dataclasses.fields(Snapshots)]
     assert sorted(migrated({"training": dict.fromkeys(names, 1)}, 1)["training"]["snapshots"]) == sorted(names)
+
+
+def test_published_records_of_earlier_versions_have_names_that_hash_the_seeds_and_are_found_by_them() -> None:
+    for device in device_folders(RESULTS / "quickstart"):
+        for path in sorted((device.path / "cells").glob("*.json"))[:3]:
+            content = store._load(path)
+            assert content.schema < WITHOUT_SEEDS
+            assert CellRecord.id_of(content.body, content.schema) == path.stem
+            assert CellRecord.id_of(content.body, WITHOUT_SEEDS) != path.stem
+            assert read_record(path, CellRecord).case.seeds == tuple(content.body["case"]["seeds"])
 
 
 def test_record_of_a_newer_vgbench_is_refused_by_its_version(tmp_path: Path) -> None:

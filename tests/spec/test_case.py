@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vgbench.errors import explain
-from vgbench.spec.case import Case, content_id
+from vgbench.spec.case import Case, case_id, content_id
 from vgbench.spec.registry import REGISTRIES
 
 OTHER = {
@@ -245,7 +245,7 @@ def test_blocks_are_timed_unrolled_up_to_depth_64_unless_set(
 
 
 def test_cell_id_is_the_hash_of_the_canonical_content() -> None:
-    content = json.dumps(Case().model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    content = json.dumps(Case().model_dump(mode="json", exclude={"seeds"}), sort_keys=True, separators=(",", ":"))
     assert Case().cell_id == hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -263,10 +263,21 @@ def test_cell_id_is_equal_for_shorthand_table_and_spelled_out_defaults(slot: str
     assert short.cell_id == table.cell_id == spelled_out.cell_id
 
 
-@pytest.mark.parametrize("field", Case.model_fields)
-def test_cell_id_changes_with_every_field(field: str) -> None:
+@pytest.mark.parametrize("field", sorted(Case.model_fields.keys() - {"seeds"}))
+def test_cell_id_changes_with_every_field_but_the_evaluation_seeds(field: str) -> None:
     beside = {"model": "recurrent"} if field == "cell" else {}
     assert Case(**beside, **{field: OTHER[field]}).cell_id != Case(**beside).cell_id
+
+
+def test_evaluation_seeds_count_in_the_names_of_earlier_versions_alone() -> None:
+    contents = [Case(seeds=seeds).model_dump(mode="json") for seeds in ((0,), (0, 1))]
+    assert len({case_id(content) for content in contents}) == 1
+    assert len({case_id(content, with_seeds=True) for content in contents}) == 2
+
+
+def test_a_changed_copy_has_an_id_of_its_own() -> None:
+    case = Case()
+    assert case.cell_id != case.model_copy(update={"depth": 3}).cell_id == Case(depth=3).cell_id
 
 
 @pytest.mark.parametrize(("slot", "name", "option"), OPTIONS)
@@ -301,10 +312,12 @@ def test_cell_id_ignores_the_order_of_fields(data: st.DataObject, fields: dict[s
 
 @settings(deadline=None, max_examples=100)
 @given(data=st.data(), fields=some_fields, field=st.sampled_from(sorted(FIELDS)))
-def test_cell_ids_are_equal_exactly_where_cases_are(data: st.DataObject, fields: dict[str, Any], field: str) -> None:
+def test_cell_ids_are_equal_exactly_where_cases_are_but_for_their_seeds(
+    data: st.DataObject, fields: dict[str, Any], field: str
+) -> None:
     one = Case(**fields)
     other = Case(**{**fields, field: data.draw(FIELDS[field])})
-    assert (one.cell_id == other.cell_id) == (one == other)
+    assert (one.cell_id == other.cell_id) == (one == other.model_copy(update={"seeds": one.seeds}))
 
 
 @settings(deadline=None, max_examples=60)

@@ -46,10 +46,10 @@ def _option(name: str, field: FieldInfo) -> Any:
     )
 
 
-def _finite(flag: str) -> Callable[[float | None], float | None]:
+def _finite(flag: str) -> Callable[[float | int | None], float | int | None]:
     """What refuses numbers that compare with no bound, or with none that is given."""
 
-    def check(value: float | None) -> float | None:
+    def check(value: float | int | None) -> float | int | None:
         if value is not None and not math.isfinite(value):
             raise InputError(f"{flag} {value}: is not a finite number")
         return value

@@ -12,6 +12,7 @@ from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.run_lock import lock_run
 from vgbench.records.origin import Kind, Provenance
 from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Manifest, Row, places
+from vgbench.records.seeds import joined
 from vgbench.records.store import (
     Folder,
     device_folder,
@@ -30,9 +31,20 @@ class _Found:
 
     kind: Kind
     path: Path
-    provenance: Provenance
+    record: CellRecord | CostRecord
     content: bytes
-    rank: tuple[bool, str, bytes]
+
+    @property
+    def provenance(self) -> Provenance:
+        """What produced it."""
+        return self.record.provenance
+
+    @property
+    def alike(self) -> tuple[bool, str]:
+        """What the seeds of records are joined by: whether it is a result, and all that makes it comparable."""
+        origin = self.provenance
+        parts = dict(sorted(origin.packages.items())), origin.device, origin.source[self.kind], origin.xla_flags
+        return self.record.status in RESULTS, repr((parts, _tuning(self.record)))
 
 
 @dataclass(frozen=True)
@@ -59,9 +71,10 @@ def merge(
 ) -> Path:
     """Merge runs of one suite, and what `out` holds already, into `out`.
 
-    Devices stay apart. Of two records of one cell on like devices a result goes before a failure, and then (so that the
-    order of merging does not matter) the one whose provenance and content come last as text. Merging is commutative,
-    associative and idempotent. A damaged record in `out` is set aside where a source holds the same cell's.
+    Devices stay apart. Of two records of one cell on like devices a result goes before a failure, and the seeds of
+    results that the same source, versions and flags produced are joined. Otherwise (so that the order of merging does
+    not matter) the one whose provenance and content come last as text is taken. Merging is commutative, associative and
+    idempotent. A damaged record in `out` is set aside where a source holds the same cell's.
 
     Where the disk is full, `out` stays as it was. A merge that is killed leaves every record whole, the old or the new
     one, and the same merge completes it.
@@ -108,7 +121,7 @@ def _unions(out: Path, sources: Sequence[Path]) -> dict[str, _Union]:
 
 
 def _union(folders: Sequence[tuple[Folder, bool]]) -> _Union:
-    manifests, best = [], dict[tuple[Kind, str], _Found]()
+    manifests, there = [], dict[tuple[Kind, str], list[_Found]]()
     damaged: dict[tuple[Kind, str], tuple[Path, InputError]] = {}
     for folder, mended in folders:
         manifests.append(read_record(folder.manifest, Manifest))
@@ -122,24 +135,31 @@ def _union(folders: Sequence[tuple[Folder, bool]]) -> _Union:
                     raise
                 damaged[kind, path.stem] = path, error
             else:
-                key = kind, path.stem
-                best[key] = max(best.get(key, found), found, key=lambda each: each.rank)
+                there.setdefault((kind, path.stem), []).append(found)
     _refuse_suites(manifests)
     for key, (_, error) in damaged.items():
-        if key not in best:
+        if key not in there:
             raise error
     last = max(manifests, key=lambda manifest: _canonical(dataclasses.replace(manifest, rows=())))
     provenance = max((manifest.provenance for manifest in manifests), key=_canonical)
     manifest = dataclasses.replace(last, rows=_rows(manifests), provenance=provenance)
-    return _Union(manifest, list(best.values()), [path for path, _ in damaged.values()])
+    return _Union(manifest, list(map(_best, there.values())), [path for path, _ in damaged.values()])
 
 
 def _rows(manifests: Sequence[Manifest]) -> tuple[Row, ...]:
-    places: dict[str, Row] = {}
+    """The rows of all; one that several have has its first place and the seeds of each, all where one asks for all."""
+    same: dict[str, list[Row]] = {}
     for row in (row for manifest in manifests for row in manifest.rows):
-        key = _canonical(dataclasses.replace(row, place=0))
-        places[key] = min(places.get(key, row), row, key=lambda each: each.place)
-    return tuple(places[key] for key in sorted(places, key=lambda key: (places[key].place, key)))
+        same.setdefault(_canonical(dataclasses.replace(row, place=0, seeds=())), []).append(row)
+    merged = {
+        key: dataclasses.replace(
+            rows[0],
+            place=min(row.place for row in rows),
+            seeds=tuple(sorted({seed for row in rows for seed in row.seeds})) if all(row.seeds for row in rows) else (),
+        )
+        for key, rows in same.items()
+    }
+    return tuple(merged[key] for key in sorted(merged, key=lambda key: (merged[key].place, key)))
 
 
 def _paths(folder: Folder) -> list[tuple[Kind, Path]]:
@@ -153,9 +173,25 @@ def _found(folder: Folder, kind: Kind, path: Path) -> _Found:
     path = folder.cell(path.stem) if kind == "cell" else folder.cost(path.stem)
     record = read_record(path, CellRecord if kind == "cell" else CostRecord)
     content = repack(path)
-    return _Found(
-        kind, path, record.provenance, content, (record.status in RESULTS, _canonical(record.provenance), content)
-    )
+    return _Found(kind, path, record, content)
+
+
+def _best(found: Sequence[_Found]) -> _Found:
+    """Of all records of one cell or pair the best, with the seeds of all that were measured as it was."""
+    first = max(each.alike for each in found)
+    alike = {each.content: each for each in found if each.alike == first}
+    last = max(alike.values(), key=lambda each: (_canonical(each.provenance), each.content))
+    cells = [each.record for each in alike.values() if isinstance(each.record, CellRecord) and first[0]]
+    if len(cells) < 2 or last.path.stem != cells[0].case.cell_id:  # earlier versions made the name of the seeds, too
+        return last
+    record = joined(cells)
+    return dataclasses.replace(last, record=record, content=pack(record))
+
+
+def _tuning(record: CellRecord | CostRecord) -> object:
+    """How the learning rate was chosen, which is the same for all seeds of a record."""
+    curves = record.training if isinstance(record, CellRecord) else None
+    return curves and (curves.learning_rate, curves.tuning_accuracy.tolist(), curves.tuning_diverged.tolist())
 
 
 def _refuse_suites(manifests: Iterable[Manifest]) -> None:

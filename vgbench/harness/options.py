@@ -39,6 +39,9 @@ class RunOptions(Strict):
     quick: bool = _option(WHAT, False)
     """Measure the suite's quick version, named SUITE-quick."""
 
+    seeds: int | None = _option(WHAT, None, ge=1, le=1000, metavar="N")
+    """Measure the evaluation seeds 0 to N-1 of every cell; those that its record lacks are added to it."""
+
     shard: str | None = _option(WHAT, None, metavar="I/N")
     """Measure the I-th of N parts, with its costs; `vgbench merge` makes one run of all parts."""
 

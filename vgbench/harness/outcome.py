@@ -63,7 +63,7 @@ def record_of(
         measured: what was measured before it ended, by the record's field.
     """
     common: dict[str, Any] = {
-        "case": task.case,
+        "case": task.remaining,
         "status": status,
         "reason": reason,
         "provenance": origin,

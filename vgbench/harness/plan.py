@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.measure.cost import cost_id
 from vgbench.records.origin import Kind, Provenance
 from vgbench.records.schema import RESULTS, CellRecord, CostRecord
+from vgbench.records.seeds import lacking
 from vgbench.records.store import Folder, read_record, set_aside
 from vgbench.spec.case import Case
 from vgbench.spec.suite import Cell
@@ -25,12 +26,14 @@ class Task:
         label: in words, for people.
         case: what is measured.
         reference: the baseline that the cost is divided by.
+        held: the cell's record that holds some of the case's evaluation seeds, to which the others are added.
     """
 
     kind: Kind
     label: str
     case: Case
     reference: Case
+    held: CellRecord | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
@@ -40,7 +43,18 @@ class Task:
     @property
     def action(self) -> str:
         """What is done, in words."""
+        if self.held is not None:
+            return f"measuring further seeds ({', '.join(map(str, self.remaining.seeds))}) of {self.label}"
         return f"{'measuring' if self.kind == 'cell' else 'timing'} {self.label}"
+
+    @property
+    def remaining(self) -> Case:
+        """The case with the evaluation seeds alone that no record holds."""
+        return (
+            self.case
+            if self.held is None
+            else self.case.model_copy(update={"seeds": lacking(self.held, self.case.seeds)})
+        )
 
     def record(self, folder: Folder) -> Path:
         """Where its record lies."""
@@ -65,19 +79,24 @@ class Plan:
 
 
 def tasks_of(cells: Iterable[Cell]) -> tuple[Task, ...]:
-    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed beside its baseline."""
-    return tuple(
-        Task(kind, cell.label, cell.case, cell.reference)
-        for cell in cells
-        for kind in ("cell", "cost")
-        if kind == "cell" or cell.timed
-    )
+    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed beside its baseline.
+
+    Cells that differ in their evaluation seeds alone are one task, which measures the seeds of all.
+    """
+    tasks: dict[tuple[Kind, str], Task] = {}
+    for cell in cells:
+        for kind in ("cell", "cost") if cell.timed else ("cell",):
+            task = Task(kind, cell.label, cell.case, cell.reference)
+            first = tasks.setdefault((kind, task.id), task)
+            seeds = tuple(dict.fromkeys((*first.case.seeds, *task.case.seeds)))
+            tasks[kind, task.id] = replace(first, case=first.case.model_copy(update={"seeds": seeds}))
+    return tuple(tasks.values())
 
 
 def survey(
     tasks: Sequence[Task], folder: Folder, origin: Provenance, *, keep_stale: bool = False, retry_failed: bool = False
 ) -> Plan:
-    """Find out which tasks have no usable record; sets damaged records aside.
+    """Find out which tasks have no usable record, or one without some of their seeds; sets damaged records aside.
 
     A record is stale where what produced it differs from `origin` in the source, the versions, the flags or the
     device.
@@ -86,7 +105,7 @@ def survey(
         tasks: all that the run is to have done.
         folder: of the device.
         origin: what would produce records now.
-        keep_stale: whether stale records are used.
+        keep_stale: whether stale records are used, with the seeds that they have.
         retry_failed: whether records of failures are measured again.
     """
     missing, notes = [], []
@@ -109,7 +128,10 @@ def survey(
             stale.update(changed)
             again = retry_failed and record.status not in RESULTS
             if (keep_stale or not changed) and not again:
-                present[task.id] = record
+                if isinstance(record, CellRecord) and not changed and lacking(record, task.case.seeds):
+                    missing.append(replace(task, held=record))
+                else:
+                    present[task.id] = record
                 continue
             attempts[task.id] = record.attempts if again else 0
         missing.append(task)

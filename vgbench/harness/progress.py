@@ -75,7 +75,8 @@ def _slots(task: Task) -> str:
 def _size(task: Task) -> int:
     """What the work grows with: layers, and in training the steps of all runs."""
     case = task.case
-    runs = len(case.learning_rates) * len(case.tuning_seeds) + len(case.seeds)
+    tuning = 0 if task.held else len(case.learning_rates) * len(case.tuning_seeds)
+    runs = tuning + len(task.remaining.seeds)
     return case.depth * (case.steps * runs if _kind(task) == "training" else 1)
 
 

@@ -5,17 +5,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
-from vgbench.harness.plan import Task
+from vgbench.harness.plan import Record, Task
 from vgbench.records.origin import Provenance
 from vgbench.records.schema import RESULTS, CellRecord, CostRecord
-from vgbench.records.store import Folder, device_folders, read_record, repack, write_packed
+from vgbench.records.seeds import joined, lacking
+from vgbench.records.store import Folder, device_folders, read_record, repack, write_packed, write_record
 
 
 def reuse(tasks: Sequence[Task], folder: Folder, sources: Sequence[Path], origin: Provenance) -> tuple[str, ...]:
     """Copy from other runs, of any suite, the results that `folder` lacks.
 
     Only what was measured on a like device by the same source, versions and flags as `origin` counts; where several
-    runs have it, the first one's.
+    runs have it, the first one's. Seeds of a cell that the record there lacks are added to it.
 
     Args:
         tasks: all that the run is to have done.
@@ -38,20 +39,26 @@ def reuse(tasks: Sequence[Task], folder: Folder, sources: Sequence[Path], origin
 
 def _copy(task: Task, source: Folder, folder: Folder, origin: Provenance) -> bool:
     path, target = task.record(source), task.record(folder)
-    if not path.exists() or not _usable(task, path, origin):
+    found = _usable(task, path, origin) if path.exists() else None
+    if found is None:
         return False
     with suppress(InputError):  # the run sets aside what it cannot read
-        if target.exists() and _usable(task, target, origin):
-            return False
-        write_packed({target: repack(path)})
-        return True
+        held = _usable(task, target, origin) if target.exists() else None
+        if held is None:
+            write_packed({target: repack(path)})
+            return True
+        added = set(lacking(held, task.case.seeds)) - set(lacking(found, task.case.seeds))
+        if added and isinstance(held, CellRecord) and isinstance(found, CellRecord):
+            with suppress(ValueError):  # tuning came out otherwise there
+                write_record(target, joined([held, found]))
+                return True
     return False
 
 
-def _usable(task: Task, path: Path, origin: Provenance) -> bool:
-    """Whether a record is a result that would come out the same now."""
+def _usable(task: Task, path: Path, origin: Provenance) -> Record | None:
+    """A record, if it is a result that would come out the same now."""
     try:
         record = read_record(path, CellRecord if task.kind == "cell" else CostRecord)
     except OtherVersionError:
-        return False
-    return record.status in RESULTS and not origin.differences(record.provenance, task.kind)
+        return None
+    return record if record.status in RESULTS and not origin.differences(record.provenance, task.kind) else None

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ from vgbench.boundary.files import write_bytes
 from vgbench.boundary.schema import decode
 from vgbench.errors import InputError
 from vgbench.harness.progress import Progress
-from vgbench.records.origin import Kind
 from vgbench.records.own_files import LOCK, NOTE, check_ours, sweep
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, places
+from vgbench.records.seeds import lacking
 from vgbench.records.store import LARGEST_FILE, Folder, device_folders, read_plain, read_record
 
 _PATIENCE_SECONDS, _POLL_SECONDS = 1.0, 0.02
@@ -202,13 +202,18 @@ def read_status(directory: str | Path) -> RunStatus:
 
 def _device(folder: Folder) -> DeviceStatus:
     manifest = read_record(folder.manifest, Manifest)
-    own = {folder.cell(row.cell_id) for row in manifest.rows}
-    records: dict[Path, Kind] = {path: kind for kind, path in places(folder, manifest) if kind == "cost" or path in own}
-    return DeviceStatus(manifest, Counter(_status(path, kind) for path, kind in records.items()))
+    own: dict[Path, tuple[int, ...]] = {}
+    for row in manifest.rows:
+        path = folder.cell(row.cell_id)
+        own[path] = (*own.get(path, ()), *row.seeds)
+    costs = {path for kind, path in places(folder, manifest) if kind == "cost"}
+    found = [*(_status(path, CellRecord, seeds) for path, seeds in own.items()), *(_status(path) for path in costs)]
+    return DeviceStatus(manifest, Counter(found))
 
 
-def _status(path: Path, kind: Kind) -> str:
+def _status(path: Path, kind: type[CellRecord | CostRecord] = CostRecord, seeds: Sequence[int] = ()) -> str:
     try:
-        return read_record(path, CellRecord if kind == "cell" else CostRecord).status
+        record = read_record(path, kind)
     except InputError:
         return DAMAGED if path.exists() else MISSING
+    return MISSING if lacking(record, seeds) else record.status

@@ -100,5 +100,6 @@ def _executor(options: RunOptions, cells: Sequence[Cell]) -> Executor:
 
 
 def _row(place: int, cell: Cell) -> Row:
-    pair = cost_id(cell.case, cell.reference) if cell.timed else None
-    return Row(place, cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, pair)
+    case, reference = cell.case, cell.reference
+    pair = cost_id(case, reference) if cell.timed else None
+    return Row(place, cell.mitigation, dict(cell.axes), case.cell_id, reference.cell_id, pair, case.seeds)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vgbench.boundary.paths import check_folder_name
+from vgbench.errors import InputError
 from vgbench.harness.options import RunOptions
 from vgbench.harness.shard import read_shard
 from vgbench.spec.suite import Cell, Suite, read_suite
@@ -36,7 +37,12 @@ def select(suite: Suite | str | Path, options: RunOptions) -> Selection:
         InputError: the suite, a setting, a mitigation or the part cannot be used.
     """
     whole = suite if isinstance(suite, Suite) else read_suite(suite)
-    narrowed = (whole.quick_version() if options.quick else whole).select(options.settings, options.only)
+    settings = dict(options.settings)
+    if options.seeds is not None:
+        if "seeds" in settings:
+            raise InputError("seeds: are set already, as a field of every case; leave one of the two out")
+        settings["seeds"] = list(range(options.seeds))
+    narrowed = (whole.quick_version() if options.quick else whole).select(settings, options.only)
     part = None if options.shard is None else read_shard(options.shard)
     folder = check_folder_name(part.folder(narrowed.name) if part else narrowed.name)
     cells = enumerate(narrowed.cells())

@@ -15,7 +15,8 @@ from vgbench.harness.run_lock import RunLock
 from vgbench.harness.workers.executor import Executor, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import RESULTS
+from vgbench.records.schema import RESULTS, CellRecord
+from vgbench.records.seeds import joined
 from vgbench.records.store import Folder, write_record
 
 _POLL_SECONDS = 0.2
@@ -33,7 +34,11 @@ class Observer(Protocol):
         """A task begins."""
 
     def ended(self, task: Task, record: Record, progress: Progress) -> None:
-        """A task has ended and its record is on disk."""
+        """A task has ended and its record is on disk.
+
+        Of a task that adds seeds it is the record of those alone, which are on disk together with those before. Where
+        they could not be measured, what is on disk is the record from before.
+        """
 
     def noted(self, note: str) -> None:
         """Something happened that changes no measurement."""
@@ -137,8 +142,10 @@ class Work:
     def _keep(self, task: Task, outcome: Outcome) -> None:
         record = replace(outcome.record, attempts=self._begun.get(task.id, 0) + outcome.record.attempts)
         self._check()
-        write_record(task.record(self._folder), record)
-        self._records[task.id] = record
+        kept = _extended(task.held, record) if task.held else record
+        if kept is not task.held:
+            write_record(task.record(self._folder), kept)
+        self._records[task.id] = kept
         self._tally.ended(task, record, outcome.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.progress)
@@ -152,6 +159,13 @@ class Work:
     def _stopping(self) -> None:
         for observer in self._observers:
             observer.stopping()
+
+
+def _extended(held: CellRecord, record: Record) -> CellRecord:
+    """The record with the seeds that were added to it; as it was where they could not be measured."""
+    if not isinstance(record, CellRecord) or record.status not in RESULTS:
+        return held
+    return replace(joined([held, record]), seconds=held.seconds + record.seconds)
 
 
 def _unmeasurable(task: Task, records: Mapping[str, Record]) -> str:

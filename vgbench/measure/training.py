@@ -118,9 +118,13 @@ class TrainingCurves(Displayed):
         return t_interval(self.test_accuracy)
 
 
-def measure_training(case: Case) -> TrainingCurves:
+def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> TrainingCurves:
     """Train the case under the protocol: choose the learning rate on the tuning seeds, report evaluation seeds at that
     learning rate.
+
+    Args:
+        case: what is trained.
+        tuned: curves of the same case at other evaluation seeds, whose tuning holds for these as well.
 
     Raises:
         InputError: the case has no training steps, or its data cannot serve it.
@@ -130,7 +134,8 @@ def measure_training(case: Case) -> TrainingCurves:
     dataset = load_dataset(case)
     with numerics(case.dtype, case.matmul_precision):
         trainer = Trainer(case, dataset)
-        tuning_accuracy, tuning_diverged = _tune(case, trainer)
+        known = tuned and (tuned.tuning_accuracy, tuned.tuning_diverged)
+        tuning_accuracy, tuning_diverged = known or _tune(case, trainer)
         best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.learning_rates) > 1 else 0
         rate: float = tuple(case.learning_rates)[best]
         loss, evaluations = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)

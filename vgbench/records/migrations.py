@@ -8,8 +8,10 @@ hash of its case as it was written; migrations do not change it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA = 3
+SCHEMA = 4
 """The current version, in which records are written."""
+WITHOUT_SEEDS = 4
+"""The version from which the ids in the names of records leave out the evaluation seeds."""
 
 _Body = dict[str, Any]
 
@@ -88,6 +90,11 @@ def _case_3(case: Any) -> Any:
     return {**case, "model": _renamed(case["model"], {"readout": "pooling"})} if known else case
 
 
+def _to_4(body: _Body) -> _Body:
+    """Only the names of the files are others, and a row may say which seeds its table uses."""
+    return body
+
+
 def _row_2(row: Any) -> Any:
     known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
     return {**row, "axes": _case_2(row["axes"])} if known else row
@@ -101,5 +108,5 @@ def _blocks(form: Any) -> Any:
     return _BLOCKS.get(form, form) if isinstance(form, str) else form
 
 
-_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3)
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4)
 """From version 1 to 2, and so on."""

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from vgbench.records.origin import device_names
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, places
+from vgbench.records.seeds import chosen
 from vgbench.records.store import Folder, device_folders, read_record
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a run with its records; a record is None if it is not measured yet."""
+    """A row of a run with its records, those of cells with the row's seeds alone; None if it is not measured yet."""
 
     row: Row
     cell: CellRecord | None
@@ -85,7 +86,11 @@ def _entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
     there = {(kind, path.stem): path for kind, path in places(folder, manifest) if path.exists()}
     cells = {name: read_record(path, CellRecord) for (kind, name), path in there.items() if kind == "cell"}
     costs = {name: read_record(path, CostRecord) for (kind, name), path in there.items() if kind == "cost"}
+
+    def cell(name: str, row: Row) -> CellRecord | None:
+        return chosen(cells[name], row.seeds) if name in cells else None
+
     return tuple(
-        Entry(row, cells.get(row.cell_id), cells.get(row.reference_id), costs.get(row.cost_id or ""))
+        Entry(row, cell(row.cell_id, row), cell(row.reference_id, row), costs.get(row.cost_id or ""))
         for row in manifest.rows
     )

@@ -16,9 +16,10 @@ from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.pairs import ROUNDS_AT_MOST
 from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
+from vgbench.records.migrations import WITHOUT_SEEDS
 from vgbench.records.origin import Kind, Provenance
 from vgbench.records.store import Folder
-from vgbench.spec.case import Case, case_id
+from vgbench.spec.case import Case, Seed, case_id
 from vgbench.spec.claim import Claim
 from vgbench.spec.label import label
 
@@ -111,9 +112,9 @@ class CellRecord:
             raise ValueError(f"training: step does not increase to the {self.case.steps} steps of the case")
 
     @staticmethod
-    def id_of(body: Mapping[str, Any]) -> str:
-        """The cell id of a record that is given as JSON."""
-        return case_id(body["case"])
+    def id_of(body: Mapping[str, Any], version: int) -> str:
+        """The cell id of a record that is given as JSON of this version of the schema."""
+        return case_id(body["case"], with_seeds=version < WITHOUT_SEEDS)
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,10 @@ class CostRecord:
             raise ValueError(f"cost: {rounds} rounds and {queues} queues, not 2 and 1 to {ROUNDS_AT_MOST}")
 
     @staticmethod
-    def id_of(body: Mapping[str, Any]) -> str:
-        """The pair's id of a record that is given as JSON."""
-        return pair_id(case_id(body["case"]), case_id(body["reference"]))
+    def id_of(body: Mapping[str, Any], version: int) -> str:
+        """The pair's id of a record that is given as JSON of this version of the schema."""
+        case, reference = (case_id(body[name], with_seeds=version < WITHOUT_SEEDS) for name in ("case", "reference"))
+        return pair_id(case, reference)
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class Row:
         cell_id: the id of its cell.
         reference_id: the id of its reference's cell; for a baseline, its own cell.
         cost_id: the id of the pair; None if it is not timed.
+        seeds: the evaluation seeds that tables use of both cells; empty for all that their records hold.
     """
 
     place: Count
@@ -167,6 +170,7 @@ class Row:
     cell_id: ContentId
     reference_id: ContentId
     cost_id: ContentId | None
+    seeds: tuple[Seed, ...] = ()
 
     @property
     def label(self) -> str:

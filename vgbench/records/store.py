@@ -127,7 +127,7 @@ def read_record(path: Path, kind: type[T]) -> T:
     """
     content = _load(path)
     try:
-        _check_name(path, content.body, kind)
+        _check_name(path, content, kind)
         arrays = read_arrays(content.packed) if content.packed else {}
         tree = migrated(decoded(content.body, arrays), content.schema)
     except ValueError as error:
@@ -209,13 +209,13 @@ def _old_arrays(path: Path) -> Path:
     return path.with_suffix(".npz")
 
 
-def _check_name(path: Path, body: Any, kind: type) -> None:
+def _check_name(path: Path, content: _Content, kind: type) -> None:
     """Raise `ValueError` if a file is named by an id that is not its record's."""
     id_of = getattr(kind, "id_of", None)
     if id_of is None or not is_id(path.stem):
         return
     try:
-        known = id_of(body)
+        known = id_of(content.body, content.schema)
     except (KeyError, TypeError, AttributeError):
         return  # decoding reports what is missing
     if known != path.stem:

@@ -1,6 +1,6 @@
 """The report of a run, before it is written in one form or another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -13,6 +13,7 @@ from vgbench.errors import InputError, unknown
 from vgbench.pictures.compose import Definition
 from vgbench.pictures.render import interactive
 from vgbench.records.runs import Run, footer, swept
+from vgbench.records.seeds import lacking
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
@@ -91,9 +92,16 @@ def report_of(runs: Sequence[Run]) -> Report:
         sentences=headlines(data, swept(runs)),
         frame=data,
         table=display(data),
-        failures=failures(runs),
+        failures=[*failures(runs), *_incomplete(runs)],
         footer=footer(runs),
         claims=judged(runs),
         files=[],
         runs=runs,
     )
+
+
+def _incomplete(runs: Sequence[Run]) -> Iterator[str]:
+    """A line for each row whose record lacks some of the seeds that the run asks for."""
+    for entry in (entry for run in runs for entry in run.entries):
+        if entry.cell and (seeds := lacking(entry.cell, entry.row.seeds)):
+            yield f"{entry.row.label}: seeds {', '.join(map(str, seeds))} are not measured yet"

@@ -196,7 +196,8 @@ class Case(Strict):
     def cell_id(self) -> str:
         """Hash of the case: 16 hexadecimal digits, independent of the order of fields, the suite and the device.
 
-        Data files enter by their content, not by their path.
+        Evaluation seeds do not enter, since a record can be extended by more of them. Data files enter by their
+        content, not by their path.
         """
         return case_id(self.model_dump(mode="json"))
 
@@ -224,12 +225,18 @@ def _unpickled(fields: Mapping[str, Any]) -> Case:
     return Case.model_construct(**{**fields, **choices})
 
 
-def case_id(content: Mapping[str, Any]) -> str:
-    """The cell id of a case that is given as JSON, with the fields of the version that wrote it."""
+def case_id(content: Mapping[str, Any], *, with_seeds: bool = False) -> str:
+    """The cell id of a case that is given as JSON, with the fields of the version that wrote it.
+
+    Args:
+        content: the case.
+        with_seeds: whether the evaluation seeds enter, as in records of earlier versions.
+    """
     data = content["data"]
     if data.get("digest"):
         data = {name: value for name, value in data.items() if name != "path"}
-    return content_id({**content, "data": data})
+    counted = {name: value for name, value in content.items() if name != "seeds" or with_seeds}
+    return content_id({**counted, "data": data})
 
 
 def content_id(content: object) -> str:

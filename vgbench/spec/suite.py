@@ -158,7 +158,7 @@ class Suite(Strict):
         Raises:
             InputError: a field is unknown, or a value or combination is invalid; the message names the place.
         """
-        cells: dict[str, Cell] = {}
+        cells: dict[tuple[Any, ...], Cell] = {}
         limit = self.protocol.time_to_depth
         for values in itertools.product(*self.sweep.values()):
             axes = dict(zip(self.sweep, values, strict=True))
@@ -168,7 +168,7 @@ class Suite(Strict):
                 shown = {axis: _in_words(getattr(case, axis)) for axis in axes}
                 timed = limit is None or case.depth <= limit
                 cell = Cell(name, shown, case, references[self.reference_of(name)], timed)
-                cells.setdefault(case.cell_id, cell)
+                cells.setdefault((case.cell_id, case.seeds), cell)
         return tuple(cells.values())
 
     def _case(self, name: str, axes: dict[str, Any]) -> Case:

@@ -238,7 +238,7 @@ def test_two_devices_have_a_worker_each_that_sees_its_own_alone(
     (tmp_path / "meets.py").write_text(MEETS)
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: meets\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[vgbench.plugins]\nmeets = meets\n")
-    mitigations = "".join(f'm{seed} = {{ activation = "meets", seeds = [{seed}] }}\n' for seed in (1, 2))
+    mitigations = "".join(f'm{i} = {{ activation = "meets", target = 0.{i} }}\n' for i in (1, 2))
     (tmp_path / "pair.toml").write_text(f"{BASELINE}[mitigations]\n{mitigations}[protocol]\ntime_to_depth = 0\n")
     done = call(tmp_path, "run", "pair.toml", "--out", "out", "--strict")
     assert done.returncode == 0, done.stderr

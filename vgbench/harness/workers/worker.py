@@ -18,15 +18,16 @@ from vgbench.harness.workers.peak_memory import device_peak_bytes
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
-from vgbench.measure.gradients import GradientProfile, measure_gradients
+from vgbench.measure.gradients import measure_gradients
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
 from vgbench.measure.shared import programs_made, worn
-from vgbench.measure.training import TrainingCurves, measure_training
+from vgbench.measure.training import measure_training
 from vgbench.plain import printable
 from vgbench.records.origin import Provenance
 from vgbench.records.provenance import find_device, provenance
 from vgbench.records.schema import Status
+from vgbench.records.status import judged
 from vgbench.spec.case import Case
 
 _COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
@@ -114,10 +115,11 @@ def execute(task: Task, device: str | None, precision: float, origin: Provenance
     try:
         with jax.default_device(find_device(device)):
             if task.kind == "cell":
-                measured["gradients"] = measure_gradients(task.case)
-                measured["forward"] = None if unfit(task.case) else measure_forward(task.case)
-                measured["training"] = measure_training(task.case) if task.case.steps else None
-                status, reason = _outcome(measured["gradients"], measured["training"])
+                case, tuned = task.remaining, task.held.training if task.held else None
+                measured["gradients"] = measure_gradients(case)
+                measured["forward"] = None if unfit(case) else measure_forward(case)
+                measured["training"] = measure_training(case, tuned=tuned) if case.steps else None
+                status, reason = judged(measured["gradients"], measured["training"])
             else:
                 cost = measure_cost(task.case, task.reference, precision=precision)
                 measured["cost"] = replace(cost, device_peak_bytes=device_peak_bytes(device, task.case))
@@ -141,24 +143,3 @@ def classify(error: BaseException) -> tuple[Status, str]:
     if any(module in _COMPILER for module in modules):
         return "compile_error", reason
     return "crashed", reason
-
-
-def _outcome(gradients: GradientProfile, training: TrainingCurves | None) -> tuple[Status, str]:
-    """The status and its reason, which also tells what only some of the runs did."""
-    status, reason = _initial_outcome(gradients)
-    if training is not None and status == "ok" and training.status == "diverged":
-        return "diverged", "the loss became non-finite at every learning rate, for every seed"
-    also = training.divergence if training is not None else ""
-    return status, "; ".join(filter(None, (reason, also)))
-
-
-def _initial_outcome(gradients: GradientProfile) -> tuple[Status, str]:
-    limit = gradients.forward_limit
-    if gradients.status == "forward_underflow":
-        return gradients.status, f"activations flush to zero from layer {limit}"
-    if gradients.status == "nonfinite":
-        return (
-            gradients.status,
-            f"activations are not finite from layer {limit}" if limit else "the gradient is not finite",
-        )
-    return "ok", ""
