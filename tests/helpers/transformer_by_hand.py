@@ -45,12 +45,12 @@ def attention(
     softcap: float | None = None,
     gated: bool = False,
     rotary_base: float | None = None,
+    values: np.ndarray | None = None,
 ) -> np.ndarray:
-    """With a base of rotary positions a token reads itself and earlier ones alone."""
-    split = [
-        mapped(params[name], h).reshape(*h.shape[:2], heads, -1).swapaxes(1, 2) for name in ("query", "key", "value")
-    ]
-    query, key, value = split
+    """With a base of rotary positions a token reads itself and earlier ones alone; `values` replace the tokens' own."""
+    each = [mapped(params[name], h) for name in ("query", "key", "value")]
+    each[2] = each[2] if values is None else values
+    query, key, value = (part.reshape(*h.shape[:2], heads, -1).swapaxes(1, 2) for part in each)
     if qk_norm:
         query, key = norm(query), norm(key)
     if rotary_base:

@@ -166,3 +166,22 @@ def test_peri_norm_keeps_the_gradient_over_a_hundred_blocks_and_its_stream_grows
     slope, start = np.polyfit(blocks, variance[1:], 1)
     assert slope == pytest.approx(2, rel=0.15)  # of each block's two branches, normalised to variance 1
     np.testing.assert_allclose(variance[1:], start + slope * blocks, rtol=0.1)
+
+
+def test_value_residual_reads_the_mean_of_own_and_first_values(text: dict[str, Any]) -> None:
+    case = tiny(text, model={"value_residual": True}, activation="silu", block_execution="unroll")
+    data = load_dataset(case)
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        network = build_network(case, data.problem)
+        variables, (x, _) = draw(case, network, data, 0), first_batch(case, data, 0)
+        logits = jax.jit(lambda v: network.apply(v, x, train=True).answers)(variables)
+    params: Any = variables.params
+    h, first = np.asarray(params["input_layer"]["table"]["embedding"][...])[np.asarray(x, int)], None
+    for block in params["blocks"]:
+        held, read = block["attention"]["branch"], rms(h)
+        own = mapped(held["value"], read)
+        first = own if first is None else first
+        h = h + attention(held, read, 2, rotary_base=10000.0, values=(own + first) / 2)
+        h = h + feed_forward(block["feeding"]["branch"], rms(h), silu)
+    expected = mapped(params["output_layer"]["linear"], rms(h))
+    np.testing.assert_allclose(logits, expected, atol=1e-9)

@@ -21,7 +21,7 @@ from vgbench.measure.preactivation import Activation, activation_of, describe
 from vgbench.measure.shared import shared
 from vgbench.models.network import Part, Tree, Variables
 from vgbench.models.problem import Problem
-from vgbench.models.stack import Stack
+from vgbench.models.stack import Signal, Stack
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
 
@@ -147,11 +147,11 @@ def _profile(network: Stack, activation: Activation, variables: Variables, x: Fl
     pairs = len(x) // 2
     x = x[: 2 * pairs].astype(network.dtype)
     start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, wide(x).dtype))
-    return network.walk(variables, partial(_visit, activation), start, None)[2]
+    return network.walk(variables, partial(_visit, activation, network.signal), start, None)[2]
 
 
 def _visit(
-    activation: Activation, part: Part, params: Tree, stats: Tree, at: _Pairs, _: None
+    activation: Activation, signal: Signal | None, part: Part, params: Tree, stats: Tree, at: _Pairs, _: None
 ) -> tuple[_Pairs, tuple[Tree, _Layer]]:
     # Equal steps apart leave the statistics of a batch alone, and are exact to second order.
     apart = jnp.concatenate([-at.difference / 2, at.difference / 2])
@@ -165,13 +165,14 @@ def _visit(
     carried, exponent = _renormalised(_across_kinks(first, second, linear, bend, at.exponent), at.exponent)
     fresh, fresh_exponent = _renormalised(second - first, jnp.zeros_like(exponent))
     above = max(DIRECT_ABOVE, 1e3 * float(jnp.finfo(h.dtype).eps) ** 2)
-    a, b, between = (wide(each.reshape(len(each), -1)) for each in (first, second, carried))
+    seen = [each if signal is None else signal(each) for each in (first, second, carried, h)]
+    a, b, between = (wide(each.reshape(len(each), -1)) for each in seen[:3])
     distance, direct = jax.vmap(partial(_distance, above=above))(a, b, between, exponent)
     chosen = direct.reshape(-1, *[1] * (h.ndim - 1))
     after = _Pairs(h, jnp.where(chosen, fresh, carried), jnp.where(direct, fresh_exponent, exponent))
-    norm = scaled_norm(h)
-    scale = norm._replace(mantissa=norm.mantissa / h.size**0.5)
-    return after, (new_stats, _Layer(scale, slope, distance, _token_distance(wide(h))))
+    norm = scaled_norm(seen[3])
+    scale = norm._replace(mantissa=norm.mantissa / seen[3].size ** 0.5)
+    return after, (new_stats, _Layer(scale, slope, distance, _token_distance(wide(seen[3]))))
 
 
 def _across_kinks(

@@ -76,11 +76,10 @@ class Attention(nnx.Module):
         if options.gated:
             self.attention_gate = maps(width, width)
 
-    def __call__(self, h: Tokens) -> Tokens:
-        """Let every token read the tokens that it may."""
-        query, key, value = (
-            each(h).reshape(*h.shape[:2], self.options.heads, -1) for each in (self.query, self.key, self.value)
-        )
+    def __call__(self, h: Tokens, values: Tokens | None = None) -> Tokens:
+        """Let every token read the tokens that it may, or these values in place of the tokens' own."""
+        mapped = self.query(h), self.key(h), self.value(h) if values is None else values
+        query, key, value = (each.reshape(*h.shape[:2], self.options.heads, -1) for each in mapped)
         if self.normalise:
             query, key = (norm(each) for norm, each in zip(self.normalise, (query, key), strict=True))
         if self.options.rotary_base is not None:

@@ -24,6 +24,7 @@ from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import WEIGHT_NORMS, reparametrised
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
+from vgbench.mitigations.streams import read
 from vgbench.models.network import Part
 from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
@@ -149,7 +150,7 @@ class Block(nnx.Module):
 
     def __call__(self, h: Float[Array, "batch *place inputs"]) -> Float[Array, "batch *place outputs"]:
         """Map h_{l-1} to h_l."""
-        branch = h
+        branch = read(self.skip, h)
         for layer in self.branch:
             branch = layer(branch)
         return self.joined(self.skip(h, branch))

@@ -17,12 +17,15 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_positions, observe_weights, wide
+from vgbench.mitigations.streams import joined, streams_of
 from vgbench.models.layers import by_layer
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
+from vgbench.models.opening import around
 from vgbench.models.problem import Problem
 from vgbench.spec.case import Case
 
 T = TypeVar("T")
+Signal: TypeAlias = Callable[[Array], Array]
 
 Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree, Any]]]
 
@@ -40,6 +43,7 @@ class Stack(Network):
             passed, forwards and backwards: memory then holds the weights of one of them. Such a network cannot learn.
         weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
         position_groups: by how many groups of successive positions dL/dh_l is recorded; 0 where h_l has no positions.
+        signal: from an h_l of several streams to the signal that is read of them; None for a single stream.
     """
 
     input_layer: Part
@@ -49,6 +53,7 @@ class Stack(Network):
     redrawn: bool = False
     weight_kinds: tuple[str, ...] = ()
     position_groups: int = 0
+    signal: Signal | None = None
 
     @classmethod
     def of(
@@ -65,6 +70,7 @@ class Stack(Network):
         answer_places: int = 1,
         weight_kinds: tuple[str, ...] = (),
         position_groups: int = 0,
+        signal: Signal | None = None,
         input_products: int | None = None,
         block_products: int = 0,
     ) -> "Stack":
@@ -82,11 +88,15 @@ class Stack(Network):
             answer_places: how often the output layer applies its matrices to one example.
             weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
             position_groups: as the attribute.
+            signal: as the attribute; of skips with several streams their mean.
             input_products: multiplications of the input layer for one example, where it holds matrices that are not
                 multiplied; every matrix once at every place if None.
             block_products: multiplications of each block for one example beyond those by its weights, as attention has
                 them.
         """
+        streams = streams_of(case.skip)
+        if streams > 1:
+            input_layer, output_layer, signal = *around(input_layer, output_layer, streams), joined
         first = places * input_layer.weights if input_products is None else input_products
         hidden = places * sum(part.weights for part in blocks) + len(blocks) * block_products
         others = hidden + answer_places * output_layer.weights
@@ -97,6 +107,7 @@ class Stack(Network):
             scanned=scanned,
             weight_kinds=weight_kinds,
             position_groups=position_groups,
+            signal=signal,
             problem=problem,
             dtype=case.dtype,
             remat=case.remat,

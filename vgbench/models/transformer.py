@@ -15,18 +15,22 @@ from pydantic import Field
 from vgbench.errors import InputError
 from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import lost_at_one_place
-from vgbench.models.attention import AttentionOptions, Tokens
+from vgbench.models.attention import AttentionOptions
 from vgbench.models.network import Part
 from vgbench.models.pooling import Pooling, pooled_linear
 from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
 from vgbench.models.transformer_block import (
     Order,
+    Stream,
     TransformerBlock,
+    ValueResidualBlock,
     attention_products,
     norm_where,
     unfit,
     weight_kinds,
+    with_values,
+    without_values,
 )
 from vgbench.spec.case import Case
 from vgbench.spec.registry import INITIALIZERS, MODELS, Positive
@@ -43,14 +47,16 @@ class Embedding(nnx.Module):
         tokens = (side // model.patch) ** 2
         self.linear = nnx.Linear(model.patch**2 * model.channels, case.width, rngs=rngs)
         self.position = nnx.Param(POSITION_STD * jax.random.normal(rngs.params(), (tokens, case.width), jnp.float32))
+        self.value_residual: bool = model.value_residual
         self.norm = norm_where(("post_norm",), case, layer, rngs)
 
-    def __call__(self, x: Float[Array, "batch features"]) -> Tokens:
+    def __call__(self, x: Float[Array, "batch features"]) -> Stream:
         """Cut, map and place."""
         rows, patch = self.side // self.patch, self.patch
         pieces = x.reshape(len(x), rows, patch, rows, patch, self.channels).swapaxes(2, 3)
         h = self.linear(pieces.reshape(len(x), rows**2, -1)) + self.position[...]
-        return self.norm(h)
+        h = self.norm(h)
+        return with_values(h) if self.value_residual else h
 
 
 class Head(nnx.Module):
@@ -58,13 +64,14 @@ class Head(nnx.Module):
 
     def __init__(self, case: Case, tokens: int, outputs: int, layer: int | Array, rngs: nnx.Rngs) -> None:
         model: Any = case.model
+        self.value_residual: bool = model.value_residual
         self.norm = norm_where(("pre_norm", "peri_norm"), case, layer, rngs)
         kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std=0.0, raw=True))
         self.linear = pooled_linear(model.pooling, tokens)(case.width, outputs, kernel_init=kernel, rngs=rngs)
 
-    def __call__(self, h: Tokens) -> Float[Array, "batch outputs"]:
+    def __call__(self, h: Stream) -> Float[Array, "batch outputs"]:
         """Answer."""
-        return self.linear(self.norm(h))
+        return self.linear(self.norm(without_values(h) if self.value_residual else h))
 
 
 @MODELS.register(
@@ -85,6 +92,7 @@ def transformer(
     gated_feed_forward: bool = False,
     softcap: Positive | None = None,
     depth_scaled_norm: bool = False,
+    value_residual: bool = False,
     patch: Annotated[int, Field(ge=1)] = 2,
     channels: Annotated[int, Field(ge=1)] = 1,
     pooling: Pooling = "mean",
@@ -111,7 +119,8 @@ def transformer(
         raise InputError(f"norm {case.norm.name!r} of a single token: {reason}")
     input_layer = Part(lambda rngs, layer: Embedding(case, side, layer, rngs))
     attention = AttentionOptions(heads, qk_norm, gated_attention, softcap)
-    block = Part(lambda rngs, layer: TransformerBlock(case, attention, layer, rngs))
+    kind = ValueResidualBlock if value_residual else TransformerBlock
+    block = Part(lambda rngs, layer: kind(case, attention, layer, rngs))
     head = Part(lambda rngs, layer: Head(case, tokens, problem.outputs, layer, rngs))
     return Stack.of(
         case,
@@ -122,6 +131,7 @@ def transformer(
         output_layer=head,
         places=tokens,
         weight_kinds=weight_kinds(case),
+        signal=without_values if value_residual else None,
         input_products=tokens * patch**2 * channels * case.width,  # positions are added, not multiplied
         block_products=attention_products(case, tokens),
     )

@@ -10,21 +10,24 @@ With order `post_norm` the embedded tokens are normalised, too. Without a norm t
 et al. 2017 (post_norm); Xiong et al. 2020 (pre_norm); Kim et al. 2025 (peri_norm).
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from vgbench.mitigations.norms import Norm, lost
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
+from vgbench.mitigations.streams import read, streams_of
 from vgbench.models.attention import Attention, AttentionOptions, Maps, Tokens
 from vgbench.models.backbone import no_stream_norm
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, NORMS, SKIPS
 
+Stream = Float[Array, "batch tokens *streams width"]
 Order = Literal["pre_norm", "post_norm", "peri_norm"]
 
 
@@ -59,15 +62,16 @@ class SubBlock(nnx.Module):
         self.skip = SKIPS.build(case.skip, site)
         self.branch = make(Maps(case, site), gain=self.skip.gain(1, 2) if isinstance(self.skip, WeightRule) else 1.0)
 
-    def __call__(self, h: Tokens) -> Tokens:
-        """Add to the stream."""
+    def __call__(self, h: Stream, branch: Callable[[Tokens], Tokens] | None = None) -> Stream:
+        """Add to the stream; `branch` in place of the sub-block's own if it is given."""
+        run = branch or self.branch
         if self.order == "post_norm":
-            return self.norm(self.skip(h, self.branch(h)))
-        read = self.norm(h)
+            return self.norm(self.skip(h, run(h)))
+        given = self.norm(read(self.skip, h))
         if self.number is not None:
-            read = read * (self.number[...] ** -0.5).astype(h.dtype)
-        branch = self.branch(read)
-        return self.skip(h, branch if self.norm_after is None else self.norm_after(branch))
+            given = given * (self.number[...] ** -0.5).astype(h.dtype)
+        added = run(given)
+        return self.skip(h, added if self.norm_after is None else self.norm_after(added))
 
 
 class TransformerBlock(nnx.Module):
@@ -80,9 +84,42 @@ class TransformerBlock(nnx.Module):
         self.attention = SubBlock(case, site, partial(Attention, options=attention))
         self.feeding = SubBlock(case, site, feed_forward)
 
-    def __call__(self, h: Tokens) -> Tokens:
+    def __call__(self, h: Stream) -> Stream:
         """Map h_{l-1} to h_l."""
         return self.feeding(self.attention(h))
+
+
+class ValueResidualBlock(TransformerBlock):
+    """A block whose attention reads the mean of its own values and those of the first block.
+
+    Its stream is a pair, [batch, tokens, 2, width]: the signal, and the values of the first block.
+    """
+
+    def __init__(self, case: Case, attention: AttentionOptions, layer: int | Array, rngs: nnx.Rngs) -> None:
+        super().__init__(case, attention, layer, rngs)
+        self.first = nnx.Variable(jnp.asarray(layer == 2, jnp.float32))
+
+    def __call__(self, h: Stream) -> Stream:
+        """Map h_{l-1} to h_l, and hand the values of the first block on."""
+        kept = []
+
+        def attend(given: Tokens) -> Tokens:
+            own, first = self.attention.branch.value(given), self.first[...].astype(h.dtype)
+            kept.append(first * own + (1 - first) * h[..., 1, :])
+            return self.attention.branch(given, (own + kept[0]) / 2)
+
+        signal = self.feeding(self.attention(h[..., 0, :], attend))
+        return jnp.stack([signal, kept[0]], axis=-2)
+
+
+def with_values(h: Tokens) -> Stream:
+    """The stream that enters the first block: there are no values yet."""
+    return jnp.stack([h, jnp.zeros_like(h)], axis=-2)
+
+
+def without_values(h: Stream) -> Tokens:
+    """The signal alone."""
+    return h[..., 0, :]
 
 
 def inner_width(case: Case) -> int:
@@ -124,6 +161,8 @@ def unfit(case: Case) -> str | None:
         return "its branches are as wide as the stream: skip 'dense' has no place"
     if case.init.options().get("gain") == "critical":
         return 'gain = "critical" comes from the mean-field theory of feed-forward backbones without attention'
+    if model.value_residual and streams_of(case.skip) > 1:
+        return f"value_residual needs a single residual stream, not skip {case.skip.name!r}"
     if model.depth_scaled_norm and (model.order == "post_norm" or case.norm.name == "none"):
         return f"depth_scaled_norm scales the norm that a branch reads: order {model.order!r}, norm {case.norm.name!r}"
     return no_stream_norm(case)
