@@ -20,6 +20,7 @@ FAMILIES = {
     "convnet": {"model": "convnet"},
     "transformer": {"model": "transformer"},
     "recurrent": {"model": "recurrent", "cell": "lru"},
+    "causal_lm": {"model": "causal_lm", "data": {"name": "text", "length": 8}},
 }
 
 
