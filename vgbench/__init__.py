@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vgbench.harness.options import RunOptions as RunOptions
     from vgbench.harness.runner import run as run
     from vgbench.instruments.model_profile import ModelProfile as ModelProfile
-    from vgbench.instruments.model_profile import profile as profile
+    from vgbench.instruments.profiling import profile as profile
     from vgbench.instruments.tap import tap as tap
     from vgbench.instruments.watch import watch as watch
     from vgbench.instruments.watch import watched as watched
