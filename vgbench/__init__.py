@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vgbench.measure.snapshot import Snapshots as Snapshots
     from vgbench.measure.training import TrainingCurves as TrainingCurves
     from vgbench.measure.training import measure_training as measure_training
+    from vgbench.recording.recorder import Recorder as Recorder
     from vgbench.report import load as load
     from vgbench.report import write_report as write_report
     from vgbench.spec.case import Case as Case

@@ -1,7 +1,7 @@
 """What is read of a model's parameters after a pass: of gradient and weights the norm, zeros and magnitudes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +29,7 @@ class Sized:
 
     Attributes:
         parameter: its name without the layer's number.
+        layer: that number; 0 of what is no stack.
         name: with it.
         gradient: spectrum of the gradient as it is, undivided.
         weight: spectrum of the parameter.
@@ -37,6 +38,7 @@ class Sized:
     """
 
     parameter: str
+    layer: int
     name: str
     gradient: Spectrum
     weight: Spectrum
@@ -99,12 +101,9 @@ def sized(
             _row(name, jax.tree.map(lambda leaf, j=j: leaf[j], spectra), int(divided[j]), dtype) for j in range(count)
         ]
         if signature == MIXED:
-            own = [Sized(each.parameter, each.name, each.gradient, each.weight, None, np.nan) for each in own]
+            own = [replace(each, log10_gradient=None, exact_to=np.nan) for each in own]
         if is_stacked(name, stacked) and layers[i]:
-            made += [
-                Sized(name, f"{name}[{j}]", each.gradient, each.weight, each.log10_gradient, each.exact_to)
-                for j, each in enumerate(own)
-            ]
+            made += [replace(each, layer=j, name=f"{name}[{j}]") for j, each in enumerate(own)]
         else:
             made.append(_joined(name, name, own))
     return made
@@ -113,7 +112,7 @@ def sized(
 def _row(name: str, spectra: Spectra, divided: int, dtype: Any) -> Sized:
     norm = float(log10_norm(spectra.gradient)) + divided * LOG2
     gradient, weight = shifted(spectra.gradient, divided), shifted(spectra.weight, 0)
-    return Sized(name, name, gradient, weight, norm, log10_smallest(dtype) + divided * LOG2)
+    return Sized(name, 0, name, gradient, weight, norm, log10_smallest(dtype) + divided * LOG2)
 
 
 def _joined(parameter: str, name: str, rows: Sequence[Sized]) -> Sized:
@@ -124,7 +123,7 @@ def _joined(parameter: str, name: str, rows: Sequence[Sized]) -> Sized:
         jax.tree.map(lambda *each: sum(each), *spectra)
         for spectra in zip(*((row.gradient, row.weight) for row in rows), strict=True)
     )
-    return Sized(parameter, name, gradient, weight, norm, max(row.exact_to for row in rows))
+    return Sized(parameter, 0, name, gradient, weight, norm, max(row.exact_to for row in rows))
 
 
 def readings_of(rows: Sequence[Sized]) -> list[Reading]:

@@ -1,6 +1,6 @@
 """The passes that read a traced loss: one forward and one backward, renormalised where the taps cut the graph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import Array
 
 from vgbench.instruments.activation import Activation, activation_at
-from vgbench.instruments.cuts import Plan, plan
+from vgbench.instruments.cuts import MIXED, Plan, plan
 from vgbench.instruments.graph import is_loop, is_tap, run
 from vgbench.instruments.probe import renormalise
 from vgbench.instruments.tap import Mark
@@ -46,6 +46,7 @@ class Traced:
         sites: its taps, in the order of the forward pass.
         exact: the plan of the renormalised pass.
         plain: the plan of one that divides nothing.
+        uses: place of the first operation on every input.
     """
 
     closed: ClosedJaxpr
@@ -53,12 +54,18 @@ class Traced:
     sites: tuple[Site, ...]
     exact: Plan
     plain: Plan
+    uses: Mapping[Any, tuple[int, ...]]
 
-    @property
-    def order(self) -> list[int]:
-        """The parameters by their first use in the forward pass, unused ones last."""
-        places, unused = _first_uses(self.closed.jaxpr), (len(self.closed.jaxpr.eqns),)
-        return sorted(range(self.parameters), key=lambda i: places.get(self.closed.jaxpr.invars[i], unused))
+    def depth(self, parameter: int, layer: int = 0) -> tuple[int, ...]:
+        """What sorts parameters, and layers of a stack, by their first use in the forward pass; unused ones last."""
+        jaxpr = self.closed.jaxpr
+        place, *inner = self.uses.get(jaxpr.invars[parameter], (len(jaxpr.eqns),))
+        return place, layer, *inner
+
+    def plans(self, *, parameters: bool) -> tuple[Plan, ...]:
+        """The plans that it takes to know all gradients at taps, and by parameters, if those are asked for."""
+        asked = [*self.exact.taps, *(self.exact.inputs[: self.parameters] if parameters else ())]
+        return (self.exact, self.plain) if MIXED in asked else (self.exact,)
 
 
 class Signals(NamedTuple):
@@ -83,7 +90,8 @@ def traced(closed: ClosedJaxpr, parameters: int) -> Traced:
     """Look a flattened loss over."""
     jaxpr = closed.jaxpr
     sites = tuple(_sites(jaxpr, ()))
-    return Traced(closed, parameters, sites, plan(jaxpr, parameters), plan(jaxpr, parameters, renormalised=False))
+    plans = plan(jaxpr, parameters), plan(jaxpr, parameters, renormalised=False)
+    return Traced(closed, parameters, sites, *plans, _first_uses(jaxpr))
 
 
 def _sites(jaxpr: Jaxpr, lengths: tuple[int, ...]) -> Any:

@@ -14,14 +14,14 @@ from jaxtyping import Array
 
 from vgbench.boundary.run_file import Header, Moments
 from vgbench.errors import InputError
-from vgbench.instruments.cuts import MIXED, Plan
+from vgbench.instruments.cuts import Plan
 from vgbench.instruments.graph import flattened
 from vgbench.instruments.model import Opened, opened
 from vgbench.instruments.model_profile import ModelProfile, Reading
 from vgbench.instruments.modules import outputs_tapped
 from vgbench.instruments.parameters import Sized, layers_of, read_parameters, readings_of, sized
 from vgbench.instruments.passes import Traced, signals, traced
-from vgbench.instruments.readout import Row, log10_smallest, read_taps, tap_rows
+from vgbench.instruments.readout import Row, all_rows, log10_smallest, read_taps
 from vgbench.instruments.spectrum import zero_fraction
 from vgbench.instruments.tap import tapping
 from vgbench.instruments.tree import name_of
@@ -162,8 +162,7 @@ def _compile(model: Opened, loss_fn: Loss, batch: Any, stacked: Collection[str])
     found = trace(model, loss_fn, batch)
     shapes = [leaf.shape for leaf in model.parameters.values()]
     layers = layers_of(found, [*model.parameters], shapes, stacked)
-    mixes = MIXED in [*found.exact.taps, *found.exact.inputs[: found.parameters]]
-    plans = (found.exact, found.plain) if mixes else (found.exact,)
+    plans = found.plans(parameters=True)
 
     @jax.jit
     def program(parameters: list[Array], others: list[Array], batch: Any) -> Any:
@@ -182,22 +181,19 @@ def _compile(model: Opened, loss_fn: Loss, batch: Any, stacked: Collection[str])
 
 
 def _measured(compiled: Compiled, model: Opened, batch: Any, stacked: Collection[str]) -> Measured:
-    loss, numbers, read = jax.device_get(compiled.program([*model.parameters.values()], model.others, batch))
-    rows: dict[str, Row] = {}
-    parameters: dict[str, Sized] = {}
-    mixed: set[str] = set()
-    for how, (taps, spectra, exponents) in zip(compiled.plans, read, strict=True):
-        first = not rows and not parameters
-        found = tap_rows(compiled.found, how, taps, exponents, numbers)
-        own = sized(model.parameters, compiled.layers, stacked, how, spectra, exponents, compiled.dtype)
-        if first:
-            mixed = {row.name for row in found if row.module.signal is None}
-            mixed |= {row.name for row in own if row.log10_gradient is None}
-        rows |= {row.name: row for row in found if first or row.name in mixed}
-        parameters |= {row.name: row for row in own if first or row.name in mixed}
-    order = [[*model.parameters][i] for i in compiled.found.order]
-    ranked = sorted(parameters.values(), key=lambda row: order.index(row.parameter))
-    return Measured(float(loss), [*rows.values()], ranked, frozenset(mixed))
+    loss, layers, read = jax.device_get(compiled.program([*model.parameters.values()], model.others, batch))
+    taps = [(results, exponents) for results, _, exponents in read]
+    rows, mixed = all_rows(compiled.found, compiled.plans, taps, layers)
+    first, *more = (
+        sized(model.parameters, compiled.layers, stacked, how, spectra, exponents, compiled.dtype)
+        for how, (_, spectra, exponents) in zip(compiled.plans, read, strict=True)
+    )
+    mixed |= {row.name for row in first if row.log10_gradient is None}
+    plain = {row.name: row for each in more for row in each}
+    parameters = [plain.get(row.name, row) if row.name in mixed else row for row in first]
+    places = {name: i for i, name in enumerate(model.parameters)}
+    parameters.sort(key=lambda row: compiled.found.depth(places[row.parameter], row.layer))
+    return Measured(float(loss), rows, parameters, frozenset(mixed))
 
 
 def _ends(mixed: frozenset[str], row: Row | Sized) -> bool:

@@ -113,6 +113,23 @@ def _rows_first(axes: int, array: Array) -> Array:
     return array.reshape(-1, *array.shape[axes:])
 
 
+def all_rows(
+    found: Traced, plans: Sequence[Plan], reads: Sequence[tuple[Any, Any]], layers: Sequence[Any]
+) -> tuple[list[Row], set[str]]:
+    """The rows of every tap on the host, and the names of those that the first plan mixes and the second one knows.
+
+    Args:
+        found: the traced loss.
+        plans: of `Traced.plans`.
+        reads: for each plan the results of `read_taps` and the exponents that were divided at its cuts.
+        layers: as `tap_rows` has them.
+    """
+    first, *more = (tap_rows(found, how, *read, layers) for how, read in zip(plans, reads, strict=True))
+    mixed = {row.name for row in first if row.module.signal is None}
+    plain = {row.name: row for rows in more for row in rows}
+    return [plain.get(row.name, row) if row.name in mixed else row for row in first], mixed
+
+
 def tap_rows(
     found: Traced, how: Plan, results: Sequence[TapArrays], exponents: Mapping[int, Any], layers: Sequence[Any]
 ) -> list[Row]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,18 +65,29 @@ class WatchState(NamedTuple):
     inner: optax.OptState
 
 
-Step = Literal["plain", "recorded"]
-_STEP: ContextVar[Step | None] = ContextVar("step", default=None)
+_MADE: ContextVar[list[Watched] | None] = ContextVar("made", default=None)
+_PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
 
 
 @contextmanager
-def traced_as(step: Step) -> Iterator[None]:
-    """Within, updates are traced as those of a step that makes no record, or of one that does; else a `cond` asks."""
-    token = _STEP.set(step)
+def traced_as_recorded() -> Iterator[list[Watched]]:
+    """Within, updates are traced as those of a step that makes a record, which is noted in the list that this gives."""
+    made: list[Watched] = []
+    token = _MADE.set(made)
+    try:
+        yield made
+    finally:
+        _MADE.reset(token)
+
+
+@contextmanager
+def traced_as_plain() -> Iterator[None]:
+    """Within, updates are traced as those of a step that makes none. Outside of both, a `cond` asks for every step."""
+    token = _PLAIN.set(True)
     try:
         yield
     finally:
-        _STEP.reset(token)
+        _PLAIN.reset(token)
 
 
 def watch(
@@ -160,19 +171,20 @@ def watching(
             rate = jnp.asarray(optax.tree.get(inner, "learning_rate", jnp.nan), jnp.float32)
             now = Watched(state.taken, losses, given, found, rate, layers, modules, state.watched.rows)
             slot = (state.taken // every) % keep
+            if (made := _MADE.get()) is not None:
+                made.append(now)
             return jax.tree.map(lambda kept, one: kept.at[slot].set(one), state.watched, now), found
 
-        watched, since = _if_due(state.taken % every == 0, record, lambda: (state.watched, since))
+        if _MADE.get() is not None:
+            watched, since = record()
+        elif _PLAIN.get():
+            watched = state.watched
+        else:
+            due = state.taken % every == 0
+            watched, since = jax.lax.cond(due, record, lambda: (state.watched, since))
         return updates, WatchState(state.taken + 1, losses, given, since, state.initial, watched, inner)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
-
-
-def _if_due(due: Bool[Array, ""], record: Callable[[], Any], keep: Callable[[], Any]) -> Any:
-    step = _STEP.get()
-    if step is None:
-        return jax.lax.cond(due, record, keep)
-    return record() if step == "recorded" else keep()
 
 
 def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -189,8 +201,10 @@ def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, 
     Raises:
         InputError: nothing is watched in this state.
     """
+    found = find(state)
+    names = in_order([row.name for row in found.rows], order)
     always = {"step": 0, "loss": None, "layers": {}}
-    return [always | plain(record) for record in records_of(find(state), order)]
+    return [always | plain(record) for record in records_of(found, names)]
 
 
 def find(state: Any) -> Watched:
@@ -205,29 +219,33 @@ def find(state: Any) -> Watched:
     return found
 
 
-def records_of(found: Watched, order: Sequence[str] = ()) -> list[Record]:
-    """The records that are kept, the oldest first, without modules; layers in the order that `watched` describes."""
-    host = jax.device_get(found)
-    places = np.argsort(host.step, kind="stable")
-    return [_record(host, int(place), order) for place in places if host.step[place] >= 0]
+def records_of(found: Watched, names: Sequence[str]) -> list[Record]:
+    """The records that are kept, the oldest first, without modules; layers in the order of their names."""
+    return [record_of(each, names) for each in single_records(jax.device_get(found))]
 
 
-def _record(host: Watched, place: int, order: Sequence[str]) -> Record:
-    step, rate = int(host.step[place]), float(host.learning_rate[place])
-    losses = np.roll(host.losses[place], -(step + 1))[np.roll(host.given[place], -(step + 1))]
+def single_records(host: Watched) -> list[Watched]:
+    """Each record that is kept by itself, the oldest first."""
+    places = [int(place) for place in np.argsort(host.step, kind="stable") if host.step[place] >= 0]
+    return [jax.tree.map(lambda leaf, place=place: leaf[place], host) for place in places]
+
+
+def record_of(host: Watched, names: Sequence[str]) -> Record:
+    """One record on the host, without modules."""
+    step, rate = int(host.step), float(host.learning_rate)
+    losses = np.roll(host.losses, -(step + 1))[np.roll(host.given, -(step + 1))]
     finite = losses[np.isfinite(losses)]
     rows = {row.name: i for i, row in enumerate(host.rows)}
-    since = zip(_BROKEN, host.since[place], strict=True)
     return Record(
         step=step,
         loss=float(finite.mean(dtype=np.float64)) if finite.size else None,
         losses=tuple(map(float, losses)) if losses.size else None,
         nonfinite_losses=len(losses) - len(finite) if losses.size else None,
         learning_rate=None if np.isnan(rate) else rate,
-        nonfinite_since={name: int(first) for name, first in since if first >= 0},
+        nonfinite_since={name: int(first) for name, first in zip(_BROKEN, host.since, strict=True) if first >= 0},
         layers={
-            name: _layer(jax.tree.map(lambda leaf, i=rows[name]: leaf[place, i], host.layers), host.rows[rows[name]])
-            for name in in_order(rows, order)
+            name: _layer(jax.tree.map(lambda leaf, i=rows[name]: leaf[i], host.layers), host.rows[rows[name]])
+            for name in names
         },
     )
 
