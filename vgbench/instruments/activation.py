@@ -53,7 +53,7 @@ def activation_at(jaxpr: Jaxpr, place: int) -> Activation | None:
 
 
 def _behind(jaxpr: Jaxpr, place: int) -> Activation | None:
-    tapped = jaxpr.eqns[place].invars[0]
+    tapped: Any = jaxpr.eqns[place].invars[0]
     needed, found = {tapped}, list[JaxprEqn]()
     for eqn in reversed(jaxpr.eqns[:place]):
         if not needed.intersection(eqn.outvars):
@@ -63,8 +63,8 @@ def _behind(jaxpr: Jaxpr, place: int) -> Activation | None:
         found.insert(0, eqn)
         needed = needed.difference(eqn.outvars).union(_variables(eqn))
         if len(needed) == 1 and _bends(found):
-            (given,) = needed
-            same = given.aval.shape == tapped.aval.shape  # pyright: ignore[reportAttributeAccessIssue]
+            given: Any = needed.pop()
+            same = given.aval.shape == tapped.aval.shape
             return Activation(_name(found), _function(found, given, tapped), given) if same else None
     return None
 
@@ -120,8 +120,10 @@ def _name(eqns: list[JaxprEqn]) -> str | None:
     real = [eqn for eqn in eqns if not is_tap(eqn) and eqn.primitive.name != "convert_element_type"]
     if len(real) == 1:
         inner = _inner(real[0])
-        own = real[0].params.get("name") or (real[0].primitive.name if inner is None else None)
-        return _NAMES.get(own, own) if own or inner is None else _name(list(inner.eqns))
+        if inner is not None and "name" not in real[0].params:
+            return _name(list(inner.eqns))
+        own = str(real[0].params.get("name", real[0].primitive.name))
+        return _NAMES.get(own, own)
     primitives = {eqn.primitive.name for eqn in real}
     if primitives & {"erf", "erfc"} or ("tanh" in primitives and primitives & {"integer_pow", "pow"}):
         return "gelu"

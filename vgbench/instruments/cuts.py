@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,8 +36,13 @@ class Passed:
     within: tuple[int, frozenset[int]] | None = None
 
 
-MIXED: Literal["mixed"] = "mixed"
-Signature: TypeAlias = Passed | Literal["mixed"] | None
+@dataclass(frozen=True)
+class Mixed:
+    """Of a gradient whose paths to the loss pass different cuts."""
+
+
+MIXED = Mixed()
+Signature: TypeAlias = Passed | Mixed | None
 """What a gradient has passed; MIXED where its paths differ, None where no path leads to the loss."""
 
 
@@ -153,9 +158,13 @@ def _cuts(jaxpr: Jaxpr, sources: dict[Var, int], data: set[Var], bit: int, first
 
 
 def _last_uses(jaxpr: Jaxpr) -> dict[Var, int]:
-    """The place of the last operation on every variable; beyond all of one that is given out."""
-    ends = {var: place for place, eqn in enumerate(jaxpr.eqns) for var in _variables(eqn.invars)}
-    return ends | {var: len(jaxpr.eqns) for var in _variables(jaxpr.outvars)}
+    """The place of the last operation on every variable that leads to an output; beyond all of an output itself."""
+    ends = {var: len(jaxpr.eqns) for var in _variables(jaxpr.outvars)}
+    for place, eqn in reversed([*enumerate(jaxpr.eqns)]):
+        if eqn.primitive.name != "stop_gradient" and any(var in ends and _is_float(var) for var in eqn.outvars):
+            for var in _variables(eqn.invars):
+                ends.setdefault(var, place)
+    return ends
 
 
 def _cuts_in_loop(
@@ -234,7 +243,7 @@ class _Backward:
         def placed(own: Signature) -> Signature:
             if own is None:
                 return None
-            if own == MIXED or not even:
+            if isinstance(own, Mixed) or not even:
                 return MIXED
             return Passed(after.taps, after.loops, (first, own.taps))
 

@@ -80,7 +80,11 @@ def look(stacked: Collection[str], gradients: Any, params: Any, updates: Any, in
         jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
     )
     return Layers(
-        *(norms if initial is not None else (*norms, None, None)),
+        gradient=norms[0],
+        weight=norms[1],
+        update=norms[2],
+        moved=None if initial is None else norms[3],
+        initial=None if initial is None else norms[4],
         cosine=cosine,
         zero=zero,
         nonfinite=1 - finite,

@@ -3,7 +3,7 @@
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from vgbench.instruments.model_profile import ModelProfile, Reading
 from vgbench.instruments.modules import outputs_tapped
 from vgbench.instruments.parameters import Sized, layers_of, read_parameters, readings_of, sized
 from vgbench.instruments.passes import Traced, signals, traced
-from vgbench.instruments.readout import Row, all_rows, log10_smallest, read_taps
+from vgbench.instruments.readout import Row, all_rows, log10_smallest, narrowed, read_taps
 from vgbench.instruments.spectrum import zero_fraction
 from vgbench.instruments.tap import tapping
 from vgbench.instruments.tree import name_of
@@ -216,10 +216,13 @@ def _in_float64(found: Measured, model: Opened, loss_fn: Loss, batch: Any, stack
         )
         batch = jax.tree.map(_wide, batch)
         other = _measured(_compiled(wide, loss_fn, batch, stacked), wide, batch, stacked)
-    rows, parameters = ({row.name: row for row in each} for each in (other.rows, other.parameters))
+    taps = {row.name: replace(row, spectrum=row.spectrum and narrowed(row.spectrum)) for row in other.rows}
+    parameters = {
+        row.name: replace(row, gradient=narrowed(row.gradient), weight=narrowed(row.weight)) for row in other.parameters
+    }
     return Measured(
         found.loss,
-        [rows[row.name] if _ends(found.mixed, row) else row for row in found.rows],
+        [taps[row.name] if _ends(found.mixed, row) else row for row in found.rows],
         [parameters[row.name] if _ends(found.mixed, row) else row for row in found.parameters],
         found.mixed,
     )

@@ -208,6 +208,18 @@ def shifted(found: Spectrum, exponent: int) -> Spectrum:
     return Spectrum(*new)
 
 
+def narrowed(found: Spectrum) -> Spectrum:
+    """A spectrum of float64 in the bins of float32: what is below those counts as zero, what is above as not finite."""
+    bins, first = 256, (found.counts.shape[-1] - 256) // 2
+    if not first:
+        return found
+    counts, squares = (np.array(each[first : first + bins], np.float64) for each in found)
+    counts[0] = found.counts[: first + 1].sum()
+    counts[-1] = squares[-1] = found.counts[first + bins - 1 :].sum()
+    squares[0] = 0
+    return Spectrum(counts, squares)
+
+
 def _joined(rows: Sequence[Row]) -> Row:
     """All rows under one name as one: norms of all together, shares and means on average, the largest of all."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
@@ -121,7 +122,7 @@ def _bound(
     chosen = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
     if not chosen:
         return h
-    traced = isinstance(layer, jax.core.Tracer)
+    traced = isinstance(layer, Tracer)
     mark = Mark(
         name if layer is None or traced else f"{name}[{int(layer)}]", module, scores, traced, (0,) * len(chosen)
     )

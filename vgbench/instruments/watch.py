@@ -227,7 +227,7 @@ def records_of(found: Watched, names: Sequence[str]) -> list[Record]:
 def single_records(host: Watched) -> list[Watched]:
     """Each record that is kept by itself, the oldest first."""
     places = [int(place) for place in np.argsort(host.step, kind="stable") if host.step[place] >= 0]
-    return [jax.tree.map(lambda leaf, place=place: leaf[place], host) for place in places]
+    return [jax.tree.map(lambda leaf, place=place: np.asarray(leaf[place]), host) for place in places]
 
 
 def record_of(host: Watched, names: Sequence[str]) -> Record:

@@ -9,7 +9,12 @@ from vgbench.instruments.watch import Watched, traced_as_plain, traced_as_record
 
 
 class CompiledStep:
-    """A step of training: the plain program, and every so many calls the one that makes a record."""
+    """A step of training: the plain program, and every so many calls the one that makes a record.
+
+    Attributes:
+        plain: the program of a step without a record.
+        recorded: the other one, from the same arguments to what the step returns and the record.
+    """
 
     def __init__(
         self,
@@ -19,8 +24,8 @@ class CompiledStep:
         every: int,
         take: Callable[[Watched], None],
     ) -> None:
-        self._plain = jit(partial(_plain, step), **options)
-        self._recorded = jit(partial(_recorded, step), **options)
+        self.plain = jit(partial(_plain, step), **options)
+        self.recorded = jit(partial(_recorded, step), **options)
         self._every, self._take, self._calls = every, take, 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -28,8 +33,8 @@ class CompiledStep:
         due = self._calls % self._every == 0
         self._calls += 1
         if not due:
-            return self._plain(*args, **kwargs)
-        found, made = self._recorded(*args, **kwargs)
+            return self.plain(*args, **kwargs)
+        found, made = self.recorded(*args, **kwargs)
         self._take(made)
         return found
 
@@ -43,7 +48,5 @@ def _recorded(step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     with traced_as_recorded() as made:
         found = step(*args, **kwargs)
     if len(made) != 1:
-        raise InputError(
-            f"Recorder: a step that `jit` compiles calls `update` once, outside of any loop, not {len(made)}"
-        )
+        raise InputError(f"Recorder: a step for `jit` calls `update` once, outside of any loop, not {len(made)} times")
     return found, made[0]

@@ -86,9 +86,9 @@ class Recorder:
         is_model = any(map(is_parameter, jax.tree.leaves(model_or_fn)))
         if is_model is (loss is None) and (batch is not None or not is_model):
             raise InputError("Recorder: needs a model and `loss`, or a function (params, batch) -> loss alone")
-        self._model, self._loss = (model_or_fn, loss) if is_model else (None, model_or_fn)
+        self._is_model, self._loss = is_model, model_or_fn if loss is None else loss
         self._batch, self._every, self._keep = batch, every, keep
-        self._chosen, self._learning_rate = re.compile(modules), learning_rate
+        self._chosen, self._learning_rate = _pattern(modules), learning_rate
         self._levels = _levels(classes, chance_loss, chance_accuracy)
         self._probe: ProbeBatch | None = None
         self._records: dict[int, Record] = {}
@@ -103,7 +103,7 @@ class Recorder:
 
     def init(self, params: optax.Params) -> optax.OptState:
         """The state of the recorded optimizer, as `optax` has it; a copy of the parameters is in it."""
-        if self._model is None and self._batch is not None:
+        if not self._is_model and self._batch is not None:
             self._probe = probe_batch(opened(params), self._loss, self._batch)
             self._framework = self._probe.model.framework
         return self._watched.init(params)
@@ -227,13 +227,20 @@ class Recorder:
         from vgbench.pictures.places import by_place_and_step
 
         frame = self.frame()
-        shown = field or ("signal" if frame["signal"].notna().any() else "gradient")
+        shown = field or ("signal" if bool(frame["signal"].notna().to_numpy().any()) else "gradient")
         rows = frame.dropna(subset=shown)
         return by_place_and_step(rows, shown, f"{shown} by place and step")
 
 
 def _at(rate: float | Callable[[int], Any], step: int) -> float:
     return float(rate(step) if callable(rate) else rate)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise InputError(f"Recorder: modules: {text!r} is no regular expression: {error}") from None
 
 
 def _levels(classes: int | None, loss: float | None, accuracy: float | None) -> dict[str, Any]:
