@@ -122,7 +122,7 @@ def _by_layer(line: dict[str, Any]) -> dict[str, Any]:
     """The same with lists of what is recorded of modules."""
     modules = [*line.get("modules", {}).values()]
     names = [name for name in ("signal", "saturated", "dead") if any(name in each for each in modules)]
-    return {name: [each.get(name) for each in modules if name in each] for name in names} | line
+    return {name: [each.get(name) for each in modules] for name in names} | line
 
 
 def _or_nan(value: Number) -> float:
