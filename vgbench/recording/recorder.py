@@ -41,6 +41,10 @@ class Recorder:
     no record is due.
 
     Layers and modules are in the order of the forward pass, if there is a probe batch to trace it on.
+
+    Attributes:
+        optimizer: the recorded optimizer as a transformation of optax, for those that ask for one, such as
+            `optax.MultiSteps`.
     """
 
     def __init__(
@@ -96,7 +100,7 @@ class Recorder:
         if is_model and batch is not None:
             self._probe = probe_batch(opened(model_or_fn), self._loss, batch)
         self._framework = opened(model_or_fn).framework if is_model else None
-        self._watched = watching(optimizer, every, keep, stacked, displacement=True, extra=self._extra)
+        self.optimizer = watching(optimizer, every, keep, stacked, displacement=True, extra=self._extra)
 
     def _extra(self, parameters: Any) -> Any:
         return None if self._probe is None else self._probe.read(parameters)
@@ -106,7 +110,7 @@ class Recorder:
         if not self._is_model and self._batch is not None:
             self._probe = probe_batch(opened(params), self._loss, self._batch)
             self._framework = self._probe.model.framework
-        return self._watched.init(params)
+        return self.optimizer.init(params)
 
     def update(
         self, gradients: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
@@ -115,7 +119,7 @@ class Recorder:
 
         Give it the loss, `value=loss`, and the parameters.
         """
-        return self._watched.update(gradients, state, params, **extra)
+        return self.optimizer.update(gradients, state, params, **extra)
 
     def jit(self, step: Callable[..., Any], jit: Callable[..., Any] = jax.jit, **options: Any) -> CompiledStep:
         """Compile a training step twice: plain, and with a record, which is called every `every` calls.
