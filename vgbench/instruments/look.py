@@ -1,6 +1,6 @@
 """What is read of gradients, weights and updates at one step: norms in one pass, shares of a sample."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -62,34 +62,53 @@ def rows_of(stacked: Collection[str], tree: Any) -> list[Row]:
     return found
 
 
-def look(stacked: Collection[str], gradients: Any, params: Any, updates: Any, initial: Any = None) -> Layers:
-    """Read all weight arrays of three trees of one structure; of `initial`, too, where it is given."""
+class Initial(NamedTuple):
+    """The weights at the first update, and the norm of each row of them."""
+
+    params: Any
+    norms: ScaledNorm
+
+
+def initial_of(stacked: Collection[str], params: Any) -> Initial:
+    """A copy of the weights, to tell later how far they have moved."""
+    rows = _rows(stacked, _weights(stacked, params), params)
+    exponents = _exponents(rows)
+    norms = ScaledNorm(jnp.sqrt(_products(rows, rows, exponents, exponents)), exponents)
+    return Initial(jax.tree.map(jnp.copy, params), norms)
+
+
+def look(stacked: Collection[str], gradients: Any, params: Any, updates: Any, initial: Initial | None = None) -> Layers:
+    """Read all weight arrays of three trees of one structure, and how far the weights are from the initial ones."""
     names = _weights(stacked, params)
-    trees = [gradients, params, updates] if initial is None else [gradients, params, updates, initial]
-    found = [_rows(stacked, names, tree) for tree in trees]
-    gradient, weight, update = found[:3]
-    if initial is not None:
-        found.insert(3, [wide(new) - wide(old) for new, old in zip(weight, found[3], strict=True)])
-    *norms, cosine = _norms(found)
+    trees = [gradients, params, updates] if initial is None else [gradients, params, updates, initial.params]
+    gradient, weight, update, *first = (_rows(stacked, names, tree) for tree in trees)
+
+    def rows() -> list[list[Array]]:
+        moved = [[wide(new) - wide(old) for new, old in zip(weight, each, strict=True)] for each in first]
+        return [gradient, weight, update, *moved]
+
+    *norms, cosine = _norms(rows)
     # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
-    numbers = _together([jnp.full(len(rows), min(rows.shape[1], SAMPLE)) for rows in gradient])
-    seen = _together([jnp.abs(wide(_sample(rows))) for rows in gradient], SAMPLE)
-    lost = [_sample(_swallowed(old, change), False) for old, change in zip(weight, update, strict=True)]
+    numbers = jnp.asarray([min(each[0].size, SAMPLE) for each in gradient for _ in range(len(each))], jnp.float32)
+    seen = _together([jnp.abs(wide(_sample(each))) for each in gradient], SAMPLE)
     below = jnp.sum(seen[:, None] < jnp.asarray(HISTOGRAM_EDGES, seen.dtype)[:, None], axis=-1) / numbers[:, None]
     zero, finite = (
         jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
+    )
+    lost = _together(
+        [_swallowed(*pair) for pair in zip(map(_sample, weight), map(_sample, update), strict=True)], SAMPLE
     )
     return Layers(
         gradient=norms[0],
         weight=norms[1],
         update=norms[2],
-        moved=None if initial is None else norms[3],
-        initial=None if initial is None else norms[4],
+        moved=norms[3] if first else None,
+        initial=None if initial is None else initial.norms,
         cosine=cosine,
         zero=zero,
         nonfinite=1 - finite,
         histogram=jnp.diff(below, prepend=0, append=finite[:, None]),
-        swallowed=jnp.sum(_together(lost, SAMPLE), axis=-1) / numbers,
+        swallowed=jnp.sum(lost, axis=-1) / numbers,
     )
 
 
@@ -112,10 +131,11 @@ def _weights(stacked: Collection[str], tree: Any) -> dict[str, Array]:
     return {name: array for name, array in named(tree).items() if array.ndim >= 2 + is_stacked(name, stacked)}
 
 
-def _rows(stacked: Collection[str], names: Collection[str], tree: Any) -> list[Float[Array, "_ _"]]:
-    """[rows, numbers] of each array: of a stack a row a layer, of any other array one."""
+def _rows(stacked: Collection[str], names: Collection[str], tree: Any) -> list[Float[Array, "_ ..."]]:
+    """[rows, ...] of each array: of a stack a row a layer, of any other array one."""
     arrays = named(tree)
-    return [arrays[name].reshape(len(arrays[name]) if is_stacked(name, stacked) else 1, -1) for name in names]
+    # The shape is kept, since XLA reduces an array of two axes several times faster than the same numbers in one.
+    return [arrays[name] if is_stacked(name, stacked) else arrays[name][None] for name in names]
 
 
 def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
@@ -123,56 +143,64 @@ def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
     return jnp.concatenate([jnp.zeros((0, *shape), jnp.float32), *arrays])
 
 
-def _norms(trees: Sequence[list[Array]]) -> list[Any]:
+def _norms(rows: Callable[[], Sequence[list[Array]]]) -> list[Any]:
     """The norm of every row of each tree as `ScaledNorm`, and the cosine of the third's and the negative first's rows.
 
     One pass takes sums of squares and products. Only where one of them may have left float32's range, a second one
-    scales the rows first.
+    scales the rows first; `rows` is called in each, so that what it computes is computed on the way.
     """
-    squares = [_products(tree, tree) for tree in trees]
-    product = _products(trees[0], trees[2])
-    sums = jnp.stack(squares)
+    trees = rows()
+    sums = jnp.stack([_products(tree, tree) for tree in trees])
+    # Behind the barrier, since XLA would move the product into the branches, where it is computed number by number.
+    sums, product = jax.lax.optimization_barrier((sums, _products(trees[0], trees[2])))
     safe = jnp.all((sums > _SMALLEST_SQUARES) & jnp.isfinite(sums))
 
     def direct() -> tuple[Array, Array, Array]:
-        return jnp.sqrt(sums), jnp.zeros_like(sums), -product / jnp.sqrt(squares[0] * squares[2])
+        return jnp.sqrt(sums), jnp.zeros_like(sums), jnp.zeros_like(sums[0])
 
     def scaled() -> tuple[Array, Array, Array]:
+        trees = rows()
         exponents = [_exponents(tree) for tree in trees]
-        divided = [_times(tree, -each) for tree, each in zip(trees, exponents, strict=True)]
-        mantissas = [jnp.sqrt(_products(tree, tree)) for tree in divided]
-        cosine = -_products(divided[0], divided[2]) / (mantissas[0] * mantissas[2])
-        return jnp.stack(mantissas), jnp.stack(exponents), cosine
+        mantissas = [jnp.sqrt(_products(tree, tree, each, each)) for tree, each in zip(trees, exponents, strict=True)]
+        product = _products(trees[0], trees[2], exponents[0], exponents[2])
+        return jnp.stack(mantissas), jnp.stack(exponents), product
 
-    mantissas, exponents, cosine = jax.lax.cond(safe, direct, scaled)
+    mantissas, exponents, again = jax.lax.cond(safe, direct, scaled)
+    cosine = -jnp.where(safe, product, again) / (mantissas[0] * mantissas[2])
     return [*map(ScaledNorm, mantissas, exponents), cosine]
 
 
-def _products(first: list[Array], second: list[Array]) -> Float[Array, "rows"]:
-    """The inner product of every row of one with that of the other."""
-    return _together([jnp.sum(wide(a) * wide(b), axis=1) for a, b in zip(first, second, strict=True)])
+def _products(first: list[Array], second: list[Array], *exponents: Float[Array, "rows"]) -> Float[Array, "rows"]:
+    """The inner product of every row of one with that of the other, divided by two to the power of their exponents."""
+    found, row = [], 0
+    for a, b in zip(first, second, strict=True):
+        rows = slice(row, row + len(a))
+        scaled = (_times(each, exponent[rows]) for each, exponent in zip((a, b), exponents, strict=False))
+        # Each is a reduction of its own, into which the scaling is fused: no scaled copy is ever held.
+        one, other = scaled if exponents else (wide(a), wide(b))
+        found.append(jnp.sum(one * other, axis=tuple(range(1, a.ndim))))
+        row += len(a)
+    return _together(found)
+
+
+def _times(rows: Array, exponents: Float[Array, "rows"]) -> Array:
+    """Divided by two to the power of an exponent for each row."""
+    scale = jnp.ldexp(jnp.ones_like(exponents), -exponents.astype(jnp.int32))  # exact, as exp2 is not
+    return wide(rows) * scale.reshape(-1, *[1] * (rows.ndim - 1))
 
 
 def _exponents(arrays: list[Array]) -> Float[Array, "rows"]:
-    largest = _together([jnp.max(jnp.abs(wide(rows)), axis=1, initial=0) for rows in arrays])
+    largest = _together([jnp.max(jnp.abs(wide(rows)), axis=tuple(range(1, rows.ndim)), initial=0) for rows in arrays])
     return jax.vmap(scaled_norm)(largest[:, None]).exponent
 
 
-def _times(arrays: list[Array], exponents: Float[Array, "rows"]) -> list[Array]:
-    scale, first, found = jnp.ldexp(jnp.ones_like(exponents), exponents.astype(jnp.int32)), 0, []
-    for rows in arrays:
-        found.append(wide(rows) * scale[first : first + len(rows), None])
-        first += len(rows)
-    return found
-
-
 def _swallowed(weight: Array, update: Array) -> Bool[Array, "rows numbers"]:
-    return (update != 0) & ((weight + update).astype(weight.dtype) == weight)
+    return (update != 0) & ((weight + update).astype(weight.dtype) == weight)  # False where the sample is filled up
 
 
-def _sample(rows: Array, filled: Any = jnp.nan) -> Array:
+def _sample(rows: Array) -> Array:
     """`SAMPLE` numbers of each row, filled up where it has fewer."""
     # An odd step, so that it does not always meet the same columns.
-    step = max(1, rows.shape[1] // SAMPLE - 1 | 1)
-    taken = rows[:, ::step][:, :SAMPLE]
-    return jnp.pad(taken, ((0, 0), (0, SAMPLE - taken.shape[1])), constant_values=filled)
+    step = max(1, rows[0].size // SAMPLE - 1 | 1)
+    taken = rows.reshape(len(rows), -1)[:, ::step][:, :SAMPLE]
+    return jnp.pad(taken, ((0, 0), (0, SAMPLE - taken.shape[1])), constant_values=jnp.nan)

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from vgbench.boundary.run_file import Broken, Layer, Record
 from vgbench.boundary.run_lines import plain
 from vgbench.errors import InputError
-from vgbench.instruments.look import Layers, Row, all_finite, look, rows_of
+from vgbench.instruments.look import Layers, Row, all_finite, initial_of, look, rows_of
+from vgbench.instruments.packing import Packing, packing
 from vgbench.instruments.probe import ScaledNorm, log10_norms
 from vgbench.instruments.tree import in_order
 
@@ -23,42 +25,60 @@ LAST_LOSSES = 1000
 _BROKEN: tuple[Broken, ...] = "loss", "gradients", "updates", "parameters"
 
 
+class Seen(NamedTuple):
+    """One record.
+
+    Attributes:
+        step: updates made before it.
+        losses: the `value`s that updates were given since the record before, in a ring: that of step s at s modulo
+            its length, with a 1 where one was given.
+        since: the first step at which loss, gradients, updates and parameters were not finite; -1 of none.
+        learning_rate: as `optax.inject_hyperparams` has it; NaN where nothing does.
+        layers: what `look` saw.
+        modules: what `extra` made of the parameters; None without it.
+    """
+
+    step: Int[Array, ""]
+    losses: Float[Array, "every 2"]
+    since: Int[Array, "4"]
+    learning_rate: Float[Array, ""]
+    layers: Layers
+    modules: Any
+
+
 @jax.tree_util.register_static
-class Rows(tuple[Row, ...]):
-    """The rows of `Layers`, which jax takes for a part of the structure."""
+@dataclass(frozen=True)
+class Layout:
+    """How a record lies in an array of numbers, which jax takes for a part of the structure.
+
+    Attributes:
+        packed: what says how.
+        rows: of the layers.
+    """
+
+    packed: Packing
+    rows: tuple[Row, ...]
 
 
 class Watched(NamedTuple):
     """The last records, the oldest overwritten first.
 
+    They are in one array, since a step that is called from Python pays for every array of its state.
+
     Attributes:
-        step: updates made before it; -1 of a place that is still empty.
-        losses: the `value`s that updates were given since the record before, in a ring: that of step s at s modulo
-            its length.
-        given: which of them were given one.
-        since: the first step at which loss, gradients, updates and parameters were not finite; -1 of none.
-        learning_rate: as `optax.inject_hyperparams` has it; NaN where nothing does.
-        layers: at every record.
-        modules: what `extra` made of the parameters at every record; None without it.
-        rows: of the layers.
+        kept: a row for each, as the layout says; its first number is negative where it is still empty.
+        layout: of every row.
     """
 
-    step: Int[Array, "keep"]
-    losses: Float[Array, "keep every"]
-    given: Bool[Array, "keep every"]
-    since: Int[Array, "keep 4"]
-    learning_rate: Float[Array, "keep"]
-    layers: Layers
-    modules: Any
-    rows: Rows
+    kept: Float[Array, "*keep numbers"]
+    layout: Layout
 
 
 class WatchState(NamedTuple):
     """State of a watched optimizer; `optax.tree.get(state, "watched")` finds the records inside any chain."""
 
     taken: Int[Array, ""]
-    losses: Float[Array, "every"]
-    given: Bool[Array, "every"]
+    losses: Float[Array, "every 2"]
     since: Int[Array, "4"]
     initial: Any
     watched: Watched
@@ -129,27 +149,22 @@ def watching(
         raise InputError(f"watch: every and keep must be at least 1, not {every} and {keep}")
     wrapped, length = optax.with_extra_args_support(optimizer), min(every, LAST_LOSSES)
 
-    def seen(gradients: Any, params: Any, updates: Any, initial: Any) -> tuple[Layers, Any]:
-        return look(stacked, gradients, params, updates, initial), extra(params)
+    def seen(gradients: Any, params: Any, updates: Any, state: WatchState, inner: Any) -> Seen:
+        layers = look(stacked, gradients, params, updates, state.initial)
+        norms = state.losses[:, 0], *(each.mantissa for each in (layers.gradient, layers.update, layers.weight))
+        broken = jnp.stack([~jnp.isfinite(norm).all() for norm in norms])
+        since = jnp.where((state.since < 0) & broken, state.taken, state.since)
+        rate = jnp.asarray(optax.tree.get(inner, "learning_rate", jnp.nan), jnp.float32)
+        return Seen(state.taken, state.losses, since, rate, layers, extra(params))
 
     def init(params: optax.Params) -> WatchState:
         # Arrays of their own, so that the state can be donated.
-        initial = jax.tree.map(jnp.copy, params) if displacement else None
-        shapes = jax.eval_shape(seen, params, params, params, initial)
-        layers, modules = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), leaf.dtype), shapes)
-        watched = Watched(
-            step=jnp.full(keep, -1, jnp.int32),
-            losses=jnp.zeros((keep, length), jnp.float32),
-            given=jnp.zeros((keep, length), bool),
-            since=jnp.full((keep, len(_BROKEN)), -1, jnp.int32),
-            learning_rate=jnp.full(keep, jnp.nan, jnp.float32),
-            layers=layers,
-            modules=modules,
-            rows=Rows(rows_of(stacked, params)),
-        )
-        losses, given = jnp.zeros(length, jnp.float32), jnp.zeros(length, bool)
-        since = jnp.full(len(_BROKEN), -1, jnp.int32)
-        return WatchState(jnp.zeros((), jnp.int32), losses, given, since, initial, watched, wrapped.init(params))
+        initial = initial_of(stacked, params) if displacement else None
+        losses, since = jnp.zeros((length, 2), jnp.float32), jnp.full(len(_BROKEN), -1, jnp.int32)
+        blank = WatchState(jnp.zeros((), jnp.int32), losses, since, initial, None, wrapped.init(params))  # pyright: ignore[reportArgumentType]
+        packed = packing(jax.eval_shape(seen, params, params, params, blank, blank.inner))
+        kept = jnp.full((keep, packed.numbers), -1, jnp.float32)
+        return blank._replace(watched=Watched(kept, Layout(packed, tuple(rows_of(stacked, params)))))
 
     def update(
         gradients: optax.Updates, state: WatchState, params: optax.Params | None = None, **extra_args: Any
@@ -158,31 +173,28 @@ def watching(
             raise InputError("watch: update needs the parameters, as update(gradients, state, params)")
         updates, inner = wrapped.update(gradients, state.inner, params, **extra_args)
         loss = jnp.asarray(extra_args.get("value", 0.0), jnp.float32)
-        place = state.taken % length
-        losses, given = state.losses.at[place].set(loss), state.given.at[place].set("value" in extra_args)
+        given = jnp.stack([loss, jnp.float32("value" in extra_args)])
         broken = jnp.stack([~jnp.isfinite(loss), ~all_finite(gradients), jnp.asarray(False), jnp.asarray(False)])
-        since = jnp.where((state.since < 0) & broken, state.taken, state.since)
+        now = state._replace(
+            losses=state.losses.at[state.taken % length].set(given),
+            since=jnp.where((state.since < 0) & broken, state.taken, state.since),
+        )
+        (kept, layout), slot = state.watched, (state.taken // every) % keep
 
-        def record() -> tuple[Watched, Array]:
-            layers, modules = seen(gradients, params, updates, state.initial)
-            norms = loss, *(each.mantissa for each in (layers.gradient, layers.update, layers.weight))
-            broken = jnp.stack([~jnp.isfinite(norm).all() for norm in norms])
-            found = jnp.where((since < 0) & broken, state.taken, since)
-            rate = jnp.asarray(optax.tree.get(inner, "learning_rate", jnp.nan), jnp.float32)
-            now = Watched(state.taken, losses, given, found, rate, layers, modules, state.watched.rows)
-            slot = (state.taken // every) % keep
+        def record() -> tuple[Array, Array]:
+            one = seen(gradients, params, updates, now, inner)
+            row = layout.packed.pack(one)
             if (made := _MADE.get()) is not None:
-                made.append(now)
-            return jax.tree.map(lambda kept, one: kept.at[slot].set(one), state.watched, now), found
+                made.append(Watched(row, layout))
+            return kept.at[slot].set(row), one.since
 
         if _MADE.get() is not None:
-            watched, since = record()
+            kept, since = record()
         elif _PLAIN.get():
-            watched = state.watched
+            since = now.since
         else:
-            due = state.taken % every == 0
-            watched, since = jax.lax.cond(due, record, lambda: (state.watched, since))
-        return updates, WatchState(state.taken + 1, losses, given, since, state.initial, watched, inner)
+            kept, since = jax.lax.cond(state.taken % every == 0, record, lambda: (kept, now.since))
+        return updates, WatchState(state.taken + 1, now.losses, since, state.initial, Watched(kept, layout), inner)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
@@ -202,7 +214,7 @@ def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, 
         InputError: nothing is watched in this state.
     """
     found = find(state)
-    names = in_order([row.name for row in found.rows], order)
+    names = in_order([row.name for row in found.layout.rows], order)
     always = {"step": 0, "loss": None, "layers": {}}
     return [always | plain(record) for record in records_of(found, names)]
 
@@ -221,30 +233,31 @@ def find(state: Any) -> Watched:
 
 def records_of(found: Watched, names: Sequence[str]) -> list[Record]:
     """The records that are kept, the oldest first, without modules; layers in the order of their names."""
-    return [record_of(each, names) for each in single_records(jax.device_get(found))]
+    return [record_of(each, found.layout, names) for each in seen_in(found)]
 
 
-def single_records(host: Watched) -> list[Watched]:
-    """Each record that is kept by itself, the oldest first."""
-    places = [int(place) for place in np.argsort(host.step, kind="stable") if host.step[place] >= 0]
-    return [jax.tree.map(lambda leaf, place=place: np.asarray(leaf[place]), host) for place in places]
+def seen_in(found: Watched) -> list[Seen]:
+    """The records that are kept, on the host, the oldest first."""
+    kept = np.atleast_2d(jax.device_get(found.kept))
+    return sorted((found.layout.packed.unpack(row) for row in kept if row[0] >= 0), key=lambda each: int(each.step))
 
 
-def record_of(host: Watched, names: Sequence[str]) -> Record:
+def record_of(seen: Seen, layout: Layout, names: Sequence[str]) -> Record:
     """One record on the host, without modules."""
-    step, rate = int(host.step), float(host.learning_rate)
-    losses = np.roll(host.losses, -(step + 1))[np.roll(host.given, -(step + 1))]
+    step, rate = int(seen.step), float(seen.learning_rate)
+    ring = np.roll(seen.losses, -(step + 1), axis=0)
+    losses = ring[ring[:, 1] > 0, 0]
     finite = losses[np.isfinite(losses)]
-    rows = {row.name: i for i, row in enumerate(host.rows)}
+    rows = {row.name: i for i, row in enumerate(layout.rows)}
     return Record(
         step=step,
         loss=float(finite.mean(dtype=np.float64)) if finite.size else None,
         losses=tuple(map(float, losses)) if losses.size else None,
         nonfinite_losses=len(losses) - len(finite) if losses.size else None,
         learning_rate=None if np.isnan(rate) else rate,
-        nonfinite_since={name: int(first) for name, first in zip(_BROKEN, host.since, strict=True) if first >= 0},
+        nonfinite_since={name: int(first) for name, first in zip(_BROKEN, seen.since, strict=True) if first >= 0},
         layers={
-            name: _layer(jax.tree.map(lambda leaf, i=rows[name]: leaf[i], host.layers), host.rows[rows[name]])
+            name: _layer(jax.tree.map(lambda leaf, i=rows[name]: leaf[i], seen.layers), layout.rows[rows[name]])
             for name in names
         },
     )

@@ -18,7 +18,7 @@ from vgbench.errors import InputError
 from vgbench.instruments.model import opened
 from vgbench.instruments.profiling import moments_of
 from vgbench.instruments.tree import in_order, is_parameter
-from vgbench.instruments.watch import Watched, find, record_of, single_records, watching
+from vgbench.instruments.watch import Watched, find, record_of, seen_in, watching
 from vgbench.recording.compiled_step import CompiledStep
 from vgbench.recording.flat import frame_of, scalars_of
 from vgbench.recording.probe_batch import ProbeBatch, probe_batch
@@ -141,15 +141,18 @@ class Recorder:
 
     def _drain(self) -> None:
         pending, self._pending = self._pending, []
-        for host in jax.device_get(pending):
-            self._keep_record(host)
+        for each in pending:
+            self._keep_records(each)
 
-    def _keep_record(self, host: Watched) -> None:
-        names = in_order([row.name for row in host.rows], [])
+    def _keep_records(self, found: Watched) -> None:
+        names = in_order([row.name for row in found.layout.rows], [])
         if self._probe is not None:
             names.sort(key=self._probe.depth)
-        record = record_of(host, names)
-        modules = {} if self._probe is None else self._probe.modules(host.modules)
+        for seen in seen_in(found):
+            self._keep_record(record_of(seen, found.layout, names), seen.modules)
+
+    def _keep_record(self, record: Record, read: Any) -> None:
+        modules = {} if self._probe is None else self._probe.modules(read)
         rate = record.learning_rate if self._learning_rate is None else _at(self._learning_rate, record.step)
         self._records[record.step] = replace(
             record,
@@ -168,9 +171,7 @@ class Recorder:
         Raises:
             InputError: nothing is recorded in it.
         """
-        host = jax.device_get(find(nnx.as_pure(getattr(state, "opt_state", state))))
-        for each in single_records(host):
-            self._keep_record(each)
+        self._keep_records(find(nnx.as_pure(getattr(state, "opt_state", state))))
 
     def note(self, step: int, *, accuracy: float | None = None, validation_loss: float | None = None) -> None:
         """Add what was measured on validation data to the last record at or before a step.
