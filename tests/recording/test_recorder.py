@@ -106,6 +106,21 @@ def test_a_step_compiled_twice_records_the_same_and_may_donate(recorded: vg.Reco
         assert one.modules["after a"].signal == pytest.approx(other.modules["after a"].signal, abs=1e-4)
 
 
+def test_a_scan_in_rounds_gives_what_a_scan_gives_and_records_the_same(recorded: vg.Recorder) -> None:
+    recorder = vg.Recorder(loss, optax.adam(1e-2), batch=(X, Y), every=EVERY)
+
+    def step(carry: Any, x: jax.Array) -> Any:
+        return step_of(recorder)(*carry), x
+
+    start = PARAMS, recorder.init(PARAMS)
+    (_, state), ys = jax.jit(lambda: recorder.scan(step, start, jnp.arange(STEPS)))()
+    np.testing.assert_array_equal(ys, np.arange(STEPS))
+    recorder.read(state)
+    for one, other in zip(recorder.run.records, recorded.run.records, strict=True):
+        assert (one.step, one.loss) == (other.step, pytest.approx(other.loss, rel=1e-5))
+        assert one.layers["a"].gradient == pytest.approx(other.layers["a"].gradient, abs=1e-4)
+
+
 def test_the_plain_step_holds_nothing_of_a_record() -> None:
     recorder = vg.Recorder(loss, optax.sgd(1e-2), batch=(X, Y), every=EVERY)
     state = recorder.init(PARAMS)
@@ -212,5 +227,5 @@ def test_what_a_recorder_cannot_do_is_said() -> None:
         vg.Recorder(loss, optax.sgd(1.0), modules="(")
     state = recorder.init(PARAMS)
     twice = recorder.jit(lambda state: [recorder.update(PARAMS, state, PARAMS) for _ in range(2)])
-    with pytest.raises(vg.InputError, match="calls `update` once, outside of any loop, not 2 times"):
+    with pytest.raises(vg.InputError, match="a recorded step calls `update` once, outside of any loop, not 2 times"):
         twice(state)

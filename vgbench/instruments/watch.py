@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 from vgbench.boundary.run_file import Broken, Layer, Record
 from vgbench.boundary.run_lines import plain
 from vgbench.errors import InputError
-from vgbench.instruments.look import Layers, Row, all_finite, initial_of, look, rows_of
+from vgbench.instruments.look import Layers, Row, initial_of, look, rows_of, some_finite
 from vgbench.instruments.packing import Packing, packing
 from vgbench.instruments.probe import ScaledNorm, log10_norms
 from vgbench.instruments.tree import in_order
@@ -174,7 +174,7 @@ def watching(
         updates, inner = wrapped.update(gradients, state.inner, params, **extra_args)
         loss = jnp.asarray(extra_args.get("value", 0.0), jnp.float32)
         given = jnp.stack([loss, jnp.float32("value" in extra_args)])
-        broken = jnp.stack([~jnp.isfinite(loss), ~all_finite(gradients), jnp.asarray(False), jnp.asarray(False)])
+        broken = jnp.stack([~jnp.isfinite(loss), ~some_finite(gradients), jnp.asarray(False), jnp.asarray(False)])
         now = state._replace(
             losses=state.losses.at[state.taken % length].set(given),
             since=jnp.where((state.since < 0) & broken, state.taken, state.since),

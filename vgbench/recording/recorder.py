@@ -19,7 +19,7 @@ from vgbench.instruments.model import opened
 from vgbench.instruments.profiling import moments_of
 from vgbench.instruments.tree import in_order, is_parameter
 from vgbench.instruments.watch import Watched, find, record_of, seen_in, watching
-from vgbench.recording.compiled_step import CompiledStep
+from vgbench.recording.compiled_step import CompiledStep, scanned
 from vgbench.recording.flat import frame_of, scalars_of
 from vgbench.recording.probe_batch import ProbeBatch, probe_batch
 
@@ -133,6 +133,22 @@ class Recorder:
             A function like `step`, whose first call makes a record. Its records need no `read`.
         """
         return CompiledStep(step, jit, options, self._every, self._take)
+
+    def scan(self, step: Callable[[Any, Any], Any], carry: Any, xs: Any = None, length: int | None = None) -> Any:
+        """`jax.lax.scan` over steps of training, in rounds of `every` of which the first step makes a record.
+
+        A step inside `jax.lax.scan` itself asks at each turn whether a record is due, and holds its update for it.
+
+        Args:
+            step: (carry, x) -> (carry, y), which calls `update` once.
+            carry: with the state of an optimizer that has made a multiple of `every` updates, such as none.
+            xs: what is scanned over.
+            length: how many steps, where `xs` does not say.
+
+        Returns:
+            The last carry and all y. `read` takes the records out of the state in the carry.
+        """
+        return scanned(step, self._every, carry, xs, length)
 
     def _take(self, made: Watched) -> None:
         self._pending.append(made)
