@@ -1,5 +1,8 @@
 """The recorder where training is not plain: accumulation, masks, frozen and stacked weights, 16 bits, derivatives."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import jax
@@ -131,3 +134,39 @@ def test_derivatives_inside_the_loss_are_part_of_the_gradient_at_a_tap() -> None
 
     expected = jnp.linalg.norm(jax.grad(of_z)(X @ PARAMS["a"], PARAMS["a"]))
     assert 10**tap.log10_gradient == pytest.approx(float(expected), rel=1e-3)
+
+
+SHARDED = """
+import jax, jax.numpy as jnp, optax
+import vgbench as vg
+from jax.sharding import NamedSharding, PartitionSpec
+
+x = jax.random.normal(jax.random.key(0), (4, 8))
+params = {"w": jax.random.normal(jax.random.key(1), (8, 8))}
+loss = lambda params, x: jnp.mean(vg.tap(jnp.tanh(x @ params["w"]), "h") ** 2)
+mesh = jax.make_mesh((2,), ("model",), axis_types=(jax.sharding.AxisType.Auto,))
+found = []
+for put in (params, jax.device_put(params, NamedSharding(mesh, PartitionSpec(None, "model")))):
+    recorder = vg.Recorder(loss, optax.sgd(0.1), batch=x, every=2)
+    state = recorder.init(put)
+    value, gradients = jax.value_and_grad(loss)(put, x)
+    _, state = jax.jit(recorder.update)(gradients, state, put, value=value)
+    recorder.read(state)
+    record = recorder.run.records[0]
+    found.append((record.layers["w"].gradient, record.layers["w"].update, record.modules["h"].signal))
+assert len(put["w"].sharding.device_set) == 2
+print(max(abs(one - other) for one, other in zip(*found)) < 1e-5)
+"""
+
+
+def test_sharded_parameters_are_read_as_whole_ones() -> None:
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(  # devices are chosen once for a process
+        [sys.executable, "-c", SHARDED],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout.strip() == "True", done.stderr[-2000:]
