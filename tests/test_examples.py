@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from helpers.command_line import vgbench
 
 import vgbench as vg
+from vgbench.boundary.run_lines import json_schema, read_run
 from vgbench.models import imported
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -35,6 +37,40 @@ def test_the_equinox_run_writes_lines_that_are_diagnosed(tmp_path: Path) -> None
     assert [record["step"] for record in records] == list(range(0, 101, 10))
     shown = vgbench("diagnose", path)
     assert shown.out.startswith("vanishing (likely) in layers.0.weight to layers.3.weight")
+
+
+@pytest.mark.parametrize("framework", ["jax", "linen", "nnx", "equinox"])
+def test_a_recorded_run_in_every_framework_is_a_run_file_that_is_diagnosed(framework: str, tmp_path: Path) -> None:
+    if framework == "equinox":
+        pytest.importorskip("equinox", reason="needs equinox")
+    path = tmp_path / "run.jsonl"
+    recorder = example(f"{framework}_recorder")["main"](str(path))
+    assert read_run(path) == recorder.run
+    for line in path.read_text().splitlines():
+        jsonschema.validate(json.loads(line, parse_constant=pytest.fail), json_schema())
+    records = recorder.run.records
+    assert [record.step for record in records] == list(range(0, 101, 20))
+    assert len(records[0].layers) >= 7
+    assert len(records[0].modules) >= 6
+    assert {each.activation for each in [*records[0].modules.values()][:6]} == {
+        "sigmoid" if framework == "jax" else "relu"
+    }
+    assert vgbench("diagnose", path).code == 0
+
+
+def test_a_run_file_from_plain_numpy_is_read_and_fits_the_published_schema(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    example("numpy_run_file")["main"](str(path))
+    schema = json.loads((EXAMPLES.parent / "docs" / "_static" / "run-file.schema.json").read_text())
+    for line in path.read_text().splitlines():
+        jsonschema.validate(json.loads(line), schema)
+    run = read_run(path)
+    assert run.header.framework == "numpy"
+    first = run.records[0]
+    signals = [each.signal for each in first.modules.values()]
+    assert signals == sorted(signals)
+    assert [*first.modules] == [*first.layers] == [f"layer{i}" for i in range(8)]
+    assert vgbench("diagnose", path).code == 0
 
 
 @pytest.fixture

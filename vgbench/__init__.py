@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vgbench.harness.options import RunOptions as RunOptions
     from vgbench.harness.runner import run as run
     from vgbench.instruments.model_profile import ModelProfile as ModelProfile
-    from vgbench.instruments.model_profile import profile as profile
+    from vgbench.instruments.profiling import profile as profile
     from vgbench.instruments.tap import tap as tap
     from vgbench.instruments.watch import watch as watch
     from vgbench.instruments.watch import watched as watched
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vgbench.measure.snapshot import Snapshots as Snapshots
     from vgbench.measure.training import TrainingCurves as TrainingCurves
     from vgbench.measure.training import measure_training as measure_training
+    from vgbench.recording.recorder import Recorder as Recorder
     from vgbench.report import load as load
     from vgbench.report import write_report as write_report
     from vgbench.spec.case import Case as Case

@@ -1,7 +1,9 @@
 """An optimizer that is watched: norms, update ratios and histograms of every layer, kept on the device."""
 
-from collections.abc import Collection, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -10,67 +12,102 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from vgbench.boundary.run_file import Broken, Layer, Record
+from vgbench.boundary.run_lines import plain
 from vgbench.errors import InputError
-from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, wide
-from vgbench.instruments.tree import in_order, is_stacked, named
+from vgbench.instruments.look import Layers, Row, initial_of, look, rows_of, some_finite
+from vgbench.instruments.packing import Packing, packing
+from vgbench.instruments.probe import ScaledNorm, log10_norms
+from vgbench.instruments.tree import in_order
 
-EDGES = tuple(10.0**exponent for exponent in range(-36, 3, 2))
-"""Edges of the histogram of |g|: every other decade from 1e-36 to 1e2; below the first, what is not zero, too."""
-SAMPLE = 1024
-"""Numbers of a layer's gradient, evenly spaced, that shares and histogram are counted over; norms are of all."""
-
-_NORMS = "gradient", "weight", "update"
+LAST_LOSSES = 1000
+"""Losses before a record that are kept with it, at most."""
+_BROKEN: tuple[Broken, ...] = "loss", "gradients", "updates", "parameters"
 
 
-class Layers(NamedTuple):
-    """All weight arrays at every record, a row each; of a stack, a row for each of its layers.
+class Seen(NamedTuple):
+    """One record.
 
     Attributes:
-        gradient: norm of the gradient, as the optimizer gets it.
-        weight: norm of the weights, before the update.
-        update: norm of the update.
-        zero: share of the gradient's numbers (of `SAMPLE` among them) that are zero, or flushed to it.
-        nonfinite: share of them that are not finite.
-        histogram: share of them below the first edge, between the edges, and above the last.
+        step: updates made before it.
+        losses: the `value`s that updates were given since the record before, in a ring: that of step s at s modulo
+            its length, with a 1 where one was given.
+        since: the first step at which loss, gradients, updates and parameters were not finite; -1 of none.
+        learning_rate: as `optax.inject_hyperparams` has it; NaN where nothing does.
+        layers: what `look` saw.
+        modules: what `extra` made of the parameters; None without it.
     """
 
-    gradient: ScaledNorm
-    weight: ScaledNorm
-    update: ScaledNorm
-    zero: Float[Array, "*keep rows"]
-    nonfinite: Float[Array, "*keep rows"]
-    histogram: Float[Array, "*keep rows bins"]
+    step: Int[Array, ""]
+    losses: Float[Array, "every 2"]
+    since: Int[Array, "4"]
+    learning_rate: Float[Array, ""]
+    layers: Layers
+    modules: Any
 
 
 @jax.tree_util.register_static
-class Names(tuple[str, ...]):
-    """Names, which jax takes for a part of the structure."""
+@dataclass(frozen=True)
+class Layout:
+    """How a record lies in an array of numbers, which jax takes for a part of the structure.
+
+    Attributes:
+        packed: what says how.
+        rows: of the layers.
+    """
+
+    packed: Packing
+    rows: tuple[Row, ...]
 
 
 class Watched(NamedTuple):
     """The last records, the oldest overwritten first.
 
+    They are in one array, since a step that is called from Python pays for every array of its state.
+
     Attributes:
-        step: updates made before it; -1 of a place that is still empty.
-        loss: mean of the `value`s that updates were given since the record before; NaN without any.
-        layers: at every record.
-        names: of the rows.
+        kept: a row for each, as the layout says; its first number is negative where it is still empty.
+        layout: of every row.
     """
 
-    step: Int[Array, "keep"]
-    loss: Float[Array, "keep"]
-    layers: Layers
-    names: Names
+    kept: Float[Array, "*keep numbers"]
+    layout: Layout
 
 
 class WatchState(NamedTuple):
     """State of a watched optimizer; `optax.tree.get(state, "watched")` finds the records inside any chain."""
 
     taken: Int[Array, ""]
-    loss_sum: Float[Array, ""]
-    losses: Int[Array, ""]
+    losses: Float[Array, "every 2"]
+    since: Int[Array, "4"]
+    initial: Any
     watched: Watched
     inner: optax.OptState
+
+
+_MADE: ContextVar[list[Watched] | None] = ContextVar("made", default=None)
+_PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
+
+
+@contextmanager
+def traced_as_recorded() -> Iterator[list[Watched]]:
+    """Within, updates are traced as those of a step that makes a record, which is noted in the list that this gives."""
+    made: list[Watched] = []
+    token = _MADE.set(made)
+    try:
+        yield made
+    finally:
+        _MADE.reset(token)
+
+
+@contextmanager
+def traced_as_plain() -> Iterator[None]:
+    """Within, updates are traced as those of a step that makes none. Outside of both, a `cond` asks for every step."""
+    token = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(token)
 
 
 def watch(
@@ -95,103 +132,75 @@ def watch(
     Raises:
         InputError: `every` or `keep` is not positive.
     """
+    return watching(optimizer, every, keep, stacked)
+
+
+def watching(
+    optimizer: optax.GradientTransformation,
+    every: int,
+    keep: int,
+    stacked: Collection[str] = (),
+    *,
+    displacement: bool = False,
+    extra: Callable[[Any], Any] = lambda params: None,
+) -> optax.GradientTransformationExtraArgs:
+    """`watch`, which may keep the initial weights, too, and what `extra` makes of the parameters at every record."""
     if every < 1 or keep < 1:
         raise InputError(f"watch: every and keep must be at least 1, not {every} and {keep}")
-    wrapped, look = optax.with_extra_args_support(optimizer), partial(_look, stacked)
+    wrapped, length = optax.with_extra_args_support(optimizer), min(every, LAST_LOSSES)
+
+    def seen(gradients: Any, params: Any, updates: Any, state: WatchState, inner: Any) -> Seen:
+        layers = look(stacked, gradients, params, updates, state.initial)
+        norms = state.losses[:, 0], *(each.mantissa for each in (layers.gradient, layers.update, layers.weight))
+        broken = jnp.stack([~jnp.isfinite(norm).all() for norm in norms])
+        since = jnp.where((state.since < 0) & broken, state.taken, state.since)
+        rate = jnp.asarray(optax.tree.get(inner, "learning_rate", jnp.nan), jnp.float32)
+        return Seen(state.taken, state.losses, since, rate, layers, extra(params))
 
     def init(params: optax.Params) -> WatchState:
-        shapes = jax.eval_shape(look, params, params, params)
-        layers = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), leaf.dtype), shapes)
-        names = Names(_names(stacked, params))
-        blank = Watched(jnp.full(keep, -1, jnp.int32), jnp.full(keep, jnp.nan, jnp.float32), layers, names)
         # Arrays of their own, so that the state can be donated.
-        counts = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
-        return WatchState(counts[0], jnp.zeros((), jnp.float32), counts[1], blank, wrapped.init(params))
+        initial = initial_of(stacked, params) if displacement else None
+        losses, since = jnp.zeros((length, 2), jnp.float32), jnp.full(len(_BROKEN), -1, jnp.int32)
+        blank = WatchState(jnp.zeros((), jnp.int32), losses, since, initial, None, wrapped.init(params))  # pyright: ignore[reportArgumentType]
+        packed = packing(jax.eval_shape(seen, params, params, params, blank, blank.inner))
+        kept = jnp.full((keep, packed.numbers), -1, jnp.float32)
+        return blank._replace(watched=Watched(kept, Layout(packed, tuple(rows_of(stacked, params)))))
 
     def update(
-        gradients: optax.Updates, state: WatchState, params: optax.Params | None = None, **extra: Any
+        gradients: optax.Updates, state: WatchState, params: optax.Params | None = None, **extra_args: Any
     ) -> tuple[optax.Updates, WatchState]:
         if params is None:
             raise InputError("watch: update needs the parameters, as update(gradients, state, params)")
-        updates, inner = wrapped.update(gradients, state.inner, params, **extra)
-        given = "value" in extra
-        total = state.loss_sum + (jnp.asarray(extra["value"], jnp.float32) if given else 0.0)
-        losses = state.losses + int(given)
+        updates, inner = wrapped.update(gradients, state.inner, params, **extra_args)
+        loss = jnp.asarray(extra_args.get("value", 0.0), jnp.float32)
+        given = jnp.stack([loss, jnp.float32("value" in extra_args)])
+        broken = jnp.stack([~jnp.isfinite(loss), ~some_finite(gradients), jnp.asarray(False), jnp.asarray(False)])
+        now = state._replace(
+            losses=state.losses.at[state.taken % length].set(given),
+            since=jnp.where((state.since < 0) & broken, state.taken, state.since),
+        )
+        (kept, layout), slot = state.watched, (state.taken // every) % keep
 
-        def record() -> Watched:
-            place = (state.taken // every) % keep
-            loss = jnp.where(losses > 0, total / losses, jnp.nan)
-            now = Watched(state.taken, loss, look(gradients, params, updates), state.watched.names)
-            return jax.tree.map(lambda kept, one: kept.at[place].set(one), state.watched, now)
+        def record() -> tuple[Array, Array]:
+            one = seen(gradients, params, updates, now, inner)
+            row = layout.packed.pack(one)
+            if (made := _MADE.get()) is not None:
+                made.append(Watched(row, layout))
+            return kept.at[slot].set(row), one.since
 
-        due = state.taken % every == 0
-        watched = jax.lax.cond(due, record, lambda: state.watched)
-        total, losses = jnp.where(due, 0.0, total), jnp.where(due, 0, losses)
-        return updates, WatchState(state.taken + 1, total, losses, watched, inner)
+        if _MADE.get() is not None:
+            kept, since = record()
+        elif _PLAIN.get():
+            since = now.since
+        else:
+            kept, since = jax.lax.cond(state.taken % every == 0, record, lambda: (kept, now.since))
+        return updates, WatchState(state.taken + 1, now.losses, since, state.initial, Watched(kept, layout), inner)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _rows(stacked: Collection[str], tree: Any) -> dict[str, Array]:
-    """The weight arrays of a tree by name, [rows, numbers]: of a stack a row a layer, of any other array one."""
-    found = {}
-    for name, array in named(tree).items():
-        layered = is_stacked(name, stacked)
-        if array.ndim >= 2 + layered:
-            found[name] = wide(array).reshape(len(array) if layered else 1, -1)
-    return found
-
-
-def _names(stacked: Collection[str], tree: Any) -> Iterator[str]:
-    for name, rows in jax.eval_shape(partial(_rows, stacked), tree).items():
-        layered = is_stacked(name, stacked)
-        yield from (f"{name}[{i}]" for i in range(rows.shape[0])) if layered else (name,)
-
-
-def _look(stacked: Collection[str], gradients: Any, params: Any, updates: Any) -> Layers:
-    # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
-    gradient, weight, update = (list(_rows(stacked, tree).values()) for tree in (gradients, params, updates))
-    seen = _together([jnp.abs(_sample(rows)) for rows in gradient], SAMPLE)
-    numbers = _together([jnp.full(len(rows), min(rows.shape[1], SAMPLE)) for rows in gradient])
-    below = jnp.sum(seen[:, None] < jnp.asarray(EDGES, seen.dtype)[:, None], axis=-1) / numbers[:, None]
-    zero, finite = (
-        jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
-    )
-    return Layers(
-        gradient=_norms_of(gradient),
-        weight=_norms_of(weight),
-        update=_norms_of(update),
-        zero=zero,
-        nonfinite=1 - finite,
-        histogram=jnp.diff(below, prepend=0, append=finite[:, None]),
-    )
-
-
-def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
-    """All rows in one array; of no arrays, no rows."""
-    return jnp.concatenate([jnp.zeros((0, *shape), jnp.float32), *arrays])
-
-
-def _norms_of(arrays: list[Float[Array, "_ _"]]) -> ScaledNorm:
-    """The norm of every row of every array, as `scaled_norm` has it."""
-    exponent = jax.vmap(scaled_norm)(_together([jnp.max(jnp.abs(rows), axis=1) for rows in arrays])[:, None]).exponent
-    scale, first, squares = jnp.ldexp(jnp.ones_like(exponent), -exponent.astype(jnp.int32)), 0, []
-    for rows in arrays:
-        squares.append(jnp.sum(jnp.square(rows * scale[first : first + len(rows), None]), axis=1))
-        first += len(rows)
-    return ScaledNorm(jnp.sqrt(_together(squares)), exponent)
-
-
-def _sample(rows: Float[Array, "rows numbers"]) -> Float[Array, "rows sample"]:
-    """`SAMPLE` numbers of each row, filled up with NaN where it has fewer."""
-    # An odd step, so that it does not always meet the same columns.
-    step = max(1, rows.shape[1] // SAMPLE - 1 | 1)
-    taken = rows[:, ::step][:, :SAMPLE]
-    return jnp.pad(taken, ((0, 0), (0, SAMPLE - taken.shape[1])), constant_values=jnp.nan)
-
-
 def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The records of a watched optimizer as plain data, the oldest first: a line of JSON each.
+    """The records of a watched optimizer as plain data, the oldest first: lines of a run file.
 
     Args:
         state: of the watched optimizer, or of any chain that holds one.
@@ -199,34 +208,82 @@ def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, 
             the names are sorted, numbers in them by their value.
 
     Returns:
-        Dicts of `step`, `loss` (None without one) and `layers`, which maps names to `gradient`, `weight` and `update`
-        (log10 of their norms; None of zeros alone or of what is not finite), `zero`, `nonfinite` and `histogram`.
+        Dicts as `vgbench.boundary.run_file.Record` describes them, with `loss` None where no finite one was given.
 
     Raises:
         InputError: nothing is watched in this state.
     """
+    found = find(state)
+    names = in_order([row.name for row in found.layout.rows], order)
+    always = {"step": 0, "loss": None, "layers": {}}
+    return [always | plain(record) for record in records_of(found, names)]
+
+
+def find(state: Any) -> Watched:
+    """What is watched in a state of any optimizer.
+
+    Raises:
+        InputError: nothing is.
+    """
     found: Watched | None = optax.tree.get(state, "watched")
     if found is None:
         raise InputError("watched: this state is of no watched optimizer, as vgbench.watch(optimizer) makes it")
-    host = jax.device_get(found)
-    places = np.argsort(host.step, kind="stable")
-    return [_plain(host, int(place), order) for place in places if host.step[place] >= 0]
+    return found
 
 
-def _plain(host: Watched, place: int, order: Sequence[str]) -> dict[str, Any]:
-    rows = {name: i for i, name in enumerate(host.names)}
-    layers = {
-        name: _told(jax.tree.map(lambda leaf, i=rows[name]: leaf[place, i], host.layers))
-        for name in in_order(rows, order)
-    }
-    return {"step": int(host.step[place]), "loss": _finite(host.loss[place]), "layers": layers}
+def records_of(found: Watched, names: Sequence[str]) -> list[Record]:
+    """The records that are kept, the oldest first, without modules; layers in the order of their names."""
+    return [record_of(each, found.layout, names) for each in seen_in(found)]
 
 
-def _told(layer: Layers) -> dict[str, Any]:
-    norms = {name: _finite(log10_norms(*map(np.asarray, getattr(layer, name)))) for name in _NORMS}
-    shares = {"zero": float(layer.zero), "nonfinite": float(layer.nonfinite)}
-    return {**norms, **shares, "histogram": [round(float(share), 6) for share in layer.histogram]}
+def seen_in(found: Watched) -> list[Seen]:
+    """The records that are kept, on the host, the oldest first."""
+    kept = np.atleast_2d(jax.device_get(found.kept))
+    return sorted((found.layout.packed.unpack(row) for row in kept if row[0] >= 0), key=lambda each: int(each.step))
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def record_of(seen: Seen, layout: Layout, names: Sequence[str]) -> Record:
+    """One record on the host, without modules."""
+    step, rate = int(seen.step), float(seen.learning_rate)
+    ring = np.roll(seen.losses, -(step + 1), axis=0)
+    losses = ring[ring[:, 1] > 0, 0]
+    finite = losses[np.isfinite(losses)]
+    rows = {row.name: i for i, row in enumerate(layout.rows)}
+    return Record(
+        step=step,
+        loss=float(finite.mean(dtype=np.float64)) if finite.size else None,
+        losses=tuple(map(float, losses)) if losses.size else None,
+        nonfinite_losses=len(losses) - len(finite) if losses.size else None,
+        learning_rate=None if np.isnan(rate) else rate,
+        nonfinite_since={name: int(first) for name, first in zip(_BROKEN, seen.since, strict=True) if first >= 0},
+        layers={
+            name: _layer(jax.tree.map(lambda leaf, i=rows[name]: leaf[i], seen.layers), layout.rows[rows[name]])
+            for name in names
+        },
+    )
+
+
+def _layer(found: Layers, row: Row) -> Layer:
+    return Layer(
+        gradient=_log10(found.gradient),
+        weight=_log10(found.weight),
+        update=_log10(found.update),
+        zero=float(found.zero),
+        nonfinite=float(found.nonfinite),
+        histogram=tuple(round(float(share), 6) for share in found.histogram),
+        moved=_ratio(found.moved, found.initial),
+        cosine=float(found.cosine),
+        swallowed=float(found.swallowed),
+        dtype=row.dtype,
+    )
+
+
+def _log10(norm: ScaledNorm) -> float:
+    return float(log10_norms(*map(np.asarray, norm)))
+
+
+def _ratio(over: ScaledNorm | None, under: ScaledNorm | None) -> float | None:
+    if over is None or under is None:
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(10.0 ** (np.float64(_log10(over)) - np.float64(_log10(under))))

@@ -23,3 +23,25 @@ def gradient_by_place(rows: Any, title: str) -> alt.Chart:
             tooltip=list(rows.columns),
         )
     )
+
+
+def by_place_and_step(rows: Any, field: str, title: str) -> alt.Chart:
+    """A number at every place, in the order of the model, a line for each record; what is not finite is left out.
+
+    Args:
+        rows: a frame of pandas with the columns `step`, `name` and the field's.
+        field: the column that is shown.
+        title: of the picture.
+    """
+    shown = rows[["step", "name", field]].replace([np.inf, -np.inf], np.nan).dropna(subset=field)
+    return (
+        alt.Chart(shown, title=title)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("name:N", sort=list(dict.fromkeys(rows["name"])), title=None),
+            y=alt.Y(f"{field}:Q", title=field, scale=alt.Scale(zero=False)),
+            color=alt.Color("step:Q", scale=alt.Scale(scheme="viridis")),
+            detail="step:Q",
+            tooltip=["step", "name", field],
+        )
+    )

@@ -1,0 +1,202 @@
+"""What is read of gradients, weights and updates at one step: norms in one pass, shares of a sample."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from vgbench.boundary.run_file import HISTOGRAM_EDGES
+from vgbench.instruments.probe import ScaledNorm, scaled_norm, wide
+from vgbench.instruments.tree import is_stacked, named
+
+SAMPLE = 1024
+"""Numbers of a layer's gradient, evenly spaced, that shares and histogram are counted over; norms are of all."""
+_SMALLEST_SQUARES = 1e-24
+"""Sums of squares below this may have lost some that float32 flushed to zero."""
+
+
+class Layers(NamedTuple):
+    """All weight arrays, a row each; of a stack, a row for each of its layers.
+
+    Attributes:
+        gradient: norm of the gradient, as the optimizer gets it.
+        weight: norm of the weights, before the update.
+        update: norm of the update.
+        moved: norm of the weights' difference from the initial ones; None where those are not kept.
+        initial: norm of the initial weights; None where those are not kept.
+        cosine: of the update and the negative gradient.
+        zero: share of the gradient's numbers (of `SAMPLE` among them) that are zero, or flushed to it.
+        nonfinite: share of them that are not finite.
+        histogram: share of them below the first edge, between the edges, and above the last.
+        swallowed: share of the same places where the update is not zero and the weight stays the same all the same.
+    """
+
+    gradient: ScaledNorm
+    weight: ScaledNorm
+    update: ScaledNorm
+    moved: ScaledNorm | None
+    initial: ScaledNorm | None
+    cosine: Float[Array, "*keep rows"]
+    zero: Float[Array, "*keep rows"]
+    nonfinite: Float[Array, "*keep rows"]
+    histogram: Float[Array, "*keep rows bins"]
+    swallowed: Float[Array, "*keep rows"]
+
+
+class Row(NamedTuple):
+    """One row of `Layers`."""
+
+    name: str
+    dtype: str
+
+
+def rows_of(stacked: Collection[str], tree: Any) -> list[Row]:
+    """The rows of a tree of parameters, in the order of `look`'s."""
+    found = []
+    for name, array in _weights(stacked, tree).items():
+        layered = is_stacked(name, stacked)
+        names = [f"{name}[{i}]" for i in range(array.shape[0])] if layered else [name]
+        found += [Row(each, str(array.dtype)) for each in names]
+    return found
+
+
+class Initial(NamedTuple):
+    """The weights at the first update, and the norm of each row of them."""
+
+    params: Any
+    norms: ScaledNorm
+
+
+def initial_of(stacked: Collection[str], params: Any) -> Initial:
+    """A copy of the weights, to tell later how far they have moved."""
+    rows = _rows(stacked, _weights(stacked, params), params)
+    exponents = _exponents(rows)
+    norms = ScaledNorm(jnp.sqrt(_products(rows, rows, exponents, exponents)), exponents)
+    return Initial(jax.tree.map(jnp.copy, params), norms)
+
+
+def look(stacked: Collection[str], gradients: Any, params: Any, updates: Any, initial: Initial | None = None) -> Layers:
+    """Read all weight arrays of three trees of one structure, and how far the weights are from the initial ones."""
+    names = _weights(stacked, params)
+    trees = [gradients, params, updates] if initial is None else [gradients, params, updates, initial.params]
+    gradient, weight, update, *first = (_rows(stacked, names, tree) for tree in trees)
+
+    def rows() -> list[list[Array]]:
+        moved = [[wide(new) - wide(old) for new, old in zip(weight, each, strict=True)] for each in first]
+        return [gradient, weight, update, *moved]
+
+    *norms, cosine = _norms(rows)
+    # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
+    numbers = jnp.asarray([min(each[0].size, SAMPLE) for each in gradient for _ in range(len(each))], jnp.float32)
+    seen = _together([jnp.abs(wide(_sample(each))) for each in gradient], SAMPLE)
+    below = jnp.sum(seen[:, None] < jnp.asarray(HISTOGRAM_EDGES, seen.dtype)[:, None], axis=-1) / numbers[:, None]
+    zero, finite = (
+        jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
+    )
+    lost = _together(
+        [_swallowed(*pair) for pair in zip(map(_sample, weight), map(_sample, update), strict=True)], SAMPLE
+    )
+    return Layers(
+        gradient=norms[0],
+        weight=norms[1],
+        update=norms[2],
+        moved=norms[3] if first else None,
+        initial=None if initial is None else initial.norms,
+        cosine=cosine,
+        zero=zero,
+        nonfinite=1 - finite,
+        histogram=jnp.diff(below, prepend=0, append=finite[:, None]),
+        swallowed=jnp.sum(lost, axis=-1) / numbers,
+    )
+
+
+def some_finite(tree: Any) -> Bool[Array, ""]:
+    """Whether the first number of every array of a tree is finite.
+
+    A number that is not finite in the gradient at one layer's output makes all of it so in the layers before, so that
+    looking at one number of each array sees it, at no cost that can be measured.
+    """
+    firsts = [wide(leaf).ravel()[0] * 0 for leaf in named(tree).values() if leaf.size]
+    return jnp.isfinite(sum(firsts, jnp.zeros(())))
+
+
+def _weights(stacked: Collection[str], tree: Any) -> dict[str, Array]:
+    """The arrays of at least two axes, of each layer where they are stacked."""
+    return {name: array for name, array in named(tree).items() if array.ndim >= 2 + is_stacked(name, stacked)}
+
+
+def _rows(stacked: Collection[str], names: Collection[str], tree: Any) -> list[Float[Array, "_ ..."]]:
+    """[rows, ...] of each array: of a stack a row a layer, of any other array one."""
+    arrays = named(tree)
+    # The shape is kept, since XLA reduces an array of two axes several times faster than the same numbers in one.
+    return [arrays[name] if is_stacked(name, stacked) else arrays[name][None] for name in names]
+
+
+def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
+    """All rows in one array; of no arrays, no rows."""
+    return jnp.concatenate([jnp.zeros((0, *shape), jnp.float32), *arrays])
+
+
+def _norms(rows: Callable[[], Sequence[list[Array]]]) -> list[Any]:
+    """The norm of every row of each tree as `ScaledNorm`, and the cosine of the third's and the negative first's rows.
+
+    One pass takes sums of squares and products. Only where one of them may have left float32's range, a second one
+    scales the rows first; `rows` is called in each, so that what it computes is computed on the way.
+    """
+    trees = rows()
+    sums = jnp.stack([_products(tree, tree) for tree in trees])
+    # Behind the barrier, since XLA would move the product into the branches, where it is computed number by number.
+    sums, product = jax.lax.optimization_barrier((sums, _products(trees[0], trees[2])))
+    safe = jnp.all((sums > _SMALLEST_SQUARES) & jnp.isfinite(sums))
+
+    def direct() -> tuple[Array, Array, Array]:
+        return jnp.sqrt(sums), jnp.zeros_like(sums), jnp.zeros_like(sums[0])
+
+    def scaled() -> tuple[Array, Array, Array]:
+        trees = rows()
+        exponents = [_exponents(tree) for tree in trees]
+        mantissas = [jnp.sqrt(_products(tree, tree, each, each)) for tree, each in zip(trees, exponents, strict=True)]
+        product = _products(trees[0], trees[2], exponents[0], exponents[2])
+        return jnp.stack(mantissas), jnp.stack(exponents), product
+
+    mantissas, exponents, again = jax.lax.cond(safe, direct, scaled)
+    cosine = -jnp.where(safe, product, again) / (mantissas[0] * mantissas[2])
+    return [*map(ScaledNorm, mantissas, exponents), cosine]
+
+
+def _products(first: list[Array], second: list[Array], *exponents: Float[Array, "rows"]) -> Float[Array, "rows"]:
+    """The inner product of every row of one with that of the other, divided by two to the power of their exponents."""
+    found, row = [], 0
+    for a, b in zip(first, second, strict=True):
+        rows = slice(row, row + len(a))
+        scaled = (_times(each, exponent[rows]) for each, exponent in zip((a, b), exponents, strict=False))
+        # Each is a reduction of its own, into which the scaling is fused: no scaled copy is ever held.
+        one, other = scaled if exponents else (wide(a), wide(b))
+        found.append(jnp.sum(one * other, axis=tuple(range(1, a.ndim))))
+        row += len(a)
+    return _together(found)
+
+
+def _times(rows: Array, exponents: Float[Array, "rows"]) -> Array:
+    """Divided by two to the power of an exponent for each row."""
+    scale = jnp.ldexp(jnp.ones_like(exponents), -exponents.astype(jnp.int32))  # exact, as exp2 is not
+    return wide(rows) * scale.reshape(-1, *[1] * (rows.ndim - 1))
+
+
+def _exponents(arrays: list[Array]) -> Float[Array, "rows"]:
+    largest = _together([jnp.max(jnp.abs(wide(rows)), axis=tuple(range(1, rows.ndim)), initial=0) for rows in arrays])
+    return jax.vmap(scaled_norm)(largest[:, None]).exponent
+
+
+def _swallowed(weight: Array, update: Array) -> Bool[Array, "rows numbers"]:
+    return (update != 0) & ((weight + update).astype(weight.dtype) == weight)  # False where the sample is filled up
+
+
+def _sample(rows: Array) -> Array:
+    """`SAMPLE` numbers of each row, filled up where it has fewer."""
+    # An odd step, so that it does not always meet the same columns.
+    step = max(1, rows[0].size // SAMPLE - 1 | 1)
+    taken = rows.reshape(len(rows), -1)[:, ::step][:, :SAMPLE]
+    return jnp.pad(taken, ((0, 0), (0, SAMPLE - taken.shape[1])), constant_values=jnp.nan)

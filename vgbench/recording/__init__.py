@@ -1,0 +1,1 @@
+"""Recording people's own training runs, and asking what they show."""
