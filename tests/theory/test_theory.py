@@ -92,6 +92,7 @@ def test_only_what_a_width_leaves_is_called_unstable() -> None:
     assert gelu
     assert tanh
     assert any("unstable" in assumption for assumption in gelu.assumptions)
+    assert (gelu.kind, tanh.kind) == ("order", "asymptotic")
     assert not any("unstable" in assumption for assumption in tanh.assumptions)
 
 
@@ -359,6 +360,8 @@ def test_gradient_of_a_batch_is_the_mean_over_its_sizes_of_examples() -> None:
     factors = np.asarray([[0.5, 0.1], [0.25, 1.0]])
     found = from_factors(factors, "asymptotic", (), ())
     assert 10 ** (2 * found.log10_norm) == pytest.approx([(0.5 * 0.25 + 0.1) / 2, (0.25 + 1) / 2, 1])
+    uneven = from_factors(factors, "asymptotic", (), (), np.asarray([3.0, 1.0]))
+    assert 10 ** (2 * uneven.log10_norm) == pytest.approx([(3 * 0.5 * 0.25 + 0.1) / 4, (3 * 0.25 + 1) / 4, 1])
 
 
 def test_inputs_of_the_digits_are_as_large_as_they_are() -> None:

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, Choice
 from vgbench.theory import normalised
+from vgbench.theory.inputs import last_gradient
 from vgbench.theory.layers import ELEMENTWISE, Layers, Sizes, Through, hidden_variance, normalised_over
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.skip import Skip, join, skip_of
@@ -65,14 +66,23 @@ def predict_backbone(case: Case) -> Prediction:
     if case.skip.name != "none" and "Yang & Schoenholz 2017" not in sources:
         sources += ("Yang & Schoenholz 2017",)
     assumptions = _assumptions(layers, walked.strays)
-    return from_factors(walked.factors, "asymptotic", sources, assumptions)
+    # What a width leaves is no longer known to the width's own precision.
+    kind: Kind = "order" if walked.strays > _STRAYS_BEYOND else "asymptotic"
+    return from_factors(walked.factors, kind, sources, assumptions, walked.last)
 
 
 class _Walk(NamedTuple):
-    """Every block's factor for each size of input; by how much it strays at this width, in proportion."""
+    """What `_walk` finds, for each size of input.
+
+    Attributes:
+        factors: of the squared gradient, for every block.
+        strays: by how much these factors stray at this width, in proportion.
+        last: squared gradient in the last layer.
+    """
 
     factors: Float[np.ndarray, "gaps sizes"]
     strays: float
+    last: Float[np.ndarray, "sizes"]
 
 
 def _walk(layers: Layers) -> _Walk:
@@ -103,7 +113,9 @@ def _walk(layers: Layers) -> _Walk:
             blocks += [through] * left
         stream = through
     sizes = layers.inputs.mean_square.shape
-    return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays)
+    read = layers.normalise_and_activate(stream.power).power if model.order == "pre_activation" else stream.power
+    logits = layers.linear(np.broadcast_to(read, sizes)).power
+    return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays, last_gradient(logits))
 
 
 def _exact(case: Case) -> Prediction | None:
