@@ -17,7 +17,7 @@ from vgbench.records.store import device_folders, read_record
 from vgbench.spec.registry import ACTIVATIONS
 from vgbench.theory import Prediction, compare, phase_diagram, point, predict, why_none
 from vgbench.theory.inputs import inputs_of
-from vgbench.theory.normalised import growth_of_one_example, over_batch, over_features
+from vgbench.theory.normalised import growth_of_one_example, kept_correlation, over_batch, over_features
 from vgbench.theory.phase import edge_of_chaos
 from vgbench.theory.prediction import LEVEL, from_factors
 
@@ -150,6 +150,14 @@ def test_single_examples_break_out_of_a_batch_for_gelu_and_silu_alone() -> None:
     assert min(growth["gelu"], growth["silu"]) > 1.05
 
 
+def test_correlations_of_a_batch_outlive_near_linear_layers() -> None:
+    kept = {name: kept_correlation(ACTIVATIONS[name].function) for name in ("linear", "relu", "tanh", "sigmoid")}
+    assert kept["linear"] == pytest.approx(1)
+    assert kept["relu"] == pytest.approx((1 / 4) / (1 / 2 - 1 / (2 * np.pi)))
+    assert kept["tanh"] == pytest.approx(0.6057**2 / 0.39429, abs=1e-3)
+    assert kept["sigmoid"] > 0.98
+
+
 AUTO = {"name": "lecun_normal", "gain": "auto"}
 
 BACKBONES = [
@@ -194,6 +202,8 @@ def test_exact_predictions(slots: dict[str, Any], forward: float) -> None:
 
 UNKNOWN = [
     ({"norm": "batch", "activation": "gelu"}, "single examples' variances grow by 6% a layer"),
+    ({"norm": "batch", "activation": "sigmoid", "data": "digits"}, "a layer takes 2% of what examples"),
+    ({"norm": "batch", "activation": "tanh", "data": "digits"}, "far from the fixed point"),
     ({"norm": "batch", "batch_size": 4}, "over 4 numbers: the integrals need at least 8"),
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),

@@ -22,6 +22,9 @@ from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.skip import Skip, join, skip_of
 
 _UNSTABLE_BEYOND = 1.01
+_KEPT_BEYOND = 0.8
+"""Of the correlations of a batch of digits, a layer. Those that ReLU leaves (0.73) change no decay by more than its
+scatter; with tanh (0.93) the decay over 8 and 24 layers of 256 units is 0.045 and 0.041, at the fixed point 0.037."""
 _STRAYS_BEYOND = 0.1
 _FEWEST = 8
 _SCALE_FREE_WITHIN = 1e-6
@@ -190,7 +193,19 @@ def _batch_uncovered(case: Case) -> str | None:
             f"batch norm with {case.activation.name!r}: single examples' variances grow by {growth - 1:.0%} a layer and"
             " leave the fixed point that the theory assumes (Yang et al. 2019)"
         )
+    kept = _kept(case.activation)  # pyright: ignore[reportArgumentType]
+    uncorrelated = case.data.name.startswith("gaussian")
+    if case.skip.name == "none" and kept > _KEPT_BEYOND and not uncorrelated:
+        return (
+            f"batch norm with {case.activation.name!r}: a layer takes {1 - kept:.0%} of what examples of the data have in"
+            " common, so that the batch is far from the fixed point that the theory assumes (Yang et al. 2019)"
+        )
     return None
+
+
+@lru_cache(maxsize=64)
+def _kept(activation: Choice) -> float:
+    return normalised.kept_correlation(partial(ACTIVATIONS.build, activation))
 
 
 @lru_cache(maxsize=64)
