@@ -208,7 +208,10 @@ UNKNOWN = [
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
-    ({"skip": "residual", "model": {"name": "mlp", "order": "post_activation"}}, "tie the gradient to the signal"),
+    (
+        {"skip": "residual", "norm": "rms", "model": {"name": "mlp", "order": "post_activation"}},
+        "tie the gradient to the signal",
+    ),
     ({"skip": "residual", "init": "lecun_normal"}, "a mean that adds up on the stream"),
     ({"model": "recurrent", "init": "lecun_normal", "data": "adding"}, "shared over time breaks mean field"),
     ({"model": {"name": "recurrent", "layers": 2}, "data": "adding"}, "several cells"),
