@@ -188,6 +188,7 @@ EXACT = [
     ({"activation": "linear", "init": "orthogonal"}, 0.0),
     ({"activation": "linear", "init": {"name": "identity", "gain": 0.9}}, np.log10(0.9)),
     ({"model": "recurrent", "activation": "linear", "data": "adding"}, 0.0),
+    ({"model": "transformer", "data": "digits", "skip": "rezero", "norm": "none"}, 0.0),
 ]
 
 
@@ -216,6 +217,8 @@ UNKNOWN = [
     ({"model": "recurrent", "init": "lecun_normal", "data": "adding"}, "shared over time breaks mean field"),
     ({"model": {"name": "recurrent", "layers": 2}, "data": "adding"}, "several cells"),
     ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 3.0}, "data": "adding"}, "grows by 1.2 a step"),
+    ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 1.0}, "data": "adding"}, "between 0.731 and 0.981"),
+    ({"model": "transformer", "data": "digits"}, "which embedded data are not"),
 ]
 
 

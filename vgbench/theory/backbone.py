@@ -26,7 +26,7 @@ _COMMON_SHARE = 0.03
 """Of the squared gradient along one direction; it begins as one of `width`."""
 
 MEAN_FIELD = "Poole et al. 2016", "Schoenholz et al. 2017"
-_ZERO_SOURCES = {
+ZERO_SOURCES = {
     "rezero": ("Bachlechner et al. 2021",),
     "skip_init": ("De & Smith 2020",),
     "zero_gamma": ("Goyal et al. 2017",),
@@ -119,7 +119,7 @@ def _walk(layers: Layers) -> _Walk:
         stream = through
     sizes = layers.inputs.mean_square.shape
     read = layers.normalise_and_activate(stream.power).power if model.order == "pre_activation" else stream.power
-    logits = layers.linear(np.broadcast_to(read, sizes)).power
+    logits = np.broadcast_to(layers.linear(read).power, sizes)
     return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays, last_gradient(logits))
 
 
@@ -132,7 +132,7 @@ def _exact(case: Case) -> Prediction | None:
         return from_factors(np.empty(0), kind, (), ("one hidden layer",))
     skip = Skip(1.0, 0.0) if case.skip.name == "fixup" else skip_of(case)
     if skip and skip.branch == 0 and model.order in ("before_addition", "pre_activation"):
-        sources = _ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
+        sources = ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
         return from_factors(np.full(gaps, skip.stream**2), kind, sources, ("every branch starts at zero",))
     isometric = case.init.name in ("orthogonal", "identity") and case.activation.name == "linear"
     if isometric and case.skip.name == "none" and case.norm.name in ("none", "weight"):

@@ -9,8 +9,14 @@ from vgbench.spec.case import Case
 from vgbench.theory.backbone import predict_backbone
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
+from vgbench.theory.transformer import predict_transformer
 
-_FAMILIES = {"mlp": predict_backbone, "recurrent": predict_recurrent}
+_FAMILIES = {
+    "mlp": predict_backbone,
+    "recurrent": predict_recurrent,
+    "transformer": predict_transformer,
+    "causal_lm": predict_transformer,
+}
 _DEEPEST = 10_000
 """Layers, or time steps, up to which a prediction takes seconds."""
 _WIDE = 4096
