@@ -101,16 +101,16 @@ def power_exponents(log10: Float[np.ndarray, "seeds layers"]) -> Float[np.ndarra
     """The exponent a of profiles that go as layer ** a, the first layer being 1; NaN where no power law shows.
 
     Slope of log10 over log10(layer) by least squares. It shows where that line leaves at most 5 % of the mean profile's
-    variance, and at most half as much as a straight line over the layers themselves, which is an exponential. Fewer
-    than eight layers do not tell the two apart.
+    variance, and at most half as much as a straight line over the layers, which is an exponential, or over their roots,
+    which is a stretched one. Fewer than eight layers do not tell these apart.
     """
     layers = np.arange(1.0, log10.shape[-1] + 1)
     nothing = np.full(len(log10), np.nan)
     if len(layers) < _FEWEST_LAYERS or not np.isfinite(log10).all():
         return nothing
     mean = log10.mean(axis=0)
-    power, exponential = (_unexplained(x, mean) for x in (np.log10(layers), layers))
-    shows = power <= min(0.05 * _unexplained(np.zeros_like(layers), mean), exponential / 2)
+    power, exponential, stretched = (_unexplained(x, mean) for x in (np.log10(layers), layers, np.sqrt(layers)))
+    shows = power <= min(0.05 * _unexplained(np.zeros_like(layers), mean), exponential / 2, stretched / 2)
     return np.asarray([slope(np.log10(layers), each) for each in log10]) if shows and mean.std() > 0 else nothing
 
 
