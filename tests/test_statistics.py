@@ -1,11 +1,11 @@
-"""Slopes: least squares' own, and exactly 0 where nothing but rounding is left."""
+"""Slopes and exponents: least squares' own, and exactly 0 where nothing but rounding is left."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vgbench.statistics import slope
+from vgbench.statistics import power_exponents, slope
 from vgbench.theory.prediction import from_factors
 
 LEVELS = st.floats(-1e4, 1e4)
@@ -44,3 +44,14 @@ def test_slope_of_one_point_or_of_what_is_not_finite_is_not_known(y: list[float]
 @pytest.mark.parametrize("factor", [1 - 2.0**-53, 1.0, 1 + 2.0**-52])
 def test_factors_that_are_one_but_for_rounding_predict_no_decay(factor: float) -> None:
     assert from_factors(np.full(20, factor), "asymptotic", (), ()).decay == 0
+
+
+def test_the_exponent_of_a_power_law_and_of_nothing_else() -> None:
+    layers = np.arange(1.0, 61)
+    scatter = 0.01 * np.random.default_rng(0).normal(size=(3, 60))
+    assert power_exponents(-0.5 * np.log10(layers) + scatter) == pytest.approx([-0.5] * 3, abs=0.02)
+    assert power_exponents(1 - 2 * np.log10(layers)[None]) == pytest.approx([-2])
+    others = (0.3 * layers, 0 * layers, np.sqrt(layers), scatter[0], np.where(layers < 5, np.nan, -np.log10(layers)))
+    for other in others:
+        assert np.isnan(power_exponents(other[None])).all()
+    assert np.isnan(power_exponents(-np.log10(layers)[None, :7])).all()

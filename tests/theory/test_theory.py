@@ -17,7 +17,7 @@ from vgbench.records.store import device_folders, read_record
 from vgbench.spec.registry import ACTIVATIONS
 from vgbench.theory import Prediction, compare, phase_diagram, point, predict, why_none
 from vgbench.theory.inputs import inputs_of
-from vgbench.theory.normalised import growth_of_one_example, over_batch, over_features
+from vgbench.theory.normalised import growth_of_one_example, kept_correlation, over_batch, over_features
 from vgbench.theory.phase import edge_of_chaos
 from vgbench.theory.prediction import LEVEL, from_factors
 
@@ -92,6 +92,7 @@ def test_only_what_a_width_leaves_is_called_unstable() -> None:
     assert gelu
     assert tanh
     assert any("unstable" in assumption for assumption in gelu.assumptions)
+    assert (gelu.kind, tanh.kind) == ("order", "asymptotic")
     assert not any("unstable" in assumption for assumption in tanh.assumptions)
 
 
@@ -149,6 +150,14 @@ def test_single_examples_break_out_of_a_batch_for_gelu_and_silu_alone() -> None:
     assert min(growth["gelu"], growth["silu"]) > 1.05
 
 
+def test_correlations_of_a_batch_outlive_near_linear_layers() -> None:
+    kept = {name: kept_correlation(ACTIVATIONS[name].function) for name in ("linear", "relu", "tanh", "sigmoid")}
+    assert kept["linear"] == pytest.approx(1)
+    assert kept["relu"] == pytest.approx((1 / 4) / (1 / 2 - 1 / (2 * np.pi)))
+    assert kept["tanh"] == pytest.approx(0.6057**2 / 0.39429, abs=1e-3)
+    assert kept["sigmoid"] > 0.98
+
+
 AUTO = {"name": "lecun_normal", "gain": "auto"}
 
 BACKBONES = [
@@ -179,6 +188,7 @@ EXACT = [
     ({"activation": "linear", "init": "orthogonal"}, 0.0),
     ({"activation": "linear", "init": {"name": "identity", "gain": 0.9}}, np.log10(0.9)),
     ({"model": "recurrent", "activation": "linear", "data": "adding"}, 0.0),
+    ({"model": "transformer", "data": "digits", "skip": "rezero", "norm": "none"}, 0.0),
 ]
 
 
@@ -193,15 +203,22 @@ def test_exact_predictions(slots: dict[str, Any], forward: float) -> None:
 
 UNKNOWN = [
     ({"norm": "batch", "activation": "gelu"}, "single examples' variances grow by 6% a layer"),
+    ({"norm": "batch", "activation": "sigmoid", "data": "digits"}, "a layer takes 2% of what examples"),
+    ({"norm": "batch", "activation": "tanh", "data": "digits"}, "far from the fixed point"),
     ({"norm": "batch", "batch_size": 4}, "over 4 numbers: the integrals need at least 8"),
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
-    ({"skip": "residual", "model": {"name": "mlp", "order": "post_activation"}}, "tie the gradient to the signal"),
+    (
+        {"skip": "residual", "norm": "rms", "model": {"name": "mlp", "order": "post_activation"}},
+        "tie the gradient to the signal",
+    ),
     ({"skip": "residual", "init": "lecun_normal"}, "a mean that adds up on the stream"),
     ({"model": "recurrent", "init": "lecun_normal", "data": "adding"}, "shared over time breaks mean field"),
     ({"model": {"name": "recurrent", "layers": 2}, "data": "adding"}, "several cells"),
     ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 3.0}, "data": "adding"}, "grows by 1.2 a step"),
+    ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 1.0}, "data": "adding"}, "between 0.731 and 0.981"),
+    ({"model": "transformer", "data": "digits"}, "which embedded data are not"),
 ]
 
 
@@ -359,6 +376,8 @@ def test_gradient_of_a_batch_is_the_mean_over_its_sizes_of_examples() -> None:
     factors = np.asarray([[0.5, 0.1], [0.25, 1.0]])
     found = from_factors(factors, "asymptotic", (), ())
     assert 10 ** (2 * found.log10_norm) == pytest.approx([(0.5 * 0.25 + 0.1) / 2, (0.25 + 1) / 2, 1])
+    uneven = from_factors(factors, "asymptotic", (), (), np.asarray([3.0, 1.0]))
+    assert 10 ** (2 * uneven.log10_norm) == pytest.approx([(3 * 0.5 * 0.25 + 0.1) / 4, (3 * 0.25 + 1) / 4, 1])
 
 
 def test_inputs_of_the_digits_are_as_large_as_they_are() -> None:

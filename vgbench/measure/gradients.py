@@ -21,7 +21,7 @@ from vgbench.measure.shared import shared
 from vgbench.models.problem import Problem
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
-from vgbench.statistics import Interval, first_over_last, slope, t_interval
+from vgbench.statistics import Interval, first_over_last, power_exponents, slope, t_interval
 
 ProfileStatus = Literal["ok", "forward_underflow", "nonfinite"]
 
@@ -152,6 +152,11 @@ class GradientProfile(Displayed):
     def decay(self) -> Interval:
         """Mean decay with its t-interval over the seeds."""
         return t_interval(self.decay_per_seed)
+
+    @property
+    def power_exponent(self) -> Interval:
+        """The exponent of ||dL/dh_l|| as a power of l, mean with its t-interval; NaN where no power law shows."""
+        return t_interval(power_exponents(self.log10_activation_norm))
 
     @property
     def log10_first_over_last(self) -> Interval:

@@ -7,42 +7,30 @@ own factor), whatever the branch is (Yang & Schoenholz 2017).
 """
 
 import math
-from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from vgbench.spec.case import Case
-from vgbench.spec.registry import ACTIVATIONS, Choice
-from vgbench.theory import normalised
-from vgbench.theory.layers import ELEMENTWISE, Layers, Sizes, Through, hidden_variance, normalised_over
+from vgbench.theory.after_addition import factors_after_addition
+from vgbench.theory.inputs import last_gradient
+from vgbench.theory.layers import ELEMENTWISE, Layers, Sizes, Through, hidden_variance
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.skip import Skip, join, skip_of
+from vgbench.theory.uncovered import NORM_SOURCES, uncovered
 
-_UNSTABLE_BEYOND = 1.01
 _STRAYS_BEYOND = 0.1
-_FEWEST = 8
 _SCALE_FREE_WITHIN = 1e-6
 _COMMON_SHARE = 0.03
 """Of the squared gradient along one direction; it begins as one of `width`."""
 
 MEAN_FIELD = "Poole et al. 2016", "Schoenholz et al. 2017"
-_NORM_SOURCES = {
-    "batch": ("Yang et al. 2019",),
-    "layer": ("Yang & Schoenholz 2017", "Yang et al. 2019"),
-    "rms": ("Yang & Schoenholz 2017",),
-    "group": ("Yang et al. 2019",),
-}
-_ZERO_SOURCES = {
+ZERO_SOURCES = {
     "rezero": ("Bachlechner et al. 2021",),
     "skip_init": ("De & Smith 2020",),
     "zero_gamma": ("Goyal et al. 2017",),
     "fixup": ("Zhang, Dauphin & Ma 2019",),
-}
-_NO_SKIP = {
-    "stochastic_depth": "which branches are left out is drawn anew for every batch",
-    "dense": "layers of a growing stream share the gradient unevenly: no closed form is known",
 }
 
 
@@ -55,24 +43,51 @@ def predict_backbone(case: Case) -> Prediction:
     exact = _exact(case)
     if exact:
         return exact
-    reason = _uncovered(case)
+    reason = uncovered(case)
     if reason:
         raise NoTheory(reason)
     layers = Layers(case)
+    if _ties(case):
+        return _after_addition(layers)
     walked = _walk(layers)
     sources = MEAN_FIELD if case.skip.name == "none" and case.norm.name in ELEMENTWISE else ()
-    sources += _NORM_SOURCES.get(case.norm.name, ())
+    sources += NORM_SOURCES.get(case.norm.name, ())
     if case.skip.name != "none" and "Yang & Schoenholz 2017" not in sources:
         sources += ("Yang & Schoenholz 2017",)
     assumptions = _assumptions(layers, walked.strays)
-    return from_factors(walked.factors, "asymptotic", sources, assumptions)
+    # What a width leaves is no longer known to the width's own precision.
+    kind: Kind = "order" if walked.strays > _STRAYS_BEYOND else "asymptotic"
+    return from_factors(walked.factors, kind, sources, assumptions, walked.last)
+
+
+def _ties(case: Case) -> bool:
+    """Whether activations on the stream itself tie the gradient to the signal."""
+    model: Any = case.model
+    return model.order == "post_activation" and case.skip.name != "none"
+
+
+def _after_addition(layers: Layers) -> Prediction:
+    skip, width = skip_of(layers.case), layers.case.width
+    assert skip
+    notes = (
+        f"a width of {width} counts as large: along one direction of {width} the gradient grows faster",
+        "inputs of the same size",
+    )
+    return from_factors(factors_after_addition(layers, skip), "order", ("Yang & Schoenholz 2017",), notes)
 
 
 class _Walk(NamedTuple):
-    """Every block's factor for each size of input; by how much it strays at this width, in proportion."""
+    """What `_walk` finds, for each size of input.
+
+    Attributes:
+        factors: of the squared gradient, for every block.
+        strays: by how much these factors stray at this width, in proportion.
+        last: squared gradient in the last layer.
+    """
 
     factors: Float[np.ndarray, "gaps sizes"]
     strays: float
+    last: Float[np.ndarray, "sizes"]
 
 
 def _walk(layers: Layers) -> _Walk:
@@ -103,7 +118,9 @@ def _walk(layers: Layers) -> _Walk:
             blocks += [through] * left
         stream = through
     sizes = layers.inputs.mean_square.shape
-    return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays)
+    read = layers.normalise_and_activate(stream.power).power if model.order == "pre_activation" else stream.power
+    logits = np.broadcast_to(layers.linear(read).power, sizes)
+    return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays, last_gradient(logits))
 
 
 def _exact(case: Case) -> Prediction | None:
@@ -115,7 +132,7 @@ def _exact(case: Case) -> Prediction | None:
         return from_factors(np.empty(0), kind, (), ("one hidden layer",))
     skip = Skip(1.0, 0.0) if case.skip.name == "fixup" else skip_of(case)
     if skip and skip.branch == 0 and model.order in ("before_addition", "pre_activation"):
-        sources = _ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
+        sources = ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
         return from_factors(np.full(gaps, skip.stream**2), kind, sources, ("every branch starts at zero",))
     isometric = case.init.name in ("orthogonal", "identity") and case.activation.name == "linear"
     if isometric and case.skip.name == "none" and case.norm.name in ("none", "weight"):
@@ -123,67 +140,6 @@ def _exact(case: Case) -> Prediction | None:
         sources = ("Saxe, McClelland & Ganguli 2014",)
         return from_factors(np.full(gaps, factor), kind, sources, ("square layers",))
     return None
-
-
-def _uncovered(case: Case) -> str | None:
-    """Why no theory covers an MLP."""
-    checks = _skip_uncovered, _norm_uncovered, _init_uncovered, _order_uncovered, _batch_uncovered
-    return next(filter(None, (check(case) for check in checks)), None)
-
-
-def _skip_uncovered(case: Case) -> str | None:
-    name = case.skip.name
-    if name in _NO_SKIP:
-        return f"skip {name!r}: {_NO_SKIP[name]}"
-    return None if skip_of(case) else f"skip {name!r}: no theory of it is known here"
-
-
-def _norm_uncovered(case: Case) -> str | None:
-    name = case.norm.name
-    if name in ELEMENTWISE:
-        return None
-    if name not in _NORM_SOURCES:
-        return f"norm {name!r}: no theory of it is known here"
-    over = normalised_over(case)
-    few = over < _FEWEST
-    return f"norm {name!r} over {over} numbers: the integrals need at least {_FEWEST}" if few else None
-
-
-def _init_uncovered(case: Case) -> str | None:
-    name = case.init.name
-    if name == "identity":
-        return "init 'identity': its weights are not random, so that every layer repeats the one before"
-    unknown = hidden_variance(case, case.width, case.width, raw=False) is None and name != "lsuv"
-    return f"init {name!r}: the variance of its weights is not known here" if unknown else None
-
-
-def _order_uncovered(case: Case) -> str | None:
-    model: Any = case.model
-    if model.order == "post_activation" and case.skip.name != "none":
-        return "order 'post_activation': activations on the stream itself tie the gradient to the signal"
-    if model.order == "post_norm" and case.norm.name == "dynamic_tanh":
-        return "norm 'dynamic_tanh' on the stream itself ties the gradient to the signal"
-    return None
-
-
-def _batch_uncovered(case: Case) -> str | None:
-    model: Any = case.model
-    if case.norm.name != "batch":
-        return None
-    if model.order == "post_norm" and model.layers_per_block > 1:
-        return "batch norm after a branch of several layers: the inner ones are not normalised"
-    growth = _growth(case.activation)  # pyright: ignore[reportArgumentType]
-    if case.skip.name == "none" and growth > _UNSTABLE_BEYOND:
-        return (
-            f"batch norm with {case.activation.name!r}: single examples' variances grow by {growth - 1:.0%} a layer and"
-            " leave the fixed point that the theory assumes (Yang et al. 2019)"
-        )
-    return None
-
-
-@lru_cache(maxsize=64)
-def _growth(activation: Choice) -> float:
-    return normalised.growth_of_one_example(partial(ACTIVATIONS.build, activation))
 
 
 def _input_layer(layers: Layers, order: str) -> Through:

@@ -73,6 +73,19 @@ def growth_of_one_example(activation: Activation) -> float:
     return float((values**2 @ hermite - 2 * mean * (values @ hermite)) / (square - mean**2))
 
 
+def kept_correlation(activation: Activation) -> float:
+    """What batch norm and activation multiply a small correlation of two examples by, in a large batch: rho.
+
+    The derivative of their normalised covariance, (E phi')^2 / Var phi, which is 1 for a linear activation alone. A
+    batch of correlated data reaches its fixed point, at which all pairs are equally far apart, within about
+    1 / |ln rho| layers (the Gram matrix's slowest mode in Yang et al. 2019).
+    """
+    g, weights = _pieces(-12.0, 12.0, 96)
+    weights = weights * np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi)
+    values, slopes = with_slope(activation, g)
+    return float((slopes @ weights) ** 2 / (values**2 @ weights - (values @ weights) ** 2))
+
+
 def _pieces(low: float, high: float, pieces: int) -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
     """Gauss-Legendre in an even number of equal pieces, so that a kink in the middle spoils none."""
     nodes, weights = np.polynomial.legendre.leggauss(12)

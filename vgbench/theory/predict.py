@@ -9,8 +9,14 @@ from vgbench.spec.case import Case
 from vgbench.theory.backbone import predict_backbone
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
+from vgbench.theory.transformer import predict_transformer
 
-_FAMILIES = {"mlp": predict_backbone, "recurrent": predict_recurrent}
+_FAMILIES = {
+    "mlp": predict_backbone,
+    "recurrent": predict_recurrent,
+    "transformer": predict_transformer,
+    "causal_lm": predict_transformer,
+}
 _DEEPEST = 10_000
 """Layers, or time steps, up to which a prediction takes seconds."""
 _WIDE = 4096
@@ -51,7 +57,8 @@ def normalised_decay(activation: str, norm: str) -> float | None:
 
     A batch norm's batch is taken to be large.
     """
-    slots: dict[str, Any] = {"activation": activation, "norm": norm}
+    data = {"name": "gaussian", "features": _WIDE}  # examples without correlations, as a batch norm leaves them
+    slots: dict[str, Any] = {"activation": activation, "norm": norm, "data": data}
     case = Case(depth=3, width=_WIDE, batch_size=_WIDE, steps=0, learning_rates=(), tuning_seeds=(), **slots)
     found = predict(case)
     return found and found.decay

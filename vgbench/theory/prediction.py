@@ -107,20 +107,26 @@ def in_words(p: float) -> str:
 
 
 def from_factors(
-    factors: Float[np.ndarray, "gaps *sizes"], kind: Kind, sources: tuple[str, ...], assumptions: tuple[str, ...]
+    factors: Float[np.ndarray, "gaps *sizes"],
+    kind: Kind,
+    sources: tuple[str, ...],
+    assumptions: tuple[str, ...],
+    last: float | Float[np.ndarray, "sizes"] = 1.0,
 ) -> Prediction:
     """A prediction from what every gap multiplies the squared norm by, the one nearest the input first.
 
     Args:
         factors: ||dL/dh_l||^2 / ||dL/dh_{l+1}||^2 for l = 1 to depth - 1. Where examples of several sizes have factors
-            of their own, the batch has equally many of each, which begin with equal gradients in the last layer.
+            of their own, the batch has equally many of each.
         kind: how much is claimed.
         sources: papers.
         assumptions: phrases.
+        last: squared gradients of the sizes in the last layer, in any unit.
     """
     by_size = np.asarray(factors, np.float64)
     by_size = by_size[:, None] if by_size.ndim == 1 else by_size
     with np.errstate(divide="ignore"):
         squares = np.cumsum(np.log(by_size)[::-1], axis=0)[::-1]
-    mean = logsumexp(squares, axis=1) - np.log(by_size.shape[1])
+    share = np.broadcast_to(last, by_size.shape[1:]) / np.sum(np.broadcast_to(last, by_size.shape[1:]))
+    mean = logsumexp(squares, axis=1, b=share)
     return Prediction(np.append(mean / (2 * np.log(10)), 0.0), kind, sources, assumptions)

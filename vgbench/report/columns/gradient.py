@@ -67,6 +67,19 @@ GRADIENT = (
             },
         ),
     ),
+    *interval(
+        "power_exponent",
+        "the exponent a where ||dL/dh_l|| goes as l ** a at initialisation, as -1/2 with pre-norm residual branches;"
+        " empty where a power law does not describe the profile, or not better than an exponential or a stretched one",
+        of_gradients(lambda gradients: gradients.power_exponent),
+        _shown(
+            "power of l",
+            plus_minus("+.2f"),
+            when="known",
+            legend="the exponent a where ||dL/dh_l|| goes as l ** a, l being the layer, and an exponential in l"
+            " or in its root does not describe it as well",
+        ),
+    ),
     Column(
         "predicted_decay",
         "the decay that theory predicts; empty where no theory is known (`vgbench theory` says why)",
