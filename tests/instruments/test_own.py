@@ -238,9 +238,11 @@ def test_records_tell_zeros_and_what_is_not_finite() -> None:
     _, state = optimizer.update(gradients, state, {"w": W, "v": W})
     (record,) = vg.watched(state)
     assert record["loss"] is None
-    assert record["layers"]["w"]["gradient"] is None
+    assert record["layers"]["w"]["gradient"] == record["layers"]["w"]["update"] == "-inf"
     assert record["layers"]["w"]["zero"] == 1
+    assert record["layers"]["v"]["gradient"] == "nan"
     assert record["layers"]["v"]["nonfinite"] == pytest.approx(1 / 16)
+    assert record["nonfinite_since"] == {"gradients": 0, "updates": 0}
 
 
 def test_parameters_without_weight_matrices_have_no_layers() -> None:

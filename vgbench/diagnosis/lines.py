@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vgbench.boundary.run_file import NONFINITE
 from vgbench.boundary.schema import first_fault
 from vgbench.diagnosis.evidence import Evidence
 from vgbench.errors import InputError
@@ -60,6 +61,9 @@ def from_lines(lines: Sequence[Any], places: Sequence[str] | None = None) -> Evi
     if not lines:
         raise InputError("diagnose: no records to read")
     places = places or [f"record {number}" for number in range(1, len(lines) + 1)]
+    if isinstance(lines[0], Mapping) and "format" in lines[0]:
+        head = {"chance": lines[0].get("chance_loss"), "chance_accuracy": lines[0].get("chance_accuracy")}
+        lines, places = [head | each for each in lines[1:]], places[1:]
     records = [_read(line, place) for line, place in zip(lines, places, strict=True)]
     names = tuple(records[0].layers)
     for record, place in zip(records, places, strict=True):
@@ -102,9 +106,23 @@ def _read(line: Any, place: str) -> Line:
     if not isinstance(line, Mapping):
         raise InputError(f"{place}: needs an object, as vgbench.watched gives")
     try:
-        return Line.model_validate(dict(line))
+        return Line.model_validate(_by_layer(_numbers(line)))
     except ValidationError as error:
         raise InputError(f"{place}: {first_fault(error)}") from None
+
+
+def _numbers(value: Any, deep: int = 3) -> Any:
+    """The same with numbers for what run files write as strings, in layers and modules, too."""
+    if isinstance(value, Mapping):
+        return {name: _numbers(each, deep - 1) for name, each in value.items()} if deep else value
+    return NONFINITE.get(value, value) if isinstance(value, str) else value
+
+
+def _by_layer(line: dict[str, Any]) -> dict[str, Any]:
+    """The same with lists of what is recorded of modules."""
+    modules = [*line.get("modules", {}).values()]
+    names = [name for name in ("signal", "saturated", "dead") if any(name in each for each in modules)]
+    return {name: [each.get(name) for each in modules if name in each] for name in names} | line
 
 
 def _or_nan(value: Number) -> float:

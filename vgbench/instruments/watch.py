@@ -1,50 +1,32 @@
 """An optimizer that is watched: norms, update ratios and histograms of every layer, kept on the device."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from vgbench.boundary.run_file import Broken, Layer, Record
+from vgbench.boundary.run_lines import plain
 from vgbench.errors import InputError
-from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, wide
-from vgbench.instruments.tree import in_order, is_stacked, named
+from vgbench.instruments.look import Layers, Row, all_finite, look, rows_of
+from vgbench.instruments.probe import ScaledNorm, log10_norms
+from vgbench.instruments.tree import in_order
 
-EDGES = tuple(10.0**exponent for exponent in range(-36, 3, 2))
-"""Edges of the histogram of |g|: every other decade from 1e-36 to 1e2; below the first, what is not zero, too."""
-SAMPLE = 1024
-"""Numbers of a layer's gradient, evenly spaced, that shares and histogram are counted over; norms are of all."""
-
-_NORMS = "gradient", "weight", "update"
-
-
-class Layers(NamedTuple):
-    """All weight arrays at every record, a row each; of a stack, a row for each of its layers.
-
-    Attributes:
-        gradient: norm of the gradient, as the optimizer gets it.
-        weight: norm of the weights, before the update.
-        update: norm of the update.
-        zero: share of the gradient's numbers (of `SAMPLE` among them) that are zero, or flushed to it.
-        nonfinite: share of them that are not finite.
-        histogram: share of them below the first edge, between the edges, and above the last.
-    """
-
-    gradient: ScaledNorm
-    weight: ScaledNorm
-    update: ScaledNorm
-    zero: Float[Array, "*keep rows"]
-    nonfinite: Float[Array, "*keep rows"]
-    histogram: Float[Array, "*keep rows bins"]
+LAST_LOSSES = 1000
+"""Losses before a record that are kept with it, at most."""
+_BROKEN: tuple[Broken, ...] = "loss", "gradients", "updates", "parameters"
 
 
 @jax.tree_util.register_static
-class Names(tuple[str, ...]):
-    """Names, which jax takes for a part of the structure."""
+class Rows(tuple[Row, ...]):
+    """The rows of `Layers`, which jax takes for a part of the structure."""
 
 
 class Watched(NamedTuple):
@@ -52,25 +34,50 @@ class Watched(NamedTuple):
 
     Attributes:
         step: updates made before it; -1 of a place that is still empty.
-        loss: mean of the `value`s that updates were given since the record before; NaN without any.
+        losses: the `value`s that updates were given since the record before, in a ring: that of step s at s modulo
+            its length.
+        given: which of them were given one.
+        since: the first step at which loss, gradients, updates and parameters were not finite; -1 of none.
+        learning_rate: as `optax.inject_hyperparams` has it; NaN where nothing does.
         layers: at every record.
-        names: of the rows.
+        modules: what `extra` made of the parameters at every record; None without it.
+        rows: of the layers.
     """
 
     step: Int[Array, "keep"]
-    loss: Float[Array, "keep"]
+    losses: Float[Array, "keep every"]
+    given: Bool[Array, "keep every"]
+    since: Int[Array, "keep 4"]
+    learning_rate: Float[Array, "keep"]
     layers: Layers
-    names: Names
+    modules: Any
+    rows: Rows
 
 
 class WatchState(NamedTuple):
     """State of a watched optimizer; `optax.tree.get(state, "watched")` finds the records inside any chain."""
 
     taken: Int[Array, ""]
-    loss_sum: Float[Array, ""]
-    losses: Int[Array, ""]
+    losses: Float[Array, "every"]
+    given: Bool[Array, "every"]
+    since: Int[Array, "4"]
+    initial: Any
     watched: Watched
     inner: optax.OptState
+
+
+Step = Literal["plain", "recorded"]
+_STEP: ContextVar[Step | None] = ContextVar("step", default=None)
+
+
+@contextmanager
+def traced_as(step: Step) -> Iterator[None]:
+    """Within, updates are traced as those of a step that makes no record, or of one that does; else a `cond` asks."""
+    token = _STEP.set(step)
+    try:
+        yield
+    finally:
+        _STEP.reset(token)
 
 
 def watch(
@@ -95,103 +102,82 @@ def watch(
     Raises:
         InputError: `every` or `keep` is not positive.
     """
+    return watching(optimizer, every, keep, stacked)
+
+
+def watching(
+    optimizer: optax.GradientTransformation,
+    every: int,
+    keep: int,
+    stacked: Collection[str] = (),
+    *,
+    displacement: bool = False,
+    extra: Callable[[Any], Any] = lambda params: None,
+) -> optax.GradientTransformationExtraArgs:
+    """`watch`, which may keep the initial weights, too, and what `extra` makes of the parameters at every record."""
     if every < 1 or keep < 1:
         raise InputError(f"watch: every and keep must be at least 1, not {every} and {keep}")
-    wrapped, look = optax.with_extra_args_support(optimizer), partial(_look, stacked)
+    wrapped, length = optax.with_extra_args_support(optimizer), min(every, LAST_LOSSES)
+
+    def seen(gradients: Any, params: Any, updates: Any, initial: Any) -> tuple[Layers, Any]:
+        return look(stacked, gradients, params, updates, initial), extra(params)
 
     def init(params: optax.Params) -> WatchState:
-        shapes = jax.eval_shape(look, params, params, params)
-        layers = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), leaf.dtype), shapes)
-        names = Names(_names(stacked, params))
-        blank = Watched(jnp.full(keep, -1, jnp.int32), jnp.full(keep, jnp.nan, jnp.float32), layers, names)
         # Arrays of their own, so that the state can be donated.
-        counts = jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
-        return WatchState(counts[0], jnp.zeros((), jnp.float32), counts[1], blank, wrapped.init(params))
+        initial = jax.tree.map(jnp.copy, params) if displacement else None
+        shapes = jax.eval_shape(seen, params, params, params, initial)
+        layers, modules = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), leaf.dtype), shapes)
+        watched = Watched(
+            step=jnp.full(keep, -1, jnp.int32),
+            losses=jnp.zeros((keep, length), jnp.float32),
+            given=jnp.zeros((keep, length), bool),
+            since=jnp.full((keep, len(_BROKEN)), -1, jnp.int32),
+            learning_rate=jnp.full(keep, jnp.nan, jnp.float32),
+            layers=layers,
+            modules=modules,
+            rows=Rows(rows_of(stacked, params)),
+        )
+        losses, given = jnp.zeros(length, jnp.float32), jnp.zeros(length, bool)
+        since = jnp.full(len(_BROKEN), -1, jnp.int32)
+        return WatchState(jnp.zeros((), jnp.int32), losses, given, since, initial, watched, wrapped.init(params))
 
     def update(
-        gradients: optax.Updates, state: WatchState, params: optax.Params | None = None, **extra: Any
+        gradients: optax.Updates, state: WatchState, params: optax.Params | None = None, **extra_args: Any
     ) -> tuple[optax.Updates, WatchState]:
         if params is None:
             raise InputError("watch: update needs the parameters, as update(gradients, state, params)")
-        updates, inner = wrapped.update(gradients, state.inner, params, **extra)
-        given = "value" in extra
-        total = state.loss_sum + (jnp.asarray(extra["value"], jnp.float32) if given else 0.0)
-        losses = state.losses + int(given)
+        updates, inner = wrapped.update(gradients, state.inner, params, **extra_args)
+        loss = jnp.asarray(extra_args.get("value", 0.0), jnp.float32)
+        place = state.taken % length
+        losses, given = state.losses.at[place].set(loss), state.given.at[place].set("value" in extra_args)
+        broken = jnp.stack([~jnp.isfinite(loss), ~all_finite(gradients), jnp.asarray(False), jnp.asarray(False)])
+        since = jnp.where((state.since < 0) & broken, state.taken, state.since)
 
-        def record() -> Watched:
-            place = (state.taken // every) % keep
-            loss = jnp.where(losses > 0, total / losses, jnp.nan)
-            now = Watched(state.taken, loss, look(gradients, params, updates), state.watched.names)
-            return jax.tree.map(lambda kept, one: kept.at[place].set(one), state.watched, now)
+        def record() -> tuple[Watched, Array]:
+            layers, modules = seen(gradients, params, updates, state.initial)
+            norms = loss, *(each.mantissa for each in (layers.gradient, layers.update, layers.weight))
+            broken = jnp.stack([~jnp.isfinite(norm).all() for norm in norms])
+            found = jnp.where((since < 0) & broken, state.taken, since)
+            rate = jnp.asarray(optax.tree.get(inner, "learning_rate", jnp.nan), jnp.float32)
+            now = Watched(state.taken, losses, given, found, rate, layers, modules, state.watched.rows)
+            slot = (state.taken // every) % keep
+            return jax.tree.map(lambda kept, one: kept.at[slot].set(one), state.watched, now), found
 
-        due = state.taken % every == 0
-        watched = jax.lax.cond(due, record, lambda: state.watched)
-        total, losses = jnp.where(due, 0.0, total), jnp.where(due, 0, losses)
-        return updates, WatchState(state.taken + 1, total, losses, watched, inner)
+        watched, since = _if_due(state.taken % every == 0, record, lambda: (state.watched, since))
+        return updates, WatchState(state.taken + 1, losses, given, since, state.initial, watched, inner)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _rows(stacked: Collection[str], tree: Any) -> dict[str, Array]:
-    """The weight arrays of a tree by name, [rows, numbers]: of a stack a row a layer, of any other array one."""
-    found = {}
-    for name, array in named(tree).items():
-        layered = is_stacked(name, stacked)
-        if array.ndim >= 2 + layered:
-            found[name] = wide(array).reshape(len(array) if layered else 1, -1)
-    return found
-
-
-def _names(stacked: Collection[str], tree: Any) -> Iterator[str]:
-    for name, rows in jax.eval_shape(partial(_rows, stacked), tree).items():
-        layered = is_stacked(name, stacked)
-        yield from (f"{name}[{i}]" for i in range(rows.shape[0])) if layered else (name,)
-
-
-def _look(stacked: Collection[str], gradients: Any, params: Any, updates: Any) -> Layers:
-    # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
-    gradient, weight, update = (list(_rows(stacked, tree).values()) for tree in (gradients, params, updates))
-    seen = _together([jnp.abs(_sample(rows)) for rows in gradient], SAMPLE)
-    numbers = _together([jnp.full(len(rows), min(rows.shape[1], SAMPLE)) for rows in gradient])
-    below = jnp.sum(seen[:, None] < jnp.asarray(EDGES, seen.dtype)[:, None], axis=-1) / numbers[:, None]
-    zero, finite = (
-        jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
-    )
-    return Layers(
-        gradient=_norms_of(gradient),
-        weight=_norms_of(weight),
-        update=_norms_of(update),
-        zero=zero,
-        nonfinite=1 - finite,
-        histogram=jnp.diff(below, prepend=0, append=finite[:, None]),
-    )
-
-
-def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
-    """All rows in one array; of no arrays, no rows."""
-    return jnp.concatenate([jnp.zeros((0, *shape), jnp.float32), *arrays])
-
-
-def _norms_of(arrays: list[Float[Array, "_ _"]]) -> ScaledNorm:
-    """The norm of every row of every array, as `scaled_norm` has it."""
-    exponent = jax.vmap(scaled_norm)(_together([jnp.max(jnp.abs(rows), axis=1) for rows in arrays])[:, None]).exponent
-    scale, first, squares = jnp.ldexp(jnp.ones_like(exponent), -exponent.astype(jnp.int32)), 0, []
-    for rows in arrays:
-        squares.append(jnp.sum(jnp.square(rows * scale[first : first + len(rows), None]), axis=1))
-        first += len(rows)
-    return ScaledNorm(jnp.sqrt(_together(squares)), exponent)
-
-
-def _sample(rows: Float[Array, "rows numbers"]) -> Float[Array, "rows sample"]:
-    """`SAMPLE` numbers of each row, filled up with NaN where it has fewer."""
-    # An odd step, so that it does not always meet the same columns.
-    step = max(1, rows.shape[1] // SAMPLE - 1 | 1)
-    taken = rows[:, ::step][:, :SAMPLE]
-    return jnp.pad(taken, ((0, 0), (0, SAMPLE - taken.shape[1])), constant_values=jnp.nan)
+def _if_due(due: Bool[Array, ""], record: Callable[[], Any], keep: Callable[[], Any]) -> Any:
+    step = _STEP.get()
+    if step is None:
+        return jax.lax.cond(due, record, keep)
+    return record() if step == "recorded" else keep()
 
 
 def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The records of a watched optimizer as plain data, the oldest first: a line of JSON each.
+    """The records of a watched optimizer as plain data, the oldest first: lines of a run file.
 
     Args:
         state: of the watched optimizer, or of any chain that holds one.
@@ -199,34 +185,75 @@ def watched(state: optax.OptState, order: Sequence[str] = ()) -> list[dict[str, 
             the names are sorted, numbers in them by their value.
 
     Returns:
-        Dicts of `step`, `loss` (None without one) and `layers`, which maps names to `gradient`, `weight` and `update`
-        (log10 of their norms; None of zeros alone or of what is not finite), `zero`, `nonfinite` and `histogram`.
+        Dicts as `vgbench.boundary.run_file.Record` describes them, with `loss` None where no finite one was given.
 
     Raises:
         InputError: nothing is watched in this state.
     """
+    always = {"step": 0, "loss": None, "layers": {}}
+    return [always | plain(record) for record in records_of(find(state), order)]
+
+
+def find(state: Any) -> Watched:
+    """What is watched in a state of any optimizer.
+
+    Raises:
+        InputError: nothing is.
+    """
     found: Watched | None = optax.tree.get(state, "watched")
     if found is None:
         raise InputError("watched: this state is of no watched optimizer, as vgbench.watch(optimizer) makes it")
+    return found
+
+
+def records_of(found: Watched, order: Sequence[str] = ()) -> list[Record]:
+    """The records that are kept, the oldest first, without modules; layers in the order that `watched` describes."""
     host = jax.device_get(found)
     places = np.argsort(host.step, kind="stable")
-    return [_plain(host, int(place), order) for place in places if host.step[place] >= 0]
+    return [_record(host, int(place), order) for place in places if host.step[place] >= 0]
 
 
-def _plain(host: Watched, place: int, order: Sequence[str]) -> dict[str, Any]:
-    rows = {name: i for i, name in enumerate(host.names)}
-    layers = {
-        name: _told(jax.tree.map(lambda leaf, i=rows[name]: leaf[place, i], host.layers))
-        for name in in_order(rows, order)
-    }
-    return {"step": int(host.step[place]), "loss": _finite(host.loss[place]), "layers": layers}
+def _record(host: Watched, place: int, order: Sequence[str]) -> Record:
+    step, rate = int(host.step[place]), float(host.learning_rate[place])
+    losses = np.roll(host.losses[place], -(step + 1))[np.roll(host.given[place], -(step + 1))]
+    finite = losses[np.isfinite(losses)]
+    rows = {row.name: i for i, row in enumerate(host.rows)}
+    since = zip(_BROKEN, host.since[place], strict=True)
+    return Record(
+        step=step,
+        loss=float(finite.mean(dtype=np.float64)) if finite.size else None,
+        losses=tuple(map(float, losses)) if losses.size else None,
+        nonfinite_losses=len(losses) - len(finite) if losses.size else None,
+        learning_rate=None if np.isnan(rate) else rate,
+        nonfinite_since={name: int(first) for name, first in since if first >= 0},
+        layers={
+            name: _layer(jax.tree.map(lambda leaf, i=rows[name]: leaf[place, i], host.layers), host.rows[rows[name]])
+            for name in in_order(rows, order)
+        },
+    )
 
 
-def _told(layer: Layers) -> dict[str, Any]:
-    norms = {name: _finite(log10_norms(*map(np.asarray, getattr(layer, name)))) for name in _NORMS}
-    shares = {"zero": float(layer.zero), "nonfinite": float(layer.nonfinite)}
-    return {**norms, **shares, "histogram": [round(float(share), 6) for share in layer.histogram]}
+def _layer(found: Layers, row: Row) -> Layer:
+    return Layer(
+        gradient=_log10(found.gradient),
+        weight=_log10(found.weight),
+        update=_log10(found.update),
+        zero=float(found.zero),
+        nonfinite=float(found.nonfinite),
+        histogram=tuple(round(float(share), 6) for share in found.histogram),
+        moved=_ratio(found.moved, found.initial),
+        cosine=float(found.cosine),
+        swallowed=float(found.swallowed),
+        dtype=row.dtype,
+    )
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _log10(norm: ScaledNorm) -> float:
+    return float(log10_norms(*map(np.asarray, norm)))
+
+
+def _ratio(over: ScaledNorm | None, under: ScaledNorm | None) -> float | None:
+    if over is None or under is None:
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(10.0 ** (np.float64(_log10(over)) - np.float64(_log10(under))))
