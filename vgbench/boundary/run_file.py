@@ -109,7 +109,7 @@ class Layer:
         gradient: log10 of the norm of dL/dW, as the optimizer gets it; "-inf" of zeros alone.
         weight: log10 of the norm of W before the update.
         update: log10 of the norm of what is added to W; "-inf" where nothing is.
-        exact_to: log10 of the magnitude below which numbers of the gradient read zero; "-inf" where none do.
+        exact_to: log10 of the magnitude below which numbers of the gradient read zero.
         zero: share of the gradient's numbers that are zero, or that the dtype flushes to zero.
         nonfinite: share of the gradient's numbers that are not finite.
         histogram: share of the gradient's numbers below the first of `HISTOGRAM_EDGES` (zeros too), between each two,
@@ -144,18 +144,21 @@ class Module:
     Attributes:
         signal: log10 ||dL/dh||; "-inf" where it is exactly zero.
         exact_to: log10 of the magnitude below which numbers of dL/dh read zero in this pass: a `signal` well above it
-            is exact, one near it or of "-inf" may be larger. "-inf" where the pass was renormalised and loses nothing.
+            is exact, one near it or of "-inf" may be larger. In a pass that is renormalised it lies far below what the
+            dtype holds.
         scale: log10 of the root mean square of h.
+        spread: log10 of the root mean square of h with its mean over the examples taken off: how large the part of
+            the signal is that tells inputs apart; "-inf" where all examples have become one.
         largest: largest magnitude in h.
         mean: of h.
         kurtosis: of h, E(h - mean)^4 / (E(h - mean)^2)^2: 3 of a normal distribution.
         zero: share of exact zeros in h.
-        activation: the function that gave h, where it is known.
+        activation: name of the function that h is given to, or that gave it, where it is known, such as "relu".
         dead: share of units with slope zero for every example: of a rectifier, zero for all of them.
         saturated: share of units and examples that lie on a flat end of the activation.
-        distance: log10 of the mean of 1 - cosine over pairs of different examples (first axis), once the mean over
-            examples has been taken off; "-inf" where all examples have become one.
-        largest_logit: of attention, the largest magnitude of a score before the softmax.
+        distance: log10 of the mean of 1 - cosine over pairs of different examples (first axis); "-inf" where all have
+            become one but for their length.
+        largest_logit: of attention, the largest score before the softmax.
         entropy: of attention, for each head the mean entropy of its weights in nats.
     """
 
@@ -163,6 +166,7 @@ class Module:
     signal: Number | None = None
     exact_to: Number | None = None
     scale: Number | None = None
+    spread: Number | None = None
     largest: Number | None = None
     mean: Number | None = None
     kurtosis: Number | None = None
