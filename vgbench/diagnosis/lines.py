@@ -67,7 +67,7 @@ def from_run(run: Run) -> Evidence:
         saturated=modules.column("saturated"),
         dead=modules.column("dead"),
         scale=modules.column("scale"),
-        distance=modules.column("distance"),
+        distance=_distance(modules),
         largest_logit=modules.column("largest_logit"),
         flat=_flat(modules),
         timed=timed,
@@ -167,6 +167,12 @@ def _signal(modules: _Table) -> Float[np.ndarray, "records places"] | None:
     if signal is None or floor is None:
         return signal
     return np.where(np.isneginf(signal) & np.isfinite(floor), floor, signal)
+
+
+def _distance(modules: _Table) -> Float[np.ndarray, "records places"] | None:
+    """log10(1 - cosine) as it is of signals whose part that tells inputs apart is this much smaller than the whole."""
+    spread, scale = modules.column("spread"), modules.column("scale")
+    return None if spread is None or scale is None else 2 * (spread - scale)
 
 
 def _histogram(layers: _Table) -> Float[np.ndarray, "records layers bins"] | None:

@@ -90,6 +90,8 @@ class Progress:
         accuracy, target = self.evidence.accuracy, self.evidence.target
         if accuracy is None or target is None or not np.isfinite(accuracy).any():
             return None
+        if self.broken:
+            return False
         return bool(np.max(accuracy[np.isfinite(accuracy)][-_LAST:]) >= target)
 
     @cached_property
@@ -107,14 +109,17 @@ class Progress:
         return bool((np.abs(self.losses - self.start) <= thresholds.UNMOVED * abs(self.start)).all())
 
     @cached_property
-    def plateau(self) -> bool:
-        """Whether the loss stands still over the second half of the records, and not far below where it began."""
+    def still(self) -> bool:
+        """Whether the loss stands still over the second half of the records, five of them at least."""
         half = self.losses[len(self.losses) // 2 :]
         if len(self.losses) < 5 or self.broken:
             return False
-        level = float(np.median(half))
-        still = float(np.ptp(half)) <= thresholds.PLATEAU * abs(level)
-        return still and level > 0.5 * self.start
+        return float(np.ptp(half)) <= thresholds.PLATEAU * abs(float(np.median(half)))
+
+    @cached_property
+    def plateau(self) -> bool:
+        """Whether it does so not far below where it began."""
+        return self.still and float(np.median(self.losses[len(self.losses) // 2 :])) > 0.5 * self.start
 
     @cached_property
     def learned(self) -> bool | None:

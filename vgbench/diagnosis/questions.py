@@ -131,7 +131,7 @@ def _recorded(run: Reading, field: str) -> bool:
     if field == "loss":
         return run.progress.known
     if field == "chance":
-        return evidence.chance is not None or evidence.chance_accuracy is not None
+        return evidence.chance is not None or run.progress.validated is not None
     if field == "layers":
         return evidence.gradient is not None
     if field == "accuracy":

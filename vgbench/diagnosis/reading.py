@@ -113,8 +113,8 @@ class Reading:
         with np.errstate(invalid="ignore"):
             growth = weight[1:] - weight[0]
         growth = np.where(np.isfinite(growth), growth, np.nan)
-        some = recorded_in(growth)
-        return float(np.nanmax(np.nanmedian(growth[:, some], axis=1))) if some.any() else None
+        known = growth[~np.isnan(growth).all(axis=1)]
+        return float(np.nanmedian(known, axis=1).max()) if len(known) else None
 
     @cached_property
     def furthest(self) -> float | None:

@@ -54,7 +54,7 @@ def cells_like(risk: Risk, invariant: bool | None) -> tuple[int, int]:
 
 def risks(run: Reading) -> Iterator[Finding]:
     """The risk of a network of which no training was seen."""
-    if run.trains and run.progress.known:
+    if run.trains and (run.progress.known or run.progress.broken):
         return
     risk = risk_of(run.evidence)
     if risk is None:

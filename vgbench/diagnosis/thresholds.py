@@ -99,8 +99,11 @@ PILED = 0.3
 SWALLOWED = 0.5
 """Share of a layer's updated numbers that rounding leaves as they were."""
 
-ROUNDS_AT = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
-"""Relative updates below about which these dtypes begin to lose them."""
+LOSES = 2.0**-7
+"""Relative update below which bfloat16 may lose it."""
+
+HELD = 1e-6
+"""Relative update below which float32 loses it, too, so that the dtype is not to blame."""
 
 FADES = 2.0
 """Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""

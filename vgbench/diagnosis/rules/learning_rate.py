@@ -76,11 +76,11 @@ def uphill(run: Reading) -> Iterator[Finding]:
 
 def _uphill_by_loss(run: Reading) -> bool:
     losses, pace = run.progress.losses, run.pace
-    if len(losses) < _SWINGS_OVER or pace is None or run.evidence.cosine is not None:
+    if len(losses) < _SWINGS_OVER or losses[0] <= 0 or pace is None or run.evidence.cosine is not None:
         return False
     orderly = not pace[0] >= thresholds.QUICK_FIRST
     rises = bool((np.diff(losses) > 0).all())
-    return orderly and rises and losses[-1] - losses[0] > thresholds.LITTLE * abs(losses[0])
+    return orderly and rises and bool(losses[-1] - losses[0] > thresholds.LITTLE * abs(losses[0]))
 
 
 def too_small(run: Reading) -> Iterator[Finding]:
@@ -105,7 +105,7 @@ def too_small(run: Reading) -> Iterator[Finding]:
 def _jumped(run: Reading) -> bool:
     """Whether the loss came down at once and then stood still, as no small steps make it do."""
     losses = run.progress.losses
-    return run.progress.plateau and abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0])
+    return run.progress.still and bool(abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0]))
 
 
 def _held_down_since(run: Reading, quickest: np.ndarray) -> int | None:

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Finding
+from vgbench.diagnosis.findings import Confidence, Finding
 from vgbench.diagnosis.reading import Reading
+
+_BY_OPTIMIZER = (
+    "updates are not numbers although loss and gradients are, and nothing had grown before: the optimizer divides by"
+    " zero, as by an epsilon that 16 bits round to zero"
+)
 
 
 def not_a_number(run: Reading) -> Iterator[Finding]:
@@ -19,17 +24,16 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
     since = run.evidence.nonfinite_since or {}
     if grew_before(run, k):
         return
-    first = {kind: since[kind] for kind in ("loss", "gradients") if kind in since}
-    from_gradients = bad[k] and not loss_bad[k]
-    if len(first) == 2:
-        from_gradients = first["gradients"] < first["loss"]
-    certain = len(first) == 2 or from_gradients or k == 0
-    numbers = {f"{kind} no number since step": float(step) for kind, step in first.items()}
+    first = {kind: since[kind] for kind in ("loss", "gradients", "updates") if kind in since}
+    from_gradients = bool(bad[k] and not loss_bad[k])
+    if "loss" in first:
+        from_gradients = min(first.values()) < first["loss"] or (from_gradients and k == 0)
+    numbers: dict[str, float | None] = {f"{kind} no number since step": float(step) for kind, step in first.items()}
     if from_gradients or (bad[k] and k > 0 and not first):
-        layers = _layers_of(run, k)
-        yield run.finding(
-            "not-a-number gradients", "certain" if certain else "possible", layers, first=k, numbers=numbers
-        )
+        confidence: Confidence = "certain" if first or from_gradients else "possible"
+        updates = "updates" in first and first["updates"] < first.get("gradients", np.inf)
+        meaning, layers = _BY_OPTIMIZER if updates else "", _layers_of(run, k)
+        yield run.finding("not-a-number gradients", confidence, layers, first=k, meaning=meaning, numbers=numbers)
     else:
         yield run.finding("not-a-number loss", "certain" if k == 0 else "likely", first=k, numbers=numbers)
 
@@ -58,7 +62,7 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
         return  # which has a name of its own
     empty = weight is not None and bool(np.isneginf(weight[0]).any())
     hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
-    yield run.finding("gradients exactly zero", "certain" if run.trains else "likely", hint=hint, records=zeroed.sum())
+    yield run.finding("gradients exactly zero", "certain" if run.trains else "likely", hint=hint, records=float(zeroed.sum()))
 
 
 def _nonfinite_records(run: Reading) -> tuple[np.ndarray, np.ndarray]:

@@ -45,9 +45,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     if progress.broken or not progress.known or quickest is None or np.isnan(quickest).all():
         return
     nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
-    moves = float(np.nanmax(quickest)) >= thresholds.SLOW
-    far = run.furthest is None or run.furthest >= thresholds.MOVED
-    if nothing and progress.learned is False and moves and far and not run.zeroed.any():
+    moves = float(np.nanmax(quickest)) >= thresholds.SLOW if run.furthest is None else run.furthest >= thresholds.MOVED
+    if nothing and progress.learned is False and moves and not run.zeroed.any():
         confidence: Confidence = "likely" if run.arrives else "possible"
         hint = "" if run.arrives else _UNSEEN
         yield run.finding(
@@ -82,7 +81,7 @@ def frozen(run: Reading) -> Iterator[Finding]:
         return
     cut = zero is not None and bool((zero[:, still] >= 1).all())
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""
-    yield run.finding("frozen", "certain", run.layers(np.flatnonzero(still)), hint=hint, layers_frozen=still.sum())
+    yield run.finding("frozen", "certain", run.layers(np.flatnonzero(still)), hint=hint, layers_frozen=float(still.sum()))
 
 
 def _flushed(run: Reading, still: np.ndarray) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 
 _FLOAT16_BIN = 15
@@ -62,30 +62,30 @@ def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
 
 def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     """Updates that are not zero leave the weights as they were."""
-    swallowed = run.evidence.swallowed
-    if run.progress.mastered:
+    swallowed, update = run.evidence.swallowed, run.update
+    if run.progress.mastered or update is None:
         return
-    if swallowed is not None:
-        typical = np.nan_to_num(np.nanmedian(np.where(np.isnan(swallowed), 0, swallowed), axis=0))
-        layers = np.flatnonzero(typical >= thresholds.SWALLOWED)
-        if len(layers) * 2 >= len(typical) and len(layers):
-            yield run.finding(
-                "updates lost to rounding", "certain", run.layers(layers), swallowed_share=float(typical[layers].max())
-            )
-        return
-    still = _still(run)
-    if still is None or not still.any() or still.mean() < 0.5:
-        return
-    assert run.update is not None
-    size = float(np.nanmedian(run.update[still]))
-    if size < max(thresholds.ROUNDS_AT.values()):
-        yield run.finding(
-            "updates lost to rounding", "likely", run.layers(np.flatnonzero(still)), median_relative_update=size
-        )
+    if swallowed is None:
+        lost = None if _fell(run) else _still(run)
     else:
-        yield run.finding(
-            "updates not applied", "likely", run.layers(np.flatnonzero(still)), median_relative_update=size
-        )
+        lost = np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
+    if lost is None or lost.mean() < 0.5 or np.isnan(update[lost]).all():
+        return
+    size = float(np.nanmedian(update[lost]))
+    if size < thresholds.HELD:
+        return  # no dtype holds such a step: it is the step that is too small
+    applied = swallowed is not None or size < thresholds.LOSES
+    name: Name = "updates lost to rounding" if applied else "updates not applied"
+    confidence: Confidence = "likely" if swallowed is None else "certain"
+    share = None if swallowed is None else float(np.median(np.nan_to_num(swallowed), axis=0)[lost].max())
+    layers = run.layers(np.flatnonzero(lost))
+    yield run.finding(name, confidence, layers, median_relative_update=size, swallowed_share=share)
+
+
+def _fell(run: Reading) -> bool:
+    """Whether the loss came down, as it does not without weights that change."""
+    progress = run.progress
+    return bool(progress.learned) or (progress.known and progress.end < (1 - thresholds.UNMOVED) * progress.start)
 
 
 def _still(run: Reading) -> Bool[np.ndarray, "layers"] | None:

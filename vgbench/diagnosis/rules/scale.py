@@ -11,7 +11,8 @@ from vgbench.diagnosis.reading import Reading
 
 def exploding(run: Reading) -> Iterator[Finding]:
     """The signal grows towards the input at the start, or beyond all range, and the run learns little or breaks."""
-    if not run.trains or not run.progress.known or (run.progress.little is False and not run.progress.broken):
+    judged = run.trains and (run.progress.known or run.progress.broken)
+    if not judged or (run.progress.little is False and not run.progress.broken):
         return
     if run.overflows:
         yield run.finding("exploding", "certain", run.evidence.places)

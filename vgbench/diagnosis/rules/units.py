@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding
@@ -27,7 +27,7 @@ def dead_units(run: Reading) -> Iterator[Finding]:
     share = float(np.nanmax(dead[_last_known(dead)]))
     if many[0, layers].any():
         yield run.finding("dead units", "certain", run.places(layers), dead_share=share)
-    else:
+    elif not run.silent and (run.first_lost or 0.0) < thresholds.LOST_DECADES:  # else it follows from the signal's loss
         first = int(np.argmax(many[:, layers].any(axis=1)))
         at_first = float(np.nanmax(dead[0, layers]))
         yield run.finding(
@@ -60,7 +60,7 @@ def _tiny(run: Reading) -> bool:
     if gradient is None:
         return False
     finite = gradient[np.isfinite(gradient)]
-    return len(finite) > 0 and float(np.median(finite)) < np.log10(run.evidence.smallest or 1e-30) + 4
+    return len(finite) > 0 and bool(np.median(finite) < np.log10(run.evidence.smallest or 1e-30) + 4)
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
@@ -108,6 +108,6 @@ def _hurts(run: Reading) -> bool:
     return run.trains and run.progress.known and (run.progress.poor or run.progress.broken)
 
 
-def _last_known(values: Bool[np.ndarray, "records places"]) -> int:
+def _last_known(values: Float[np.ndarray, "records places"]) -> int:
     """The last record that says something."""
     return int(np.flatnonzero(~np.isnan(values).all(axis=1))[-1])
