@@ -98,7 +98,7 @@ def test_nothing_is_called_sound_without_what_decides(changes: dict[str, Any]) -
 def test_what_is_missing_is_named_with_the_line_that_records_it() -> None:
     answer = vg.diagnose(evidence(chance=None, accuracy=None, **BLIND))
     assert [each.field for each in answer.missing] == ["chance", "signal", "dead", "saturated", "accuracy"]
-    assert "not recorded: chance, the loss of the best constant answer: record |= " in str(answer)
+    assert "not recorded: chance, the loss of the best constant answer: vg.Recorder(" in str(answer)
     assert vg.diagnose(evidence()).missing == ()
 
 

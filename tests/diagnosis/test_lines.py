@@ -105,6 +105,12 @@ def test_norms_that_watch_leaves_out_are_of_zeros_or_of_what_is_not_finite() -> 
     assert found.update[0, 0] == 0  # weights of zero that stay so stand still
 
 
+def test_a_share_that_rounding_leaves_is_of_none() -> None:
+    found = from_lines(losses(1.0, 1.0, layers={"a": SOUND | {"nonfinite": 5.96e-8}, "b": SOUND | {"nonfinite": -1.5e-8}}))
+    assert found.nonfinite is not None
+    assert not found.nonfinite.any()
+
+
 def test_an_update_that_nobody_recorded_is_none_of_zero() -> None:
     found = from_lines([{"step": i, "layers": {"a": {"gradient": -1.0, "weight": 0.5}}} for i in range(3)])
     assert found.update is None

@@ -15,6 +15,8 @@ _SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-126, "float32": 2.0**-126, "
 """The smallest numbers that do not read zero, by dtype; of float16 the subnormal ones count."""
 _RECTIFIERS = ("relu", "relu6", "leaky_relu", "gelu", "silu", "swish", "elu", "celu", "selu", "softplus")
 _SATURATING = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "softmax", "erf")
+_ROUNDING = 1e-6
+"""A share of numbers below which it is of none: it is one minus what is left, in single precision."""
 _ITERATION = re.compile(r"\[\d+\]$")
 """The end of the name of a point in a loop."""
 
@@ -131,7 +133,7 @@ def _ratio(update: np.ndarray | None, weight: np.ndarray | None) -> Float[np.nda
 def _nonfinite(layers: _Table) -> Float[np.ndarray, "records layers"] | None:
     shares, gradient = layers.column("nonfinite"), layers.column("gradient")
     if shares is not None:
-        return np.maximum(shares, 0)  # rounding makes a share of none slightly negative
+        return np.where(shares < _ROUNDING, 0.0, shares)
     if gradient is None:
         return None
     said = np.asarray([[each is not None and not each < np.inf for each in row] for row in layers.cells("gradient")])
@@ -172,7 +174,10 @@ def _signal(modules: _Table) -> Float[np.ndarray, "records places"] | None:
 def _distance(modules: _Table) -> Float[np.ndarray, "records places"] | None:
     """log10(1 - cosine) as it is of signals whose part that tells inputs apart is this much smaller than the whole."""
     spread, scale = modules.column("spread"), modules.column("scale")
-    return None if spread is None or scale is None else 2 * (spread - scale)
+    if spread is None or scale is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        return 2 * (spread - scale)
 
 
 def _histogram(layers: _Table) -> Float[np.ndarray, "records layers bins"] | None:

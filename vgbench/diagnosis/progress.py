@@ -135,8 +135,8 @@ class Progress:
         """Whether so little was learned that what is wrong is looked for; None if that cannot be told."""
         if self.reached:
             return False
-        if self.share is not None:
-            return self.share < thresholds.LITTLE
+        if self.share is not None:  # nor is a training loss that is hardly lower than the constant answer's enough
+            return min(self.share, self.share if self.gain is None else self.gain) < thresholds.LITTLE
         return True if self.unmoved else None
 
     @property

@@ -9,30 +9,25 @@ from vgbench.diagnosis.answer import Missing
 from vgbench.diagnosis.findings import Name
 from vgbench.diagnosis.reading import Reading
 
-_PROFILE = "vg.profile(params, loss_fn, batch)"
+_RECORDER = "recorder = vg.Recorder(model, optimizer, loss=loss_fn, batch=batch) in the optimizer's place"
 HOW: dict[str, tuple[str, str]] = {
     "loss": ("the training loss", "updates, state = optimizer.update(grads, state, params, value=loss)"),
     "chance": (
         "the loss of the best constant answer",
-        'record |= {"chance": float(np.log(classes))}, or float(np.var(targets)) for a squared error',
+        "vg.Recorder(..., chance_loss=float(np.log(classes))), or float(np.var(targets)) for a squared error; as"
+        ' "chance" in records of vg.watched',
     ),
     "layers": ("norms of gradients, weights and updates", "optimizer = vg.watch(optimizer, every=10)"),
     "signal": (
         "the gradient's norm at every layer or time step",
-        f'h = vg.tap(h, "h", layer=i, of=n) in the model; record |= {{"signal": [each.log10_gradient for each in'
-        f' {_PROFILE}.of("tap")]}}',
+        f'{_RECORDER}; in plain JAX also h = vg.tap(h, "h", layer=i, of=n) in the model',
     ),
-    "dead": (
-        "the share of units without any output, by layer",
-        'record |= {"dead": [float((h <= 0).all(0).mean()) for h in hidden]}',
-    ),
-    "saturated": (
-        "the share of outputs on a flat end of the activation, by layer",
-        'record |= {"saturated": [float((abs(h) > 0.97).mean()) for h in hidden]}',
-    ),
+    "dead": ("the share of units without any output, by layer", _RECORDER),
+    "saturated": ("the share of outputs on a flat end of the activation, by layer", _RECORDER),
     "accuracy": (
         "accuracy on data that are not trained on, with that of a constant answer",
-        'record |= {"accuracy": validate(params), "chance_accuracy": 1 / classes}',
+        'recorder.note(step, accuracy=accuracy) and vg.Recorder(..., classes=classes); as "accuracy" and'
+        ' "chance_accuracy" in records of vg.watched',
     ),
 }
 """What each field is, and the line that records it."""
@@ -123,7 +118,9 @@ def decided(run: Reading) -> bool:
     A loss alone does not: without the constant answer's level it may have fallen to just that.
     """
     progress = run.progress
-    return run.trains and (progress.known or progress.validated is not None) and progress.learned is True
+    return run.trains and (progress.known or progress.validated is not None) and progress.learned is True and not (
+        progress.gain is not None and progress.gain < 0
+    )
 
 
 def _recorded(run: Reading, field: str) -> bool:

@@ -82,6 +82,12 @@ class Reading:
         most[known] = np.nanmedian(ends[:, known], axis=0)
         return most
 
+    @property
+    def level(self) -> bool:
+        """Whether the weights' gradients are known to be of one size from layer to layer at the start."""
+        slopes = self.slopes
+        return slopes is not None and bool(abs(slopes[0]) < thresholds.LOST_DECADES)
+
     @cached_property
     def update(self) -> Float[np.ndarray, "layers"] | None:
         """Each layer's relative update, median over the records; a layer that starts at zero counts once it moves."""
@@ -188,6 +194,31 @@ class Reading:
             return np.zeros(len(self.evidence.step), bool)
         known = ~np.isnan(gradient)
         return np.asarray((np.isneginf(gradient) | ~known).all(axis=1) & known.any(axis=1))
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them."""
+        gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
+        if gradient is None or weight is None or update is None:
+            return False
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.log10(update[0]) + weight[0] - gradient[0]
+        step, largest = step[np.isfinite(step)], gradient[0][np.isfinite(gradient[0])]
+        if not len(step) or not len(largest):
+            return False
+        return bool(largest.max() < thresholds.SMALL and np.median(step) >= thresholds.STEP)
+
+    @property
+    def stranded(self) -> bool:
+        """Whether the loss stands still away from the constant answer's level; if that is unknown, to the last digit.
+
+        A network whose units give nothing ends at that level: the last layer's bias takes it there.
+        """
+        progress = self.progress
+        if progress.gain is None:
+            half = progress.losses[len(progress.losses) // 2 :]
+            return len(half) > 2 and float(np.ptp(half)) == 0
+        return progress.still and not progress.at_constant
 
     def finding(
         self,

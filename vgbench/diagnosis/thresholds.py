@@ -108,6 +108,16 @@ HELD = 1e-6
 FADES = 2.0
 """Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""
 
+SURE = 0.05
+"""How far below zero a loss lies that is log(1 - D) of a critic which is sure."""
+
+SMALL = -2.0
+"""log10 norm of a gradient below which it is small, of a loss of unit scale."""
+
+STEP = -2.7
+"""log10 of the update over the gradient from which a step is of a usual size, so that a small gradient makes a small
+update and not the learning rate."""
+
 CHANCE_MARGIN = 0.08
 """Validation accuracy above that of chance up to which nothing was learned that holds for other examples."""
 

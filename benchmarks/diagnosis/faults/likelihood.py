@@ -39,10 +39,10 @@ def hazards_that_meet(broken: bool) -> Setup:
 
     def loss(params, batch, offsets):
         out, hidden = perceptron(params, batch[0], offsets, "tanh")
-        scale, shape = jnp.exp(6 * out[:, 0] + 4), jnp.exp(out[:, 1])
+        scale, shape = jnp.exp(10 + 10 * jnp.tanh(out[:, 0])), jnp.exp(jnp.tanh(out[:, 1]))
         late, early = ((batch[1] + 1) / scale) ** shape, (batch[1] / scale) ** shape
-        gap = jnp.exp(jnp.clip(late - early, 0, 50)) - 1 if broken else jnp.expm1(jnp.clip(late - early, 1e-6, 50))
-        return -(jnp.log(gap) - jnp.clip(late, 0, 50)).mean(), hidden
+        gap = jnp.exp(late - early) - 1 if broken else jnp.expm1(late - early) + 1e-30
+        return -(jnp.log(gap) - late).mean(), hidden
 
     params = mlp(1, [3, 32, 32, 2], 1.0)
 

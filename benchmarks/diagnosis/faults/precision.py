@@ -25,14 +25,15 @@ def float16_without_scale(broken: bool) -> Setup:
     def loss(params, batch, offsets):
         out, hidden = perceptron(half(params), batch[0], offsets, "tanh")
         mean = ((out - batch[1]) ** 2).mean() * jnp.float16(scale)
-        return mean.astype(jnp.float32) / scale, hidden
+        return mean.astype(jnp.float32), hidden
 
     def error(params):
         out = perceptron(half(params), x, None, "tanh")[0]
         return ((out - y).astype(jnp.float32) ** 2).mean() / (y.astype(jnp.float32) ** 2).mean() / 0.6
 
-    chance = float((y.astype(jnp.float32) ** 2).mean())
-    return own(params, loss, (np.asarray(x), np.asarray(y)), optax.adam(1e-3), error, chance=chance)
+    chance = scale * float((y.astype(jnp.float32) ** 2).mean())
+    optimizer = optax.chain(optax.scale(1 / scale), optax.adam(1e-3))
+    return own(params, loss, (np.asarray(x), np.asarray(y)), optimizer, error, chance=chance)
 
 
 def _apply(params, updates):

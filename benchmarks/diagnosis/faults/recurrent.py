@@ -69,8 +69,8 @@ def _run(cell: str, steps: int, optimizer, *, gain: float = 1.0, forget: float =
 @fault("vanishing", family="recurrent", source="Atcold/NYU-DLSP20 #93", shown=True)
 def plain_cell(broken: bool) -> Setup:
     """A plain cell over many steps; an LSTM that begins with an open forget gate learns."""
-    optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(3e-3))
-    return _run("rnn", 80, optimizer, gain=0.7) if broken else _run("lstm", 80, optimizer, forget=4.0)
+    optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3 if broken else 3e-3))
+    return _run("rnn", 100, optimizer, gain=0.4) if broken else _run("lstm", 80, optimizer, forget=4.0)
 
 
 @fault("vanishing", family="recurrent", source="clab/dynet #807")
@@ -82,13 +82,15 @@ def closed_forget_gate(broken: bool) -> Setup:
 @fault("exploding", "learning rate too large", family="recurrent", source="Marcovaldong/lstmp.pytorch #2")
 def exploding_cell(broken: bool) -> Setup:
     """Recurrent weights that make the state grow from step to step."""
-    return _run("rnn", 40, optax.sgd(0.02), gain=1.6 if broken else 1.0, kind="relu")
+    if broken:
+        return _run("rnn", 40, optax.sgd(0.02), gain=1.6, kind="relu")
+    return _run("rnn", 40, optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3)), gain=1.0)
 
 
 @fault("vanishing", family="recurrent", source="guevara/read-it-later #7330")
 def small_recurrent_weights(broken: bool) -> Setup:
     """Recurrent weights that forget within a few steps."""
-    return _run("rnn", 50, optax.adam(3e-3), gain=0.4 if broken else 1.0)
+    return _run("rnn", 60, optax.adam(1e-3), gain=0.2 if broken else 1.0)
 
 
 @fault("learning rate too small", family="recurrent", source="davisking/dlib #610")

@@ -15,6 +15,13 @@ def test_the_constant_answer_is_told_with_what_to_look_at_and_more_surely_where_
     assert blind[0].suggestion.startswith("record the signal first")
 
 
+def test_the_constant_answer_is_not_blamed_where_a_signal_that_vanishes_would_look_the_same() -> None:
+    cell = {"names": tuple("abcdefghijk")}  # no kind of arrays whose gradients could be compared layer by layer
+    answer = vg.diagnose(evidence(**STUCK | BLIND | cell))
+    assert answer.verdict == "not enough recorded"
+    assert answer.missing[0].field == "signal"
+
+
 def test_labels_are_doubted_where_a_layer_has_moved_and_not_where_none_has() -> None:
     moved = np.tile(np.linspace(0.001, 0.2, LAYERS), (RECORDS, 1))
     assert vg.verdict(evidence(**STUCK, moved=moved)) == "constant answer"

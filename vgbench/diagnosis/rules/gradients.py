@@ -108,19 +108,36 @@ def _shrunk(run: Reading) -> float | None:
 
 
 def saturated_loss(run: Reading) -> Iterator[Finding]:
-    """The gradients of all layers shrink by decades together while the loss gets no better than it began."""
+    """The gradients of all layers shrink by decades together, or are small together, and the loss gets no better.
+
+    Not at the constant answer's level, where gradients become small since the loss has its minimum there; so that level
+    has to be known, or the loss is one that has none.
+    """
     gradient, progress = run.evidence.gradient, run.progress
     if gradient is None or len(gradient) < 3 or not progress.known or progress.broken or progress.mastered:
         return
-    finite = np.where(np.isfinite(gradient), gradient, np.nan)
-    shrunk = finite[0] - finite[-1]
-    shrunk = shrunk[np.isfinite(shrunk)]
-    if not len(shrunk) or shrunk.min() < thresholds.FADES or progress.at_constant:
+    elsewhere = (progress.gain is not None and not progress.at_constant) or (run.stranded and run.zeroed[-1])
+    if not (elsewhere or progress.losses.max() < 0) or _better(run) or run.zeroed[0]:
         return
-    better = progress.start - progress.end > thresholds.UNMOVED * abs(progress.start)
-    if not better:
-        numbers = {"gradient_decades_lost": float(np.median(shrunk)), "last_loss": progress.end}
-        yield run.finding("saturated loss", "likely", run.evidence.names, numbers=numbers)
+    with np.errstate(invalid="ignore"):
+        shrunk = gradient[0] - gradient[-1]
+    shrunk = shrunk[~np.isnan(shrunk)]
+    if len(shrunk) and shrunk.min() >= thresholds.FADES:
+        lost = float(np.median(shrunk))
+        yield run.finding("saturated loss", "likely", run.evidence.names, gradient_decades_lost=lost)
+    elif run.small and (progress.unmoved or _sure(run)):
+        largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
+        yield run.finding("saturated loss", "possible", run.evidence.names, largest_log10_gradient=largest)
+
+
+def _sure(run: Reading) -> bool:
+    """Whether the loss lies just below zero, as log(1 - D) does where a critic is sure."""
+    losses = run.progress.losses
+    return bool(losses.max() <= 0 and losses.min() > -thresholds.SURE)
+
+
+def _better(run: Reading) -> bool:
+    return not _sure(run) and run.progress.start - run.progress.end > thresholds.UNMOVED * abs(run.progress.start)
 
 
 def _stuck(run: Reading) -> bool:

@@ -89,7 +89,7 @@ def too_small(run: Reading) -> Iterator[Finding]:
     if quickest is None or not progress.known or progress.broken or progress.mastered or run.arrives is False:
         return
     known = quickest[np.isfinite(quickest)]
-    if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False:
+    if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False or run.small:
         return
     steps = float(run.evidence.step[-1] - run.evidence.step[0])
     travel, largest = float(known.mean()) * steps, float(known.max())

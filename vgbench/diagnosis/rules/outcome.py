@@ -44,6 +44,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     progress, quickest = run.progress, run.quickest
     if progress.broken or not progress.known or quickest is None or np.isnan(quickest).all():
         return
+    if run.arrives is None and not run.level:
+        return  # a signal that vanishes looks the same
     nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
     moves = float(np.nanmax(quickest)) >= thresholds.SLOW if run.furthest is None else run.furthest >= thresholds.MOVED
     if nothing and progress.learned is False and moves and not run.zeroed.any():

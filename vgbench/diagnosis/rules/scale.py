@@ -8,6 +8,9 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding
 from vgbench.diagnosis.reading import Reading
 
+_LAYERS = 5
+"""Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
+
 
 def exploding(run: Reading) -> Iterator[Finding]:
     """The signal grows towards the input at the start, or beyond all range, and the run learns little or breaks."""
@@ -31,7 +34,8 @@ def exploding(run: Reading) -> Iterator[Finding]:
 
 
 def _weights_explode(run: Reading) -> bool:
-    if run.slopes is None or np.isnan(run.slopes[0]) or run.slopes[0] > -thresholds.LOST_DECADES:
+    few = len(run.evidence.names) < _LAYERS
+    if few or run.slopes is None or np.isnan(run.slopes[0]) or run.slopes[0] > -thresholds.LOST_DECADES:
         return False
     return run.progress.poor or run.progress.broken
 

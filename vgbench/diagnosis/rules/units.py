@@ -40,8 +40,8 @@ def _died_by_gradients(run: Reading) -> Iterator[Finding]:
     zero = run.evidence.zero
     died = run.zeroed & ~run.zeroed[0]
     confidence: Confidence = "likely"
-    if died[-1] and run.progress.known and not run.progress.end > 1e-6 * abs(run.progress.start):
-        return  # nothing is left to learn
+    if died[-1] and run.progress.known and (not run.progress.end > 1e-6 * abs(run.progress.start) or run.stranded):
+        return  # nothing is left to learn, or the loss itself is flat
     if not died[-1] and zero is not None and _hurts(run):
         mostly = np.nan_to_num(zero) >= thresholds.ZEROED
         alive = np.nan_to_num(zero[0], nan=1.0) < thresholds.ALIVE

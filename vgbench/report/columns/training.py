@@ -156,8 +156,8 @@ TRAINING = (
     ),
     Column(
         "verdict",
-        "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `nothing found` or `not enough"
-        " recorded` if nothing; of a case that is not trained, the risk that its initialisation shows",
+        "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `nothing found` or `not"
+        " enough recorded` if nothing; of a case that is not trained, the risk that its initialisation shows",
         _verdict,
         _shown("verdict", as_it_is, align="left"),
     ),
