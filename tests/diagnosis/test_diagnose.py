@@ -164,18 +164,14 @@ def test_no_field_is_needed_but_the_step() -> None:
 
 
 def test_most_seeds_decide() -> None:
-    once = made.training(0.1, 0.1)
-    twice = {
-        name: np.repeat(value, 2, axis=1)
-        for name, value in vars(once).items()
-        if isinstance(value, np.ndarray) and value.shape[1:2] == (1,)
-    }
-    twice["update_to_weight"] = np.full((2, 2, 3), 0.5)
-    curves = replace(once, **twice, step=np.asarray([0, 40]))
-    diverged = replace(curves, loss=np.stack([np.r_[np.ones(10), np.full(30, np.nan)]] * 2).astype(np.float32))
+    once = replace(made.training(0.1, 0.1), step=np.asarray([0, 40]), snapshots=made.snapshots(2, 2, 2))
+    curves = made.changed(
+        once, validation_accuracy=np.zeros((2, 2), np.float32), update_to_weight=np.full((2, 2, 3), 0.5)
+    )
+    breaks = np.r_[np.ones(10), np.full(30, np.nan)]
+    diverged = replace(curves, loss=np.stack([breaks] * 2).astype(np.float32))
     calm = np.stack([np.full((2, 3), 0.5), np.full((2, 3), 0.01)])
-    loss = np.stack([diverged.loss[0], np.ones(40)]).astype(np.float32)
-    half = replace(curves, loss=loss, update_to_weight=calm)
+    half = made.changed(curves, loss=np.stack([breaks, np.ones(40)]).astype(np.float32), update_to_weight=calm)
     assert [each.seeds for each in vg.diagnose(diverged)] == [(2, 2)]
     assert [each.seeds for each in vg.diagnose(half) if each.name == "learning rate too large"] == [(1, 2)]
 

@@ -96,7 +96,7 @@ def test_a_loss_is_broken_where_it_is_infinite_counted_or_beside_numbers_that_ar
 def test_norms_that_watch_leaves_out_are_of_zeros_or_of_what_is_not_finite() -> None:
     zeros = {"gradient": None, "weight": None, "update": None, "zero": 1.0, "nonfinite": 0.0}
     spoilt = {"gradient": None, "weight": None, "update": None, "zero": 0.0, "nonfinite": 1.0}
-    found = from_lines([{"step": 0, "layers": {"a": zeros, "b": SOUND}}, {"step": 1, "layers": {"a": spoilt, "b": SOUND}}])
+    found = from_lines([{"step": i, "layers": {"a": each, "b": SOUND}} for i, each in enumerate((zeros, spoilt))])
     for norms in (found.gradient, found.weight):
         assert norms is not None
         assert np.isneginf(norms[0, 0])
@@ -106,7 +106,8 @@ def test_norms_that_watch_leaves_out_are_of_zeros_or_of_what_is_not_finite() -> 
 
 
 def test_a_share_that_rounding_leaves_is_of_none() -> None:
-    found = from_lines(losses(1.0, 1.0, layers={"a": SOUND | {"nonfinite": 5.96e-8}, "b": SOUND | {"nonfinite": -1.5e-8}}))
+    shares = {"a": SOUND | {"nonfinite": 5.96e-8}, "b": SOUND | {"nonfinite": -1.5e-8}}
+    found = from_lines(losses(1.0, 1.0, layers=shares))
     assert found.nonfinite is not None
     assert not found.nonfinite.any()
 

@@ -15,8 +15,11 @@ from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, Choice
 
 _FLAT = 1e-3
-_INVARIANT = ("adam", "adamw", "rmsprop", "lion", "lars", "lamb", "muon", "sign_sgd", "adafactor")
-"""Optimizers whose step does not grow with the gradient's scale."""
+_INVARIANT = {
+    "sgd": False,
+    **dict.fromkeys(("adam", "adamw", "rmsprop", "lion", "lars", "lamb", "muon", "sign_sgd"), True),
+}
+"""Whether an optimizer's step is the same whatever the gradient's scale, of those with published results."""
 
 
 def from_record(record: CellRecord) -> list[Evidence]:
@@ -72,7 +75,7 @@ def from_curves(
             distance=None if distance is None else _at_first(distance[seed], len(curves.step)),
             flat="unknown" if case is None else flat_ends(case.activation),
             timed=case is not None and case.recurrent,
-            invariant=None if case is None else case.optimizer.name in _INVARIANT,
+            invariant=None if case is None else _INVARIANT.get(case.optimizer.name),
             names=_numbered(layers),
             places=_places(depth, case),
         )
@@ -98,7 +101,7 @@ def _from_profile(profile: GradientProfile, distance: np.ndarray | None, case: C
             distance=None if distance is None else distance[seed][None],
             flat=flat_ends(case.activation),
             timed=case.recurrent,
-            invariant=case.optimizer.name in _INVARIANT,
+            invariant=_INVARIANT.get(case.optimizer.name),
             names=_numbered(profile.log10_parameter_norm.shape[1]),
             places=_places(depth, case),
         )

@@ -118,8 +118,11 @@ def decided(run: Reading) -> bool:
     A loss alone does not: without the constant answer's level it may have fallen to just that.
     """
     progress = run.progress
-    return run.trains and (progress.known or progress.validated is not None) and progress.learned is True and not (
-        progress.gain is not None and progress.gain < 0
+    return (
+        run.trains
+        and (progress.known or progress.validated is not None)
+        and progress.learned is True
+        and not (progress.gain is not None and progress.gain < 0)
     )
 
 

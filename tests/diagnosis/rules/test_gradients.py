@@ -7,6 +7,7 @@ from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STILL, STUCK, evid
 
 import vgbench as vg
 
+
 def test_an_optimizer_that_makes_up_for_a_small_signal_is_not_blamed_where_it_learns() -> None:
     small = {"signal": rows(-9.0, -2.0)}
     assert vg.verdict(evidence(**small)) == "nothing found"

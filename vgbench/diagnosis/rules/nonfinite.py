@@ -62,7 +62,8 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
         return  # which has a name of its own
     empty = weight is not None and bool(np.isneginf(weight[0]).any())
     hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
-    yield run.finding("gradients exactly zero", "certain" if run.trains else "likely", hint=hint, records=float(zeroed.sum()))
+    confidence: Confidence = "certain" if run.trains else "likely"
+    yield run.finding("gradients exactly zero", confidence, hint=hint, records=float(zeroed.sum()))
 
 
 def _nonfinite_records(run: Reading) -> tuple[np.ndarray, np.ndarray]:

@@ -83,7 +83,8 @@ def frozen(run: Reading) -> Iterator[Finding]:
         return
     cut = zero is not None and bool((zero[:, still] >= 1).all())
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""
-    yield run.finding("frozen", "certain", run.layers(np.flatnonzero(still)), hint=hint, layers_frozen=float(still.sum()))
+    layers = run.layers(np.flatnonzero(still))
+    yield run.finding("frozen", "certain", layers, hint=hint, layers_frozen=float(still.sum()))
 
 
 def _flushed(run: Reading, still: np.ndarray) -> bool:
