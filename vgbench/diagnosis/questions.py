@@ -113,17 +113,11 @@ def missing(run: Reading) -> list[Missing]:
 
 
 def decided(run: Reading) -> bool:
-    """Whether it can be said that nothing is wrong: several records, with losses or accuracies that show learning.
+    """Whether it can be said that nothing is wrong: several records, and more than a little was learned.
 
-    A loss alone does not: without the constant answer's level it may have fallen to just that.
+    A loss alone does not tell: without the constant answer's level it may have fallen to just that.
     """
-    progress = run.progress
-    return (
-        run.trains
-        and (progress.known or progress.validated is not None)
-        and progress.learned is True
-        and not (progress.gain is not None and progress.gain < 0)
-    )
+    return run.trains and run.progress.learned is True and run.progress.little is False
 
 
 def _recorded(run: Reading, field: str) -> bool:
