@@ -192,7 +192,8 @@ def main() -> None:
             print(fault.half, fault.name, *(f"{error:.3f}" for error in errors), flush=True)
         return
     rows = [asdict(answer_of(fault, given.runs)) for fault in chosen]
-    command = " ".join(arg for arg in sys.argv[1:])
+    half = f"--half {given.half} " if given.half else ""
+    command = f"{half}--out {given.out}" if given.out else half
     content = {"command": command, "provenance": asdict(provenance(jax.devices()[0])), "rows": rows}
     print(text := page(content))
     if given.out:

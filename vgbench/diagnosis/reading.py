@@ -149,7 +149,9 @@ class Reading:
         if self.evidence.scale is None:
             return None
         scale = self.evidence.scale[0, recorded_in(self.evidence.scale)]
-        return float(scale[0] - scale[-1]) if len(scale) > 1 else None
+        if len(scale) < 2 or not np.isfinite(scale[[0, -1]]).all():
+            return None
+        return float(scale[0] - scale[-1])
 
     @cached_property
     def gathered(self) -> float | None:

@@ -61,8 +61,14 @@ SATURATED = 0.5
 SLOW = 3e-4
 """Relative update a step, at the quickest layer, below which steps are small."""
 
-SLOW_TRAVEL = 0.03
+STANDS = 1e-5
+"""Relative update below which a layer stands still."""
+
+SLOW_TRAVEL = 0.05
 """Relative updates of the quickest layer, summed over all steps: it has not moved enough to learn anything."""
+
+AGAINST = 0.1
+"""Cosine of update and negative gradient below minus this: the update goes uphill."""
 
 QUICK = 0.1
 """Relative update a step, at the median layer, above which weights are thrown about."""

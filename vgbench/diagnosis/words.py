@@ -48,7 +48,7 @@ SUGGESTIONS: dict[Name, str] = {
     "not-a-number loss": "whether inputs and labels hold numbers that are not finite; logarithms and divisions of zero"
     " in the loss; jax.config.update('jax_debug_nans', True) names the operation",
     "gradients exactly zero": "a softmax over a single unit (a sigmoid is meant), argmax, rounding or stop_gradient in"
-    " the loss, weights that are all zero, or a dtype of integers",
+    " the loss, weights that are all zero, or units that never work, as with biases far below zero",
     "exploding": "a smaller gain, norms inside residual branches, or branches over the root of their number; clipping"
     " where the rest cannot change",
     "first loss too large": "standardised inputs and targets, He's or LeCun's initialisation, the loss's mean over the"

@@ -72,6 +72,13 @@ def test_weights_gradients_that_part_in_training_tell_the_same() -> None:
     assert vg.verdict(evidence(**poor | BLIND, gradient=parting)) == "vanishing in training"
 
 
+def test_first_layers_that_never_moved_have_vanished_from_the_start() -> None:
+    parting = rows(-4.0, -4.2, layers=LAYERS)
+    parting[1:] = np.linspace(-7.0, -1.0, LAYERS)
+    run = STUCK | BLIND | {"gradient": parting, "update": LAGGING}
+    assert vg.verdict(evidence(**run)) == "vanishing"
+
+
 def test_weights_that_decay_away_take_the_signal_with_them() -> None:
     run = STUCK | BLIND | {"weight": over_records(0.5, -4.0)}
     found = vg.diagnose(evidence(**run))[0]

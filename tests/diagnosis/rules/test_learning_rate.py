@@ -67,3 +67,7 @@ def test_steps_uphill_are_told_by_their_direction_or_by_a_loss_that_always_rises
     against, along = rows(-0.9, -0.9, layers=LAYERS), rows(0.9, 0.9, layers=LAYERS)
     assert vg.diagnose(evidence(**rising, cosine=against))[0].confidence == "certain"
     assert "updates point uphill" not in names(vg.diagnose(evidence(**rising, cosine=along)))
+    # A strong decay of the weights goes against the gradient, and the loss does not rise.
+    decays = STUCK | {"cosine": against, "weight": over_records(0.5, -4.0)}
+    assert "updates point uphill" not in names(vg.diagnose(evidence(**decays)))
+    assert vg.verdict(evidence(**decays, **BLIND)) == "vanishing in training"

@@ -56,6 +56,18 @@ def test_what_grew_before_it_broke_was_thrown_about(grew: dict[str, Any]) -> Non
     assert vg.verdict(evidence(**broken(4, 4) | grew | {"signal": steep})) == "exploding"
 
 
+def test_a_high_first_loss_alone_is_no_growth() -> None:
+    run = broken(4, 4) | BLIND | {"loss": np.where(FROM < 4, 40.0, np.nan)}
+    since = {"gradients": 80, "loss": 81}
+    assert vg.verdict(evidence(**run, nonfinite_since=since)) == "not-a-number gradients"
+
+
+def test_weights_of_zero_are_named_before_units_that_they_keep_dead() -> None:
+    nothing = STUCK | {"gradient": np.full((RECORDS, LAYERS), -np.inf), "signal": None, "dead": rows(1.0, 1.0)}
+    assert vg.verdict(evidence(**nothing)) == "dead units"
+    assert vg.verdict(evidence(**nothing, weight=np.full((RECORDS, LAYERS), -np.inf))) == "gradients exactly zero"
+
+
 def test_a_signal_beyond_all_range_explodes() -> None:
     signal = rows(-2.0, -2.1)
     signal[0, :3] = np.inf

@@ -22,6 +22,11 @@ def test_the_constant_answer_is_not_blamed_where_a_signal_that_vanishes_would_lo
     assert answer.missing[0].field == "signal"
 
 
+def test_the_constant_answer_takes_weights_that_move_in_most_layers() -> None:
+    alone = BLIND | {"moved": None, "update": np.where(np.arange(LAYERS) == 10, 0.01, 1e-5) * np.ones((RECORDS, 1))}
+    assert vg.verdict(evidence(**STUCK, **alone)) != "constant answer"
+
+
 def test_labels_are_doubted_where_a_layer_has_moved_and_not_where_none_has() -> None:
     moved = np.tile(np.linspace(0.001, 0.2, LAYERS), (RECORDS, 1))
     assert vg.verdict(evidence(**STUCK, moved=moved)) == "constant answer"

@@ -33,6 +33,12 @@ def test_numbers_that_pile_up_above_float16s_smallest_one_tell_of_it() -> None:
     assert "underflow" not in names(vg.diagnose(evidence(**sparse)))
 
 
+def test_one_layer_that_happens_to_pile_up_among_many_that_do_not_is_none_of_float16() -> None:
+    shares = histogram(0.8, e12=0.05, e10=0.1, e8=0.05)
+    shares[:, :2] = histogram(0.8, e8=0.2)[:, :2]
+    assert "underflow" not in names(vg.diagnose(evidence(**flushed(histogram=shares))))
+
+
 def test_a_layer_that_reads_zero_wholly_is_told_by_its_neighbours() -> None:
     shares = histogram(0.8, e8=0.19, e6=0.01)
     shares[:, :4] = histogram(1.0)[:, :4]

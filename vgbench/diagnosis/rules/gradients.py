@@ -89,11 +89,24 @@ def late(run: Reading) -> Iterator[Finding]:
             numbers = {"decades_lost_at_first": float(lost[known[0]]), "decades_lost": float(lost[known[-1]])}
             confidence: Confidence = "likely" if run.first_lost is not None else "possible"
             confidence = "likely" if numbers["decades_lost"] >= thresholds.LOST_FAR else confidence
+            if run.first_lost is None and _never_moved(run):
+                yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
+                return
             yield run.finding("vanishing in training", confidence, run.first_places, first=int(start), numbers=numbers)
             return
     shrunk = _shrunk(run)
     if shrunk is not None and shrunk >= thresholds.GROWN_DECADES:
         yield run.finding("vanishing in training", "possible", run.evidence.names, weights_shrunk_by_decades=shrunk)
+
+
+def _never_moved(run: Reading) -> bool:
+    """Whether the first layers stood still from the start: their gradient was small then, as all others were."""
+    update = run.evidence.update
+    if update is None:
+        return False
+    first = update[0, : max(1, update.shape[1] // 3)]
+    first = first[np.isfinite(first)]
+    return len(first) > 0 and bool(np.median(first) < thresholds.STANDS)
 
 
 def _shrunk(run: Reading) -> float | None:

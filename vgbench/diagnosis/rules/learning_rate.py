@@ -67,7 +67,10 @@ def uphill(run: Reading) -> Iterator[Finding]:
     cosine = run.evidence.cosine
     if cosine is not None:
         typical = float(np.nanmedian(cosine)) if not np.isnan(cosine).all() else 1.0
-        if typical < -thresholds.QUICK:
+        progress = run.progress
+        higher = progress.known and progress.end > progress.start + thresholds.UNMOVED * abs(progress.start)
+        rises = progress.broken or higher
+        if typical < -thresholds.AGAINST and rises:  # decay of the weights goes against the gradient, too
             yield run.finding("updates point uphill", "certain", run.evidence.names, cosine=typical)
             return
     if _uphill_by_loss(run):

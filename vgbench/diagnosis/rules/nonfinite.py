@@ -44,12 +44,11 @@ def grew_before(run: Reading, k: int) -> bool:
     losses = np.empty(0) if evidence.loss is None else evidence.loss[:k]
     losses = losses[np.isfinite(losses)]
     rose = len(losses) > 1 and float(losses[1:].max()) > thresholds.PEAKED * abs(float(losses[0]))
-    high = len(losses) > 0 and _far_above(float(losses[0]), evidence.chance)
     paces = np.empty(0) if run.pace is None else run.pace[: k + 1]
     quick = bool((paces[np.isfinite(paces)] >= thresholds.QUICK).any())
     grown = run.grown is not None and run.grown >= thresholds.GROWN_DECADES
     steep = run.first_lost is not None and run.first_lost <= -thresholds.LOST_DECADES
-    return bool(rose or high or quick or grown or steep or (progress.known and _peaked(run, k)))
+    return bool(rose or quick or grown or steep or (progress.known and _peaked(run, k)))
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:
@@ -58,9 +57,9 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
     if not zeroed[0] or zeroed.mean() < 0.5 or (run.evidence.signal is not None and _signal_arrives(run)):
         return
     dead, weight = run.evidence.dead, run.evidence.weight
-    if dead is not None and bool((dead[0] >= thresholds.DEAD).any()):
-        return  # which has a name of its own
     empty = weight is not None and bool(np.isneginf(weight[0]).any())
+    if dead is not None and bool((dead[0] >= thresholds.DEAD).any()) and not empty:
+        return  # which has a name of its own
     hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
     confidence: Confidence = "certain" if run.trains else "likely"
     yield run.finding("gradients exactly zero", confidence, hint=hint, records=float(zeroed.sum()))
@@ -76,11 +75,6 @@ def _nonfinite_records(run: Reading) -> tuple[np.ndarray, np.ndarray]:
 def _layers_of(run: Reading, k: int) -> tuple[str, ...]:
     shares = run.evidence.nonfinite
     return () if shares is None else run.layers(np.flatnonzero(np.nan_to_num(shares[k]) > 0))
-
-
-def _far_above(loss: float, chance: float | None) -> bool:
-    level = thresholds.FIRST_LOSS_ALONE if chance is None else thresholds.FIRST_LOSS * abs(chance)
-    return loss > level
 
 
 def _peaked(run: Reading, k: int) -> bool:

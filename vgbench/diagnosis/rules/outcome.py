@@ -47,7 +47,9 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     if run.arrives is None and not run.level:
         return  # a signal that vanishes looks the same
     nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
-    moves = float(np.nanmax(quickest)) >= thresholds.SLOW if run.furthest is None else run.furthest >= thresholds.MOVED
+    pace = run.pace
+    assert pace is not None
+    moves = float(np.nanmax(pace)) >= 3 * thresholds.SLOW if run.furthest is None else run.furthest >= thresholds.MOVED
     if nothing and progress.learned is False and moves and not run.zeroed.any():
         confidence: Confidence = "likely" if run.arrives else "possible"
         hint = "" if run.arrives else _UNSEEN

@@ -57,7 +57,10 @@ def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
     none_below = shares[..., 1:_FLOAT16_BIN].sum(axis=-1) == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         pile = np.where(rest > 0, shares[..., _FLOAT16_BIN] / rest, 0)
-    return none_below & (pile >= thresholds.PILED) & (zero >= thresholds.PILED)
+    piled = none_below & (pile >= thresholds.PILED) & (zero >= thresholds.PILED)
+    # Of gradients that float16 would flush, some in another dtype happen to look so, and most do not.
+    low = (rest > 0) & (shares[..., _FLOAT16_BIN + 2 :].sum(axis=-1) == 0) & (zero >= thresholds.PILED)
+    return piled & (2 * piled.sum(axis=1) > low.sum(axis=1))[:, None]
 
 
 def lost_to_rounding(run: Reading) -> Iterator[Finding]:
