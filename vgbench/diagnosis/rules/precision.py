@@ -96,6 +96,6 @@ def _still(run: Reading) -> Bool[np.ndarray, "layers"] | None:
     weight, update = run.evidence.weight, run.evidence.update
     if weight is None or update is None or len(weight) < 3:
         return None
-    same = np.isfinite(weight).all(axis=0) & (np.ptp(weight, axis=0) == 0)
+    same = np.isfinite(weight).all(axis=0) & (weight == weight[0]).all(axis=0)
     moves = (np.isfinite(update) & (update > 0)).mean(axis=0) > 0.5
     return np.asarray(same & moves)

@@ -53,7 +53,7 @@ def _verdict(source: Source) -> str | None:
     if source.cell is None or source.gradients is None:
         return None
     answer = diagnose(source.cell)
-    return ", ".join(finding.name for finding in answer) or answer.verdict
+    return ", ".join(finding.name for finding in answer) or (answer.verdict if source.training else "no risk")
 
 
 TRAINING = (
@@ -157,7 +157,8 @@ TRAINING = (
     Column(
         "verdict",
         "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `nothing found` or `not"
-        " enough recorded` if nothing; of a case that is not trained, the risk that its initialisation shows",
+        " enough recorded` if nothing; of a case that is not trained, the risk that its initialisation shows, or"
+        " `no risk`",
         _verdict,
         _shown("verdict", as_it_is, align="left"),
     ),
