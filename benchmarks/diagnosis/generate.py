@@ -106,10 +106,10 @@ def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
         case = members[0].case
         with numerics(case.dtype, case.matmul_precision):
             programs = programs_of(case, runs=RUNS_TOGETHER)
-        groups = [members[first : first + RUNS_TOGETHER] for first in range(0, len(members), RUNS_TOGETHER)]
+        parts = [members[first : first + RUNS_TOGETHER] for first in range(0, len(members), RUNS_TOGETHER)]
         with ThreadPoolExecutor(usable_cores()) as pool:
             for group, outcomes in zip(
-                groups, pool.map(partial(_train, programs=programs, random=random), groups), strict=True
+                parts, pool.map(partial(_train, programs=programs, random=random), parts), strict=True
             ):
                 found |= dict(zip(group, outcomes, strict=True))
     return found

@@ -1,4 +1,4 @@
-"""What records of a training run say: findings with their evidence, told apart from what looks like them."""
+"""What records of a training run say: findings with their evidence, distinguished from what looks like them."""
 
 from vgbench.diagnosis.answer import Diagnosis, Missing
 from vgbench.diagnosis.diagnose import diagnose, verdict

@@ -123,7 +123,7 @@ class Progress:
 
     @cached_property
     def learned(self) -> bool | None:
-        """Whether anything was learned; None if that cannot be told."""
+        """Whether anything was learned; None if that is unknown."""
         if self.reached:
             return True
         if self.share is not None:
@@ -132,7 +132,7 @@ class Progress:
 
     @cached_property
     def little(self) -> bool | None:
-        """Whether so little was learned that what is wrong is looked for; None if that cannot be told."""
+        """Whether so little was learned that what is wrong is looked for; None if that is unknown."""
         if self.reached:
             return False
         if self.share is not None:  # nor is a training loss that is hardly lower than the constant answer's enough
@@ -141,7 +141,7 @@ class Progress:
 
     @property
     def poor(self) -> bool:
-        """Whether little was learned, or, where that cannot be told, the loss stands still."""
+        """Whether little was learned, or, where that is unknown, the loss stands still."""
         return self.plateau if self.little is None else self.little
 
     @cached_property

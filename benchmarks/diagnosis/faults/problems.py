@@ -48,7 +48,7 @@ def classification(
     batch: int | None = 128,
     **more: Any,
 ) -> Setup:
-    """Digits, told apart by a perceptron or another net; `error` is the share of others that it gets wrong."""
+    """Digits, classified by a perceptron or another net; `error` is the share of others that it gets wrong."""
     x, y, x_other, y_other = digits()
     apply = net or (lambda params, x, offsets: perceptron(params, x, offsets, kind))
 
