@@ -127,8 +127,12 @@ update and not the learning rate."""
 CHANCE_MARGIN = 0.08
 """Validation accuracy above that of chance up to which nothing was learned that holds for other examples."""
 
-FIRST_LOSS = 5.0
-"""How many times the constant answer's a first loss must be to be far too large."""
+FIRST_LOSS = 20.0
+"""How many times the constant answer's a first loss must be to be far too large: outputs of unit scale are several times
+as wrong as a constant about targets that vary little."""
+
+FIRST_LOSS_SHAKING = 5.0
+"""The same where the first steps are large beside the weights, or weights have grown by decades."""
 
 FIRST_LOSS_ALONE = 50.0
 """A first loss that is suspected where that of the constant answer is not known: no mean cross-entropy begins there."""

@@ -23,6 +23,13 @@ def test_a_first_loss_far_above_the_constant_answers_names_its_causes() -> None:
     assert vg.verdict(evidence(**over_it)) == "converged"
 
 
+def test_outputs_of_unit_scale_about_targets_that_vary_little_are_no_fault() -> None:
+    small = BLIND | {"loss": np.r_[1.2, np.full(8, 0.17)], "chance": 1 / 6, "accuracy": None}
+    assert vg.verdict(evidence(**small)) == "constant answer"
+    shaking = small | {"update": over_records(0.3, 0.01)}
+    assert vg.verdict(evidence(**shaking)) == "first loss too large"
+
+
 def test_without_the_constant_answer_it_takes_a_second_sign() -> None:
     run = BLIND | {"loss": np.geomspace(300.0, 2.4, RECORDS), "accuracy": None, "chance": None}
     assert vg.verdict(evidence(**run)) == "not enough recorded"

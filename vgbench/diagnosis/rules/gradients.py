@@ -16,7 +16,7 @@ _CELLS = "a gated cell (LSTM or GRU) with forget gates that begin open, or ortho
 
 def vanishing(run: Reading) -> Iterator[Finding]:
     """The signal shrinks towards the input at the start, the first layers stand still, and little is learned."""
-    if not _stuck(run):
+    if not _stuck(run) or _opens(run):
         return
     if run.first_lost is None and not run.silent:
         yield from _by_weights(run)
@@ -36,7 +36,12 @@ def vanishing(run: Reading) -> Iterator[Finding]:
 def vanishing_unexplained(run: Reading) -> Iterator[Finding]:
     """The signal loses decades at the start, an optimizer makes up for it, and nothing is learned all the same."""
     lost = float("inf") if run.silent else run.first_lost or 0.0
-    if _stuck(run) and lost >= thresholds.LOST_FAR and (run.last_lost or lost) >= thresholds.LOST_DECADES:
+    if (
+        _stuck(run)
+        and not _opens(run)
+        and lost >= thresholds.LOST_FAR
+        and (run.last_lost or lost) >= thresholds.LOST_DECADES
+    ):
         yield _vanishes(run, "possible")
 
 
@@ -151,6 +156,11 @@ def _sure(run: Reading) -> bool:
 
 def _better(run: Reading) -> bool:
     return not _sure(run) and run.progress.start - run.progress.end > thresholds.UNMOVED * abs(run.progress.start)
+
+
+def _opens(run: Reading) -> bool:
+    """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more."""
+    return run.evidence.timed and bool(run.progress.learned)
 
 
 def _stuck(run: Reading) -> bool:

@@ -55,9 +55,11 @@ def first_loss(run: Reading) -> Iterator[Finding]:
 def _first_loss_high(run: Reading) -> bool:
     if not len(run.progress.losses):
         return False
-    chance, start = run.evidence.chance, run.progress.start
-    level = thresholds.FIRST_LOSS_ALONE if chance is None else thresholds.FIRST_LOSS * abs(chance)
-    return start > level
+    chance, start, pace = run.evidence.chance, run.progress.start, run.pace
+    if chance is None:
+        return start > thresholds.FIRST_LOSS_ALONE
+    shakes = _grown(run) or (pace is not None and bool(pace[0] >= thresholds.QUICK))
+    return start > (thresholds.FIRST_LOSS_SHAKING if shakes else thresholds.FIRST_LOSS) * abs(chance)
 
 
 def _grown(run: Reading) -> bool:
