@@ -128,7 +128,7 @@ CHANCE_MARGIN = 0.08
 """Validation accuracy above that of chance up to which nothing was learned that holds for other examples."""
 
 FIRST_LOSS = 20.0
-"""How many times the constant answer's a first loss must be to be far too large: outputs of unit scale are several times
+"""How many times the constant answer's a first loss must be to be far too large: outputs of unit scale are many times
 as wrong as a constant about targets that vary little."""
 
 FIRST_LOSS_SHAKING = 5.0
