@@ -36,6 +36,8 @@ def test_time_steps_share_their_weights_and_are_called_time_steps() -> None:
     assert vg.verdict(evidence(**run)) == "nothing found"  # as a GRU, which learns all the same
     begins = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS)}
     assert "vanishing" not in names(vg.diagnose(evidence(**run | begins)))
+    strict = begins | {"accuracy": np.full(RECORDS, 0.12)}  # which asks for more than the loss does
+    assert "vanishing" not in names(vg.diagnose(evidence(**run | strict)))
 
 
 def test_weights_of_one_kind_show_a_trend_whatever_their_order() -> None:

@@ -160,7 +160,9 @@ def _better(run: Reading) -> bool:
 
 def _opens(run: Reading) -> bool:
     """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more."""
-    return run.evidence.timed and bool(run.progress.learned)
+    gain = run.progress.gain
+    begun = run.progress.learned is True or (gain is not None and gain >= thresholds.LEARNED)
+    return run.evidence.timed and begun
 
 
 def _stuck(run: Reading) -> bool:
