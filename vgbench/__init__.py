@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 # The public names. They are resolved when they are first used, so that the command line answers before jax and pandas
 # are imported; `_homes` reads this block.
 if TYPE_CHECKING:
+    from vgbench.diagnosis import Diagnosis as Diagnosis
     from vgbench.diagnosis import Finding as Finding
     from vgbench.diagnosis import diagnose as diagnose
     from vgbench.diagnosis import verdict as verdict

@@ -60,6 +60,7 @@ def row_of(build: Build, runs: dict[Job, Outcome]) -> Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=("tuning", "held-out"))
+    parser.add_argument("--family", help="of the models, such as recurrent")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--from", dest="source", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every n-th configuration only")
@@ -67,7 +68,11 @@ def main() -> None:
     if given.source:
         content: dict[str, Any] = json.loads((given.source / "configurations.json").read_text())
     else:
-        chosen = [build for build in builds() if given.half in (None, build.half)][:: given.every]
+        chosen = [
+            build
+            for build in builds()
+            if given.half in (None, build.half) and given.family in (None, build.case.model.name)
+        ][:: given.every]
         runs = train([job for build in chosen for job in jobs_of(build)])
         rows = [asdict(row_of(build, runs)) for build in chosen]
         content = {"command": " ".join(sys.argv[1:]), "provenance": asdict(provenance(jax.devices()[0])), "rows": rows}

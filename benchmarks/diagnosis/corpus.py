@@ -159,7 +159,7 @@ NETS: dict[Half, tuple[Net, ...]] = {
                 "skip": "none",
             },
             good=gained("glorot_normal", 1.0),
-            bad=(gained("glorot_normal", 0.6),),
+            bad=tuple(gained("glorot_normal", gain) for gain in (0.4, 0.45, 0.5, 0.55, 0.6)),
             cure={"norm": "layer", "skip": "residual"},
             learning_rates=(1e-3,),
             optimizer="adam",
@@ -169,7 +169,7 @@ NETS: dict[Half, tuple[Net, ...]] = {
         Net(
             slots={"model": "recurrent", "cell": "rnn", "activation": "tanh", "depth": 24, "data": "adding"},
             good=gained("orthogonal", 1.0),
-            bad=(gained("orthogonal", 0.35),),
+            bad=tuple(gained("orthogonal", gain) for gain in (0.2, 0.25, 0.3, 0.35, 0.4)),
             cure={},
             learning_rates=(5e-3,),
             optimizer="adam",

@@ -16,8 +16,8 @@ from corpus import Build, Fault
 
 import vgbench as vg
 from vgbench.data import Dataset, batch_indices, load_dataset
-from vgbench.diagnosis.evidence import Evidence, from_curves
-from vgbench.diagnosis.evidence import flat_ends as flat_ends_of
+from vgbench.diagnosis import Evidence
+from vgbench.diagnosis.measured import from_curves
 from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.numerics import numerics, usable_cores
@@ -106,10 +106,10 @@ def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
         case = members[0].case
         with numerics(case.dtype, case.matmul_precision):
             programs = programs_of(case, runs=RUNS_TOGETHER)
-        groups = [members[first : first + RUNS_TOGETHER] for first in range(0, len(members), RUNS_TOGETHER)]
+        parts = [members[first : first + RUNS_TOGETHER] for first in range(0, len(members), RUNS_TOGETHER)]
         with ThreadPoolExecutor(usable_cores()) as pool:
             for group, outcomes in zip(
-                groups, pool.map(partial(_train, programs=programs, random=random), groups), strict=True
+                parts, pool.map(partial(_train, programs=programs, random=random), parts), strict=True
             ):
                 found |= dict(zip(group, outcomes, strict=True))
     return found
@@ -183,9 +183,10 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
         snapshots=Snapshots.of(record.snapshot),
     )
     distance = None if unfit(case) or job.fault.bias else measure_forward(case).log10_pair_distance
-    (evidence,) = from_curves(
-        curves, chance=CHANCE[case.data.name], distance=distance, flat=flat_ends_of(case.activation)
-    )
+    loss_of_chance, accuracy_of_chance = CHANCE[case.data.name]
+    curves = replace(curves, chance=accuracy_of_chance)
+    (evidence,) = from_curves(curves, case=case, chance=loss_of_chance, distance=distance)
+    evidence = replace(evidence, target=None)  # the constant answer alone says what was learned
     counts = curves.snapshots.gradient_histogram[0].astype(np.float64)
     if case.gradient_transform.name == "half":  # what float16 holds of the scaled gradient
         smallest = 2.0**-24 / case.gradient_transform.options()["loss_scale"]

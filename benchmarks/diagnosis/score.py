@@ -14,8 +14,13 @@ VANISHING = ("vanishing", "collapse", "vanishing in training")
 """Labels that count as vanishing: of scale, with the information as well, and later on."""
 UNCOUNTED = ("saturation",)
 """Neither vanishing nor not: the gradient does vanish there, for a reason with a name of its own."""
-ACCEPTED = {"trains": ("healthy", "converged")}
-"""What may be said of a label other than its own name."""
+ACCEPTED = {
+    "trains": ("nothing found", "healthy", "converged"),
+    "unlearnable": ("unlearnable", "constant answer", "learned by heart"),
+    "dead units": ("dead units", "units that died"),
+    "exploding": ("exploding", "first loss too large"),
+}
+"""What may be said of a label other than its own name: there are two ways not to learn, and of dying."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`vgbench diagnose`: what is wrong with a training run, from a file of JSON lines or the folder of a run."""
+"""`vgbench diagnose`: what is wrong with a training run, from a run file or the folder of a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,48 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vgbench.errors import InputError
-
 if TYPE_CHECKING:
-    from vgbench.diagnosis import Finding
+    from vgbench.diagnosis import Diagnosis
 
 
 def diagnose(
     what: Annotated[Path, typer.Argument(help="A file of JSON lines, or the folder of a run.", metavar="FILE|DIR")],
 ) -> None:
-    """Show what is wrong with each training run, with the evidence and what to try."""
-    from vgbench.diagnosis import diagnose as findings_of
-    from vgbench.diagnosis.lines import from_lines
+    """Show what is wrong with each training run, with the evidence and what to try, or what is missing to tell."""
+    from vgbench.boundary.run_lines import read_run
+    from vgbench.diagnosis import diagnose as answer_to
 
     if not what.is_dir():
-        records = read_lines(what)
-        _show("", findings_of(from_lines([*records.values()], [*records])))
+        _show("", answer_to(read_run(what)))
         return
     for label, record in _records(what):
-        _show(label, findings_of(record))
-
-
-def read_lines(path: Path) -> dict[str, Any]:
-    """The records of a file of JSON lines; each key names the file and the line.
-
-    Raises:
-        InputError: the file cannot be read, or a line is not JSON; the message names the line.
-    """
-    from vgbench.boundary.strict_json import loads
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    records = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            records[f"{path}: line {number}"] = loads(line, nonfinite=True)
-        except ValueError as error:
-            raise InputError(f"{path}: line {number}: not valid JSON: {error}") from None
-    return records
+        _show(label, answer_to(record))
 
 
 def _records(directory: Path) -> Iterator[tuple[str, Any]]:
@@ -59,13 +33,8 @@ def _records(directory: Path) -> Iterator[tuple[str, Any]]:
                 yield entry.row.label, entry.cell
 
 
-def _show(label: str, findings: "list[Finding]") -> None:
+def _show(label: str, answer: "Diagnosis") -> None:
     from vgbench.cli.terminal import say
 
-    head = f"{label}: " if label else ""
-    if not findings:
-        say(f"{head}healthy")
-    for finding in findings:
-        seeds = f", {finding.seeds[0]} of {finding.seeds[1]} seeds" if finding.seeds[1] > 1 else ""
-        say(f"{head}{finding}{seeds}")
-        say(f"  try: {finding.suggestion}")
+    for line in answer.lines():
+        say(f"{label}: {line}" if label and not line.startswith(" ") else line)

@@ -1,44 +1,61 @@
-"""From curves or records to findings, and to one word for a table."""
+"""From records of any kind to an answer, and to one word for a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vgbench.diagnosis.evidence import Evidence, from_curves, from_record
-from vgbench.diagnosis.findings import Finding
-from vgbench.diagnosis.lines import from_lines
+from vgbench.boundary.run_file import Run
+from vgbench.diagnosis import questions
+from vgbench.diagnosis.answer import Diagnosis
+from vgbench.diagnosis.consistency import consistent
+from vgbench.diagnosis.evidence import Evidence
+from vgbench.diagnosis.findings import Name
+from vgbench.diagnosis.lines import from_lines, from_run
+from vgbench.diagnosis.measured import from_curves, from_record
 from vgbench.diagnosis.reading import Reading
-from vgbench.diagnosis.rules import RULES
+from vgbench.diagnosis.rules.order import RULES
 from vgbench.errors import InputError
+from vgbench.instruments.model_profile import ModelProfile
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.schema import CellRecord
 
-Subject = CellRecord | TrainingCurves | Evidence | Sequence[Mapping[str, Any]]
+Subject = CellRecord | TrainingCurves | Evidence | ModelProfile | Run | Sequence[Mapping[str, Any]]
 
 
-def diagnose(subject: Subject) -> list[Finding]:
-    """Say what a run shows, the likeliest cause of trouble first; nothing where all is well.
+def diagnose(subject: Subject) -> Diagnosis:
+    """Say what a run shows: what is wrong with it, or that nothing is, or what would have to be recorded to tell.
 
     Args:
-        subject: a cell's record, training curves, records as `vgbench.watched` gives them, or `Evidence`. Of several
-            seeds a finding counts that at least half of them show.
+        subject: a cell's record, training curves, a profile of a model, records as `vgbench.watched` gives them, a run
+            file's content, or `Evidence`. Of several seeds a finding counts that at least half of them show.
+
+    Returns:
+        The findings, the likeliest cause of trouble first, with what could be judged and is in order, and with the
+        fields that are missing.
 
     Raises:
         InputError: records of another form.
     """
     runs = [Reading(run) for run in _runs(subject)]
-    told = []
+    found = []
     for rule in RULES:
         shown = [finding for run in runs for finding in rule(run)]
         if shown and 2 * len(shown) >= len(runs):
-            told.append(replace(shown[len(shown) // 2], seeds=(len(shown), len(runs))))
-    return told
+            found.append(replace(shown[len(shown) // 2], seeds=(len(shown), len(runs))))
+    kept = consistent(found)
+    names: set[Name] = {finding.name for finding in kept}
+    judged = [questions.in_order(run, names) for run in runs]
+    return Diagnosis(
+        findings=tuple(kept),
+        judged=tuple(each for each in (judged[0] if judged else ()) if all(each in other for other in judged)),
+        missing=tuple(dict.fromkeys(each for run in runs for each in questions.missing(run))),
+        decided=bool(runs) and 2 * sum(map(questions.decided, runs)) > len(runs),
+    )
 
 
 def verdict(subject: Subject) -> str:
-    """The first finding's name; `healthy` where there is none."""
-    findings = diagnose(subject)
-    return findings[0].name if findings else "healthy"
+    """The first finding's name; where there is none, "nothing found" or "not enough recorded"."""
+    return diagnose(subject).verdict
 
 
 def _runs(subject: Subject) -> list[Evidence]:
@@ -48,6 +65,11 @@ def _runs(subject: Subject) -> list[Evidence]:
         return from_record(subject)
     if isinstance(subject, TrainingCurves):
         return from_curves(subject)
+    if isinstance(subject, ModelProfile):
+        return [from_run(subject.run())]
+    if isinstance(subject, Run):
+        return [from_run(subject)]
     if isinstance(subject, Sequence) and not isinstance(subject, str | bytes):
         return [from_lines(subject)]
-    raise InputError(f"diagnose: needs a record, training curves or a list of records, not {type(subject).__name__}")
+    kinds = "a record, training curves, a profile or a list of records"
+    raise InputError(f"diagnose: needs {kinds}, not {type(subject).__name__}")

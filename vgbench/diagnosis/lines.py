@@ -1,143 +1,209 @@
-"""Evidence from records as `vgbench.watched` gives them and people write them into files."""
+"""Evidence from a run file, or from records as `vgbench.watched` gives them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vgbench.boundary.run_file import NONFINITE
-from vgbench.boundary.schema import first_fault
-from vgbench.diagnosis.evidence import Evidence
-from vgbench.errors import InputError
+from vgbench.boundary.run_file import Header, Layer, Module, Record, Run
+from vgbench.boundary.run_lines import run_of
+from vgbench.diagnosis.evidence import Evidence, Flat
 
-Number = float | None
-Layers = Annotated[list[Number], Field(strict=False, min_length=1)]
-"""A number for each layer; a tuple will do."""
-
-
-class Layer(BaseModel):
-    """What a record says of one layer; what is missing was not recorded."""
-
-    model_config = ConfigDict(strict=True)
-
-    gradient: Number = None
-    weight: Number = None
-    update: Number = None
-    zero: Number = None
-
-
-class Line(BaseModel):
-    """A record; other fields are people's own."""
-
-    model_config = ConfigDict(strict=True)
-
-    step: Annotated[int, Field(ge=0, lt=2**63)]
-    layers: Annotated[dict[str, Layer], Field(min_length=1)]
-    loss: Number = None
-    accuracy: Number = None
-    signal: Layers | None = None
-    saturated: Layers | None = None
-    dead: Layers | None = None
-    chance: Number = None
-    chance_accuracy: Number = None
+_SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
+"""The smallest numbers that do not read zero, by dtype; of float16 the subnormal ones count."""
+_RECTIFIERS = ("relu", "relu6", "leaky_relu", "gelu", "silu", "swish", "elu", "celu", "selu", "softplus")
+_SATURATING = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "softmax", "erf")
+_ROUNDING = 1e-6
+"""A share of numbers below which it is of none: it is one minus what is left, in single precision."""
+_ITERATION = re.compile(r"\[\d+\]$")
+"""The end of the name of a point in a loop."""
 
 
 def from_lines(lines: Sequence[Any], places: Sequence[str] | None = None) -> Evidence:
-    """A run from records as `vgbench.watched` gives them, with more where people have it.
-
-    Each record has `step` and `layers` (by name, from input to output: log10 `gradient`, `weight` and `update`, and
-    `zero`), and may have `loss`, `accuracy`, `signal` (log10 ||dL/dh_l|| by layer, as a profile's taps tell),
-    `saturated` and `dead` (shares by layer), and `chance` and `chance_accuracy`, what the best constant answer gets.
+    """A run from the objects of a run file, or from records as `vgbench.watched` gives them.
 
     Args:
-        lines: the records.
+        lines: the records, behind a header or none.
         places: what messages call them; `record 1` and so on if None.
 
     Raises:
         InputError: there is no record, or one is of another form; names it and the field.
     """
-    if not lines:
-        raise InputError("diagnose: no records to read")
-    places = places or [f"record {number}" for number in range(1, len(lines) + 1)]
-    if isinstance(lines[0], Mapping) and "format" in lines[0]:
-        head = {"chance": lines[0].get("chance_loss"), "chance_accuracy": lines[0].get("chance_accuracy")}
-        lines, places = [head | each for each in lines[1:]], places[1:]
-    records = [_read(line, place) for line, place in zip(lines, places, strict=True)]
-    names = tuple(records[0].layers)
-    for record, place in zip(records, places, strict=True):
-        if tuple(record.layers) != names:
-            raise InputError(f"{place}: layers: other layers than in the first record")
+    return from_run(run_of(lines, places))
 
-    def column(field: str) -> Float[np.ndarray, "records layers"]:
-        return np.asarray([[_or_nan(getattr(layer, field)) for layer in line.layers.values()] for line in records])
 
-    def series(field: str) -> Float[np.ndarray, "records"] | None:
-        values = [getattr(line, field) for line in records]
-        return None if all(value is None for value in values) else np.asarray([_or_nan(value) for value in values])
-
-    def by_layer(field: str) -> Float[np.ndarray, "records depth"] | None:
-        return _rows([getattr(line, field) for line in records], field, places)
-
-    gradient, weight, update = (
-        np.where(np.isnan(norm), -np.inf, norm) for norm in map(column, ("gradient", "weight", "update"))
-    )
-    zero = column("zero")
-    with np.errstate(over="ignore", invalid="ignore"):
-        ratio = 10.0 ** (update - weight)
+def from_run(run: Run) -> Evidence:
+    """A run from a run file."""
+    records, header = run.records, run.header
+    layers = _Table(records, lambda record: record.layers)
+    modules = _Table(records, lambda record: record.modules)
+    nonfinite = _nonfinite(layers)
+    bad = np.zeros(len(records), bool) if nonfinite is None else np.nansum(nonfinite, axis=1) > 0
+    gradient, weight = _norms(layers, "gradient", bad), _norms(layers, "weight", bad)
+    update, loss = _norms(layers, "update", bad), _series(records, "loss")
+    timed = _timed(modules, layers)
     return Evidence(
-        step=np.asarray([line.step for line in records], np.int64),
-        loss=series("loss"),
-        chance=records[0].chance,
-        accuracy=series("accuracy"),
-        chance_accuracy=records[0].chance_accuracy,
-        signal=by_layer("signal"),
+        step=np.asarray([record.step for record in records], np.int64),
+        loss=None if loss is None else np.where(np.isfinite(loss), loss, np.nan),
+        peak=_peaks(records),
+        nonfinite_loss=_nonfinite_loss(run, loss, bad),
+        nonfinite_since=None if run.nonfinite_since is None else {**run.nonfinite_since},
+        validation_loss=_series(records, "validation_loss"),
+        accuracy=_series(records, "accuracy"),
+        chance=header.chance_loss,
+        chance_accuracy=header.chance_accuracy,
+        input_scale=_input_scale(header),
+        signal=_signal(modules),
         gradient=gradient,
-        update=ratio,
-        zero=None if np.isnan(zero).all() else zero,
-        saturated=by_layer("saturated"),
-        dead=by_layer("dead"),
-        names=names,
+        weight=weight,
+        update=_ratio(update, weight),
+        moved=layers.column("moved"),
+        zero=layers.column("zero"),
+        nonfinite=nonfinite,
+        histogram=_histogram(layers),
+        swallowed=layers.column("swallowed"),
+        cosine=layers.column("cosine"),
+        smallest=_smallest(run),
+        saturated=modules.column("saturated"),
+        dead=modules.column("dead"),
+        scale=modules.column("scale"),
+        distance=_distance(modules),
+        largest_logit=modules.column("largest_logit"),
+        flat=_flat(modules),
+        timed=timed,
+        names=layers.names,
+        places=tuple(name.replace("layer ", "time step ") for name in modules.names) if timed else modules.names,
     )
 
 
-def _read(line: Any, place: str) -> Line:
-    if not isinstance(line, Mapping):
-        raise InputError(f"{place}: needs an object, as vgbench.watched gives")
-    try:
-        return Line.model_validate(_by_layer(_numbers(line)))
-    except ValidationError as error:
-        raise InputError(f"{place}: {first_fault(error)}") from None
+class _Table:
+    """What each record says by name; the names are those of all records, in their order."""
+
+    def __init__(self, records: Sequence[Record], of: Callable[[Record], Any]) -> None:
+        self.rows: list[dict[str, Layer | Module]] = [dict(of(record)) for record in records]
+        self.names = tuple(dict.fromkeys(name for row in self.rows for name in row))
+
+    def cells(self, field: str) -> list[list[Any]]:
+        """One field, None where it was not recorded."""
+        return [[getattr(row.get(name), field, None) for name in self.names] for row in self.rows]
+
+    def column(self, field: str) -> Float[np.ndarray, "records names"] | None:
+        """One field as numbers, NaN where it was not recorded; None where it was nowhere."""
+        cells = self.cells(field)
+        if all(each is None for row in cells for each in row):
+            return None
+        return np.asarray([[np.nan if each is None else each for each in row] for row in cells], np.float64)
 
 
-def _numbers(value: Any, deep: int = 3) -> Any:
-    """The same with numbers for what run files write as strings, in layers and modules, too."""
-    if isinstance(value, Mapping):
-        return {name: _numbers(each, deep - 1) for name, each in value.items()} if deep else value
-    return NONFINITE.get(value, value) if isinstance(value, str) else value
-
-
-def _by_layer(line: dict[str, Any]) -> dict[str, Any]:
-    """The same with lists of what is recorded of modules."""
-    modules = [*line.get("modules", {}).values()]
-    names = [name for name in ("signal", "saturated", "dead") if any(name in each for each in modules)]
-    return {name: [each.get(name) for each in modules] for name in names} | line
-
-
-def _or_nan(value: Number) -> float:
-    return float("nan") if value is None else value
-
-
-def _rows(
-    values: Sequence[list[Number] | None], field: str, places: Sequence[str]
-) -> Float[np.ndarray, "records depth"] | None:
-    """A row for each record, of NaN where it says nothing; None where none says anything."""
-    depths = [len(value) for value in values if value is not None]
-    if not depths:
+def _series(records: Sequence[Record], field: str) -> Float[np.ndarray, "records"] | None:
+    values = [getattr(record, field) for record in records]
+    if all(value is None for value in values):
         return None
-    for value, place in zip(values, places, strict=True):
-        if value is not None and len(value) != depths[0]:
-            raise InputError(f"{place}: {field}: {len(value)} layers, but {depths[0]} in the first record that has it")
-    rows = [[None] * depths[0] if value is None else value for value in values]
-    return np.asarray([[_or_nan(each) for each in row] for row in rows])
+    return np.asarray([np.nan if value is None else value for value in values], np.float64)
+
+
+def _norms(layers: _Table, field: str, bad: np.ndarray) -> Float[np.ndarray, "records layers"] | None:
+    """log10 norms. Where some are recorded, or the zeros of the gradient are counted, one that is not is of zeros.
+
+    So `vgbench.watched` writes None for the norm of zeros alone, and for that of what is not finite.
+    """
+    norms, zero = layers.column(field), layers.column("zero")
+    if field != "gradient":
+        zero = None
+    if norms is None and zero is None:
+        return None
+    if norms is None:
+        norms = np.full((len(layers.rows), len(layers.names)), np.nan)
+    asked = np.asarray([[name in row for name in layers.names] for row in layers.rows])
+    unwritten = np.asarray([[each is None for each in row] for row in layers.cells(field)])
+    if zero is not None:
+        asked &= np.nan_to_num(zero, nan=0.0) >= 1
+    return np.where(unwritten & asked & ~bad[:, None], -np.inf, norms)
+
+
+def _ratio(update: np.ndarray | None, weight: np.ndarray | None) -> Float[np.ndarray, "records layers"] | None:
+    if update is None or weight is None:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.isneginf(update), 0.0, 10.0 ** (update - weight))
+
+
+def _nonfinite(layers: _Table) -> Float[np.ndarray, "records layers"] | None:
+    shares, gradient = layers.column("nonfinite"), layers.column("gradient")
+    if shares is not None:
+        return np.where(shares < _ROUNDING, 0.0, shares)
+    if gradient is None:
+        return None
+    said = np.asarray([[each is not None and not each < np.inf for each in row] for row in layers.cells("gradient")])
+    return said.astype(np.float64)
+
+
+def _nonfinite_loss(run: Run, loss: np.ndarray | None, bad: np.ndarray) -> np.ndarray:
+    """Whether a loss was no number: one that is missing is so only where other numbers were, too."""
+    counted = np.asarray([(record.nonfinite_losses or 0) > 0 for record in run.records])
+    if loss is None:
+        return counted
+    return counted | np.isinf(loss) | (np.isnan(loss) & np.logical_or.accumulate(bad))
+
+
+def _peaks(records: Sequence[Record]) -> Float[np.ndarray, "records"] | None:
+    known = [[each for each in (record.loss, *(record.losses or ())) if each is not None] for record in records]
+    finite = [[each for each in row if np.isfinite(each)] for row in known]
+    return np.asarray([max(row, default=np.nan) for row in finite]) if any(finite) else None
+
+
+def _input_scale(header: Header) -> float | None:
+    """Of the first array of the batch, if it holds floating-point numbers."""
+    first = next(iter(header.batch.values()), None)
+    if first is None or not (first.dtype or "float").startswith(("float", "bfloat")):
+        return None
+    known = [abs(each) for each in (first.mean, first.deviation) if each is not None and np.isfinite(each)]
+    return max(known, default=None)
+
+
+def _signal(modules: _Table) -> Float[np.ndarray, "records places"] | None:
+    """One that reads zero in a pass that is not exact may be as large as what that pass still shows."""
+    signal, floor = modules.column("signal"), modules.column("exact_to")
+    if signal is None or floor is None:
+        return signal
+    return np.where(np.isneginf(signal) & np.isfinite(floor), floor, signal)
+
+
+def _distance(modules: _Table) -> Float[np.ndarray, "records places"] | None:
+    """log10(1 - cosine) as it is of signals whose part that tells inputs apart is this much smaller than the whole."""
+    spread, scale = modules.column("spread"), modules.column("scale")
+    if spread is None or scale is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        return 2 * (spread - scale)
+
+
+def _histogram(layers: _Table) -> Float[np.ndarray, "records layers bins"] | None:
+    cells = layers.cells("histogram")
+    bins = {len(each) for row in cells for each in row if each is not None}
+    if len(bins) != 1:
+        return None
+    blank = (np.nan,) * bins.pop()
+    return np.asarray([[blank if each is None else each for each in row] for row in cells], np.float64)
+
+
+def _smallest(run: Run) -> float | None:
+    if run.header.dtype not in _SMALLEST:
+        return None
+    scales = [record.loss_scale for record in run.records if record.loss_scale]
+    return _SMALLEST[run.header.dtype] / (float(np.median(scales)) if scales else 1.0)
+
+
+def _flat(modules: _Table) -> Flat:
+    known = {each for row in modules.cells("activation") for each in row if each}
+    if known & set(_RECTIFIERS):
+        return "below"
+    return "both" if known & set(_SATURATING) else "unknown"
+
+
+def _timed(modules: _Table, layers: _Table) -> bool:
+    """Whether the places are more than the layers, and all of one loop: steps in time, which share their weights."""
+    numbered = all(name.startswith("layer ") or _ITERATION.search(name) for name in modules.names)
+    return numbered and len(modules.names) > len(layers.names) > 0

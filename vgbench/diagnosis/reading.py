@@ -1,15 +1,22 @@
 """What several rules ask of the evidence of a run."""
 
+import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.evidence import Evidence
 from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.progress import Progress
+from vgbench.diagnosis.words import MEANINGS, SUGGESTIONS
+
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -19,46 +26,67 @@ class Reading:
     evidence: Evidence
 
     @cached_property
-    def lost(self) -> Float[np.ndarray, "records"] | None:
-        """Decades of the signal lost from the last to the first layer; NaN where one is zero or out of range."""
-        signal = self.evidence.signal
-        if signal is None or signal.shape[1] < 2:
-            return None
-        with np.errstate(invalid="ignore"):
-            lost = signal[:, -1] - signal[:, 0]
-        return np.where(np.isfinite(lost), lost, np.nan)
+    def progress(self) -> Progress:
+        """What was learned."""
+        return Progress(self.evidence)
 
     @cached_property
     def trains(self) -> bool:
         """Whether there is a training run to be judged, not an initialisation alone."""
-        return self.evidence.loss is not None and len(self.evidence.loss) > 1
+        return len(self.evidence.step) > 1
 
     @cached_property
-    def broken(self) -> bool:
-        """Whether the loss became non-finite."""
-        return self.trains and not bool(np.isfinite(self.loss).all())
+    def lost(self) -> Float[np.ndarray, "records"] | None:
+        """Decades of the signal lost from the last to the first place; NaN where one is zero or out of range."""
+        signal = self.evidence.signal
+        if signal is None:
+            return None
+        known = np.flatnonzero(recorded_in(signal))
+        if len(known) < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = signal[:, known[-1]] - signal[:, known[0]]
+        return np.where(np.isfinite(lost), lost, np.nan)
 
     @cached_property
-    def loss(self) -> Float[np.ndarray, "records"]:
-        """The training loss; empty if there is none."""
-        return np.empty(0) if self.evidence.loss is None else self.evidence.loss
+    def first_lost(self) -> float | None:
+        """The same at the first record; None if unknown."""
+        lost = None if self.lost is None else float(self.lost[0])
+        return None if lost is None or np.isnan(lost) else lost
 
     @cached_property
-    def chance(self) -> float:
-        """Loss of the constant predictor, or the first one where that is not known."""
-        return float(self.loss[0] if self.evidence.chance is None else self.evidence.chance)
+    def last_lost(self) -> float | None:
+        """The same at the last record that has it."""
+        known = np.empty(0) if self.lost is None else self.lost[~np.isnan(self.lost)]
+        return float(known[-1]) if len(known) else None
 
     @cached_property
-    def progress(self) -> float:
-        """Share of the constant predictor's loss that was taken off by the end; negative where it rose."""
-        if not self.trains or self.broken:
-            return float("nan") if not self.trains else -float("inf")
-        return float(1 - self.loss[-3:].min() / self.chance) if self.chance > 0 else 0.0
+    def slopes(self) -> Float[np.ndarray, "records"] | None:
+        """Decades that the weights' gradients lose from last to first layer, by the kind that loses most.
 
-    @cached_property
-    def learned(self) -> bool:
-        """Whether anything was learned."""
-        return self.trains and self.progress >= thresholds.LEARNED
+        Arrays are of a kind whose names differ in one number alone, as `Dense_3` and `Dense_4`; three make a trend.
+        Layers that have gradients of exactly zero do not count. None if no kind has a trend.
+        """
+        gradient = self.evidence.gradient
+        groups = [group for group in kinds_of(self.evidence.names) if len(group) >= 3]
+        if gradient is None or not groups:
+            return None
+        ends = np.full((len(groups), len(gradient)), np.nan)
+        for row, group in zip(ends, groups, strict=True):
+            third = max(1, len(group) // 3)
+            finite = np.where(np.isfinite(gradient[:, group]), gradient[:, group], np.nan)
+            known = ~np.isnan(finite[:, :third]).all(axis=1) & ~np.isnan(finite[:, -third:]).all(axis=1)
+            row[known] = np.nanmedian(finite[known, -third:], axis=1) - np.nanmedian(finite[known, :third], axis=1)
+        known = ~np.isnan(ends).all(axis=0)
+        most = np.full(len(gradient), np.nan)
+        most[known] = np.nanmedian(ends[:, known], axis=0)
+        return most
+
+    @property
+    def level(self) -> bool:
+        """Whether the weights' gradients are known to be of one size from layer to layer at the start."""
+        slopes = self.slopes
+        return slopes is not None and bool(abs(slopes[0]) < thresholds.LOST_DECADES)
 
     @cached_property
     def update(self) -> Float[np.ndarray, "layers"] | None:
@@ -73,9 +101,34 @@ class Reading:
         return typical
 
     @cached_property
+    def pace(self) -> Float[np.ndarray, "records"] | None:
+        """The median layer's relative update at every record; NaN where no layer has a finite one."""
+        return None if self.evidence.update is None else _over_layers(np.nanmedian, self.evidence.update)
+
+    @cached_property
+    def quickest(self) -> Float[np.ndarray, "records"] | None:
+        """The quickest layer's relative update at every record."""
+        return None if self.evidence.update is None else _over_layers(np.nanmax, self.evidence.update)
+
+    @cached_property
+    def grown(self) -> float | None:
+        """Decades by which the weights of the median layer have grown at most; None if unknown."""
+        weight = self.evidence.weight
+        if weight is None or len(weight) < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            growth = weight[1:] - weight[0]
+        growth = np.where(np.isfinite(growth), growth, np.nan)
+        known = growth[~np.isnan(growth).all(axis=1)]
+        return float(np.nanmedian(known, axis=1).max()) if len(known) else None
+
+    @cached_property
     def furthest(self) -> float | None:
         """How far the quickest layer has moved by the end, relative to its first weights; None if unknown."""
-        return None if self.evidence.moved is None else float(np.nanmax(self.evidence.moved[-1]))
+        moved = self.evidence.moved
+        if moved is None or np.isnan(moved[-1]).all():
+            return None
+        return float(np.nanmax(moved[-1]))
 
     @cached_property
     def lag(self) -> float | None:
@@ -83,8 +136,12 @@ class Reading:
         if self.update is None or np.isnan(self.update).all():
             return None
         first = self.update[: max(1, len(self.update) // 3)]
+        first = first[~np.isnan(first)]
+        if not len(first):
+            return None
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.log10(np.nanmax(self.update)) - np.log10(np.nanmedian(first)))
+            lag = np.log10(np.nanmax(self.update)) - np.log10(np.median(first))
+        return None if np.isnan(lag) else float(lag)
 
     @cached_property
     def faded(self) -> float | None:
@@ -92,17 +149,30 @@ class Reading:
         if self.evidence.scale is None:
             return None
         scale = self.evidence.scale[0, recorded_in(self.evidence.scale)]
-        return float(scale[0] - scale[-1]) if len(scale) > 1 else None
+        if len(scale) < 2 or not np.isfinite(scale[[0, -1]]).all():
+            return None
+        return float(scale[0] - scale[-1])
 
     @cached_property
-    def shared(self) -> bool:
-        """Whether more places pass the signal on than have weights, as time steps do: none can lag behind another."""
-        signal, update = self.evidence.signal, self.evidence.update
-        return signal is not None and update is not None and signal.shape[1] > update.shape[1]
+    def gathered(self) -> float | None:
+        """How far log10 of the distance of different inputs' signals falls over the places, if they become one.
+
+        It has to fall on over the second half: residual networks level off, and train all the same.
+        """
+        distance = self.evidence.distance
+        if distance is None:
+            return None
+        row = distance[0, recorded_in(distance)]
+        if len(row) < 2 or np.isnan(row[[0, -1]]).any() or np.isneginf(row[0]):
+            return None
+        fall, half = float(row[-1] - row[0]), len(row) // 2
+        slope = (row[-1] - row[half]) / max(1, len(row) - 1 - half)
+        falls_on = np.isneginf(row[-1]) or slope <= thresholds.COLLAPSING
+        return fall if fall <= thresholds.COLLAPSED_BY and falls_on else None
 
     @cached_property
     def silent(self) -> bool:
-        """Whether exactly nothing of the signal arrives at the first layer at the start."""
+        """Whether exactly nothing of the signal arrives at the first place at the start."""
         signal = self.evidence.signal
         return signal is not None and bool(np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1]))
 
@@ -112,21 +182,100 @@ class Reading:
         return self.evidence.signal is not None and bool(np.isposinf(self.evidence.signal[0]).any())
 
     @cached_property
-    def arrives(self) -> bool:
-        """Whether the signal neither vanishes nor explodes at the start; taken for granted where not recorded."""
-        lost = self.lost is not None and bool(abs(self.lost[0]) >= thresholds.LOST_DECADES)
-        return not (lost or self.silent or self.overflows)
+    def arrives(self) -> bool | None:
+        """Whether the signal neither vanishes nor explodes at the start; None where it was not recorded."""
+        if self.silent or self.overflows:
+            return False
+        return None if self.first_lost is None else abs(self.first_lost) < thresholds.LOST_DECADES
+
+    @cached_property
+    def zeroed(self) -> Bool[np.ndarray, "records"]:
+        """Whether the gradients of all layers are exactly zero, at every record."""
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.shape[1]:
+            return np.zeros(len(self.evidence.step), bool)
+        known = ~np.isnan(gradient)
+        return np.asarray((np.isneginf(gradient) | ~known).all(axis=1) & known.any(axis=1))
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them."""
+        gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
+        if gradient is None or weight is None or update is None:
+            return False
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.log10(update[0]) + weight[0] - gradient[0]
+        step, largest = step[np.isfinite(step)], gradient[0][np.isfinite(gradient[0])]
+        if not len(step) or not len(largest):
+            return False
+        return bool(largest.max() < thresholds.SMALL and np.median(step) >= thresholds.STEP)
+
+    @property
+    def stranded(self) -> bool:
+        """Whether the loss stands still away from the constant answer's level; if that is unknown, to the last digit.
+
+        A network whose units give nothing ends at that level: the last layer's bias takes it there.
+        """
+        progress = self.progress
+        if progress.gain is None:
+            half = progress.losses[len(progress.losses) // 2 :]
+            return len(half) > 2 and float(np.ptp(half)) == 0
+        return progress.still and not progress.at_constant
 
     def finding(
-        self, name: Name, confidence: Confidence, layers: Any = (), first: int = 0, **evidence: float | None
+        self,
+        name: Name,
+        confidence: Confidence,
+        where: Any = (),
+        *,
+        first: int = 0,
+        last: int = -1,
+        meaning: str = "",
+        hint: str = "",
+        numbers: Mapping[str, float | None] | None = None,
+        **evidence: float | None,
     ) -> Finding:
-        """A finding of this run."""
-        names, step = self.evidence.names, self.evidence.step
-        chosen = tuple(names[i] for i in layers if i < len(names))
-        numbers = {key.replace("_", " "): float(value) for key, value in evidence.items() if value is not None}
-        return Finding(name, chosen, (int(step[first]), int(step[-1])), numbers, confidence)
+        """A finding of this run, at these names, from record `first` to record `last`, with its numbers."""
+        step = self.evidence.step
+        both = {**evidence, **(numbers or {})}
+        known = {key.replace("_", " "): float(value) for key, value in both.items() if value is not None}
+        suggestion = f"{hint}; {SUGGESTIONS[name]}" if hint else SUGGESTIONS[name]
+        steps = int(step[first]), int(step[last])
+        return Finding(name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion)
+
+    def layers(self, numbers: Any) -> tuple[str, ...]:
+        """Names of layers of weights."""
+        return tuple(self.evidence.names[i] for i in numbers)
+
+    def places(self, numbers: Any) -> tuple[str, ...]:
+        """Names of points of the forward pass."""
+        return tuple(self.evidence.places[i] for i in numbers if i < len(self.evidence.places))
+
+    @property
+    def first_places(self) -> tuple[str, ...]:
+        """The first third of the places; of the layers, where no place has a name."""
+        names = self.evidence.places or self.evidence.names
+        return names[: max(1, len(names) // 3)]
 
 
-def recorded_in(values: Float[np.ndarray, "records depth"]) -> np.ndarray:
-    """The layers of which something was recorded."""
+def recorded_in(values: Float[np.ndarray, "records places"]) -> np.ndarray:
+    """The columns of which something was recorded."""
     return np.asarray(~np.isnan(values).all(axis=0))
+
+
+def kinds_of(names: tuple[str, ...]) -> list[list[int]]:
+    """Places of arrays whose names differ in one number alone, in the order of that number."""
+    groups: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for place, name in enumerate(names):
+        for match in _NUMBER.finditer(name):
+            key = f"{name[: match.start()]}#{name[match.end() :]}"
+            groups[key, match.start()].append((int(match.group()), place))
+    return [[place for _, place in sorted(group)] for group in groups.values()]
+
+
+def _over_layers(function: Any, update: Float[np.ndarray, "records layers"]) -> Float[np.ndarray, "records"]:
+    finite = np.where(np.isfinite(update), update, np.nan)
+    known = ~np.isnan(finite).all(axis=1)
+    values = np.full(len(update), np.nan)
+    values[known] = function(finite[known], axis=1)
+    return values

@@ -6,40 +6,87 @@ Those on the signal are ratios within one run, so that no loss scale and no lear
 LOST_DECADES = 1.5
 """Decades of ||dL/dh|| from the last to the first layer from which a signal counts as vanishing (or exploding)."""
 
+LOST_FAR = 3.0
+"""Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
+
 LAG_DECADES = 1.0
-"""Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still beside
-it. An optimizer that is invariant to scale shows no lag."""
+"""Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An
+optimizer that is invariant to scale shows no lag."""
 
 FADED_DECADES = 1.5
 """Decades of the pre-activations' standard deviation lost from first to last layer: in a homogeneous network, whose
 weight gradients are alike in all layers, this is where vanishing shows."""
 
-COLLAPSED = -3.0
-"""log10(1 - cosine) of different inputs' signals at the last layer below which they count as one."""
+APART_DECADES = 3.0
+"""Decades by which an array's gradient stays below the largest one's, where the order of the arrays is not known."""
+
+COLLAPSED_BY = -4.5
+"""log10(1 - cosine) of different inputs' signals at the last layer, relative to the first, below which they count as
+one."""
+
+COLLAPSING = -0.1
+"""The same a layer over the second half of the layers: the distance still shrinks there. Residual networks level off,
+and train all the same."""
 
 LEARNED = 0.1
-"""Share of the constant predictor's loss (or of the first one) that training has to take off to have learned."""
+"""Share of the constant answer's loss that training has to take off to have learned."""
 
 LITTLE = 0.3
-"""The same up to which so little was learned that a signal which still vanishes at the end is to blame."""
+"""The same up to which so little was learned that what is wrong is looked for."""
 
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
 
+CONSTANT = 0.1
+"""Share of the constant answer's loss within which the loss lies at its level."""
+
+UNMOVED = 0.1
+"""Share of the first loss within which a loss has not moved from where it began."""
+
+PLATEAU = 0.05
+"""The same for the second half of the records: the loss stands still, wherever that is."""
+
 DEAD = 0.8
 """Share of a rectifier layer's units that are flat for every example, from which the layer counts as dead."""
+
+ZEROED = 0.95
+"""Share of zeros in a layer's gradient from which its units are taken for dead where they were not looked at."""
+
+ALIVE = 0.7
+"""The same below which they were alive at the start."""
 
 SATURATED = 0.5
 """Share of a saturating layer's units and examples on the flat ends of the activation."""
 
-SLOW = 1e-4
-"""Relative update a step, at the quickest layer, below which nothing can be learned in some hundred steps."""
+SLOW = 3e-4
+"""Relative update a step, at the quickest layer, below which steps are small."""
+
+STANDS = 1e-5
+"""Relative update below which a layer stands still."""
+
+SLOW_TRAVEL = 0.05
+"""Relative updates of the quickest layer, summed over all steps: it has not moved enough to learn anything."""
+
+AGAINST = 0.1
+"""Cosine of update and negative gradient below minus this: the update goes uphill."""
 
 QUICK = 0.1
 """Relative update a step, at the median layer, above which weights are thrown about."""
 
+QUICK_FIRST = 0.5
+"""The same of the first step, which Adam and its like make larger than those that follow."""
+
+GROWN_DECADES = 1.0
+"""Decades by which weights have grown that steps threw about: orderly training does not make them ten times larger."""
+
 SWINGING = 0.35
 """Typical change of the loss from record to record, as a share of its level, that counts as oscillation."""
+
+PEAKED = 3.0
+"""How many times the larger of the first and the constant answer's loss a loss must once have been to have peaked."""
+
+SPIKED = 3.0
+"""How many times the loss of the records before it a spike reaches."""
 
 MOVED = 0.02
 """|W - W_0| / |W_0| from which a layer has moved: a task that is not learned although most have is not too slow, and
@@ -52,5 +99,46 @@ FLUSHED_WITHIN = 3.0
 """Decades of a layer's exact gradient norm above the dtype's smallest number within which zeros can be flushed ones:
 the root of a million entries."""
 
+PILED = 0.3
+"""Share of the numbers of a gradient that are not zero just above the smallest one of float16, none being below it."""
+
+SWALLOWED = 0.5
+"""Share of a layer's updated numbers that rounding leaves as they were."""
+
+LOSES = 2.0**-7
+"""Relative update below which bfloat16 may lose it."""
+
+HELD = 1e-6
+"""Relative update below which float32 loses it, too, so that the dtype is not to blame."""
+
+FADES = 2.0
+"""Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""
+
+SURE = 0.05
+"""How far below zero a loss lies that is log(1 - D) of a critic which is sure."""
+
+SMALL = -2.0
+"""log10 norm of a gradient below which it is small, of a loss of unit scale."""
+
+STEP = -2.7
+"""log10 of the update over the gradient from which a step is of a usual size, so that a small gradient makes a small
+update and not the learning rate."""
+
 CHANCE_MARGIN = 0.08
 """Validation accuracy above that of chance up to which nothing was learned that holds for other examples."""
+
+FIRST_LOSS = 20.0
+"""How many times the constant answer's a first loss must be to be far too large: outputs of unit scale are many times
+as wrong as a constant about targets that vary little."""
+
+FIRST_LOSS_SHAKING = 5.0
+"""The same where the first steps are large beside the weights, or weights have grown by decades."""
+
+FIRST_LOSS_ALONE = 50.0
+"""A first loss that is suspected where that of the constant answer is not known: no mean cross-entropy begins there."""
+
+UNIT = 30.0
+"""How many times larger or smaller than one inputs may be, and how much larger a constant answer's squared error."""
+
+LOGITS = 50.0
+"""Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

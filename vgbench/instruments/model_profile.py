@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from vgbench.boundary.run_file import Header, Layer, Module, Record, Run
@@ -104,8 +105,12 @@ class ModelProfile:
         return Run(self.header, (Record(step=0, loss=self.loss, layers=layers, modules=modules),))
 
     def __rich__(self) -> Table:
-        heads = "", "name", "numbers", "log10 |gradient|", "log10 |weights|", "zero", "scale", "spread", "flat", "dead"
-        table = Table(*heads, title=f"loss {self.loss:.6g}")
+        title = f"loss {self.loss:.6g}; |g| and |w|: log10 of the norms of gradient and weights"
+        table = Table(
+            "", Column("name", overflow="fold", min_width=10), title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        )
+        for head in ("numbers", "|g|", "|w|", "zero", "scale", "spread", "flat", "dead"):
+            table.add_column(head, justify="right", no_wrap=True)
         for each in self.readings:
             weight = "-" if np.isnan(each.log10_weight) else f"{each.log10_weight:+z.2f}"
             numbers = f"{each.size:,}", f"{each.log10_gradient:+z.2f}", weight, f"{each.zero_fraction:.1%}"

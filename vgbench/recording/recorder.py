@@ -13,7 +13,7 @@ import pandas as pd
 from flax import nnx
 
 from vgbench.boundary.run_file import Header, Record, Run
-from vgbench.boundary.run_lines import plain, write_run
+from vgbench.boundary.run_lines import write_run
 from vgbench.errors import InputError
 from vgbench.instruments.model import opened
 from vgbench.instruments.profiling import moments_of
@@ -26,7 +26,7 @@ from vgbench.recording.probe_batch import ProbeBatch, probe_batch
 if TYPE_CHECKING:
     import altair as alt
 
-    from vgbench.diagnosis import Finding
+    from vgbench.diagnosis import Diagnosis
 
 
 class Recorder:
@@ -228,12 +228,11 @@ class Recorder:
         """Write the run file, which `vgbench diagnose` reads."""
         write_run(Path(path), self.run)
 
-    def diagnose(self) -> "list[Finding]":
+    def diagnose(self) -> "Diagnosis":
         """What `vgbench.diagnose` says of the run."""
         from vgbench.diagnosis import diagnose
 
-        run = self.run
-        return diagnose([plain(each) for each in (run.header, *run.records)])
+        return diagnose(self.run)
 
     def scalars(self) -> list[tuple[int, dict[str, float]]]:
         """For each record its step and its numbers in a flat dictionary, as loggers take them."""

@@ -52,7 +52,8 @@ def _seconds_to_target(source: Source) -> float | None:
 def _verdict(source: Source) -> str | None:
     if source.cell is None or source.gradients is None:
         return None
-    return ", ".join(finding.name for finding in diagnose(source.cell)) or "healthy"
+    answer = diagnose(source.cell)
+    return ", ".join(finding.name for finding in answer) or (answer.verdict if source.training else "no risk")
 
 
 TRAINING = (
@@ -155,8 +156,9 @@ TRAINING = (
     ),
     Column(
         "verdict",
-        "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `healthy` if nothing; of a"
-        " case that is not trained, what its initialisation shows",
+        "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `nothing found` or `not"
+        " enough recorded` if nothing; of a case that is not trained, the risk that its initialisation shows, or"
+        " `no risk`",
         _verdict,
         _shown("verdict", as_it_is, align="left"),
     ),

@@ -1,0 +1,30 @@
+"""Faults that people reported, re-created small: a function each, with its source and the fix that worked for them."""
+
+from faults import (
+    adversarial,
+    convolutional,
+    feed_forward,
+    likelihood,
+    losses,
+    physics,
+    precision,
+    recurrent,
+    regression,
+    transformer,
+)
+from faults.registry import FAULTS, Fault, Setup
+
+__all__ = ["FAULTS", "Fault", "Setup"]
+
+_FAMILIES = (
+    feed_forward,
+    convolutional,
+    recurrent,
+    transformer,
+    regression,
+    likelihood,
+    adversarial,
+    physics,
+    losses,
+    precision,
+)

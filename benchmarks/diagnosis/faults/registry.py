@@ -1,0 +1,89 @@
+"""The registry of faults, and what each function of it returns."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import optax
+
+Half: TypeAlias = Literal["tuning", "held-out"]
+Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
+"""Points of the forward pass: the activation's name, what reaches it, and what it gives."""
+Loss: TypeAlias = Callable[[Any, Any, Any], tuple[Any, Hidden]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A run to be made.
+
+    Attributes:
+        params: at the start.
+        loss: (params, batch, offsets) -> training loss and hidden points; an offset is added to each point if not None.
+        data: arrays whose leading axis counts examples; a batch is some of them.
+        optimizer: the whole chain.
+        chance: the training loss of the best constant answer, where there is one.
+        error: share of a constant answer's error that these parameters make on data that were not trained on, or on
+            all there are: what the label is borne out by.
+        accuracy: on such data, if it is a classification.
+        chance_accuracy: of a constant answer.
+        steps: of training.
+        batch: examples of a batch; all of them if None.
+        apply: how an update is applied.
+        timed: whether the points are one loop's steps.
+    """
+
+    params: Any
+    loss: Loss
+    data: tuple[Any, ...]
+    optimizer: optax.GradientTransformation
+    error: Callable[[Any], float]
+    chance: float | None = None
+    accuracy: Callable[[Any], float] | None = None
+    chance_accuracy: float | None = None
+    steps: int = 200
+    batch: int | None = None
+    apply: Callable[[Any, Any], Any] = optax.apply_updates
+    timed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault that somebody reported.
+
+    Attributes:
+        name: of its function.
+        family: of the model or the loss.
+        source: where it was reported.
+        cause: findings that name it; the first is the label.
+        build: makes the broken run, or the fixed one.
+        shown: whether it is one of the cases that the rules were written with.
+    """
+
+    name: str
+    family: str
+    source: str
+    cause: tuple[str, ...]
+    build: Callable[[bool], Setup] = field(repr=False)
+    shown: bool = False
+
+    @property
+    def half(self) -> Half:
+        """By the source alone; what the rules were written with counts for tuning."""
+        even = hashlib.sha256(self.source.encode()).digest()[0] % 2 == 0
+        return "tuning" if self.shown or even else "held-out"
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(
+    *cause: str, family: str, source: str, shown: bool = False
+) -> Callable[[Callable[[bool], Setup]], Callable[[bool], Setup]]:
+    """Register a function from whether it is broken to the run."""
+
+    def register(build: Callable[[bool], Setup]) -> Callable[[bool], Setup]:
+        FAULTS.append(Fault(name=build.__name__, family=family, source=source, cause=cause, build=build, shown=shown))
+        return build
+
+    return register

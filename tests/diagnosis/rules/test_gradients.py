@@ -1,0 +1,104 @@
+"""Gradients that shrink: with the signal recorded and without, at the start and later, in depth and in time."""
+
+from typing import Any
+
+import numpy as np
+from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
+
+import vgbench as vg
+
+
+def test_an_optimizer_that_makes_up_for_a_small_signal_is_not_blamed_where_it_learns() -> None:
+    small = {"signal": rows(-9.0, -2.0)}
+    assert vg.verdict(evidence(**small)) == "nothing found"
+    stuck = vg.diagnose(evidence(**small, **STUCK))[0]
+    assert (stuck.name, stuck.confidence) == ("vanishing", "possible")
+
+
+def test_homogeneous_networks_vanish_without_any_lag_between_their_weights() -> None:
+    alike = {"signal": rows(-9.0, -2.0), "scale": rows(0.0, -6.0), "update": rows(1e-9, 1e-9, layers=LAYERS)}
+    found = vg.diagnose(evidence(**STUCK, **STILL, **alike))[0]
+    assert found.name == "vanishing"
+    assert found.evidence["scale lost in decades"] == 6
+
+
+def test_time_steps_share_their_weights_and_are_called_time_steps() -> None:
+    recurrent: dict[str, Any] = BLIND | {"signal": rows(-20.0, -2.0, layers=100), "timed": True}
+    values = {"update": 0.01, "gradient": -2, "moved": 0.5, "zero": 0, "nonfinite": 0}
+    weights = {name: rows(value, value, layers=2) for name, value in values.items()}
+    weights["weight"] = over_records(0.5, 0.6, layers=2)
+    places = tuple(f"time step {i + 1}" for i in range(100))
+    run = recurrent | weights | {"names": ("cell", "output layer"), "places": places}
+    found = vg.diagnose(evidence(**STUCK, **run))[0]
+    assert (found.name, found.confidence, found.layers[0]) == ("vanishing", "certain", "time step 1")
+    assert "over the time steps" in found.meaning
+    assert "gated cell" in found.suggestion
+    assert vg.verdict(evidence(**run)) == "nothing found"  # as a GRU, which learns all the same
+    begins = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS)}
+    assert "vanishing" not in names(vg.diagnose(evidence(**run | begins)))
+    strict = begins | {"accuracy": np.full(RECORDS, 0.12)}  # which asks for more than the loss does
+    assert "vanishing" not in names(vg.diagnose(evidence(**run | strict)))
+
+
+def test_weights_of_one_kind_show_a_trend_whatever_their_order() -> None:
+    order = [f"block[{i}].{kind}" for kind in ("down", "up") for i in range(6)]
+    gradient = np.tile([-9.0 + 1.5 * (i % 6) for i in range(12)], (RECORDS, 1))
+    update = np.tile([10.0 ** (-8 + (i % 6)) for i in range(12)], (RECORDS, 1))
+    values = {name: rows(0.0, 0.0, layers=12) for name in ("zero", "nonfinite")}
+    values["weight"] = over_records(0.5, 0.6, layers=12)
+    run = STUCK | BLIND | values | {"moved": None, "gradient": gradient, "update": update, "names": tuple(order)}
+    found = vg.diagnose(evidence(**run))[0]
+    assert (found.name, found.confidence) == ("vanishing", "likely")
+    assert vg.verdict(evidence(**run | {"chance": None, "accuracy": None})) == "vanishing"
+
+
+def test_arrays_far_behind_the_rest_are_suspected_where_their_order_is_unknown() -> None:
+    values = {"zero": 0.0, "nonfinite": 0.0, "update": 0.01}
+    arrays: dict[str, Any] = {name: rows(value, value, layers=3) for name, value in values.items()}
+    arrays["weight"] = over_records(0.5, 0.6, layers=3)
+    gradient = np.tile([-7.0, -2.0, -2.0], (RECORDS, 1))
+    run = STUCK | BLIND | arrays | {"moved": None, "gradient": gradient, "names": ("wx", "wh", "readout")}
+    found = vg.diagnose(evidence(**run))[0]
+    assert (found.name, found.confidence, found.layers) == ("vanishing", "possible", ("wx",))
+
+
+def test_a_signal_that_vanishes_in_training_may_be_recorded_at_both_ends_alone() -> None:
+    signal = np.full((RECORDS, 10), np.nan)
+    signal[0], signal[-1] = np.linspace(-2.0, -2.1, 10), np.linspace(-7.0, -2.1, 10)
+    poor = {"loss": np.full(RECORDS, 1.9), "accuracy": np.full(RECORDS, 0.2)}
+    assert vg.verdict(evidence(**poor, signal=signal)) == "vanishing in training"
+
+
+def test_weights_gradients_that_part_in_training_tell_the_same() -> None:
+    parting = rows(-1.0, -1.2, layers=LAYERS)
+    parting[1:] = np.linspace(-7.0, -1.0, LAYERS)
+    poor = {"loss": np.r_[2.8, np.full(8, 2.31)], "accuracy": None, "chance": None}
+    assert vg.verdict(evidence(**poor | BLIND, gradient=parting)) == "vanishing in training"
+
+
+def test_first_layers_that_never_moved_have_vanished_from_the_start() -> None:
+    parting = rows(-4.0, -4.2, layers=LAYERS)
+    parting[1:] = np.linspace(-7.0, -1.0, LAYERS)
+    run = STUCK | BLIND | {"gradient": parting, "update": LAGGING}
+    assert vg.verdict(evidence(**run)) == "vanishing"
+
+
+def test_weights_that_decay_away_take_the_signal_with_them() -> None:
+    run = STUCK | BLIND | {"weight": over_records(0.5, -4.0)}
+    found = vg.diagnose(evidence(**run))[0]
+    assert (found.name, found.evidence["weights shrunk by decades"]) == ("vanishing in training", 4.5)
+
+
+def test_a_saturated_loss_is_none_at_the_constant_answer() -> None:
+    dying = {"gradient": over_records(-1.0, -6.0), "accuracy": None}
+    generator = {"loss": np.linspace(-0.7, -0.001, RECORDS), "chance": None}
+    assert vg.verdict(evidence(**dying | generator | BLIND)) == "saturated loss"
+    assert "saturated loss" not in names(vg.diagnose(evidence(**dying, loss=np.full(RECORDS, 2.3))))
+    shrinks = {"loss": np.geomspace(2.3, 0.001, RECORDS)}
+    assert "saturated loss" not in names(vg.diagnose(evidence(**dying, **shrinks)))
+
+
+def test_a_signal_that_still_shrinks_when_little_was_learned_is_not_sound() -> None:
+    little = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS), "update": LAGGING}
+    assert vg.verdict(evidence(**little, signal=rows(-9.0, -2.0))) == "vanishing"
+    assert vg.verdict(evidence(update=LAGGING, signal=rows(-9.0, -2.0))) == "nothing found"

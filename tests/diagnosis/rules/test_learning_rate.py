@@ -1,0 +1,73 @@
+"""Learning rates: too large, too small, held down later, and steps in the wrong direction."""
+
+import numpy as np
+from helpers.evidence import BLIND, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
+
+import vgbench as vg
+
+TINY = rows(1e-7, 1e-6, layers=LAYERS)
+
+
+def test_weights_that_grew_by_decades_tell_of_a_rate_that_is_too_large() -> None:
+    grown = BLIND | {"weight": over_records(0.5, 2.6, 2.8), "accuracy": None}
+    run = grown | {"loss": np.r_[3.5, 5.4, 4.0, 3.8, 3.2, 4.1, 4.6, 3.2, 2.7], "chance": 3.46}
+    assert names(vg.diagnose(evidence(**run))) == ["learning rate too large"]
+    assert names(vg.diagnose(evidence(**run | {"chance": None}))) == ["learning rate too large"]
+
+
+def test_a_loss_that_once_peaked_far_above_its_start_tells_it_with_a_second_sign() -> None:
+    peaked = STUCK | BLIND | {"loss": np.r_[2.3, 90.0, np.full(7, 2.31)]}
+    assert "learning rate too large" not in names(vg.diagnose(evidence(**peaked)))
+    thrown = peaked | {"update": over_records(1.0, 1e-3, 1e-3)}
+    assert vg.verdict(evidence(**thrown)) == "learning rate too large"
+
+
+def test_several_signs_and_a_signal_that_arrives_make_it_certain() -> None:
+    one = STUCK | {"weight": over_records(0.5, 2.6)}
+    three = one | {"update": rows(0.5, 0.9, layers=LAYERS), "loss": np.where(np.arange(RECORDS) % 2, 6.0, 2.4)}
+    found = [vg.diagnose(evidence(**run))[0] for run in (one, three, three | {"signal": None})]
+    assert {each.name for each in found} == {"learning rate too large"}
+    assert [each.confidence for each in found] == ["possible", "certain", "likely"]
+
+
+def test_an_orderly_run_whose_steps_are_large_at_first_is_not_accused() -> None:
+    done = {"loss": np.linspace(2.3, 0.1, RECORDS), "accuracy": np.linspace(0.1, 0.99, RECORDS)}
+    assert names(vg.diagnose(evidence(**done, update=over_records(3.0, 0.01, 0.01)))) == ["converged"]
+
+
+def test_a_rate_is_too_small_by_the_way_that_weights_go_in_all_steps() -> None:
+    slow = STUCK | STILL | {"update": rows(1e-5, 1e-5, layers=LAYERS)}
+    assert vg.verdict(evidence(**slow)) == "learning rate too small"
+    long = slow | {"step": np.arange(RECORDS) * 10_000, "moved": over_records(0.0, 0.6)}
+    assert vg.verdict(evidence(**long)) == "constant answer"
+
+
+def test_a_rate_is_not_too_small_where_the_loss_came_down_at_once_or_updates_began_in_order() -> None:
+    run = BLIND | {"moved": None, "accuracy": None, "chance": 0.25, "loss": np.r_[1.1, 0.29, np.full(7, 0.25)]}
+    assert vg.verdict(evidence(**run, update=over_records(1e-2, 1e-5, 1e-5))) == "constant answer"
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**run, update=TINY)))
+
+
+def test_a_schedule_that_holds_updates_down_is_found_with_its_step() -> None:
+    held = np.where(np.arange(RECORDS)[:, None] < 2, 1e-2, 1e-9) * np.ones(LAYERS)
+    found = vg.diagnose(evidence(**STUCK | STILL | {"update": held}))[0]
+    assert (found.name, found.steps[0]) == ("learning rate too small", 50)
+    assert "schedule" in found.suggestion
+
+
+def test_a_high_start_is_told_from_a_loss_that_rises() -> None:
+    high = STILL | {"loss": np.full(RECORDS, 7.0), "accuracy": np.full(RECORDS, 0.1), "update": TINY}
+    assert vg.verdict(evidence(**high)) == "learning rate too small"
+
+
+def test_steps_uphill_are_told_by_their_direction_or_by_a_loss_that_always_rises() -> None:
+    rising = {"loss": np.linspace(2.3, 9.0, RECORDS), "accuracy": np.full(RECORDS, 0.1)}
+    by_loss = vg.diagnose(evidence(**rising))[0]
+    assert (by_loss.name, by_loss.confidence) == ("updates point uphill", "possible")
+    against, along = rows(-0.9, -0.9, layers=LAYERS), rows(0.9, 0.9, layers=LAYERS)
+    assert vg.diagnose(evidence(**rising, cosine=against))[0].confidence == "certain"
+    assert "updates point uphill" not in names(vg.diagnose(evidence(**rising, cosine=along)))
+    # A strong decay of the weights goes against the gradient, and the loss does not rise.
+    decays = STUCK | {"cosine": against, "weight": over_records(0.5, -4.0)}
+    assert "updates point uphill" not in names(vg.diagnose(evidence(**decays)))
+    assert vg.verdict(evidence(**decays, **BLIND)) == "vanishing in training"

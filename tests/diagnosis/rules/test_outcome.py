@@ -1,0 +1,89 @@
+"""What became of a run: nothing, by heart, the least that a wrong loss allows, a spike, a target, all of it."""
+
+import numpy as np
+import pytest
+from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, rows
+
+import vgbench as vg
+
+
+def test_the_constant_answer_is_told_with_what_to_look_at_and_more_surely_where_the_signal_is_known() -> None:
+    seen, blind = (vg.diagnose(evidence(**STUCK | more)) for more in ({}, BLIND))
+    assert seen.verdict == blind.verdict == "constant answer"
+    assert (seen[0].confidence, blind[0].confidence) == ("likely", "possible")
+    assert "broadcast" in seen[0].suggestion
+    assert blind[0].suggestion.startswith("record the signal first")
+
+
+def test_the_constant_answer_is_not_blamed_where_a_signal_that_vanishes_would_look_the_same() -> None:
+    cell = {"names": tuple("abcdefghijk")}  # no kind of arrays whose gradients could be compared layer by layer
+    answer = vg.diagnose(evidence(**STUCK | BLIND | cell))
+    assert answer.verdict == "not enough recorded"
+    assert answer.missing[0].field == "signal"
+
+
+def test_the_constant_answer_takes_weights_that_move_in_most_layers() -> None:
+    alone = BLIND | {"moved": None, "update": np.where(np.arange(LAYERS) == 10, 0.01, 1e-5) * np.ones((RECORDS, 1))}
+    assert vg.verdict(evidence(**STUCK, **alone)) != "constant answer"
+
+
+def test_labels_are_doubted_where_a_layer_has_moved_and_not_where_none_has() -> None:
+    moved = np.tile(np.linspace(0.001, 0.2, LAYERS), (RECORDS, 1))
+    assert vg.verdict(evidence(**STUCK, moved=moved)) == "constant answer"
+    assert vg.verdict(evidence(**STUCK, moved=moved / 20)) == "not enough recorded"
+
+
+def test_validation_decides_over_the_training_loss() -> None:
+    fell = {"loss": np.linspace(2.3, 0.1, RECORDS)}
+    assert vg.verdict(evidence(**fell, accuracy=np.full(RECORDS, 0.11))) == "learned by heart"
+    rising = {"accuracy": None, "validation_loss": np.linspace(2.3, 2.6, RECORDS)}
+    assert names(vg.diagnose(evidence(**fell, **rising))) == ["learned by heart"]
+    assert vg.verdict(evidence(**fell, accuracy=None)) == "converged"
+
+
+def test_losses_may_be_negative() -> None:
+    fell = {"loss": np.linspace(1.4, -2.0, RECORDS), "accuracy": None, "chance": 1.4}
+    assert vg.verdict(evidence(**fell)) in ("converged", "nothing found")
+    stuck = {"loss": np.full(RECORDS, -1.0), "accuracy": None, "chance": -1.0}
+    assert vg.verdict(evidence(**stuck)) == "constant answer"
+
+
+@pytest.mark.parametrize(("classes", "floor"), [(10, 1.4612), (2, 0.3133)])
+def test_a_softmax_applied_twice_is_told_by_the_least_loss_it_allows(classes: int, floor: float) -> None:
+    chance = float(np.log(classes))
+    levels = np.r_[chance, (chance + floor) / 2, np.full(7, floor * 1.01)]
+    right = np.r_[0.1, 0.5, np.full(7, 0.95)]
+    answer = vg.diagnose(evidence(loss=levels, chance=chance, accuracy=right, chance_accuracy=1 / classes))
+    assert (answer.verdict, answer[0].confidence) == ("softmax applied twice", "likely")
+    below = np.r_[levels[:8], floor * 0.9]
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(loss=below, chance=chance, accuracy=right)))
+
+
+def test_a_spike_is_told_with_its_window_and_a_run_without_one_has_none() -> None:
+    losses = np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.1, 0.9, 0.8]
+    finding = vg.diagnose(evidence(loss=losses))[0]
+    assert (finding.name, finding.steps) == ("loss spike", (100, 125))
+    assert finding.evidence["spike"] == 7
+    peaks = np.where(np.arange(RECORDS) == 5, 7.0, np.nan)
+    assert vg.verdict(evidence(peak=peaks)) == "loss spike"
+
+
+def test_frozen_layers_that_are_cut_off_are_told_so() -> None:
+    update, zero = rows(0.01, 0.01, layers=LAYERS), rows(0.0, 0.0, layers=LAYERS)
+    update[:, :4], zero[:, :4] = 0.0, 1.0
+    masked, cut = (vg.diagnose(evidence(update=update, zero=each))[0] for each in (zero * 0, zero))
+    assert masked.name == cut.name == "frozen"
+    assert masked.layers == ("layer 1", "layer 2", "layer 3", "layer 4")
+    assert "cut off from the loss" in cut.suggestion
+    assert "cut off" not in masked.suggestion
+
+
+def test_a_small_gradient_alone_is_nothing() -> None:
+    tiny = {"signal": rows(-12.0, -12.1), "gradient": rows(-11.0, -11.2, layers=LAYERS)}
+    assert vg.verdict(evidence(**tiny)) == "nothing found"
+
+
+def test_a_target_that_was_missed_is_told_where_nothing_explains_it() -> None:
+    assert names(vg.diagnose(evidence(target=0.9))) == ["short of target"]
+    assert names(vg.diagnose(evidence(target=0.9, dead=rows(0.95, 0.95), **STUCK))) == ["dead units"]
+    assert names(vg.diagnose(evidence(target=0.7))) == ["converged"]

@@ -1,0 +1,77 @@
+"""What sixteen bits lose: gradients, updates, and what only looks like it."""
+
+from typing import Any
+
+import numpy as np
+from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
+
+import vgbench as vg
+
+BINS = 21
+
+
+def histogram(zero: float, **shares: float) -> np.ndarray:
+    """Of all layers: a share of zeros, and shares by the exponent of the bin's lower edge, as `e8` from 1e-8."""
+    bins = np.zeros(BINS)
+    bins[0] = zero
+    for name, share in shares.items():
+        bins[(36 - int(name[1:])) // 2 + 1] = share
+    return np.tile(bins, (RECORDS, LAYERS, 1))
+
+
+def flushed(**changes: Any) -> dict[str, Any]:
+    """Gradients of which much reads zero; the loss gets a quarter better."""
+    loss = {"loss": np.linspace(2.3, 1.7, RECORDS), "accuracy": None}
+    return BLIND | loss | {"zero": rows(0.8, 0.8, layers=LAYERS), "gradient": rows(-6.0, -5.0, layers=LAYERS)} | changes
+
+
+def test_numbers_that_pile_up_above_float16s_smallest_one_tell_of_it() -> None:
+    answer = vg.diagnose(evidence(**flushed(histogram=histogram(0.8, e8=0.19, e6=0.01))))
+    assert answer.verdict == "underflow"
+    assert answer[0].layers[0] == "layer 1"
+    sparse = flushed(histogram=histogram(0.8, e10=0.001, e8=0.02, e6=0.179))
+    assert "underflow" not in names(vg.diagnose(evidence(**sparse)))
+
+
+def test_one_layer_that_happens_to_pile_up_among_many_that_do_not_is_none_of_float16() -> None:
+    shares = histogram(0.8, e12=0.05, e10=0.1, e8=0.05)
+    shares[:, :2] = histogram(0.8, e8=0.2)[:, :2]
+    assert "underflow" not in names(vg.diagnose(evidence(**flushed(histogram=shares))))
+
+
+def test_a_layer_that_reads_zero_wholly_is_told_by_its_neighbours() -> None:
+    shares = histogram(0.8, e8=0.19, e6=0.01)
+    shares[:, :4] = histogram(1.0)[:, :4]
+    zero = rows(0.8, 0.8, layers=LAYERS)
+    zero[:, :4] = 1
+    gradient = np.where(zero == 1, -np.inf, -5.5)
+    answer = vg.diagnose(evidence(**flushed(histogram=shares, zero=zero, gradient=gradient)))
+    assert (answer.verdict, answer[0].layers[0]) == ("underflow", "layer 1")
+
+
+def test_a_known_dtype_tells_it_by_the_norm() -> None:
+    assert vg.verdict(evidence(**flushed(smallest=2.0**-24))) == "underflow"
+    assert "underflow" not in names(vg.diagnose(evidence(**flushed(smallest=2.0**-126))))
+
+
+def test_what_reads_zero_explains_layers_that_stand_still() -> None:
+    zero, update = rows(0.0, 0.0, layers=LAYERS), rows(0.01, 0.01, layers=LAYERS)
+    zero[:, :5], update[:, :5] = 1.0, 0.0
+    run = STUCK | {"zero": zero, "update": update, "smallest": 0.01}
+    assert names(vg.diagnose(evidence(**run))) == ["underflow"]
+
+
+def test_updates_that_rounding_swallows_are_told_by_their_share_or_by_weights_that_never_change() -> None:
+    swallowed = rows(0.9, 0.9, layers=LAYERS)
+    vanished = STUCK | {"swallowed": swallowed, "update": rows(1e-9, 1e-9, layers=LAYERS)}
+    assert "updates lost to rounding" not in names(vg.diagnose(evidence(**vanished)))
+    assert vg.diagnose(evidence(**STUCK, swallowed=swallowed))[0].confidence == "certain"
+    same = STUCK | {"weight": rows(0.5, 0.5, layers=LAYERS)}
+    small = same | {"update": rows(1e-3, 1e-3, layers=LAYERS), "moved": None}
+    assert vg.verdict(evidence(**small)) == "updates lost to rounding"
+    assert vg.verdict(evidence(**same | {"update": rows(0.1, 0.1, layers=LAYERS)})) == "updates not applied"
+    assert vg.verdict(evidence(**same | {"swallowed": swallowed * 0, "moved": over_records(0, 0.5)})) != "underflow"
+
+
+def test_weights_whose_norm_is_rounded_in_a_run_that_learns_are_not_still() -> None:
+    assert vg.verdict(evidence(weight=rows(0.5, 0.5, layers=LAYERS))) == "nothing found"

@@ -1,0 +1,51 @@
+"""Scales at the start: of the signal, the first loss, inputs and targets."""
+
+import numpy as np
+from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
+
+import vgbench as vg
+
+
+def test_an_exploding_signal_is_a_fault_only_where_little_is_learned() -> None:
+    steep = {"signal": rows(4.0, -2.0)}
+    assert vg.verdict(evidence(**STUCK, **steep)) == "exploding"
+    assert vg.verdict(evidence(**steep)) == "nothing found"
+
+
+def test_a_first_loss_far_above_the_constant_answers_names_its_causes() -> None:
+    high = BLIND | {"loss": np.r_[300.0, np.full(8, 2.4)], "accuracy": None}
+    answer = vg.diagnose(evidence(**high))
+    assert answer.verdict == "first loss too large"
+    assert answer[0].steps == (0, 0)
+    assert "a sum where a mean is meant" in answer[0].meaning
+    assert vg.diagnose(evidence(**high | {"signal": rows(4.0, -2.0)})).verdict == "exploding"
+    over_it = high | {"loss": np.geomspace(300.0, 0.2, RECORDS)}
+    assert vg.verdict(evidence(**over_it)) == "converged"
+
+
+def test_outputs_of_unit_scale_about_targets_that_vary_little_are_no_fault() -> None:
+    small = BLIND | {"loss": np.r_[1.2, np.full(8, 0.17)], "chance": 1 / 6, "accuracy": None}
+    assert vg.verdict(evidence(**small)) == "constant answer"
+    shaking = small | {"update": over_records(0.3, 0.01)}
+    assert vg.verdict(evidence(**shaking)) == "first loss too large"
+
+
+def test_without_the_constant_answer_it_takes_a_second_sign() -> None:
+    run = BLIND | {"loss": np.geomspace(300.0, 2.4, RECORDS), "accuracy": None, "chance": None}
+    assert vg.verdict(evidence(**run)) == "not enough recorded"
+    grown = run | {"weight": over_records(0.5, 3.0)}
+    assert vg.verdict(evidence(**grown)) == "first loss too large"
+
+
+def test_inputs_and_targets_far_from_unit_scale_are_named() -> None:
+    assert vg.verdict(evidence(**STUCK, input_scale=255.0)) == "far from unit scale"
+    assert vg.verdict(evidence(**STUCK, input_scale=1e-4)) == "far from unit scale"
+    assert vg.verdict(evidence(input_scale=255.0)) == "nothing found"
+    prices = BLIND | {"loss": np.full(RECORDS, 9.9e9), "chance": 1e10, "accuracy": None}
+    assert vg.verdict(evidence(**prices)) == "far from unit scale"
+
+
+def test_weights_gradients_that_grow_towards_the_input_are_suspected() -> None:
+    run = STUCK | BLIND | {"gradient": rows(4.0, -1.0, layers=LAYERS)}
+    assert vg.diagnose(evidence(**run))[0].confidence == "possible"
+    assert names(vg.diagnose(evidence(**run)))[0] == "exploding"

@@ -1,0 +1,75 @@
+"""Units that are dead, have died, or are saturated; signals that have become one; attention that is one-hot."""
+
+import numpy as np
+from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
+
+import vgbench as vg
+
+LATE = np.arange(RECORDS)[:, None] >= 3
+
+
+def test_units_born_dead_and_units_that_died_get_advice_that_fits() -> None:
+    born = vg.diagnose(evidence(**STUCK, dead=rows(0.95, 0.95)))[0]
+    died = vg.diagnose(evidence(**STUCK, dead=np.where(LATE, rows(0.95, 0.95), 0.1)))[0]
+    assert (born.name, died.name) == ("dead units", "units that died")
+    assert "biases that start at zero" in born.suggestion
+    assert "learning rate ten times smaller" in died.suggestion
+    assert died.steps == (75, 200)
+
+
+def test_gradients_that_became_exactly_zero_tell_of_units_that_died() -> None:
+    gradient = np.where(LATE, -np.inf, rows(-1.0, -1.2, layers=LAYERS))
+    zero = np.where(LATE, 1.0, 0.1) * np.ones(LAYERS)
+    run = STUCK | BLIND | {"gradient": gradient, "zero": zero}
+    assert vg.verdict(evidence(**run)) == "units that died"
+    drifts = {"chance": None, "accuracy": None, "loss": np.linspace(2.32, 2.31, RECORDS)}
+    assert vg.verdict(evidence(**run | drifts)) == "units that died"
+    done = run | {"loss": np.r_[2.3, 1.0, 0.1, np.zeros(6)], "accuracy": np.linspace(0.1, 0.99, RECORDS)}
+    assert vg.verdict(evidence(**done)) == "converged"
+
+
+def test_most_numbers_of_most_gradients_suffice_unless_they_may_be_flushed_ones() -> None:
+    zero = np.where(LATE, 0.99, 0.3) * np.ones(LAYERS)
+    assert vg.verdict(evidence(**STUCK | BLIND | {"zero": zero})) == "units that died"
+    tiny = {"gradient": rows(-31.0, -31.0, layers=LAYERS)}
+    assert "units that died" not in names(vg.diagnose(evidence(**STUCK | BLIND | {"zero": zero} | tiny)))
+
+
+def test_units_that_died_of_large_steps_are_told_with_the_rate_and_never_with_one_too_small() -> None:
+    pace = over_records(1.0, 1e-9, 1e-9)
+    run = STUCK | {
+        "dead": np.where(LATE, rows(0.95, 0.95), 0.1),
+        "update": pace,
+        "weight": over_records(0.5, 1.9),
+        "loss": np.r_[2.3, 24.0, np.full(7, 2.31)],
+    }
+    assert names(vg.diagnose(evidence(**run))) == ["units that died", "learning rate too large"]
+
+
+def test_layers_without_an_activation_are_neither_counted_nor_named() -> None:
+    unknown = np.full((RECORDS, 1), np.nan)
+    dead = np.hstack([unknown, np.where(np.arange(9) == 3, 1.0, 0.1) * np.ones((RECORDS, 9))])
+    saturated = np.hstack([unknown, rows(0.9, 0.9)[:, 1:]])
+    assert vg.diagnose(evidence(**STUCK, dead=dead))[0].layers == ("layer 5",)
+    assert vg.diagnose(evidence(**STUCK, flat="both", saturated=saturated))[0].layers[0] == "layer 2"
+
+
+def test_saturation_is_seen_wherever_it_begins() -> None:
+    later = np.where(LATE, rows(0.9, 0.9), 0.2)
+    finding = vg.diagnose(evidence(**STUCK, flat="both", saturated=later))[0]
+    assert (finding.name, finding.steps[0]) == ("saturation", 75)
+    assert "saturation" not in names(vg.diagnose(evidence(**STUCK, flat="below", saturated=later)))
+
+
+def test_a_tenth_of_the_loss_that_is_gone_silences_no_rule() -> None:
+    little = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS)}
+    assert vg.verdict(evidence(**little, dead=rows(0.95, 0.95))) == "dead units"
+    assert vg.verdict(evidence(**little, flat="both", saturated=rows(0.9, 0.9))) == "saturation"
+    assert vg.verdict(evidence(**little, distance=rows(-0.1, -9.0))) == "collapse"
+
+
+def test_attention_scores_that_are_large_where_it_learns_are_no_fault() -> None:
+    scores = over_records(3.0, 400.0, layers=10)
+    assert vg.verdict(evidence(**STUCK, largest_logit=scores)) == "attention logits grow"
+    done = {"loss": np.linspace(2.3, 0.1, RECORDS), "accuracy": np.linspace(0.1, 0.99, RECORDS)}
+    assert names(vg.diagnose(evidence(**done, largest_logit=scores))) == ["converged"]

@@ -1,0 +1,53 @@
+"""Which findings are not given beside each other."""
+
+from collections.abc import Sequence
+
+from vgbench.diagnosis.findings import Finding, Name
+
+ASIDE: frozenset[Name] = frozenset(
+    {"frozen", "zero by design", "loss spike", "attention logits grow", "short of target", "converged"}
+)
+"""Findings that are no cause of a failure by themselves, or need none."""
+
+OUTCOMES: frozenset[Name] = frozenset({"constant answer", "short of target", "converged"})
+"""What is said where no cause is known."""
+
+_STANDS: tuple[Name, ...] = ("vanishing", "vanishing in training", "saturated loss", "learning rate too small")
+_SHAKES: tuple[Name, ...] = ("first loss too large", "far from unit scale", "learning rate too large")
+
+EXCLUDES: dict[Name, tuple[Name, ...]] = {
+    "updates point uphill": (*_SHAKES, *_STANDS),
+    "exploding": (*_SHAKES, *_STANDS, "updates point uphill"),
+    "far from unit scale": (*_SHAKES, "learning rate too small"),
+    "first loss too large": (*_SHAKES, *_STANDS, "saturation"),
+    "dead units": (*_STANDS, "underflow", "frozen", "zero by design"),
+    "units that died": (*_STANDS, "underflow", "frozen"),
+    "updates lost to rounding": (*_STANDS, "frozen", "learning rate too large"),
+    "updates not applied": (*_STANDS, "frozen", "learning rate too large"),
+    "saturation": (*_STANDS, "underflow"),
+    "collapse": _STANDS,
+    "underflow": (*_STANDS, "frozen"),
+    "learning rate too large": (*_STANDS, "loss spike"),
+    "vanishing": ("vanishing in training", "saturated loss", "learning rate too small"),
+    "vanishing in training": _STANDS,
+    "saturated loss": ("learning rate too small", "vanishing"),
+    "learning rate too small": ("vanishing",),
+    "softmax applied twice": (*_STANDS, "loss spike"),
+}
+"""What an earlier finding explains or contradicts, so that it is not given as well."""
+
+_ALONE: tuple[Name, ...] = ("not-a-number gradients", "not-a-number loss", "gradients exactly zero")
+"""Beside these nothing else can be judged."""
+
+
+def consistent(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings, the likeliest cause first, without those that an earlier one explains or contradicts."""
+    kept: list[Finding] = []
+    for finding in findings:
+        names: set[Name] = {each.name for each in kept}
+        alone = names & set(_ALONE)
+        explained = any(finding.name in EXCLUDES.get(name, ()) for name in names)
+        caused = finding.name in OUTCOMES and names - ASIDE
+        if not (alone or explained or caused or finding.name in names):
+            kept.append(finding)
+    return kept

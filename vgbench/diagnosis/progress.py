@@ -1,0 +1,161 @@
+"""What a run has learned, as far as that was recorded."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.evidence import Evidence
+
+_LAST = 3
+"""Records at the end that the outcome is taken from."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The losses of a run and what they amount to.
+
+    The level that everything is held against is that of the best constant answer. Where it is not known, the first loss
+    does not stand in for it: a loss that has not moved from where it began has learned nothing, and of any other that
+    is left open.
+    """
+
+    evidence: Evidence
+
+    @cached_property
+    def losses(self) -> Float[np.ndarray, "known"]:
+        """The finite training losses."""
+        loss = self.evidence.loss
+        return np.empty(0) if loss is None else loss[np.isfinite(loss)]
+
+    @property
+    def known(self) -> bool:
+        """Whether there are at least two losses."""
+        return len(self.losses) > 1
+
+    @property
+    def broken(self) -> bool:
+        """Whether a loss became non-finite."""
+        nonfinite = self.evidence.nonfinite_loss
+        return nonfinite is not None and bool(nonfinite.any())
+
+    @cached_property
+    def start(self) -> float:
+        """The first loss."""
+        return float(self.losses[0])
+
+    @cached_property
+    def end(self) -> float:
+        """Median of the last losses."""
+        return float(np.median(self.losses[-_LAST:]))
+
+    @cached_property
+    def peak(self) -> float:
+        """The largest loss that is known."""
+        peak = self.evidence.peak
+        known = self.losses if peak is None else np.append(self.losses, peak[np.isfinite(peak)])
+        return float(known.max())
+
+    @cached_property
+    def gain(self) -> float | None:
+        """Share of the constant answer's loss that was taken off by the end; None if that is unknown.
+
+        Of losses that may be negative, it is a share of what the loss began above it, or of its size if that is more.
+        """
+        chance = self.evidence.chance
+        if chance is None or not np.isfinite(chance) or not len(self.losses):
+            return None
+        if self.broken:
+            return -float("inf")
+        whole = chance if chance > 0 and self.losses.min() >= 0 else max(abs(chance), abs(self.start - chance))
+        return float((chance - self.end) / whole) if whole > 0 else None
+
+    @cached_property
+    def validated(self) -> float | None:
+        """The same on other data: by accuracy, or by the validation loss; None if unknown."""
+        accuracy, chance = self.evidence.accuracy, self.evidence.chance_accuracy
+        if accuracy is not None and chance is not None and chance < 1 and np.isfinite(accuracy).any():
+            best = float(np.max(accuracy[np.isfinite(accuracy)][-_LAST:]))
+            return 0.0 if best <= chance + thresholds.CHANCE_MARGIN else (best - chance) / (1 - chance)
+        loss, level = self.evidence.validation_loss, self.evidence.chance
+        if loss is not None and level is not None and level > 0 and np.isfinite(loss).any():
+            return float(1 - np.median(loss[np.isfinite(loss)][-_LAST:]) / level)
+        return None
+
+    @cached_property
+    def reached(self) -> bool | None:
+        """Whether the accuracy reached the target; None without one."""
+        accuracy, target = self.evidence.accuracy, self.evidence.target
+        if accuracy is None or target is None or not np.isfinite(accuracy).any():
+            return None
+        if self.broken:
+            return False
+        return bool(np.max(accuracy[np.isfinite(accuracy)][-_LAST:]) >= target)
+
+    @cached_property
+    def share(self) -> float | None:
+        """What was learned, by other data where they were looked at; None if unknown."""
+        if self.broken:
+            return -float("inf")
+        return self.gain if self.validated is None else self.validated
+
+    @cached_property
+    def unmoved(self) -> bool:
+        """Whether the loss never left the place where it began, at least three records long."""
+        if len(self.losses) < _LAST or self.start == 0:
+            return False
+        return bool((np.abs(self.losses - self.start) <= thresholds.UNMOVED * abs(self.start)).all())
+
+    @cached_property
+    def still(self) -> bool:
+        """Whether the loss stands still over the second half of the records, five of them at least."""
+        half = self.losses[len(self.losses) // 2 :]
+        if len(self.losses) < 5 or self.broken:
+            return False
+        return float(np.ptp(half)) <= thresholds.PLATEAU * abs(float(np.median(half)))
+
+    @cached_property
+    def plateau(self) -> bool:
+        """Whether it does so not far below where it began."""
+        return self.still and float(np.median(self.losses[len(self.losses) // 2 :])) > 0.5 * self.start
+
+    @cached_property
+    def learned(self) -> bool | None:
+        """Whether anything was learned; None if that is unknown."""
+        if self.reached:
+            return True
+        if self.share is not None:
+            return self.share >= thresholds.LEARNED
+        return False if self.unmoved else None
+
+    @cached_property
+    def little(self) -> bool | None:
+        """Whether so little was learned that what is wrong is looked for; None if that is unknown."""
+        if self.reached:
+            return False
+        if self.share is not None:  # nor is a training loss that is hardly lower than the constant answer's enough
+            return min(self.share, self.share if self.gain is None else self.gain) < thresholds.LITTLE
+        return True if self.unmoved else None
+
+    @property
+    def poor(self) -> bool:
+        """Whether little was learned, or, where that is unknown, the loss stands still."""
+        return self.plateau if self.little is None else self.little
+
+    @cached_property
+    def mastered(self) -> bool:
+        """Whether the task is all but done, and other data, where they were looked at, say nothing else."""
+        if self.reached is not None:
+            return self.reached
+        if self.share is None:
+            return False
+        fits = self.gain is None or self.gain >= thresholds.MASTERED
+        holds = self.validated is None or self.validated >= thresholds.MASTERED
+        return self.share > -np.inf and fits and holds
+
+    @cached_property
+    def at_constant(self) -> bool:
+        """Whether the loss ended at the level of the constant answer."""
+        return self.gain is not None and abs(self.gain) <= thresholds.CONSTANT

@@ -1,0 +1,175 @@
+"""Gradients that shrink on their way: at the start, in training, or in all layers at once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading
+
+_OVER_TIME = (
+    "the back-propagated gradient shrinks on its way back over the time steps, so that early inputs are not learned"
+)
+_CELLS = "a gated cell (LSTM or GRU) with forget gates that begin open, or orthogonal recurrent weights"
+
+
+def vanishing(run: Reading) -> Iterator[Finding]:
+    """The signal shrinks towards the input at the start, the first layers stand still, and little is learned."""
+    if not _stuck(run) or _opens(run):
+        return
+    if run.first_lost is None and not run.silent:
+        yield from _by_weights(run)
+        return
+    lost = run.first_lost or 0.0
+    if not run.silent and lost < thresholds.LOST_DECADES:
+        return
+    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+    faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
+    if not (lags or faded or run.evidence.timed):
+        return
+    still = run.last_lost is None or run.last_lost >= thresholds.LOST_DECADES
+    confidence: Confidence = "certain" if (lags or run.evidence.timed) and still else "likely"
+    yield _vanishes(run, confidence)
+
+
+def vanishing_unexplained(run: Reading) -> Iterator[Finding]:
+    """The signal loses decades at the start, an optimizer makes up for it, and nothing is learned all the same."""
+    lost = float("inf") if run.silent else run.first_lost or 0.0
+    if (
+        _stuck(run)
+        and not _opens(run)
+        and lost >= thresholds.LOST_FAR
+        and (run.last_lost or lost) >= thresholds.LOST_DECADES
+    ):
+        yield _vanishes(run, "possible")
+
+
+def _vanishes(run: Reading, confidence: Confidence) -> Finding:
+    timed = run.evidence.timed
+    return run.finding(
+        "vanishing",
+        confidence,
+        run.first_places,
+        meaning=_OVER_TIME if timed else "",
+        hint=_CELLS if timed else "",
+        decades_lost=float("inf") if run.silent else run.first_lost,
+        lag_in_decades=None if timed else run.lag,
+        scale_lost_in_decades=run.faded,
+        progress=run.progress.share,
+    )
+
+
+def _by_weights(run: Reading) -> Iterator[Finding]:
+    """Where no signal was recorded: weights' gradients shrink from layer to layer, or some stay far below the rest."""
+    slopes, gradient = run.slopes, run.evidence.gradient
+    if slopes is not None and not np.isnan(slopes[0]):
+        lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+        if slopes[0] >= thresholds.LOST_DECADES and (lags or slopes[0] >= thresholds.LOST_FAR):
+            numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
+            yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
+        return
+    if gradient is None or gradient.shape[1] < 2:
+        return
+    finite = np.where(np.isfinite(gradient), gradient, np.nan)
+    some = ~np.isnan(finite).all(axis=0)
+    typical = np.full(gradient.shape[1], np.nan)
+    typical[some] = np.nanmedian(finite[:, some], axis=0)
+    low = np.flatnonzero(typical <= np.nanmax(typical) - thresholds.APART_DECADES) if some.any() else []
+    if len(low):
+        behind = float(np.nanmax(typical) - np.nanmin(typical))
+        yield run.finding("vanishing", "possible", run.layers(low), gradient_decades_behind=behind)
+
+
+def late(run: Reading) -> Iterator[Finding]:
+    """The signal, or the weights' gradients, arrived at the start and have stopped doing so; or weights shrink away."""
+    progress = run.progress
+    if progress.broken or not _falls_short(run):
+        return
+    lost = run.lost if run.first_lost is not None else run.slopes
+    if lost is not None and len(known := np.flatnonzero(~np.isnan(lost))) > 1:
+        gone = lost[known] >= max(thresholds.LOST_DECADES, lost[known[0]] + thresholds.LOST_DECADES)
+        if lost[known[0]] < thresholds.LOST_DECADES and gone[-1]:
+            start = known[len(gone) - int(np.argmin(gone[::-1]))]
+            numbers = {"decades_lost_at_first": float(lost[known[0]]), "decades_lost": float(lost[known[-1]])}
+            confidence: Confidence = "likely" if run.first_lost is not None else "possible"
+            confidence = "likely" if numbers["decades_lost"] >= thresholds.LOST_FAR else confidence
+            if run.first_lost is None and _never_moved(run):
+                yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
+                return
+            yield run.finding("vanishing in training", confidence, run.first_places, first=int(start), numbers=numbers)
+            return
+    shrunk = _shrunk(run)
+    if shrunk is not None and shrunk >= thresholds.GROWN_DECADES:
+        yield run.finding("vanishing in training", "possible", run.evidence.names, weights_shrunk_by_decades=shrunk)
+
+
+def _never_moved(run: Reading) -> bool:
+    """Whether the first layers stood still from the start: their gradient was small then, as all others were."""
+    update = run.evidence.update
+    if update is None:
+        return False
+    first = update[0, : max(1, update.shape[1] // 3)]
+    first = first[np.isfinite(first)]
+    return len(first) > 0 and bool(np.median(first) < thresholds.STANDS)
+
+
+def _shrunk(run: Reading) -> float | None:
+    """Decades that the weights of the median layer have lost."""
+    weight = run.evidence.weight
+    if weight is None or len(weight) < 2:
+        return None
+    with np.errstate(invalid="ignore"):
+        lost = weight[0] - weight[-1]
+    finite = lost[np.isfinite(lost)]
+    return float(np.median(finite)) if len(finite) else None
+
+
+def saturated_loss(run: Reading) -> Iterator[Finding]:
+    """The gradients of all layers shrink by decades together, or are small together, and the loss gets no better.
+
+    Not at the constant answer's level, where gradients become small since the loss has its minimum there; so that level
+    has to be known, or the loss is one that has none.
+    """
+    gradient, progress = run.evidence.gradient, run.progress
+    if gradient is None or len(gradient) < 3 or not progress.known or progress.broken or progress.mastered:
+        return
+    elsewhere = (progress.gain is not None and not progress.at_constant) or (run.stranded and run.zeroed[-1])
+    if not (elsewhere or progress.losses.max() < 0) or _better(run) or run.zeroed[0]:
+        return
+    with np.errstate(invalid="ignore"):
+        shrunk = gradient[0] - gradient[-1]
+    shrunk = shrunk[~np.isnan(shrunk)]
+    if len(shrunk) and shrunk.min() >= thresholds.FADES:
+        lost = float(np.median(shrunk))
+        yield run.finding("saturated loss", "likely", run.evidence.names, gradient_decades_lost=lost)
+    elif run.small and (progress.unmoved or _sure(run)):
+        largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
+        yield run.finding("saturated loss", "possible", run.evidence.names, largest_log10_gradient=largest)
+
+
+def _sure(run: Reading) -> bool:
+    """Whether the loss lies just below zero, as log(1 - D) does where a critic is sure."""
+    losses = run.progress.losses
+    return bool(losses.max() <= 0 and losses.min() > -thresholds.SURE)
+
+
+def _better(run: Reading) -> bool:
+    return not _sure(run) and run.progress.start - run.progress.end > thresholds.UNMOVED * abs(run.progress.start)
+
+
+def _opens(run: Reading) -> bool:
+    """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more."""
+    gain = run.progress.gain
+    begun = run.progress.learned is True or (gain is not None and gain >= thresholds.LEARNED)
+    return run.evidence.timed and begun
+
+
+def _stuck(run: Reading) -> bool:
+    return run.trains and run.progress.known and run.progress.poor and not run.progress.broken
+
+
+def _falls_short(run: Reading) -> bool:
+    """Whether it learned less than a task that is all but done, or, where that is unknown, its loss stands still."""
+    share = run.progress.share
+    return run.progress.plateau or run.progress.poor if share is None else share < 0.5 and not run.progress.reached

@@ -1,0 +1,124 @@
+"""Steps that are too large, too small, or in the wrong direction."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.nonfinite import grew_before
+
+_SWINGS_OVER = 5
+"""Records that it takes to see a loss swing, or rise at every one."""
+
+
+def too_large(run: Reading) -> Iterator[Finding]:
+    """Weights grow by decades, steps are as large as weights, or the loss peaks, swings or breaks."""
+    progress = run.progress
+    if run.arrives is False or not run.trains or progress.mastered or _uphill_by_loss(run):
+        return
+    signs = _signs(run)
+    strong = {"growth", "break"} & signs.keys()
+    if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
+        return
+    if strong == {"growth"} and progress.little is False and len(signs) < 2:
+        return
+    confidence: Confidence = "certain" if run.arrives and len(signs) > 2 else "likely" if len(signs) > 1 else "possible"
+    numbers = {key.replace("_", " "): value for key, value in signs.items()}
+    yield run.finding("learning rate too large", confidence, run.evidence.names, numbers=numbers)
+
+
+def _signs(run: Reading) -> dict[str, float]:
+    """What speaks for it, each with its number."""
+    progress, pace = run.progress, run.pace
+    signs = {}
+    if run.grown is not None and run.grown >= thresholds.GROWN_DECADES:
+        signs["growth"] = run.grown
+    if progress.broken and grew_before(run, _first_bad(run)):
+        signs["break"] = float(run.evidence.step[_first_bad(run)])
+    if pace is not None and not np.isnan(pace).all():
+        later = pace[1:][np.isfinite(pace[1:])]
+        if len(later) and float(np.median(later)) >= thresholds.QUICK:
+            signs["pace"] = float(np.median(later))
+        if pace[0] >= thresholds.QUICK_FIRST:
+            signs["first_pace"] = float(pace[0])
+    if progress.known and progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0)):
+        signs["peak"] = progress.peak
+    if len(progress.losses) >= _SWINGS_OVER and (swing := _swing(progress.losses[1:])) >= thresholds.SWINGING:
+        signs["swing"] = swing
+    return signs
+
+
+def _first_bad(run: Reading) -> int:
+    nonfinite = run.evidence.nonfinite_loss
+    return 0 if nonfinite is None else int(np.argmax(nonfinite))
+
+
+def _swing(loss: Float[np.ndarray, "records"]) -> float:
+    """Typical change from record to record, as a share of the typical level."""
+    level = float(np.median(np.abs(loss)))
+    return float(np.median(np.abs(np.diff(loss)))) / level if level > 0 and (loss >= 0).all() else 0.0
+
+
+def uphill(run: Reading) -> Iterator[Finding]:
+    """Updates have the gradient's sign, or the loss rises at every record though steps are in order."""
+    cosine = run.evidence.cosine
+    if cosine is not None:
+        typical = float(np.nanmedian(cosine)) if not np.isnan(cosine).all() else 1.0
+        progress = run.progress
+        higher = progress.known and progress.end > progress.start + thresholds.UNMOVED * abs(progress.start)
+        rises = progress.broken or higher
+        if typical < -thresholds.AGAINST and rises:  # decay of the weights goes against the gradient, too
+            yield run.finding("updates point uphill", "certain", run.evidence.names, cosine=typical)
+            return
+    if _uphill_by_loss(run):
+        yield run.finding("updates point uphill", "possible", first_loss=run.progress.start, last_loss=run.progress.end)
+
+
+def _uphill_by_loss(run: Reading) -> bool:
+    losses, pace = run.progress.losses, run.pace
+    if len(losses) < _SWINGS_OVER or losses[0] <= 0 or pace is None or run.evidence.cosine is not None:
+        return False
+    orderly = not pace[0] >= thresholds.QUICK_FIRST
+    rises = bool((np.diff(losses) > 0).all())
+    return orderly and rises and bool(losses[-1] - losses[0] > thresholds.LITTLE * abs(losses[0]))
+
+
+def too_small(run: Reading) -> Iterator[Finding]:
+    """A gradient arrives and no layer moves far enough to learn, from the start or since a record."""
+    progress, quickest = run.progress, run.quickest
+    if quickest is None or not progress.known or progress.broken or progress.mastered or run.arrives is False:
+        return
+    known = quickest[np.isfinite(quickest)]
+    if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False or run.small:
+        return
+    steps = float(run.evidence.step[-1] - run.evidence.step[0])
+    travel, largest = float(known.mean()) * steps, float(known.max())
+    far = run.furthest is not None and run.furthest >= thresholds.MOVED
+    confidence: Confidence = "likely" if run.arrives else "possible"
+    numbers = {"largest relative update": largest, "relative_travel": travel}
+    if largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run):
+        yield run.finding("learning rate too small", confidence, run.evidence.names, numbers=numbers)
+    elif (k := _held_down_since(run, known)) is not None:
+        yield run.finding("learning rate too small", "possible", run.evidence.names, first=k, numbers=numbers)
+
+
+def _jumped(run: Reading) -> bool:
+    """Whether the loss came down at once and then stood still, as no small steps make it do."""
+    losses = run.progress.losses
+    return run.progress.still and bool(abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0]))
+
+
+def _held_down_since(run: Reading, quickest: np.ndarray) -> int | None:
+    """The record since when updates are a thousand times smaller than the first although the gradient is as large."""
+    gradient = run.evidence.gradient
+    small = quickest < 1e-3 * quickest[0]
+    if gradient is None or len(quickest) != len(gradient) or small.mean() < 0.5 or not small[-1]:
+        return None
+    finite = np.where(np.isfinite(gradient), gradient, np.nan)
+    if np.isnan(finite[[0, -1]]).all(axis=1).any():
+        return None
+    shrunk = np.nanmedian(finite[0]) - np.nanmedian(finite[-1])
+    return int(np.argmax(small)) if shrunk < 1 and quickest[-1] < thresholds.SLOW else None

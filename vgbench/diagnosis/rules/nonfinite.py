@@ -1,0 +1,90 @@
+"""Numbers that are not finite, and gradients that are exactly zero."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading
+
+_BY_OPTIMIZER = (
+    "updates are not numbers although loss and gradients are, and nothing had grown before: the optimizer divides by"
+    " zero, as by an epsilon that 16 bits round to zero"
+)
+
+
+def not_a_number(run: Reading) -> Iterator[Finding]:
+    """Gradients, or the loss, are no numbers although nothing had grown before."""
+    bad, loss_bad = _nonfinite_records(run)
+    either = bad | loss_bad
+    if not either.any() or run.overflows:
+        return
+    k = int(np.argmax(either))
+    since = run.evidence.nonfinite_since or {}
+    if grew_before(run, k):
+        return
+    first = {kind: since[kind] for kind in ("loss", "gradients", "updates") if kind in since}
+    from_gradients = bool(bad[k] and not loss_bad[k])
+    if "loss" in first:
+        from_gradients = min(first.values()) < first["loss"] or (from_gradients and k == 0)
+    numbers: dict[str, float | None] = {f"{kind} no number since step": float(step) for kind, step in first.items()}
+    if from_gradients or (bad[k] and k > 0 and not first):
+        confidence: Confidence = "certain" if first or from_gradients else "possible"
+        updates = "updates" in first and first["updates"] < first.get("gradients", np.inf)
+        meaning, layers = _BY_OPTIMIZER if updates else "", _layers_of(run, k)
+        yield run.finding("not-a-number gradients", confidence, layers, first=k, meaning=meaning, numbers=numbers)
+    else:
+        yield run.finding("not-a-number loss", "certain" if k == 0 else "likely", first=k, numbers=numbers)
+
+
+def grew_before(run: Reading, k: int) -> bool:
+    """Whether loss, weights or steps were out of proportion before record k: numbers then overflowed."""
+    progress, evidence = run.progress, run.evidence
+    losses = np.empty(0) if evidence.loss is None else evidence.loss[:k]
+    losses = losses[np.isfinite(losses)]
+    rose = len(losses) > 1 and float(losses[1:].max()) > thresholds.PEAKED * abs(float(losses[0]))
+    paces = np.empty(0) if run.pace is None else run.pace[: k + 1]
+    quick = bool((paces[np.isfinite(paces)] >= thresholds.QUICK).any())
+    grown = run.grown is not None and run.grown >= thresholds.GROWN_DECADES
+    steep = run.first_lost is not None and run.first_lost <= -thresholds.LOST_DECADES
+    return bool(rose or quick or grown or steep or (progress.known and _peaked(run, k)))
+
+
+def gradients_zero(run: Reading) -> Iterator[Finding]:
+    """No layer gets any gradient from the start, and at most records."""
+    zeroed = run.zeroed
+    if not zeroed[0] or zeroed.mean() < 0.5 or (run.evidence.signal is not None and _signal_arrives(run)):
+        return
+    dead, weight = run.evidence.dead, run.evidence.weight
+    empty = weight is not None and bool(np.isneginf(weight[0]).any())
+    if dead is not None and bool((dead[0] >= thresholds.DEAD).any()) and not empty:
+        return  # which has a name of its own
+    hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
+    confidence: Confidence = "certain" if run.trains else "likely"
+    yield run.finding("gradients exactly zero", confidence, hint=hint, records=float(zeroed.sum()))
+
+
+def _nonfinite_records(run: Reading) -> tuple[np.ndarray, np.ndarray]:
+    shares, losses = run.evidence.nonfinite, run.evidence.nonfinite_loss
+    none = np.zeros(len(run.evidence.step), bool)
+    bad = none if shares is None else np.nansum(shares, axis=1) > 0
+    return bad, none if losses is None else losses
+
+
+def _layers_of(run: Reading, k: int) -> tuple[str, ...]:
+    shares = run.evidence.nonfinite
+    return () if shares is None else run.layers(np.flatnonzero(np.nan_to_num(shares[k]) > 0))
+
+
+def _peaked(run: Reading, k: int) -> bool:
+    peak = run.evidence.peak
+    if peak is None:
+        return False
+    before = peak[:k][np.isfinite(peak[:k])]
+    return len(before) > 0 and float(before.max()) > thresholds.PEAKED * abs(run.progress.start)
+
+
+def _signal_arrives(run: Reading) -> bool:
+    signal = run.evidence.signal
+    return signal is not None and bool(np.isfinite(signal[0]).all())

@@ -1,0 +1,41 @@
+"""All rules in their order."""
+
+from collections.abc import Callable, Iterator
+
+from vgbench.diagnosis.findings import Finding
+from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.risk import risks
+from vgbench.diagnosis.rules import gradients, learning_rate, nonfinite, outcome, precision, scale, units
+
+Rule = Callable[[Reading], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    nonfinite.not_a_number,
+    nonfinite.gradients_zero,
+    learning_rate.uphill,
+    scale.exploding,
+    scale.unit_scale,
+    scale.first_loss,
+    units.dead_units,
+    precision.lost_to_rounding,
+    units.saturation,
+    units.collapse,
+    precision.underflow,
+    units.attention_logits,
+    learning_rate.too_large,
+    gradients.vanishing,
+    gradients.late,
+    gradients.saturated_loss,
+    learning_rate.too_small,
+    outcome.softmax_twice,
+    outcome.by_heart,
+    gradients.vanishing_unexplained,
+    outcome.frozen,
+    outcome.zero_by_design,
+    outcome.constant_answer,
+    outcome.short_of_target,
+    outcome.converged,
+    outcome.spike,
+    risks,
+)
+"""In the order in which a run's first finding is its verdict: causes before what may follow from them."""

@@ -1,0 +1,124 @@
+"""What became of a run where nothing else says why: learned, by heart, not at all, with a spike."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading
+
+_UNSEEN = "record the signal first: one that vanishes on its way looks the same; then"
+
+
+def softmax_twice(run: Reading) -> Iterator[Finding]:
+    """The loss levels off at log(1 + (C - 1) / e), the least that a cross-entropy of C probabilities reaches."""
+    chance, progress = run.evidence.chance, run.progress
+    if chance is None or not progress.known or progress.broken or not 0 < chance < 12:
+        return
+    classes = np.exp(chance)
+    if abs(classes - round(classes)) > 0.01 * classes or round(classes) < 2:
+        return
+    floor = float(np.log1p((round(classes) - 1) / np.e))
+    third = progress.losses[-max(3, len(progress.losses) // 3) :]
+    level = np.median(third) <= 1.08 * floor and np.ptp(third) <= thresholds.PLATEAU * floor
+    accuracy = progress.validated
+    right = accuracy is not None and accuracy >= 0.6
+    above = progress.losses.min() >= 0.998 * floor
+    if above and (level or (right and progress.end <= 1.35 * floor)):
+        confidence: Confidence = "likely" if right else "possible"
+        yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
+
+
+def by_heart(run: Reading) -> Iterator[Finding]:
+    """The training loss falls, and other examples are answered no better than by a constant."""
+    progress = run.progress
+    if progress.broken or progress.validated is None or progress.gain is None:
+        return
+    if progress.gain >= thresholds.LITTLE and progress.validated < thresholds.LEARNED:
+        yield run.finding("learned by heart", "likely", progress=progress.gain, on_other_data=progress.validated)
+
+
+def constant_answer(run: Reading) -> Iterator[Finding]:
+    """The loss lies at the constant answer's level, or accuracy at chance, although the weights move as they should."""
+    progress, quickest = run.progress, run.quickest
+    if progress.broken or not progress.known or quickest is None or np.isnan(quickest).all():
+        return
+    if run.arrives is None and not run.level:
+        return  # a signal that vanishes looks the same
+    nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
+    pace = run.pace
+    assert pace is not None
+    moves = float(np.nanmax(pace)) >= 3 * thresholds.SLOW if run.furthest is None else run.furthest >= thresholds.MOVED
+    if nothing and progress.learned is False and moves and not run.zeroed.any():
+        confidence: Confidence = "likely" if run.arrives else "possible"
+        hint = "" if run.arrives else _UNSEEN
+        yield run.finding(
+            "constant answer", confidence, hint=hint, last_loss=progress.end, constant_answer=run.evidence.chance
+        )
+
+
+def spike(run: Reading) -> Iterator[Finding]:
+    """A loss jumps to several times what the records before it had reached."""
+    evidence, progress = run.evidence, run.progress
+    loss, peak = evidence.loss, evidence.peak
+    if loss is None or progress.broken or len(progress.losses) < 6:
+        return
+    high = loss if peak is None else np.fmax(loss, peak)
+    for k in range(3, len(loss)):
+        before = loss[max(0, k - 4) : k]
+        base = float(np.median(before[np.isfinite(before)])) if np.isfinite(before).any() else np.nan
+        whole = progress.start - float(np.nanmin(loss[:k]))
+        jump = high[k] - base
+        if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
+            yield run.finding("loss spike", "likely", first=k - 1, last=k, loss_before=base, spike=float(high[k]))
+            return
+
+
+def frozen(run: Reading) -> Iterator[Finding]:
+    """Layers that never move, and others do; zero-valued weights that stay so count as standing still."""
+    update, zero = run.evidence.update, run.evidence.zero
+    if update is None or len(update) < 2:
+        return
+    still = (np.nan_to_num(update, nan=1.0) == 0).all(axis=0)
+    if not still.any() or still.all() or _flushed(run, still):
+        return
+    cut = zero is not None and bool((zero[:, still] >= 1).all())
+    hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""
+    layers = run.layers(np.flatnonzero(still))
+    yield run.finding("frozen", "certain", layers, hint=hint, layers_frozen=float(still.sum()))
+
+
+def _flushed(run: Reading, still: np.ndarray) -> bool:
+    """Whether layers stand still because their gradients, not exactly zero, read zero."""
+    zero, gradient = run.evidence.zero, run.evidence.gradient
+    if zero is None or gradient is None or run.evidence.smallest is None:
+        return False
+    return bool((zero[:, still] >= 1).all()) and bool(np.isfinite(gradient[:, still]).all())
+
+
+def zero_by_design(run: Reading) -> Iterator[Finding]:
+    """Weights of the blocks have a gradient of exactly zero at the start while the signal arrives, and not after."""
+    gradient, signal = run.evidence.gradient, run.evidence.signal
+    if gradient is None or gradient.shape[1] < 3 or (signal is not None and not np.isfinite(signal[0]).all()):
+        return
+    blocks = np.isneginf(gradient[:, 1:-1])
+    ends = np.isfinite(gradient[0, [0, -1]]).all()
+    if ends and blocks[0].all() and (len(blocks) == 1 or not blocks[1:].all()):
+        yield run.finding("zero by design", "certain", run.evidence.names[1:-1])
+
+
+def short_of_target(run: Reading) -> Iterator[Finding]:
+    """It learns, and its accuracy misses the target."""
+    if run.progress.reached is False and run.progress.learned and not run.progress.broken:
+        accuracy = run.evidence.accuracy
+        assert accuracy is not None
+        best = float(np.nanmax(accuracy[-3:]))
+        yield run.finding("short of target", "certain", accuracy=best, target=run.evidence.target)
+
+
+def converged(run: Reading) -> Iterator[Finding]:
+    """The loss is all but gone, and other examples, where they were looked at, are answered, too."""
+    if run.trains and run.progress.mastered:
+        confidence: Confidence = "certain" if run.progress.validated is not None else "likely"
+        yield run.finding("converged", confidence, progress=run.progress.share)

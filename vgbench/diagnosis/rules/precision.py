@@ -1,0 +1,101 @@
+"""Gradients and updates that are too small for their dtype, and weights that never change."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.reading import Reading
+
+_FLOAT16_BIN = 15
+"""The bin of the histogram from 1e-8 to 1e-6, which holds float16's smallest number, 6e-8."""
+
+
+def underflow(run: Reading) -> Iterator[Finding]:
+    """Most of a layer's gradient reads zero since the dtype does not hold it.
+
+    It shows by an exact norm near the dtype's smallest number, or by numbers that pile up just above that of float16.
+    """
+    zero = run.evidence.zero
+    if zero is None or run.progress.mastered:
+        return
+    flushed = zero >= thresholds.FLUSHED
+    near, piled = _near(run), _piled(run)
+    shown = (flushed & near) if near is not None else np.zeros_like(flushed)
+    if piled is not None and piled.any():
+        # A layer that reads zero wholly has no pile; its neighbours' tells.
+        shown |= flushed if piled.any(axis=1).mean() > 0.5 else piled & flushed
+    layers = np.flatnonzero(np.median(shown, axis=0) > 0)
+    if not len(layers):
+        return
+    share = float(np.nanmax(np.median(zero, axis=0)[layers]))
+    confidence: Confidence = "likely" if near is not None or run.evidence.smallest is not None else "possible"
+    if piled is not None and piled.any() and (run.evidence.smallest is None or near is not None):
+        confidence = "likely"
+    yield run.finding("underflow", confidence, run.layers(layers), zero_share=share, smallest=run.evidence.smallest)
+
+
+def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
+    gradient, smallest = run.evidence.gradient, run.evidence.smallest
+    if gradient is None or smallest is None:
+        return None
+    limit = np.log10(smallest) + thresholds.FLUSHED_WITHIN
+    return np.isfinite(gradient) & (gradient <= limit)
+
+
+def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
+    """Where nothing is below float16's smallest number, much reads zero, and much lies just above it."""
+    histogram, zero, smallest = run.evidence.histogram, run.evidence.zero, run.evidence.smallest
+    if histogram is None or zero is None or histogram.shape[-1] <= _FLOAT16_BIN:
+        return None
+    if smallest is not None and not 1e-8 <= smallest <= 1e-6:
+        return None
+    shares = np.nan_to_num(histogram)
+    rest = 1 - shares[..., 0]
+    none_below = shares[..., 1:_FLOAT16_BIN].sum(axis=-1) == 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pile = np.where(rest > 0, shares[..., _FLOAT16_BIN] / rest, 0)
+    piled = none_below & (pile >= thresholds.PILED) & (zero >= thresholds.PILED)
+    # Of gradients that float16 would flush, some in another dtype happen to look so, and most do not.
+    low = (rest > 0) & (shares[..., _FLOAT16_BIN + 2 :].sum(axis=-1) == 0) & (zero >= thresholds.PILED)
+    return piled & (2 * piled.sum(axis=1) > low.sum(axis=1))[:, None]
+
+
+def lost_to_rounding(run: Reading) -> Iterator[Finding]:
+    """Updates that are not zero leave the weights as they were."""
+    swallowed, update = run.evidence.swallowed, run.update
+    if run.progress.mastered or update is None:
+        return
+    if swallowed is None:
+        lost = None if _fell(run) else _still(run)
+    else:
+        lost = np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
+    if lost is None or lost.mean() < 0.5 or np.isnan(update[lost]).all():
+        return
+    size = float(np.nanmedian(update[lost]))
+    if size < thresholds.HELD:
+        return  # no dtype holds such a step: it is the step that is too small
+    applied = swallowed is not None or size < thresholds.LOSES
+    name: Name = "updates lost to rounding" if applied else "updates not applied"
+    confidence: Confidence = "likely" if swallowed is None else "certain"
+    share = None if swallowed is None else float(np.median(np.nan_to_num(swallowed), axis=0)[lost].max())
+    layers = run.layers(np.flatnonzero(lost))
+    yield run.finding(name, confidence, layers, median_relative_update=size, swallowed_share=share)
+
+
+def _fell(run: Reading) -> bool:
+    """Whether the loss came down, as it does not without weights that change."""
+    progress = run.progress
+    return bool(progress.learned) or (progress.known and progress.end < (1 - thresholds.UNMOVED) * progress.start)
+
+
+def _still(run: Reading) -> Bool[np.ndarray, "layers"] | None:
+    """Layers whose weights have the same norm to the last digit at every record although updates are not zero."""
+    weight, update = run.evidence.weight, run.evidence.update
+    if weight is None or update is None or len(weight) < 3:
+        return None
+    same = np.isfinite(weight).all(axis=0) & (weight == weight[0]).all(axis=0)
+    moves = (np.isfinite(update) & (update > 0)).mean(axis=0) > 0.5
+    return np.asarray(same & moves)

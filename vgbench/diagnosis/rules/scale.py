@@ -1,0 +1,78 @@
+"""Inputs, targets, weights and losses that are far from unit scale at the start."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading
+
+_LAYERS = 5
+"""Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
+
+
+def exploding(run: Reading) -> Iterator[Finding]:
+    """The signal grows towards the input at the start, or beyond all range, and the run learns little or breaks."""
+    judged = run.trains and (run.progress.known or run.progress.broken)
+    if not judged or (run.progress.little is False and not run.progress.broken):
+        return
+    if run.overflows:
+        yield run.finding("exploding", "certain", run.evidence.places)
+    elif (
+        run.first_lost is not None
+        and run.first_lost <= -thresholds.LOST_DECADES
+        and (run.progress.poor or run.progress.broken)
+    ):
+        confidence: Confidence = "certain" if run.progress.broken or _first_loss_high(run) else "likely"
+        yield run.finding(
+            "exploding", confidence, run.evidence.places, decades_gained=-run.first_lost, progress=run.progress.gain
+        )
+    elif run.first_lost is None and _weights_explode(run):
+        assert run.slopes is not None
+        yield run.finding("exploding", "possible", weight_gradient_decades_gained=-float(run.slopes[0]))
+
+
+def _weights_explode(run: Reading) -> bool:
+    few = len(run.evidence.names) < _LAYERS
+    if few or run.slopes is None or np.isnan(run.slopes[0]) or run.slopes[0] > -thresholds.LOST_DECADES:
+        return False
+    return run.progress.poor or run.progress.broken
+
+
+def first_loss(run: Reading) -> Iterator[Finding]:
+    """The first loss is many times that of the constant answer, and the run does not get over it."""
+    progress = run.progress
+    if not len(progress.losses) or not _first_loss_high(run) or progress.little is False:
+        return
+    chance = run.evidence.chance
+    if chance is None and not (progress.broken or progress.plateau or _grown(run)):
+        return
+    confidence: Confidence = "likely" if chance is not None and run.arrives is not None else "possible"
+    yield run.finding("first loss too large", confidence, last=0, first_loss=progress.start, constant_answer=chance)
+
+
+def _first_loss_high(run: Reading) -> bool:
+    if not len(run.progress.losses):
+        return False
+    chance, start, pace = run.evidence.chance, run.progress.start, run.pace
+    if chance is None:
+        return start > thresholds.FIRST_LOSS_ALONE
+    shakes = _grown(run) or (pace is not None and bool(pace[0] >= thresholds.QUICK))
+    return start > (thresholds.FIRST_LOSS_SHAKING if shakes else thresholds.FIRST_LOSS) * abs(chance)
+
+
+def _grown(run: Reading) -> bool:
+    return run.grown is not None and run.grown >= thresholds.GROWN_DECADES
+
+
+def unit_scale(run: Reading) -> Iterator[Finding]:
+    """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
+    progress, chance, inputs = run.progress, run.evidence.chance, run.evidence.input_scale
+    if progress.mastered or progress.little is False:
+        return
+    far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT
+    high = chance is not None and chance > thresholds.UNIT
+    if far or (high and (progress.poor or progress.broken)):
+        confidence: Confidence = "likely" if far else "possible"
+        yield run.finding("far from unit scale", confidence, last=0, input_scale=inputs, constant_answer=chance)

@@ -1,0 +1,113 @@
+"""What units give: dead, died, saturated, one for all inputs, one-hot in attention."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading, recorded_in
+
+
+def dead_units(run: Reading) -> Iterator[Finding]:
+    """Most units of a layer are flat for every example, from the start or later, and little is learned."""
+    dead, flat = run.evidence.dead, run.evidence.flat
+    if flat not in ("below", "unknown") or not run.trains:
+        return
+    if dead is None:
+        yield from _died_by_gradients(run)
+        return
+    if not _hurts(run):
+        return
+    many = np.nan_to_num(dead) >= thresholds.DEAD
+    layers = np.flatnonzero(many[_last_known(dead)])
+    if not len(layers):
+        return
+    share = float(np.nanmax(dead[_last_known(dead)]))
+    if many[0, layers].any():
+        yield run.finding("dead units", "certain", run.places(layers), dead_share=share)
+    elif not run.silent and (run.first_lost or 0.0) < thresholds.LOST_DECADES:  # else it follows from the signal's loss
+        first = int(np.argmax(many[:, layers].any(axis=1)))
+        at_first = float(np.nanmax(dead[0, layers]))
+        yield run.finding(
+            "units that died", "certain", run.places(layers), first=first, dead_share=share, dead_at_first=at_first
+        )
+
+
+def _died_by_gradients(run: Reading) -> Iterator[Finding]:
+    """Gradients that were not zero at the start have become so, in all layers or in most numbers of most layers."""
+    zero = run.evidence.zero
+    died = run.zeroed & ~run.zeroed[0]
+    confidence: Confidence = "likely"
+    if died[-1] and run.progress.known and (not run.progress.end > 1e-6 * abs(run.progress.start) or run.stranded):
+        return  # nothing is left to learn, or the loss itself is flat
+    if not died[-1] and zero is not None and _hurts(run):
+        mostly = np.nan_to_num(zero) >= thresholds.ZEROED
+        alive = np.nan_to_num(zero[0], nan=1.0) < thresholds.ALIVE
+        died = (mostly & alive).sum(axis=1) * 2 > max(1, len(alive))
+        confidence = "possible"
+    if run.zeroed[0] or not died[-1] or _tiny(run):
+        return
+    first = len(died) - int(np.argmin(died[::-1])) if not died.all() else 0
+    numbers = None if zero is None else float(np.nanmin(zero[-1]))
+    yield run.finding("units that died", confidence, run.evidence.names, first=first, zero_share_of_gradients=numbers)
+
+
+def _tiny(run: Reading) -> bool:
+    """Whether gradients were so small before that zeros may be flushed ones."""
+    gradient = run.evidence.gradient
+    if gradient is None:
+        return False
+    finite = gradient[np.isfinite(gradient)]
+    return len(finite) > 0 and bool(np.median(finite) < np.log10(run.evidence.smallest or 1e-30) + 4)
+
+
+def saturation(run: Reading) -> Iterator[Finding]:
+    """Units of a saturating activation lie on its flat ends in half of the layers, and little is learned."""
+    saturated = run.evidence.saturated
+    if saturated is None or run.evidence.flat not in ("both", "unknown") or not _hurts(run) or run.progress.broken:
+        return
+    if run.evidence.flat == "unknown" and run.evidence.dead is not None:
+        return  # a rectifier's flat side is no saturation
+    many = np.nan_to_num(saturated) >= thresholds.SATURATED
+    last = _last_known(saturated)
+    layers = np.flatnonzero(many[last])
+    if not len(layers) or len(layers) * 2 < recorded_in(saturated).sum():
+        return
+    first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
+    share = float(np.nanmedian(saturated[last]))
+    yield run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
+
+
+def collapse(run: Reading) -> Iterator[Finding]:
+    """Different inputs' signals are one at the last layer, still approach there, and little is learned."""
+    gathered = run.gathered
+    if gathered is None or not run.trains or not run.progress.poor or run.progress.broken:
+        return
+    layers = range(2 * len(run.evidence.places) // 3, len(run.evidence.places))
+    yield run.finding(
+        "collapse", "certain", run.places(layers), log10_distance_lost=-gathered, progress=run.progress.share
+    )
+
+
+def attention_logits(run: Reading) -> Iterator[Finding]:
+    """The largest attention score has grown beyond what a softmax in single precision distinguishes."""
+    logits = run.evidence.largest_logit
+    if logits is None or run.progress.mastered:
+        return
+    known = logits[:, recorded_in(logits)]
+    layers = np.flatnonzero(recorded_in(logits))[known[-1] >= thresholds.LOGITS]
+    if len(layers):
+        first, last = float(np.nanmax(known[0])), float(np.nanmax(known[-1]))
+        confidence: Confidence = "likely" if last >= 2 * first else "possible"
+        yield run.finding("attention logits grow", confidence, run.places(layers), at_first=first, largest_score=last)
+
+
+def _hurts(run: Reading) -> bool:
+    return run.trains and run.progress.known and (run.progress.poor or run.progress.broken)
+
+
+def _last_known(values: Float[np.ndarray, "records places"]) -> int:
+    """The last record that says something."""
+    return int(np.flatnonzero(~np.isnan(values).all(axis=1))[-1])
