@@ -1,4 +1,4 @@
-"""The PyTorch side of `against_torch.py`: builds what it is told to, and answers with the seconds of each sample.
+"""The PyTorch side of `against_torch.py`: builds what it is asked for, and answers with the seconds of each sample.
 
 Speaks JSON, a line each way, since it runs in an environment of its own (`requirements-torch.txt`). Nothing of vgbench
 is imported here.

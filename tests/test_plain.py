@@ -70,8 +70,8 @@ def words(tokens: Sequence[Token]) -> str:
 def test_markdown_page_has_its_own_markup_alone(run: Path) -> None:
     text = (run / "table.md").read_text()
     assert not OBEYED.search(text)
-    told = text.partition("**↑, ↓, →0**")[0]  # the legend is vgbench's own
-    found = tokens(told)
+    reported = text.partition("**↑, ↓, →0**")[0]  # the legend is vgbench's own
+    found = tokens(reported)
     kinds = {token.type for token in found}
     assert not kinds & {
         "link_open",
@@ -85,10 +85,10 @@ def test_markdown_page_has_its_own_markup_alone(run: Path) -> None:
     }
     assert not kinds & {"s_open", "blockquote_open", "ordered_list_open", "hr"}
     assert [token.tag for token in found if token.type == "heading_open"] == ["h1"]
-    assert not re.search(r"(?<!\\)://|www\.|(?<!\\)@", told)
-    rows = [line for line in told.splitlines() if line.startswith("|")]
+    assert not re.search(r"(?<!\\)://|www\.|(?<!\\)@", reported)
+    rows = [line for line in reported.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:5]} == {rows[0].count("|")}
-    assert words(MARKDOWN.parse(told)[1].children or ()) == one_line(HOSTILE)
+    assert words(MARKDOWN.parse(reported)[1].children or ()) == one_line(HOSTILE)
 
 
 @given(st.text(st.sampled_from("\\`*_{}[]()#+-.!|~&:@=$<>%^ \n\t'\"a1;x")))

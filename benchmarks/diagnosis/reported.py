@@ -17,7 +17,7 @@ from typing import Any
 import jax
 from faults import FAULTS, Fault
 from faults.train import WAYS, Outcome, train
-from score import table, told
+from score import ratio, table
 
 from vgbench.diagnosis import Diagnosis, diagnose
 from vgbench.diagnosis.answer import UNTOLD
@@ -142,7 +142,7 @@ def _scores(answers: Sequence[Answer]) -> str:
         counts = [
             sum(getattr(each, kind)(way) for each in answers) for kind in ("named", "misled", "untold", "accused")
         ]
-        lines.append([way, *(told(count, len(answers)) for count in counts)])
+        lines.append([way, *(ratio(count, len(answers)) for count in counts)])
     return table(head, lines)
 
 

@@ -46,7 +46,7 @@ class Row:
     alarms: Mapping[str, bool]
 
 
-def told(hits: int, total: int) -> str:
+def ratio(hits: int, total: int) -> str:
     share, low, high = wilson(hits, total)
     return f"{share:.3f} [{low:.3f}, {high:.3f}] ({hits}/{total})" if total else "- (0)"
 
@@ -54,7 +54,7 @@ def told(hits: int, total: int) -> str:
 def recall_and_precision(truth: Sequence[bool], said: Sequence[bool]) -> tuple[str, str]:
     true, claimed = np.asarray(truth), np.asarray(said)
     both = int((true & claimed).sum())
-    return told(both, int(true.sum())), told(both, int(claimed.sum()))
+    return ratio(both, int(true.sum())), ratio(both, int(claimed.sum()))
 
 
 def mcnemar(truth: Sequence[bool], first: Sequence[bool], second: Sequence[bool]) -> tuple[int, int, float]:
@@ -140,7 +140,7 @@ def _families(rows: Sequence[Row]) -> str:
     for family in dict.fromkeys(row.family for row in rows):
         own = [row for row in rows if row.family == family and row.label in VANISHING]
         alarms = [row for row in rows if row.family == family and row.label not in VANISHING]
-        lines.append([family, told(sum(map(_says, own)), len(own)), told(sum(map(_says, alarms)), len(alarms))])
+        lines.append([family, ratio(sum(map(_says, own)), len(own)), ratio(sum(map(_says, alarms)), len(alarms))])
     return table(["family", "recall", "false alarms"], lines)
 
 
@@ -150,7 +150,7 @@ def _false_alarms(rows: Sequence[Row]) -> str:
     for label in sorted({row.label for row in rows} - set(VANISHING)):
         of_label = [row for row in rows if row.label == label]
         counts = [sum(map(_says, of_label)), *(sum(row.alarms[name] for row in of_label) for name in tools)]
-        lines.append([label, *(told(count, len(of_label)) for count in counts)])
+        lines.append([label, *(ratio(count, len(of_label)) for count in counts)])
     return table(["built as", "vgbench", *tools], lines)
 
 
@@ -158,5 +158,5 @@ def _by_name(rows: Sequence[Row]) -> str:
     lines = []
     for label in sorted({row.label for row in rows}):
         verdicts = [row.verdict for row in rows if row.label == label]
-        lines.append([label, told(sum(said in ACCEPTED.get(label, (label,)) for said in verdicts), len(verdicts))])
+        lines.append([label, ratio(sum(said in ACCEPTED.get(label, (label,)) for said in verdicts), len(verdicts))])
     return table(["built as", "named so first"], lines)

@@ -239,7 +239,7 @@ def test_rule_judges_the_whole_interval(rule: dict[str, float], interval: tuple[
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "told"),
+    ("verdicts", "reported"),
     [
         (["supported", "supported"], "supported"),
         (["refuted"], "refuted"),
@@ -250,10 +250,10 @@ def test_rule_judges_the_whole_interval(rule: dict[str, float], interval: tuple[
         ([], "not measured"),
     ],
 )
-def test_verdict_over_conditions_names_what_it_depends_on(verdicts: list[Verdict], told: str) -> None:
+def test_verdict_over_conditions_names_what_it_depends_on(verdicts: list[Verdict], reported: str) -> None:
     nothing = Interval(0, 0, 0)
     conditions = tuple(Condition(name, nothing, verdict, ()) for name, verdict in zip("abc", verdicts, strict=False))
-    assert Judgement(claim(), conditions).words == told
+    assert Judgement(claim(), conditions).words == reported
 
 
 def test_cells_with_a_reference_are_compared_by_seed_and_name_both() -> None:
@@ -275,7 +275,7 @@ def test_cells_whose_reference_is_missing_or_has_other_seeds_are_not_measured() 
     assert judge([claim(cells=compared)], [trained()])[0].verdict == "not measured"
 
 
-def test_what_a_claim_names_and_a_run_does_not_have_is_told() -> None:
+def test_what_a_claim_names_and_a_run_does_not_have_is_reported() -> None:
     cells = [{"mitigation": "other"}, {"mitigation": "baseline", "at": {"depth": [3, 9]}}]
     (judgement,) = judge([claim(cells=cells)], [trained()])
     assert judgement.words == ("unclear: supported for baseline, depth 3; not measured for other / baseline, depth 9")
@@ -316,7 +316,7 @@ def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({"statistic": "decya"}, r"claims\.0\.statistic: unknown statistic 'decya'; did you mean 'decay'\?"),
         ({"statistic": None, "sign": "platau"}, r"claims\.0\.sign: unknown sign 'platau'; did you mean 'plateau'\?"),
@@ -338,11 +338,11 @@ def test_sign_is_judged_by_sensitivity_and_specificity_over_cells() -> None:
         ({"hypothesis": None}, r"claims\.0\.hypothesis: "),
     ],
 )
-def test_malformed_claim_is_told_with_its_place(tmp_path: Path, changed: dict[str, Any], told: str) -> None:
+def test_malformed_claim_is_reported_with_its_place(tmp_path: Path, changed: dict[str, Any], reported: str) -> None:
     given = {name: value for name, value in {**CLAIM, **changed}.items() if value is not None}
     path = tmp_path / "tiny.toml"
     path.write_text(f"{TINY}\n[[claims]]\n" + "\n".join(f"{name} = {toml(value)}" for name, value in given.items()))
-    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: {told}"):
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: {reported}"):
         read_suite(path)
 
 
@@ -451,7 +451,7 @@ def test_report_tells_verdict_effect_cells_rule_and_both_commits(tmp_path: Path)
     assert all(part in html for part in ('<section id="claims">', rules, cells, "+0.7 [+0.7, +0.7]"))
 
 
-def test_records_made_after_the_rules_are_not_told_to_be_earlier(tmp_path: Path) -> None:
+def test_records_made_after_the_rules_are_not_reported_to_be_earlier(tmp_path: Path) -> None:
     report = write_report(with_claims(tmp_path, Fixed("1234", "2025-12-31T23:59:59+00:00")), ["md"])
     assert report.claims[0].rules.endswith("fixed in commit 1234 on 2025-12-31")
 
@@ -462,13 +462,13 @@ def test_terminal_gets_a_line_a_claim_with_its_smallest_and_largest_effect(tmp_p
     cells = [{"mitigation": "he", "reference": "baseline"}, {"mitigation": "baseline"}]
     said = (claim(cells=cells), claim(cells=[{"mitigation": "baseline"}], statistic="decay"))
     write_record(path, replace(read_record(path, Manifest), claims=said))
-    told = list(lines(write_report(out, ["md"]).claims))
-    assert told[0] == (
+    reported = list(lines(write_report(out, ["md"]).claims))
+    assert reported[0] == (
         "It trains: depends: supported for he, depth 3 against baseline, depth 3; refuted for baseline, depth 3"
         " (test_accuracy +0.25 [+0.25, +0.25] to +0.7 [+0.7, +0.7])"
     )
-    assert told[1] == "It trains: refuted (decay -1 [-1, -1])"
-    assert told[-1] == f"rules {rules_digest(said)}: no commit holds them as they are"
+    assert reported[1] == "It trains: refuted (decay -1 [-1, -1])"
+    assert reported[-1] == f"rules {rules_digest(said)}: no commit holds them as they are"
 
 
 def test_effect_has_three_digits_and_none_that_rounding_in_float32_makes() -> None:
@@ -477,9 +477,9 @@ def test_effect_has_three_digits_and_none_that_rounding_in_float32_makes() -> No
 
 
 def test_index_of_published_runs_shows_the_verdicts_and_links_to_the_claims(tmp_path: Path) -> None:
-    told = section(with_claims(tmp_path / "tiny"))
-    assert "| It trains | supported |" in " ".join(told.split())
-    assert "[claims](tiny/claims.md)" in told
+    reported = section(with_claims(tmp_path / "tiny"))
+    assert "| It trains | supported |" in " ".join(reported.split())
+    assert "[claims](tiny/claims.md)" in reported
 
 
 def test_report_of_a_suite_without_claims_has_no_page_of_them(tmp_path: Path) -> None:
@@ -509,7 +509,7 @@ def test_merged_run_keeps_its_claims(tmp_path: Path) -> None:
     assert manifest.fixed == fixed
 
 
-def test_effect_without_ends_or_without_a_value_is_told_so() -> None:
+def test_effect_without_ends_or_without_a_value_is_reported_so() -> None:
     assert effect(Interval(0.5, np.nan, np.nan)) == "+0.5"
     assert effect(Interval(np.nan, np.nan, np.nan)) == "-"
 

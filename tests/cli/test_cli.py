@@ -401,7 +401,7 @@ def test_second_run_measures_nothing_and_prints_the_same(finished: tuple[Path, R
     assert again == (0, result.out, "4 of 4 measurements are there already\n")
 
 
-def test_crashing_cells_are_told_and_shown_and_the_run_succeeds(folder: Path, failing: None) -> None:
+def test_crashing_cells_are_reported_and_shown_and_the_run_succeeds(folder: Path, failing: None) -> None:
     result = vgbench("run", "tiny.toml", "--only", "relu")
     assert result.code == 0
     assert result.err.count("baseline, depth 2: crashed: RuntimeError: boom\n") == 1

@@ -109,12 +109,12 @@ def test_saved_hugging_face_set_is_read(tmp_path: Path) -> None:
     library.DatasetDict(parts).save_to_disk(tmp_path / "saved")
     named = {"name": "datasets", "path": str(tmp_path / "saved"), "x": "pixels", "y": "digit"}
     check(load(named), content)
-    for change, told in (
+    for change, reported in (
         ({"x": "image"}, r"split 'train': no column 'image' \(there are: pixels, digit\)"),
         ({"test": "tset"}, r"no split 'tset' \(there are: train, test\)"),
         ({"path": str(tmp_path / "empty")}, "empty: cannot be loaded as a data set"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=reported):
             load(named | change)
 
 
@@ -146,7 +146,7 @@ def test_file_that_changes_under_a_run_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ({"x_test": None}, r"own\.npz: no array x_test \(there are: x_train, y_train, y_test\)$"),
         ({"x_train": np.full((40, 6), "a")}, r"own\.npz: x_train holds <U1, not numbers$"),
@@ -164,9 +164,9 @@ def test_file_that_changes_under_a_run_is_noticed(tmp_path: Path) -> None:
         ({"x_train": np.asarray([{}] * 40)}, r"own\.npz: x_train cannot be read \(Object arrays"),
     ],
 )
-def test_array_that_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+def test_array_that_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], reported: str) -> None:
     content = {name: array for name, array in {**arrays(), **change}.items() if array is not None}
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=reported):
         load(save_npz(tmp_path, content))
 
 
@@ -179,7 +179,7 @@ def scramble(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reported"),
     [
         (truncate, r"damaged: its header states 240 bytes of shape \(40, 3, 2\), and 237 follow$"),
         (scramble, r"not an IDX file \(it begins with 72 75 62 62\)$"),
@@ -189,10 +189,10 @@ def scramble(path: Path) -> None:
         ),
     ],
 )
-def test_idx_file_that_is_wrong_is_named(tmp_path: Path, damage: Callable[[Path], None], told: str) -> None:
+def test_idx_file_that_is_wrong_is_named(tmp_path: Path, damage: Callable[[Path], None], reported: str) -> None:
     data = save_idx(tmp_path / "mnist", arrays())
     damage(tmp_path / "mnist" / FILES["x_train"])
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reported) as caught:
         load(data)
     assert str(tmp_path / "mnist") in str(caught.value)
 
@@ -226,7 +226,7 @@ def test_bits_that_flip_in_a_compressed_archive_are_noticed(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reported"),
     [
         ("npz:none.npz", "^none.npz: no such file$"),
         ("idx:none", "^none: no file train-images"),
@@ -235,8 +235,8 @@ def test_bits_that_flip_in_a_compressed_archive_are_noticed(tmp_path: Path) -> N
         ({"name": "npz"}, "path: Field required"),
     ],
 )
-def test_data_that_are_not_there_are_bad_input(data: Any, told: str) -> None:
-    with pytest.raises((InputError, ValueError), match=told):
+def test_data_that_are_not_there_are_bad_input(data: Any, reported: str) -> None:
+    with pytest.raises((InputError, ValueError), match=reported):
         load(data)
 
 

@@ -154,5 +154,5 @@ TIMES = {0.0: "about 0 s", 59.4: "about 59 s", 59.6: "about 1 min", 3500.0: "abo
 
 
 @pytest.mark.parametrize(("seconds", "words"), TIMES.items())
-def test_time_is_told_as_people_say_it(seconds: float, words: str) -> None:
+def test_time_is_reported_as_people_say_it(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

@@ -1,4 +1,4 @@
-"""Faults through the real command line: each costs the one cell that it happens in, and is told by its name."""
+"""Faults through the real command line: each costs the one cell that it happens in, and is reported by its name."""
 
 import json
 import signal
@@ -85,10 +85,10 @@ def check_table(page: str) -> None:
 
 
 def check_costs(costs: dict[str, dict[str, Any]]) -> None:
-    told = {name: (cost["status"], cost["reason"]) for name, cost in costs.items()}
-    assert told["baseline"] == told["nan"] == ("ok", "")
-    assert told["hangs"] == ("skipped", "it could not be measured (timeout)")
-    assert [status for status, _ in told.values()].count("skipped") == 6
+    reported = {name: (cost["status"], cost["reason"]) for name, cost in costs.items()}
+    assert reported["baseline"] == reported["nan"] == ("ok", "")
+    assert reported["hangs"] == ("skipped", "it could not be measured (timeout)")
+    assert [status for status, _ in reported.values()].count("skipped") == 6
 
 
 def check_that_json_is_strict(out: Path) -> None:
@@ -128,9 +128,9 @@ def test_second_run_is_refused_status_tells_and_ctrl_c_twice_ends_at_once(
     hanging: tuple[subprocess.Popen[str], Path],
 ) -> None:
     process, site = hanging
-    told = call(site, "status", "out").stdout
-    assert f"running (process {process.pid}, since " in told
-    assert ": measuring hangs since " in told
+    reported = call(site, "status", "out").stdout
+    assert f"running (process {process.pid}, since " in reported
+    assert ": measuring hangs since " in reported
     second = call(site, "run", site / "faults.toml", "--out", site / "out")
     assert second.returncode == 2
     assert second.stderr.startswith(f"vgbench: {site / 'out'}: another run is at work here (process {process.pid}, ")
@@ -178,7 +178,7 @@ from jax._src.xla_bridge import backends_are_initialized
 
 
 @pytest.mark.parametrize("guard", ["if __name__ == '__main__':", pytest.param("if True:", marks=pytest.mark.slow)])
-def test_runner_never_starts_a_device_and_a_script_without_a_guard_is_told(tmp_path: Path, guard: str) -> None:
+def test_runner_never_starts_a_device_and_a_script_without_a_guard_is_reported(tmp_path: Path, guard: str) -> None:
     suite(tmp_path, {})
     (tmp_path / "script.py").write_text(SCRIPT.format(guard=guard))
     command = [sys.executable, "script.py"]

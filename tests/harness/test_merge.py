@@ -100,7 +100,7 @@ def test_runs_of_different_suites_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reported"),
     [
         ({"packages": {"jax": "0.12.0"}}, r"jax 0\.10\.2 -> 0\.12\.0|jax 0\.12\.0 -> 0\.10\.2"),
         ({"xla_flags": "--fast"}, "XLA_FLAGS '.*' -> '.*'"),
@@ -108,10 +108,10 @@ def test_runs_of_different_suites_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_records_that_may_not_be_compared_are_refused_or_marked(
-    tmp_path: Path, fields: dict[str, Any], told: str
+    tmp_path: Path, fields: dict[str, Any], reported: str
 ) -> None:
     a, b = write_run(tmp_path / "a", {0: ("ok", 1.0)}), write_run(tmp_path / "b", {1: ("ok", 1.0)}, **fields)
-    with pytest.raises(InputError, match=rf"^Xeon \(2 CPU cores\): records differ in ({told}): .*--allow-mixed"):
+    with pytest.raises(InputError, match=rf"^Xeon \(2 CPU cores\): records differ in ({reported}): .*--allow-mixed"):
         merge(tmp_path / "out", [a, b])
     assert not (tmp_path / "out").exists()
     report = write_report(merge(tmp_path / "out", [a, b], allow_mixed=True))

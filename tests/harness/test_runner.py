@@ -259,20 +259,20 @@ def test_changed_source_of_one_kind_makes_exactly_its_records_stale(
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reported"),
     [
         ({"packages": {"jax": "99"}}, "jax .* -> 99"),
         ({"xla_flags": "--x"}, "XLA_FLAGS '.*' -> '--x'"),
     ],
 )
 def test_other_versions_and_flags_make_records_stale(
-    copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], told: str
+    copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], reported: str
 ) -> None:
     monkeypatch.setattr(worker, "provenance", changed(**fields))
     log = rerun(copy)
     assert log.begun == list(TASKS)
     assert any(
-        re.fullmatch(f"stale: 4 records are older than a change of {told}; measured again", n) for n in log.notes
+        re.fullmatch(f"stale: 4 records are older than a change of {reported}; measured again", n) for n in log.notes
     )
 
 

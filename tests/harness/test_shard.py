@@ -81,9 +81,9 @@ def test_command_line_measures_a_part_and_says_how_to_make_the_whole() -> None:
     shown = [vgbench("run", "parts.toml", "--dry-run", *more).out for more in ([], ["--shard", "1/2"])]
     assert 0 < len(shown[1].splitlines()) < len(shown[0].splitlines()) == 30
     for number in (1, 2):
-        told = vgbench("run", "parts.toml", "--shard", f"{number}/2", "--strict")
+        reported = vgbench("run", "parts.toml", "--shard", f"{number}/2", "--strict")
         folder = f"runs/parts-{number}-of-2"
-        assert (told.code, told.out.replace("\n", " ").strip()) == (
+        assert (reported.code, reported.out.replace("\n", " ").strip()) == (
             0,
             f"part {number}/2 is in {folder}; `vgbench merge OUT DIR...` makes one run of all parts",
         )
@@ -109,6 +109,6 @@ def test_example_for_slurm_measures_the_jobs_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "4", "1/0", "-1/4", "a/b", "1/4/2"])
-def test_what_is_no_part_is_told(text: str) -> None:
+def test_what_is_no_part_is_reported(text: str) -> None:
     with pytest.raises(InputError, match=rf"^shard: '{text}' is no part i/n of n, such as 1/4 for the first of four"):
         read_shard(text)

@@ -57,7 +57,7 @@ def test_measurements_are_counted_by_how_they_ended(run: Path) -> None:
     assert contents(run) == before
 
 
-def test_devices_of_one_name_are_told_apart(run: Path) -> None:
+def test_devices_of_one_name_are_distinguished(run: Path) -> None:
     known = dataclasses.replace(DEVICES[0], model="family 6 model 85")
     write_run(run, {0: ("ok", 1.0)}, device=known)
     lines = CliRunner().invoke(app, ["status", str(run)]).output.splitlines()

@@ -26,7 +26,7 @@ TINY = Suite(
 
 
 class Log:
-    """An observer that keeps all that it is told."""
+    """An observer that keeps all that it is informed of."""
 
     def __init__(self) -> None:
         self.missing: list[Task] = []

@@ -86,7 +86,7 @@ def test_a_tap_outside_a_profile_is_nothing() -> None:
     assert str(jax.make_jaxpr(lambda x: vg.tap(x, "name"))(X)) == str(jax.make_jaxpr(lambda x: x)(X))
 
 
-def test_taps_that_contradict_themselves_are_told() -> None:
+def test_taps_that_contradict_themselves_are_reported() -> None:
     with pytest.raises(vg.InputError, match="give both or neither"):
         vg.tap(X, "h", layer=1)
 
@@ -153,7 +153,7 @@ def test_a_profile_prints_plots_and_makes_a_frame(profiled: tuple[Net, vg.ModelP
     assert "layers.1.kernel" not in found.plot().to_json()
 
 
-def test_stacked_parameters_are_told_layer_by_layer() -> None:
+def test_stacked_parameters_are_reported_layer_by_layer() -> None:
     params = {"blocks": {"w": jnp.stack([W, 2 * W])}, "out": W}
 
     def loss(params: Any, x: jax.Array) -> jax.Array:
@@ -167,7 +167,7 @@ def test_stacked_parameters_are_told_layer_by_layer() -> None:
         assert rows[f"blocks.w[{i}]"] == pytest.approx(float(jnp.log10(jnp.linalg.norm(gradient[i]))), abs=1e-4)
 
 
-def test_what_cannot_be_profiled_is_told() -> None:
+def test_what_cannot_be_profiled_is_reported() -> None:
     with pytest.raises(vg.InputError, match="no floating-point arrays"):
         vg.profile({"n": jnp.arange(3)}, lambda params, x: jnp.sum(x), X)
     with pytest.raises(vg.InputError, match=r"must be a scalar, not of shape \(3, 4\)"):
@@ -217,10 +217,10 @@ def test_watching_changes_nothing_and_keeps_the_last_records() -> None:
     at_five, opt_state = trained(adam, 5)[:2]
     gradients = jax.grad(stacked_loss)(at_five)
     updates, _ = adam.update(gradients, opt_state, at_five)
-    told = records[0]["layers"]["stack.w[1]"]
+    reported = records[0]["layers"]["stack.w[1]"]
     for name, tree in (("gradient", gradients), ("weight", at_five), ("update", updates)):
-        assert told[name] == pytest.approx(float(jnp.log10(jnp.linalg.norm(tree["stack"]["w"][1]))), abs=1e-4)
-    assert sum(told["histogram"]) == pytest.approx(1, abs=1e-4)
+        assert reported[name] == pytest.approx(float(jnp.log10(jnp.linalg.norm(tree["stack"]["w"][1]))), abs=1e-4)
+    assert sum(reported["histogram"]) == pytest.approx(1, abs=1e-4)
     assert json.loads(json.dumps(records, allow_nan=False)) == records
 
 
@@ -265,7 +265,7 @@ def test_shares_are_of_evenly_spaced_numbers_of_large_arrays_and_of_all_of_small
     assert sorted(share for share in layers["small"]["histogram"] if share) == [0.25] * 4
 
 
-def test_watching_badly_is_told() -> None:
+def test_watching_badly_is_reported() -> None:
     with pytest.raises(vg.InputError, match="must be at least 1, not 0 and 1"):
         vg.watch(optax.sgd(1.0), every=0)
     optimizer = vg.watch(optax.sgd(1.0))

@@ -60,7 +60,7 @@ def test_memory_is_that_of_the_executable(cost: Cost) -> None:
     assert cost.memory_ratio > 1  # batch norm's scales and statistics
 
 
-def test_compilation_is_told_apart(cost: Cost) -> None:
+def test_compilation_is_distinguished(cost: Cost) -> None:
     *seconds, persistent_cache = dataclasses.astuple(cost.compilation)
     assert min(seconds) > 0
     config: Any = jax.config

@@ -54,7 +54,7 @@ def test_profile_in_16_bits_is_near_float32s_far_below_what_the_dtype_holds(dtyp
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float16", marks=needs_avx)])
-def test_layers_that_plain_backpropagation_reads_as_zero_are_told(dtype: str) -> None:
+def test_layers_that_plain_backpropagation_reads_as_zero_are_reported(dtype: str) -> None:
     case = vg.Case(**SMALL | {"depth": 70, "activation": "sigmoid", "init": "lecun_normal", "width": 32}, dtype=dtype)
     profile, data = vg.measure_gradients(case), load_dataset(case)
     network = build_network(case, data.problem)

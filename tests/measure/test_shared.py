@@ -211,7 +211,7 @@ def test_worn_worker_is_replaced_before_the_next_task(monkeypatch: pytest.Monkey
     assert events == ["start", "close", "start"]
 
 
-def test_replacement_of_a_worker_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replacement_of_a_worker_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Worn(Instant):
         def measure(self, task: Any) -> Outcome:
             return dataclasses.replace(super().measure(task), worn=True)
@@ -248,8 +248,8 @@ class Watch(Log):
 
     maps, bytes = 0, 0
 
-    def ended(self, *told: Any) -> None:
-        super().ended(*told)
+    def ended(self, *reported: Any) -> None:
+        super().ended(*reported)
         for child in multiprocessing.active_children():
             self.maps = max(self.maps, Path(f"/proc/{child.pid}/maps").read_bytes().count(b"\n"))
             lines = Path(f"/proc/{child.pid}/status").read_text().splitlines()

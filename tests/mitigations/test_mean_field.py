@@ -47,7 +47,7 @@ def test_edge_of_chaos(name: str, bias_variance: float, variance: float) -> None
 
 
 @pytest.mark.parametrize(("name", "bias_std"), [("gelu", 0.0), ("relu", 0.1), ("softplus", 0.0)])
-def test_activations_without_a_stable_edge_are_told(name: str, bias_std: float) -> None:
+def test_activations_without_a_stable_edge_are_reported(name: str, bias_std: float) -> None:
     with pytest.raises(vg.InputError, match="gain 'critical': no stable edge of chaos"):
         critical_variance(ACTIVATIONS[name].function, bias_std)
 

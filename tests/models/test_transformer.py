@@ -80,7 +80,7 @@ def test_norms_by_kind_are_those_of_plain_backpropagation(layers: str, blocks: A
     assert np.isnan(profile.log10_kind_norm[:, 0]).all()
 
 
-def test_kinds_that_rounding_drowns_are_told() -> None:
+def test_kinds_that_rounding_drowns_are_reported() -> None:
     profile = vg.measure_gradients(vg.Case(**TINY, model=model(), block_execution="scan"))
     assert not profile.below_rounding.any()
     whole = profile.log10_parameter_norm[0, 1]

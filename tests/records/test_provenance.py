@@ -1,4 +1,4 @@
-"""Provenance: what produced a record, told without naming the machine."""
+"""Provenance: what produced a record, stated without naming the machine."""
 
 import hashlib
 import json
@@ -110,8 +110,8 @@ def test_devices_of_one_name_share_no_folder_no_record_and_no_name_side_by_side(
     names = device_names([EPYC, there, EPYC])
     assert names == {EPYC: EPYC.long_name, there: there.long_name}
     assert names[EPYC] != names[there]
-    told = replace(ORIGIN, device=EPYC).differences(replace(ORIGIN, device=there), "cost")
-    assert told == [f"the device {there.long_name} -> {EPYC.long_name}"]
+    reported = replace(ORIGIN, device=EPYC).differences(replace(ORIGIN, device=there), "cost")
+    assert reported == [f"the device {there.long_name} -> {EPYC.long_name}"]
 
 
 def test_name_is_short_where_no_other_device_has_it() -> None:
@@ -247,7 +247,7 @@ def test_provenance_in_words_names_device_versions_commit_and_flags() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reported"),
     [
         ({}, []),
         ({"commit": "def", "memory_bytes": 1, "vgbench": "9"}, []),
@@ -257,8 +257,10 @@ def test_provenance_in_words_names_device_versions_commit_and_flags() -> None:
         ({"xla_flags": "--x"}, ["XLA_FLAGS '' -> '--x'"]),
     ],
 )
-def test_what_may_change_a_measurement_is_told_and_nothing_else(fields: dict[str, Any], told: list[str]) -> None:
-    assert replace(ORIGIN, **fields).differences(ORIGIN, "cell") == told
+def test_what_may_change_a_measurement_is_reported_and_nothing_else(
+    fields: dict[str, Any], reported: list[str]
+) -> None:
+    assert replace(ORIGIN, **fields).differences(ORIGIN, "cell") == reported
 
 
 def modules_behind(*names: str) -> set[str]:

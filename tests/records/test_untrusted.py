@@ -1,4 +1,4 @@
-"""Records from anybody: what they say is refused in one line or told, and nothing that they name is read or run."""
+"""Records from anybody: what they say is refused or reported in one line, and nothing that they name is read or run."""
 
 import faulthandler
 import json
@@ -151,14 +151,14 @@ def check_forged(whole: Path, record: int, change: Change, forms: str, limit: Li
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.integers(0, 11), changes())
-def test_forged_record_is_refused_in_a_line_or_told(whole: Path, record: int, change: Change) -> None:
+def test_forged_record_is_refused_in_a_line_or_reported(whole: Path, record: int, change: Change) -> None:
     check_forged(whole, record, change, "md,csv,latex")
 
 
 @pytest.mark.slow
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.integers(0, 11), changes())
-def test_a_thousand_forged_records_are_refused_in_a_line_or_told_at_once(
+def test_a_thousand_forged_records_are_refused_in_a_line_or_reported_at_once(
     whole: Path, record: int, change: Change
 ) -> None:
     check_forged(whole, record, change, "md,csv,latex,html", limited)

@@ -89,7 +89,7 @@ def test_smaller_p_never_saves_a_hypothesis(p: list[float], smaller: float, data
     assert (holm(less) >= holm(p)).all()
 
 
-def test_row_that_is_clearly_worse_is_told_from_one_that_is_as_good_and_one_that_may_be_either() -> None:
+def test_row_that_is_clearly_worse_is_distinguished_from_one_that_is_as_good_and_one_that_may_be_either() -> None:
     best = outcome(0.90, 0.91, 0.92)
     rows = [outcome(0.1, 0.11, 0.1), outcome(0.899, 0.91, 0.919), outcome(0.8, 0.9, 0.95), best]
     assert against_best(rows) == ["worse", "within", "undecided", "best"]

@@ -162,7 +162,7 @@ def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"accuracy"}
 
 
-def test_no_panel_has_more_lines_than_can_be_told_apart_and_all_have_the_baseline(tmp_path: Path) -> None:
+def test_no_panel_has_more_lines_than_can_be_distinguished_and_all_have_the_baseline(tmp_path: Path) -> None:
     cells = [
         ("baseline", measured(case(3, "identity"), None)),
         *((name, measured(case(3, name), None)) for name in INITS),

@@ -118,7 +118,7 @@ def test_a_folder_without_records_is_bad_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"), [([], 0), (["--fail-on", "regression"], 1), (["--fail-on", "change"], 1)], ids=str
 )
-def test_command_shows_what_changed_and_fails_if_told(tmp_path: Path, arguments: list[str], code: int) -> None:
+def test_command_shows_what_changed_and_fails_if_reported(tmp_path: Path, arguments: list[str], code: int) -> None:
     one, other = write(tmp_path / "a"), write(tmp_path / "b", cost=cost(1.8))
     result = called(str(one), str(other), *arguments)
     assert result.exit_code == code

@@ -25,13 +25,13 @@ def case(depth: int, init: str = "glorot_normal") -> Case:
     return Case(depth=depth, width=4, init=init, learning_rates=(0.1, 0.2), seeds=(0, 1))
 
 
-def write(out: Path, name: str = "he", **told: str) -> Path:
+def write(out: Path, name: str = "he", **reported: str) -> Path:
     """A run of two depths with a baseline and one mitigation, which goes by `name`."""
     cells = [
         *(("baseline", measured(case(depth), accuracy)) for depth, accuracy in ((3, 0.95), (6, 0.1))),
         *((name, measured(case(depth, "he_normal"), 0.96)) for depth in (3, 6)),
     ]
-    return write_run(out, cells, **told)
+    return write_run(out, cells, **reported)
 
 
 class Elements(HTMLParser):
@@ -106,7 +106,7 @@ def test_page_is_the_same_whenever_the_records_are(text: str, tmp_path: Path) ->
     assert page(report_of(read_runs(write(tmp_path / "elsewhere")))) == text
 
 
-def test_what_is_missing_or_failed_is_told(tmp_path: Path) -> None:
+def test_what_is_missing_or_failed_is_reported(tmp_path: Path) -> None:
     out = write(tmp_path / "run")
     next((out / "cpu-chip-2/cells").glob("*.json")).unlink()
     parsed = Elements(page(report_of(read_runs(out))))
@@ -118,8 +118,8 @@ def test_what_is_missing_or_failed_is_told(tmp_path: Path) -> None:
 def test_text_from_suite_files_stays_text(tmp_path: Path) -> None:
     out = write(tmp_path / "run", HOSTILE)
     manifest = read_runs(out)[0].manifest
-    told = dataclasses.replace(manifest, title=HOSTILE, question=HOSTILE)
-    runs = [dataclasses.replace(run, manifest=told) for run in read_runs(out)]
+    reported = dataclasses.replace(manifest, title=HOSTILE, question=HOSTILE)
+    runs = [dataclasses.replace(run, manifest=reported) for run in read_runs(out)]
     text = page(report_of(runs))
     parsed = Elements(text)
     assert len(parsed.scripts) == 3

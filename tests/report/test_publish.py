@@ -179,9 +179,9 @@ def test_command_publishes_and_says_where(
         monkeypatch.setattr("sys.argv", ["vgbench", "publish", str(source), str(results), *options])
         with pytest.raises(SystemExit) as ended:
             main()
-        told = capsys.readouterr()
+        reported = capsys.readouterr()
         assert (ended.value.code or 0) == code
-        assert said in told.out + told.err
+        assert said in reported.out + reported.err
 
 
 def records(folder: Path) -> dict[str, bytes]:

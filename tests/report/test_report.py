@@ -376,7 +376,7 @@ def test_two_devices_share_a_report(run: Path) -> None:
     assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2
 
 
-def test_two_processors_of_one_name_are_told_apart_and_never_compared(run: Path) -> None:
+def test_two_processors_of_one_name_are_distinguished_and_never_compared(run: Path) -> None:
     one = folder_of(run)
     known = dataclasses.replace(DEVICE, model="family 6 model 85", instructions=("avx2",))
     shutil.copytree(one.path, run / known.slug)
@@ -392,7 +392,7 @@ def test_two_processors_of_one_name_are_told_apart_and_never_compared(run: Path)
 
 
 @pytest.mark.parametrize("kind", ["cell", "cost"])
-def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: str) -> None:
+def test_row_of_another_version_is_marked_and_its_origin_reported(run: Path, kind: str) -> None:
     older = dataclasses.replace(ORIGIN, packages={"jax": "1.1", "numpy": "3.4"})
     folder = folder_of(run)
     path = sorted((folder.path / f"{kind}s").glob("*.json"))[0]
@@ -402,11 +402,11 @@ def test_row_of_another_version_is_marked_and_its_origin_told(run: Path, kind: s
     assert marked.sum() == 1
     assert [name.endswith(" (mixed)") for name in written.table["mitigation"]] == list(marked)
     assert {line[4:].rpartition("; ")[0] for line in written.footer} == {str(older), str(ORIGIN)}
-    told = written.table["origin"][int(marked.to_numpy().argmax())].split(", ")
-    assert any(line.startswith(f"({number}) {older};") for number in told for line in written.footer)
+    reported = written.table["origin"][int(marked.to_numpy().argmax())].split(", ")
+    assert any(line.startswith(f"({number}) {older};") for number in reported for line in written.footer)
 
 
-def test_what_is_not_ok_is_told_with_its_reason_on_page_and_terminal(run: Path) -> None:
+def test_what_is_not_ok_is_reported_with_its_reason_on_page_and_terminal(run: Path) -> None:
     folder = folder_of(run)
     late = {"status": "timeout", "reason": "too | slow", "cost": None}
     rewrite(folder, lambda record: dataclasses.replace(record, **late), kind="cost")
@@ -634,7 +634,7 @@ def test_what_trains_though_its_gradient_vanishes_at_first_is_named() -> None:
     )
 
 
-def test_decay_of_a_recurrent_network_is_told_by_time_step() -> None:
+def test_decay_of_a_recurrent_network_is_recognised_by_time_step() -> None:
     (sentence,) = sentences(frame(row(trained=float("nan"), family="recurrent")))
     assert "decades a time step" in sentence
 

@@ -581,7 +581,7 @@ def test_the_command_draws_a_phase_diagram(tmp_path: Any) -> None:
         (["no_such_suite"], "unknown suite"),
     ],
 )
-def test_bad_arguments_are_told(arguments: list[str], message: str) -> None:
-    told = vgbench("theory", *arguments)
-    assert told.code == 2
-    assert message in told.err
+def test_bad_arguments_are_reported(arguments: list[str], message: str) -> None:
+    reported = vgbench("theory", *arguments)
+    assert reported.code == 2
+    assert message in reported.err

@@ -1,4 +1,4 @@
-"""Which findings are not given beside each other."""
+"""Which findings are not given together."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
 """What an earlier finding explains or contradicts, so that it is not given as well."""
 
 _ALONE: tuple[Name, ...] = ("not-a-number gradients", "not-a-number loss", "gradients exactly zero")
-"""Beside these nothing else can be judged."""
+"""With these nothing else can be judged."""
 
 
 def consistent(findings: Sequence[Finding]) -> list[Finding]:

@@ -8,10 +8,10 @@ from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run that was told to stop; everything that it had measured is kept.
+    """A run that a signal stopped; everything that it had measured is kept.
 
     Attributes:
-        signal: that told it.
+        signal: its number.
     """
 
     def __init__(self, message: str, signal: int) -> None:

@@ -79,7 +79,7 @@ class Plan:
 
 
 def tasks_of(cells: Iterable[Cell]) -> tuple[Task, ...]:
-    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed beside its baseline.
+    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed against its reference.
 
     Cells that differ in their evaluation seeds alone are one task, which measures the seeds of all.
     """

@@ -29,7 +29,7 @@ from vgbench.spec.suite import Cell, Suite
 def run(
     suite: Suite | str | Path, out: str | Path | None = None, *, observers: Sequence[Observer] = (), **options: Any
 ) -> Path:
-    """Measure every cell of a suite that is not measured yet, and the cost of every cell beside its baseline.
+    """Measure every cell of a suite that is not measured yet, and the cost of every cell relative to its reference.
 
     A worker process measures; a script calls this under `if __name__ == "__main__":`, since that process imports it.
 

@@ -19,7 +19,7 @@ class Shard:
     count: int
 
     def holds(self, case: Case) -> bool:
-        """Whether a cell, and with it its cost beside its baseline, is in this part."""
+        """Whether a cell, and with it its cost relative to its reference, is in this part."""
         return int(case.cell_id, 16) % self.count == self.number - 1
 
     def folder(self, suite: str) -> str:

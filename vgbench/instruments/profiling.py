@@ -78,7 +78,7 @@ def profile(
     Outputs of the modules of Flax NNX, Flax Linen and Haiku are found by themselves; `tap` marks other places. Norms
     are exact far below the range of the dtype wherever the places that are read cut the graph of the loss (see
     `ModelProfile`). It is compiled once for a loss function, a model and a shape of the batch; what the loss function
-    holds beside its arguments must not change, as for `jax.jit`.
+    reads apart from its arguments must not change, as for `jax.jit`.
 
     Args:
         model: a Flax NNX module, which is left as it is, or any tree of parameters (Linen's or Haiku's variables, an

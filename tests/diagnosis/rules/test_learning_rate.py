@@ -55,12 +55,12 @@ def test_a_schedule_that_holds_updates_down_is_found_with_its_step() -> None:
     assert "schedule" in found.suggestion
 
 
-def test_a_high_start_is_told_from_a_loss_that_rises() -> None:
+def test_a_high_start_is_distinguished_from_a_loss_that_rises() -> None:
     high = STILL | {"loss": np.full(RECORDS, 7.0), "accuracy": np.full(RECORDS, 0.1), "update": TINY}
     assert vg.verdict(evidence(**high)) == "learning rate too small"
 
 
-def test_steps_uphill_are_told_by_their_direction_or_by_a_loss_that_always_rises() -> None:
+def test_steps_uphill_are_recognised_by_their_direction_or_by_a_loss_that_always_rises() -> None:
     rising = {"loss": np.linspace(2.3, 9.0, RECORDS), "accuracy": np.full(RECORDS, 0.1)}
     by_loss = vg.diagnose(evidence(**rising))[0]
     assert (by_loss.name, by_loss.confidence) == ("updates point uphill", "possible")

@@ -7,7 +7,7 @@ from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, row
 import vgbench as vg
 
 
-def test_the_constant_answer_is_told_with_what_to_look_at_and_more_surely_where_the_signal_is_known() -> None:
+def test_the_constant_answer_is_reported_with_what_to_look_at_and_more_surely_where_the_signal_is_known() -> None:
     seen, blind = (vg.diagnose(evidence(**STUCK | more)) for more in ({}, BLIND))
     assert seen.verdict == blind.verdict == "constant answer"
     assert (seen[0].confidence, blind[0].confidence) == ("likely", "possible")
@@ -49,7 +49,7 @@ def test_losses_may_be_negative() -> None:
 
 
 @pytest.mark.parametrize(("classes", "floor"), [(10, 1.4612), (2, 0.3133)])
-def test_a_softmax_applied_twice_is_told_by_the_least_loss_it_allows(classes: int, floor: float) -> None:
+def test_a_softmax_applied_twice_is_recognised_by_the_least_loss_it_allows(classes: int, floor: float) -> None:
     chance = float(np.log(classes))
     levels = np.r_[chance, (chance + floor) / 2, np.full(7, floor * 1.01)]
     right = np.r_[0.1, 0.5, np.full(7, 0.95)]
@@ -59,7 +59,7 @@ def test_a_softmax_applied_twice_is_told_by_the_least_loss_it_allows(classes: in
     assert "softmax applied twice" not in names(vg.diagnose(evidence(loss=below, chance=chance, accuracy=right)))
 
 
-def test_a_spike_is_told_with_its_window_and_a_run_without_one_has_none() -> None:
+def test_a_spike_is_reported_with_its_window_and_a_run_without_one_has_none() -> None:
     losses = np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.1, 0.9, 0.8]
     finding = vg.diagnose(evidence(loss=losses))[0]
     assert (finding.name, finding.steps) == ("loss spike", (100, 125))
@@ -68,7 +68,7 @@ def test_a_spike_is_told_with_its_window_and_a_run_without_one_has_none() -> Non
     assert vg.verdict(evidence(peak=peaks)) == "loss spike"
 
 
-def test_frozen_layers_that_are_cut_off_are_told_so() -> None:
+def test_frozen_layers_that_are_cut_off_are_reported_so() -> None:
     update, zero = rows(0.01, 0.01, layers=LAYERS), rows(0.0, 0.0, layers=LAYERS)
     update[:, :4], zero[:, :4] = 0.0, 1.0
     masked, cut = (vg.diagnose(evidence(update=update, zero=each))[0] for each in (zero * 0, zero))
@@ -83,7 +83,7 @@ def test_a_small_gradient_alone_is_nothing() -> None:
     assert vg.verdict(evidence(**tiny)) == "nothing found"
 
 
-def test_a_target_that_was_missed_is_told_where_nothing_explains_it() -> None:
+def test_a_target_that_was_missed_is_reported_where_nothing_explains_it() -> None:
     assert names(vg.diagnose(evidence(target=0.9))) == ["short of target"]
     assert names(vg.diagnose(evidence(target=0.9, dead=rows(0.95, 0.95), **STUCK))) == ["dead units"]
     assert names(vg.diagnose(evidence(target=0.7))) == ["converged"]

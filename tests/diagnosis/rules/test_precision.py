@@ -39,7 +39,7 @@ def test_one_layer_that_happens_to_pile_up_among_many_that_do_not_is_none_of_flo
     assert "underflow" not in names(vg.diagnose(evidence(**flushed(histogram=shares))))
 
 
-def test_a_layer_that_reads_zero_wholly_is_told_by_its_neighbours() -> None:
+def test_a_layer_that_reads_zero_wholly_is_recognised_by_its_neighbours() -> None:
     shares = histogram(0.8, e8=0.19, e6=0.01)
     shares[:, :4] = histogram(1.0)[:, :4]
     zero = rows(0.8, 0.8, layers=LAYERS)
@@ -61,7 +61,7 @@ def test_what_reads_zero_explains_layers_that_stand_still() -> None:
     assert names(vg.diagnose(evidence(**run))) == ["underflow"]
 
 
-def test_updates_that_rounding_swallows_are_told_by_their_share_or_by_weights_that_never_change() -> None:
+def test_updates_that_rounding_swallows_are_recognised_by_their_share_or_by_weights_that_never_change() -> None:
     swallowed = rows(0.9, 0.9, layers=LAYERS)
     vanished = STUCK | {"swallowed": swallowed, "update": rows(1e-9, 1e-9, layers=LAYERS)}
     assert "updates lost to rounding" not in names(vg.diagnose(evidence(**vanished)))

@@ -35,7 +35,7 @@ def test_most_numbers_of_most_gradients_suffice_unless_they_may_be_flushed_ones(
     assert "units that died" not in names(vg.diagnose(evidence(**STUCK | BLIND | {"zero": zero} | tiny)))
 
 
-def test_units_that_died_of_large_steps_are_told_with_the_rate_and_never_with_one_too_small() -> None:
+def test_units_that_died_of_large_steps_are_reported_with_the_rate_and_never_with_one_too_small() -> None:
     pace = over_records(1.0, 1e-9, 1e-9)
     run = STUCK | {
         "dead": np.where(LATE, rows(0.95, 0.95), 0.1),

@@ -127,6 +127,6 @@ def test_batch_that_cannot_be_dealt_out_is_refused() -> None:
         Case(**SMALL, devices=3)
 
 
-def test_too_few_devices_are_told() -> None:
+def test_too_few_devices_are_reported() -> None:
     with pytest.raises(InputError, match=r"^devices: 8 are asked for, and this process sees 1 cpu device$"):
         measure_gradients(Case(**SMALL, devices=8))

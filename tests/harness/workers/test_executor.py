@@ -190,10 +190,10 @@ def test_lost_worker_is_a_further_attempt_and_two_are_the_outcome(
 ) -> None:
     log = crew_run(WIDE, tmp_path, Losing, monkeypatch)
     assert len(log.done) == len({task.id for task, _ in log.done}) == 20
-    told = {task.id: record for task, record in log.done if task.kind == "cell"}
-    first = told.pop(CELL.id)
+    reported = {task.id: record for task, record in log.done if task.kind == "cell"}
+    first = reported.pop(CELL.id)
     assert (first.status, first.reason, first.attempts) == ("crashed", "its worker was lost: the node died", 2)
-    assert {(record.status, record.attempts) for record in told.values()} == {("ok", 2)}
+    assert {(record.status, record.attempts) for record in reported.values()} == {("ok", 2)}
     assert [record.reason for record in log.records if record.status == "skipped"] == [
         f"{who} could not be measured (crashed)" for who in ("it", "its baseline")
     ]
@@ -250,12 +250,12 @@ def test_two_devices_have_a_worker_each_that_sees_its_own_alone(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         ({"executor": "rya"}, r"^unknown executor 'rya'; did you mean 'ray'\? \(choose from: local, ray\)$"),
         ({"address": "auto"}, r"^address: is a Ray cluster's, so it needs executor 'ray'$"),
     ],
 )
-def test_executor_that_there_is_not_is_told(tmp_path: Path, options: dict[str, str], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_executor_that_there_is_not_is_reported(tmp_path: Path, options: dict[str, str], reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         run(TINY, tmp_path, **options)  # pyright: ignore[reportArgumentType]

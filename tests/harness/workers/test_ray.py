@@ -40,7 +40,7 @@ time_to_depth = 2
 RECORDS = 30 + 6
 
 
-def test_missing_ray_is_told_with_the_extra_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ray_is_reported_with_the_extra_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "faults.toml").write_text(BASELINE)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"^executor 'ray': install the extra `ray` \(pip install 'vgbench\[ray\]'\)$"):
@@ -125,7 +125,7 @@ def test_run_that_loses_a_node_has_every_record_once_and_the_table_of_a_local_ru
 
 
 @pytest.mark.slow
-def test_head_that_is_lost_is_told_and_the_folder_can_be_resumed(nodes: Nodes, tmp_path: Path) -> None:
+def test_head_that_is_lost_is_reported_and_the_folder_can_be_resumed(nodes: Nodes, tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     process = start(tmp_path, "--out", "out", "--executor", "ray", "--address", nodes.address)
     until(lambda: cells(tmp_path / "out") >= 4 or process.poll() is not None)
@@ -157,7 +157,7 @@ def test_sigterm_ends_at_once_and_what_is_finished_stays(nodes: Nodes, tmp_path:
 
 
 @pytest.mark.slow
-def test_cluster_that_does_not_answer_or_has_no_such_device_is_told(nodes: Nodes, tmp_path: Path) -> None:
+def test_cluster_that_does_not_answer_or_has_no_such_device_is_reported(nodes: Nodes, tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     process = start(tmp_path, "--executor", "ray", "--address", nodes.address, "--device", "gpu")
     _, err = process.communicate(timeout=120)
@@ -168,15 +168,15 @@ def test_cluster_that_does_not_answer_or_has_no_such_device_is_told(nodes: Nodes
 
 
 @pytest.mark.parametrize(
-    ("device", "size", "told"),
+    ("device", "size", "reported"),
     [
         ("gpu:1", 1, "device: 'gpu:1' names one device, but Ray chooses which: say cpu, gpu or tpu"),
         ("tpu", 1, r"device: the Ray cluster has no tpu \(there is: gpu, cpu\)"),
         (None, 8, "devices: 8 are asked for, and no node of the Ray cluster has so many"),
     ],
 )
-def test_device_that_a_cluster_cannot_give_is_told(device: str | None, size: int, told: str) -> None:
-    with pytest.raises(InputError, match=f"^{told}$"):
+def test_device_that_a_cluster_cannot_give_is_reported(device: str | None, size: int, reported: str) -> None:
+    with pytest.raises(InputError, match=f"^{reported}$"):
         executor._slots(Fake(), device, size)
 
 
@@ -219,19 +219,19 @@ def test_cluster_that_lets_this_host_in_is_joined(fake_ray: Callable[[str], None
     ray_cluster._try_to_join("head:1")
 
 
-def test_cluster_that_refuses_is_told(fake_ray: Callable[[str], None]) -> None:
+def test_cluster_that_refuses_is_reported(fake_ray: Callable[[str], None]) -> None:
     fake_ray("raise ConnectionError('nobody\\n  there')")
     with pytest.raises(InputError, match=r"^no Ray cluster answers at 'head:1' \(nobody there\); "):
         ray_cluster._try_to_join("head:1")
 
 
-def test_address_that_cannot_be_reached_and_ends_the_process_is_told(fake_ray: Callable[[str], None]) -> None:
+def test_address_that_cannot_be_reached_and_ends_the_process_is_reported(fake_ray: Callable[[str], None]) -> None:
     fake_ray("os._exit(1)")
     with pytest.raises(InputError, match=UNREACHABLE):
         ray_cluster._try_to_join("head:1")
 
 
-def test_address_that_cannot_be_reached_and_never_answers_is_told_in_time(
+def test_address_that_cannot_be_reached_and_never_answers_is_reported_in_time(
     fake_ray: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ray_cluster._JOIN_SECONDS + ray_cluster._REACH_SECONDS < 30
