@@ -15,22 +15,10 @@ from pydantic import Field
 
 from vgbench.errors import InputError
 from vgbench.mitigations.initializers import Signal
-from vgbench.models.attention import AttentionOptions
 from vgbench.models.network import Part
 from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.models.transformer_block import (
-    Order,
-    Stream,
-    TransformerBlock,
-    ValueResidualBlock,
-    attention_products,
-    norm_where,
-    unfit,
-    weight_kinds,
-    with_values,
-    without_values,
-)
+from vgbench.models.transformer_block import Order, Stream, blocks_of, ends_of_stream, norm_where, unfit
 from vgbench.spec.case import Case
 from vgbench.spec.registry import INITIALIZERS, MODELS, Positive
 
@@ -42,28 +30,27 @@ class Embedding(nnx.Module):
     """A vector for each token, normal with standard deviation 1."""
 
     def __init__(self, case: Case, vocabulary: int, layer: int | Array, rngs: nnx.Rngs) -> None:
-        self.value_residual: bool = case.model.value_residual  # pyright: ignore[reportAttributeAccessIssue]
+        self.enter, _ = ends_of_stream(case)
         self.table = nnx.Embed(vocabulary, case.width, embedding_init=normal(1.0), rngs=rngs)
         self.norm = norm_where(("post_norm",), case, layer, rngs)
 
     def __call__(self, x: Float[Array, "batch tokens"]) -> Stream:
         """Look every token up."""
-        h = self.norm(self.table(x.astype(jnp.int32)).astype(x.dtype))
-        return with_values(h) if self.value_residual else h
+        return self.enter(self.norm(self.table(x.astype(jnp.int32)).astype(x.dtype)))
 
 
 class Head(nnx.Module):
     """The last norm, and a linear map of every token to the logits of the next."""
 
     def __init__(self, case: Case, vocabulary: int, layer: int | Array, rngs: nnx.Rngs) -> None:
-        self.value_residual: bool = case.model.value_residual  # pyright: ignore[reportAttributeAccessIssue]
+        _, self.leave = ends_of_stream(case)
         self.norm = norm_where(("pre_norm", "peri_norm"), case, layer, rngs)
         kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std=0.0, raw=True))
         self.linear = nnx.Linear(case.width, vocabulary, use_bias=False, kernel_init=kernel, rngs=rngs)
 
     def __call__(self, h: Stream) -> Float[Array, "batch tokens vocabulary"]:
         """Answer at every position."""
-        return self.linear(self.norm(without_values(h) if self.value_residual else h))
+        return self.linear(self.norm(self.leave(h)))
 
 
 def _unfit(case: Case) -> str | None:
@@ -109,22 +96,15 @@ def causal_lm(
         raise InputError("model 'causal_lm': reads tokens, as data 'text' has them")
     tokens, groups = problem.features, min(POSITION_GROUPS, problem.features)
     input_layer = Part(lambda rngs, layer: Embedding(case, problem.vocabulary, layer, rngs))
-    attention = AttentionOptions(heads, qk_norm, gated_attention, softcap, causal=True, rotary_base=rotary_base)
-    kind = ValueResidualBlock if value_residual else TransformerBlock
-    block = Part(lambda rngs, layer: kind(case, attention, layer, rngs))
     head = Part(lambda rngs, layer: Head(case, problem.outputs, layer, rngs))
     return Stack.of(
         case,
         problem,
         scanned,
         input_layer=input_layer,
-        blocks=(block,) * (case.depth - 1),
         output_layer=head,
-        places=tokens,
         answer_places=tokens,
-        weight_kinds=weight_kinds(case),
-        signal=without_values if value_residual else None,
         position_groups=groups,
         input_products=0,  # tokens are looked up
-        block_products=attention_products(case, tokens),
+        **blocks_of(case, tokens, causal=True, rotary_base=rotary_base),
     )

@@ -15,23 +15,11 @@ from pydantic import Field
 from vgbench.errors import InputError
 from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import lost_at_one_place
-from vgbench.models.attention import AttentionOptions
 from vgbench.models.network import Part
 from vgbench.models.pooling import Pooling, pooled_linear
 from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
-from vgbench.models.transformer_block import (
-    Order,
-    Stream,
-    TransformerBlock,
-    ValueResidualBlock,
-    attention_products,
-    norm_where,
-    unfit,
-    weight_kinds,
-    with_values,
-    without_values,
-)
+from vgbench.models.transformer_block import Order, Stream, blocks_of, ends_of_stream, norm_where, unfit
 from vgbench.spec.case import Case
 from vgbench.spec.registry import INITIALIZERS, MODELS, Positive
 
@@ -47,7 +35,7 @@ class Embedding(nnx.Module):
         tokens = (side // model.patch) ** 2
         self.linear = nnx.Linear(model.patch**2 * model.channels, case.width, rngs=rngs)
         self.position = nnx.Param(POSITION_STD * jax.random.normal(rngs.params(), (tokens, case.width), jnp.float32))
-        self.value_residual: bool = model.value_residual
+        self.enter, _ = ends_of_stream(case)
         self.norm = norm_where(("post_norm",), case, layer, rngs)
 
     def __call__(self, x: Float[Array, "batch features"]) -> Stream:
@@ -55,8 +43,7 @@ class Embedding(nnx.Module):
         rows, patch = self.side // self.patch, self.patch
         pieces = x.reshape(len(x), rows, patch, rows, patch, self.channels).swapaxes(2, 3)
         h = self.linear(pieces.reshape(len(x), rows**2, -1)) + self.position[...]
-        h = self.norm(h)
-        return with_values(h) if self.value_residual else h
+        return self.enter(self.norm(h))
 
 
 class Head(nnx.Module):
@@ -64,14 +51,14 @@ class Head(nnx.Module):
 
     def __init__(self, case: Case, tokens: int, outputs: int, layer: int | Array, rngs: nnx.Rngs) -> None:
         model: Any = case.model
-        self.value_residual: bool = model.value_residual
+        _, self.leave = ends_of_stream(case)
         self.norm = norm_where(("pre_norm", "peri_norm"), case, layer, rngs)
         kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std=0.0, raw=True))
         self.linear = pooled_linear(model.pooling, tokens)(case.width, outputs, kernel_init=kernel, rngs=rngs)
 
     def __call__(self, h: Stream) -> Float[Array, "batch outputs"]:
         """Answer."""
-        return self.linear(self.norm(without_values(h) if self.value_residual else h))
+        return self.linear(self.norm(self.leave(h)))
 
 
 @MODELS.register(
@@ -102,10 +89,11 @@ def transformer(
     The feed-forward part is `expansion` times as wide as the stream; gated (Shazeer 2020), it has two thirds of that
     width and three matrices. `qk_norm` normalises queries and keys in each head (Henry, Dachapally, Pawar & Chen 2020;
     Dehghani et al. 2023), `softcap` bounds their scores (Gemma Team 2024), `gated_attention` multiplies what the heads
-    read by a sigmoid gate (Qiu et al. 2025), and `depth_scaled_norm` divides what the l-th block's branches read by the
-    root of l (Sun et al. 2025). The output layer is a linear map of the mean over all
-    tokens, or of all tokens with weights of its own for each (`flatten`), which sends every token another gradient. The
-    embedding is LeCun normal, all else as the case says.
+    read by a sigmoid gate (Qiu et al. 2025), `depth_scaled_norm` divides what the l-th block's branches read by the
+    root of l (Sun et al. 2025), and `value_residual` averages the values of each block with those of the first
+    (Zhou et al. 2024). The output layer is a linear map of the mean over all tokens, or of all tokens with weights
+    of its own for each (`flatten`), which sends every token another gradient. The embedding is LeCun normal, all
+    else as the case says.
     """
     side = math.isqrt(problem.features // channels)
     if side**2 * channels != problem.features or side % patch:
@@ -118,20 +106,13 @@ def transformer(
     if reason:
         raise InputError(f"norm {case.norm.name!r} of a single token: {reason}")
     input_layer = Part(lambda rngs, layer: Embedding(case, side, layer, rngs))
-    attention = AttentionOptions(heads, qk_norm, gated_attention, softcap)
-    kind = ValueResidualBlock if value_residual else TransformerBlock
-    block = Part(lambda rngs, layer: kind(case, attention, layer, rngs))
     head = Part(lambda rngs, layer: Head(case, tokens, problem.outputs, layer, rngs))
     return Stack.of(
         case,
         problem,
         scanned,
         input_layer=input_layer,
-        blocks=(block,) * (case.depth - 1),
         output_layer=head,
-        places=tokens,
-        weight_kinds=weight_kinds(case),
-        signal=without_values if value_residual else None,
         input_products=tokens * patch**2 * channels * case.width,  # positions are added, not multiplied
-        block_products=attention_products(case, tokens),
+        **blocks_of(case, tokens),
     )

@@ -24,6 +24,7 @@ from vgbench.mitigations.skips import WeightRule
 from vgbench.mitigations.streams import read, streams_of
 from vgbench.models.attention import Attention, AttentionOptions, Maps, Tokens
 from vgbench.models.backbone import no_stream_norm
+from vgbench.models.network import Part
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, NORMS, SKIPS
 
@@ -136,9 +137,31 @@ def weight_kinds(case: Case) -> tuple[str, ...]:
     return *attention, *(("gate",) * model.gated_feed_forward), "up", "down"
 
 
-def attention_products(case: Case, tokens: int) -> int:
-    """Multiplications of a block's attention beyond those by weights: of queries and keys, of weights and values."""
-    return 2 * tokens**2 * case.width
+def blocks_of(case: Case, tokens: int, *, causal: bool = False, rotary_base: float | None = None) -> dict[str, Any]:
+    """The blocks of a case over so many tokens, and what `Stack.of` takes of them by name."""
+    model: Any = case.model
+    attention = AttentionOptions(
+        model.heads, model.qk_norm, model.gated_attention, model.softcap, causal=causal, rotary_base=rotary_base
+    )
+    kind = ValueResidualBlock if model.value_residual else TransformerBlock
+    block = Part(lambda rngs, layer: kind(case, attention, layer, rngs))
+    return {
+        "blocks": (block,) * (case.depth - 1),
+        "places": tokens,
+        "weight_kinds": weight_kinds(case),
+        "signal": without_values if model.value_residual else None,
+        "block_products": 2 * tokens**2 * case.width,  # of queries and keys, of weights and values
+    }
+
+
+def ends_of_stream(case: Case) -> tuple[Callable[[Tokens], Stream], Callable[[Stream], Tokens]]:
+    """What makes the stream of the embedded tokens, and what makes tokens of the stream after the last block."""
+    model: Any = case.model
+    return (with_values, without_values) if model.value_residual else (_same, _same)
+
+
+def _same(h: Tokens) -> Tokens:
+    return h
 
 
 def norm_where(orders: tuple[Order, ...], case: Case, layer: int | Array, rngs: nnx.Rngs) -> Norm:
