@@ -56,12 +56,12 @@ class Training:
             return (optax.apply_updates(params, updates), state), None
 
         scan = optimizer.scan if recorded else jax.lax.scan
-        self._carry = jax.tree.map(jnp.copy, params), optimizer.init(params)
+        self.carry = jax.tree.map(jnp.copy, params), optimizer.init(params)
         self._run = jax.jit(lambda carry: scan(step, carry, length=EVERY)[0], donate_argnums=0)
 
     def __call__(self) -> None:
         """Take them, and wait for the last."""
-        self._carry = jax.block_until_ready(self._run(self._carry))
+        self.carry = jax.block_until_ready(self._run(self.carry))
 
 
 def compared(

@@ -96,13 +96,14 @@ def test_a_watched_optimizer_takes_the_steps_of_the_plain_one() -> None:
     weights = [jax.random.normal(key, (8, 8)) for key in jax.random.split(jax.random.key(0), 3)]
     batch = jax.random.normal(jax.random.key(1), (4, 8)), jnp.arange(4)
     plain, watched = (
-        watching.Training(each, weights, batch) for each in (optax.adam(0.1), vg.watch(optax.adam(0.1), every=5))
+        watching.Training(each, watching.loss_of, weights, batch)
+        for each in (optax.adam(0.1), vg.watch(optax.adam(0.1), every=5))
     )
     for run in (plain, watched):
         run()
-    moved = [np.abs(a - b).max() for a, b in zip(plain.params, weights, strict=True)]
+    moved = [np.abs(a - b).max() for a, b in zip(plain.carry[0], weights, strict=True)]
     assert min(moved) > 0.5
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), plain.params, watched.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), plain.carry[0], watched.carry[0])
 
 
 def test_summary_has_a_section_for_each_result_that_is_there(tmp_path: Path) -> None:

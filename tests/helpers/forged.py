@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from vgbench.records.migrations import SCHEMA
-from vgbench.spec.case import content_id
+from vgbench.spec.case import case_id, content_id
 
 Change = Callable[[Any, dict[str, np.ndarray]], None]
 """Changes a record's JSON and its arrays in place."""
@@ -35,9 +35,7 @@ def forge(path: Path, change: Change, packed: Callable[[bytes], bytes] = lambda 
 
 def rename(path: Path) -> Path:
     """Give the record of a cell the name of its case as it now is, in the manifest, too; returns its new place."""
-    case = json.loads(path.read_text())["record"]["case"]
-    data = {name: value for name, value in case["data"].items() if name != "path" or not case["data"].get("digest")}
-    old, new = path.stem, content_id({**case, "data": data})
+    old, new = path.stem, case_id(json.loads(path.read_text())["record"]["case"])
 
     def follow(body: Any, arrays: dict[str, np.ndarray]) -> None:
         for row in body["rows"]:

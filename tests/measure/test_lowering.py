@@ -1,5 +1,6 @@
 """Every program lowers for every platform: what has no rule for GPUs or TPUs fails here, where there are none."""
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,7 +158,7 @@ def test_float64_is_refused_where_the_device_turns_out_to_be_a_tpu(monkeypatch: 
     device = SimpleNamespace(platform="tpu")
     monkeypatch.setattr(worker, "find_device", lambda _: device)
     with pytest.raises(vg.InputError, match="a TPU does not compute in float64"):
-        worker.prepare(None, [vg.Case(dtype="float64").model_dump(mode="json")])
+        worker.prepare(None, pickle.dumps([vg.Case(dtype="float64")]))
     monkeypatch.setattr(jax.numpy, "zeros", lambda _: SimpleNamespace(devices=lambda: [device]))
     with pytest.raises(vg.InputError, match="a TPU does not compute in float64"):
         vg.measure_gradients(vg.Case(dtype="float64"))

@@ -166,8 +166,8 @@ class Reading:
         if len(row) < 2 or np.isnan(row[[0, -1]]).any() or np.isneginf(row[0]):
             return None
         fall, half = float(row[-1] - row[0]), len(row) // 2
-        slope = (row[-1] - row[half]) / max(1, len(row) - 1 - half)
-        falls_on = np.isneginf(row[-1]) or slope <= thresholds.COLLAPSING
+        gone = np.isneginf(row[-1])  # where no slope is known, since half of the way may have lost all of it, too
+        falls_on = gone or (row[-1] - row[half]) / max(1, len(row) - 1 - half) <= thresholds.COLLAPSING
         return fall if fall <= thresholds.COLLAPSED_BY and falls_on else None
 
     @cached_property

@@ -11,11 +11,11 @@ from scipy import stats
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.harness.workers.worker import _outcome
 from vgbench.models.problem import Within, most_frequent
 from vgbench.records import store
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
+from vgbench.records.status import judged
 from vgbench.records.store import read_record, write_record
 from vgbench.report.frames import frame
 from vgbench.statistics import guessing_reaches
@@ -51,17 +51,17 @@ def lost(seeds: int, tuning: list[list[bool]]) -> Any:
     ],
 )
 def test_a_cell_says_how_many_of_its_runs_diverged(seeds: int, tuning: list[list[bool]], reason: str) -> None:
-    assert _outcome(HEALTHY, lost(seeds, tuning)) == ("ok", reason)
+    assert judged(HEALTHY, lost(seeds, tuning)) == ("ok", reason)
 
 
 def test_a_cell_whose_runs_all_diverged_has_that_status() -> None:
     everything = lost(2, [[True, True], [True, True]])
-    assert _outcome(HEALTHY, everything) == (
+    assert judged(HEALTHY, everything) == (
         "diverged",
         "the loss became non-finite at every learning rate, for every seed",
     )
     broken = replace(HEALTHY, log10_largest_activation=np.asarray([[0.0, np.inf]] * 2))
-    status, reason = _outcome(broken, lost(1, [[False, False], [False, False]]))
+    status, reason = judged(broken, lost(1, [[False, False], [False, False]]))
     assert status == "nonfinite"
     assert reason == (
         "activations are not finite from layer 2; "
