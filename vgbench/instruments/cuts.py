@@ -17,7 +17,7 @@ import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Var
 from jax.extend.core import Literal as Constant
 
-from vgbench.instruments.graph import count_taps, is_loop, is_tap
+from vgbench.instruments.graph import count_taps, is_loop, is_tap, loop_counts
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _cuts_in_loop(
     eqn: JaxprEqn, sources: Mapping[Var, int], data: set[Var], ends: Mapping[Var, int], first: int
 ) -> Iterable[int]:
     """The taps of a loop that cut each of its iterations, where nothing but the carry leads to the loss."""
-    body, consts, carry = eqn.params["jaxpr"].jaxpr, eqn.params["num_consts"], eqn.params["num_carry"]
+    body, (consts, carry) = eqn.params["jaxpr"].jaxpr, loop_counts(eqn)
     if any(_is_float(var) and var in ends for var in eqn.outvars[carry:]):
         return
     inner: dict[Var, int] = {}
@@ -228,7 +228,7 @@ class _Backward:
         return found
 
     def _loop(self, eqn: JaxprEqn, outside: list[Signature], first: int) -> list[Signature]:
-        body, consts, carry = eqn.params["jaxpr"].jaxpr, eqn.params["num_consts"], eqn.params["num_carry"]
+        body, (consts, carry) = eqn.params["jaxpr"].jaxpr, loop_counts(eqn)
         floats = [_is_float(var) for var in eqn.outvars]
         after = _all_joined([each for each, is_float in zip(outside, floats, strict=True) if is_float])
         cuts = self.cuts & set(range(first, first + count_taps(body)))

@@ -127,10 +127,19 @@ def bind(eqn: JaxprEqn, operands: Sequence[Any]) -> list[Any]:
     return list(found) if eqn.primitive.multiple_results else [found]
 
 
+def loop_counts(eqn: JaxprEqn) -> tuple[int, int]:
+    """How many of a scan's operands are constants, and how many are carried."""
+    params = eqn.params
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carry, _ = params["ft_in"].unpack()  # since jax 0.11
+    return len(consts), len(carry)
+
+
 def _loop(eqn: JaxprEqn, operands: list[Any], on_tap: OnTap, given: Sequence[Any], first: int) -> Any:
     """A scan, run as one that hands each iteration's taps what is given for it, and hands out what is kept."""
     params, body = eqn.params, eqn.params["jaxpr"]
-    consts, carry = params["num_consts"], params["num_carry"]
+    consts, carry = loop_counts(eqn)
 
     def step(state: Any, sliced: Any) -> Any:
         xs, own = sliced
