@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.made import BASE, DEVICE, HE, ORIGIN, cost, gradients, training
+from helpers.made import BASE, DEVICE, HE, ORIGIN, cost, gradients, measured, training, write_run
 from rich.console import Console
 
 import vgbench
@@ -31,6 +31,7 @@ from vgbench.report.markdown import markdown
 from vgbench.report.tables import display, halves, header, legend
 from vgbench.report.terminal import terminal
 from vgbench.report.write import FORMATS, write_report
+from vgbench.spec.case import Case
 from vgbench.statistics import t_interval
 
 OUTPUTS = ("table.md", "table.csv", "report.html")
@@ -832,3 +833,16 @@ def test_load_and_write_report_stay_functions_of_the_package_once_used(run: Path
     assert list(vgbench.load(run)["mitigation"]) == ["baseline", "he"]
     for _ in range(2):
         assert vgbench.write_report(run).title == "Tiny"
+
+
+def test_baseline_of_a_row_with_some_of_the_seeds_has_no_gain_over_itself(tmp_path: Path) -> None:
+    slots: tuple[dict[str, Any], ...] = ({"init": "glorot_normal"}, {"init": "he_normal"})
+    baseline, he = (Case(depth=3, width=4, seeds=(0, 1), learning_rates=(0.1,), **slot) for slot in slots)
+    write_run(tmp_path, [("baseline", measured(baseline, 0.25)), ("he", measured(he, 0.95))])
+    path = Folder(tmp_path / DEVICE.slug).manifest
+    manifest = read_record(path, Manifest)
+    rows = tuple(dataclasses.replace(row, seeds=(0,)) for row in manifest.rows)
+    write_record(path, dataclasses.replace(manifest, rows=rows))
+    gains = load(tmp_path)["accuracy_gain"].tolist()
+    assert np.isnan(gains[0])
+    assert gains[1] == pytest.approx(0.7)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from vgbench.records.origin import device_names
@@ -87,10 +88,11 @@ def _entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
     cells = {name: read_record(path, CellRecord) for (kind, name), path in there.items() if kind == "cell"}
     costs = {name: read_record(path, CostRecord) for (kind, name), path in there.items() if kind == "cost"}
 
-    def cell(name: str, row: Row) -> CellRecord | None:
-        return chosen(cells[name], row.seeds) if name in cells else None
+    @cache  # a reference is one record for all its rows, and for its own
+    def cell(name: str, seeds: tuple[int, ...]) -> CellRecord | None:
+        return chosen(cells[name], seeds) if name in cells else None
 
     return tuple(
-        Entry(row, cell(row.cell_id, row), cell(row.reference_id, row), costs.get(row.cost_id or ""))
+        Entry(row, cell(row.cell_id, row.seeds), cell(row.reference_id, row.seeds), costs.get(row.cost_id or ""))
         for row in manifest.rows
     )
