@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, Int, Shaped, UInt32
 
 from vgbench.errors import InputError
 from vgbench.models.problem import CLASSIFICATION, Objective, Problem
-from vgbench.spec.case import Case
-from vgbench.spec.fingerprint import fingerprint
+from vgbench.spec.case import Case, digest_of_files
 from vgbench.spec.registry import DATA, Choice
 
 Examples: TypeAlias = tuple[Float[Any, "batch features"], Shaped[Any, "batch *answers"]]
@@ -149,9 +148,8 @@ def load_dataset(case: Case) -> Dataset:
 def _load(choice: Choice) -> Dataset | OfLength:
     noted = getattr(choice, "digest", "")
     path: str | None = choice.options().get("path")
-    installed = DATA[choice.name].installed
-    now = installed() if path is None and installed else fingerprint(str(path)) if noted else ""
-    if now != noted:
+    of_installed = path is None and DATA[choice.name].installed is not None
+    if (noted or of_installed) and digest_of_files(choice) != noted:
         place = "the installed files" if path is None else path
         raise InputError(f"{place}: is gone, or does not hold what it held when the case was made")
     return DATA.build(choice)

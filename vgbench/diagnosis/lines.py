@@ -10,9 +10,9 @@ from jaxtyping import Float
 from vgbench.boundary.run_file import Header, Layer, Module, Record, Run
 from vgbench.boundary.run_lines import run_of
 from vgbench.diagnosis.evidence import Evidence, Flat
+from vgbench.instruments.probe import smallest_number
 
-_SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-126, "float32": 2.0**-126, "float64": 2.0**-1022}
-"""The smallest numbers that do not read zero, by dtype; of float16 the subnormal ones count."""
+_DTYPES = "float16", "bfloat16", "float32", "float64"
 _RECTIFIERS = ("relu", "relu6", "leaky_relu", "gelu", "silu", "swish", "elu", "celu", "selu", "softplus")
 _SATURATING = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "softmax", "erf")
 _ROUNDING = 1e-6
@@ -190,10 +190,10 @@ def _histogram(layers: _Table) -> Float[np.ndarray, "records layers bins"] | Non
 
 
 def _smallest(run: Run) -> float | None:
-    if run.header.dtype not in _SMALLEST:
+    if run.header.dtype not in _DTYPES:
         return None
     scales = [record.loss_scale for record in run.records if record.loss_scale]
-    return _SMALLEST[run.header.dtype] / (float(np.median(scales)) if scales else 1.0)
+    return smallest_number(run.header.dtype) / (float(np.median(scales)) if scales else 1.0)
 
 
 def _flat(modules: _Table) -> Flat:

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from vgbench.diagnosis.evidence import Evidence, Flat
+from vgbench.instruments.probe import smallest_number
 from vgbench.measure.gradients import GradientProfile
 from vgbench.measure.training import TrainingCurves
 from vgbench.mitigations.mean_field import with_slope
@@ -68,7 +68,7 @@ def from_curves(
             update=seen.update_to_weight[seed],
             moved=seen.displacement[seed],
             zero=zero[seed],
-            smallest=None if case is None else _smallest(case.dtype) / float(np.median(seen.loss_scale[seed])),
+            smallest=None if case is None else smallest_number(case.dtype) / float(np.median(seen.loss_scale[seed])),
             saturated=_known(seen.saturated[seed]),
             dead=_known(seen.dead[seed]),
             scale=_known(scale[seed]),
@@ -134,12 +134,6 @@ def _around(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) 
 
 def _in_range(signal: Float[np.ndarray, "records depth"]) -> Float[np.ndarray, "records depth"]:
     return np.where(np.isnan(signal), np.inf, signal)
-
-
-def _smallest(dtype: str) -> float:
-    """float16's subnormal numbers count; XLA flushes those of the wider ranges to zero."""
-    limits = jnp.finfo(dtype)
-    return float(limits.smallest_subnormal if dtype == "float16" else limits.smallest_normal)
 
 
 def _known(values: np.ndarray) -> Float[np.ndarray, "records depth"] | None:

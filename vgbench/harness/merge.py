@@ -1,7 +1,6 @@
 """Merging runs: the union of their records, the same whatever the order in which it is made."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from vgbench.boundary.paths import is_id
 from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.run_lock import lock_run
 from vgbench.records.origin import Kind, Provenance
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Manifest, Row, places
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, Manifest, Row, canonical, places
 from vgbench.records.seeds import joined
 from vgbench.records.store import (
     Folder,
@@ -140,8 +139,8 @@ def _union(folders: Sequence[tuple[Folder, bool]]) -> _Union:
     for key, (_, error) in damaged.items():
         if key not in there:
             raise error
-    last = max(manifests, key=lambda manifest: _canonical(dataclasses.replace(manifest, rows=())))
-    provenance = max((manifest.provenance for manifest in manifests), key=_canonical)
+    last = max(manifests, key=lambda manifest: canonical(dataclasses.replace(manifest, rows=())))
+    provenance = max((manifest.provenance for manifest in manifests), key=canonical)
     manifest = dataclasses.replace(last, rows=_rows(manifests), provenance=provenance)
     return _Union(manifest, list(map(_best, there.values())), [path for path, _ in damaged.values()])
 
@@ -150,7 +149,7 @@ def _rows(manifests: Sequence[Manifest]) -> tuple[Row, ...]:
     """The rows of all; one that several have has its first place and the seeds of each, all where one asks for all."""
     same: dict[str, list[Row]] = {}
     for row in (row for manifest in manifests for row in manifest.rows):
-        same.setdefault(_canonical(dataclasses.replace(row, place=0, seeds=())), []).append(row)
+        same.setdefault(canonical(dataclasses.replace(row, place=0, seeds=())), []).append(row)
     merged = {
         key: dataclasses.replace(
             rows[0],
@@ -180,7 +179,7 @@ def _best(found: Sequence[_Found]) -> _Found:
     """Of all records of one cell or pair the best, with the seeds of all that were measured as it was."""
     first = max(each.alike for each in found)
     alike = {each.content: each for each in found if each.alike == first}
-    last = max(alike.values(), key=lambda each: (_canonical(each.provenance), each.content))
+    last = max(alike.values(), key=lambda each: (canonical(each.provenance), each.content))
     cells = [each.record for each in alike.values() if isinstance(each.record, CellRecord) and first[0]]
     if len(cells) < 2 or last.path.stem != cells[0].case.cell_id:  # earlier versions made the name of the seeds, too
         return last
@@ -223,7 +222,3 @@ def _write(out: Path, merged: Mapping[str, _Union], say: Callable[[str], object]
         for path in union.damaged:
             say(f"{path}: damaged record; set aside as {set_aside(path).name}, and another run's takes its place")
     write_packed({**contents, **manifests})
-
-
-def _canonical(value: Manifest | Provenance | Row) -> str:
-    return json.dumps(dataclasses.asdict(value), sort_keys=True, default=lambda claim: claim.model_dump(mode="json"))

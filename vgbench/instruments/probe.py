@@ -6,7 +6,7 @@ Each tap is a dummy input of two zeros whose "gradient" carries out the `ScaledN
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,15 @@ Probe: TypeAlias = Callable[[Signal, Float[Array, "2"]], Signal]
 def wide(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """The same numbers at least in float32."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def smallest_number(dtype: Any) -> float:
+    """The smallest positive number of a dtype that does not read as zero.
+
+    float16's subnormal numbers count; XLA flushes those of the wider ranges to zero.
+    """
+    limits = jnp.finfo(dtype)
+    return float(limits.smallest_subnormal if limits.dtype == jnp.float16 else limits.smallest_normal)
 
 
 def largest_magnitude(tree: Signal) -> Float[Array, ""]:

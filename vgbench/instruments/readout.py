@@ -18,7 +18,7 @@ from vgbench.boundary.run_file import Module
 from vgbench.instruments.cuts import MIXED, Plan, Signature
 from vgbench.instruments.moments import Moments, moments
 from vgbench.instruments.passes import Signals, Site, Traced
-from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm
+from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, smallest_number
 from vgbench.instruments.spectrum import Spectrum, spectrum
 
 LOG2 = float(np.log10(2.0))
@@ -189,9 +189,8 @@ def _row(site: Site, name: str, arrays: TapArrays, divided: int, signature: Sign
 
 
 def log10_smallest(dtype: Any) -> float:
-    """log10 of the smallest number of a dtype; float16's subnormal ones count, XLA flushes those of wider ranges."""
-    limits = jnp.finfo(dtype)
-    return float(np.log10(float(limits.smallest_subnormal if limits.dtype == jnp.float16 else limits.smallest_normal)))
+    """log10 of the smallest number of a dtype that does not read as zero."""
+    return float(np.log10(smallest_number(dtype)))
 
 
 def shifted(found: Spectrum, exponent: int) -> Spectrum:

@@ -1,5 +1,6 @@
 """Gradient decay at initialisation: the exact norm of dL/dh_l at every layer."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float, Float64
 from pydantic import Field
 
 from vgbench.data import load_dataset
-from vgbench.instruments.probe import log10_norms
+from vgbench.instruments.probe import log10_norms, smallest_number
 from vgbench.measure.bounds import LOG10
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
@@ -203,8 +204,7 @@ def measure_gradients(case: Case) -> GradientProfile:
 
 def _zero_exponent(dtype: str) -> int:
     """The exponent e for which numbers below 2**e read as zero."""
-    info = jnp.finfo(dtype)
-    return int(info.minexp) - (int(info.nmant) if dtype == "float16" else 0)
+    return math.frexp(smallest_number(dtype))[1] - 1  # a power of two
 
 
 @shared

@@ -97,9 +97,10 @@ class Recorder:
         self._probe: ProbeBatch | None = None
         self._records: dict[int, Record] = {}
         self._pending: list[Watched] = []
-        if is_model and batch is not None:
-            self._probe = probe_batch(opened(model_or_fn), self._loss, batch)
-        self._framework = opened(model_or_fn).framework if is_model else None
+        model = opened(model_or_fn) if is_model else None
+        if model is not None and batch is not None:
+            self._probe = probe_batch(model, self._loss, batch)
+        self._framework = None if model is None else model.framework
         self.optimizer = watching(optimizer, every, keep, stacked, displacement=True, extra=self._extra)
 
     def _extra(self, parameters: Any) -> Any:
@@ -173,9 +174,7 @@ class Recorder:
         self._records[record.step] = replace(
             record,
             modules={name: each for name, each in modules.items() if self._chosen.search(name)},
-            learning_rate=record.learning_rate
-            if rate is None
-            else float(rate(record.step) if callable(rate) else rate),
+            learning_rate=rate,
         )
 
     def read(self, state: Any) -> None:

@@ -1,5 +1,7 @@
 """The records of a run: one for every cell, one for the cost of every pair, and the manifest."""
 
+import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -227,3 +229,8 @@ def places(folder: Folder, manifest: Manifest) -> Iterator[tuple[Kind, Path]]:
             if row.cost_id != pair_id(row.cell_id, row.reference_id):
                 raise InputError(f"{folder.manifest}: row {row.place} names {row.cost_id!r}, the cost of another pair")
             yield "cost", folder.cost(row.cost_id)
+
+
+def canonical(value: Manifest | Provenance | Row) -> str:
+    """The text of a part of a run's records, equal for equal ones, by which they are put in order."""
+    return json.dumps(dataclasses.asdict(value), sort_keys=True, default=lambda claim: claim.model_dump(mode="json"))

@@ -1,14 +1,13 @@
 """Records seed by seed: a record of some of its seeds alone, and several records of one cell as one."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord, canonical
 from vgbench.records.status import judged
 from vgbench.records.store import pack
 
@@ -86,7 +85,7 @@ def _assembled(records: Sequence[CellRecord], seeds: tuple[int, ...], rows: Sequ
         case=min(cases, key=lambda case: case.model_dump_json()),
         status=status,
         reason=reason,
-        provenance=max((record.provenance for record in records), key=_canonical),
+        provenance=max((record.provenance for record in records), key=canonical),
         started=min(record.started for record in records),
         seconds=max(record.seconds for record in records),
         attempts=max(record.attempts for record in records),
@@ -125,7 +124,3 @@ def _text(records: Sequence[CellRecord], at: tuple[int, int]) -> bytes:
     """What a record holds of one seed, as bytes."""
     record = _assembled([records[at[0]]], (0,), [(0, at[1])])
     return pack(dataclasses.replace(record, provenance=records[0].provenance, started="", seconds=0.0, attempts=0))
-
-
-def _canonical(provenance: Any) -> str:
-    return json.dumps(dataclasses.asdict(provenance), sort_keys=True)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vgbench.measure.cost import Cost
 from vgbench.measure.training import TrainingCurves
 
 
@@ -39,6 +40,11 @@ def steps_to_target(curves: TrainingCurves) -> float:
     reached = curves.validation_accuracy >= curves.target
     first = np.where(reached.any(axis=1), curves.step[reached.argmax(axis=1)], np.inf)
     return float(np.sort(first)[(len(first) - 1) // 2])
+
+
+def seconds_to_target(curves: TrainingCurves | None, cost: Cost | None) -> float | None:
+    """Those steps times the latency of a plain step; None where either is not measured."""
+    return None if curves is None or cost is None else steps_to_target(curves) * cost.latency
 
 
 def trainable_depth(trains: Mapping[int, bool]) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vgbench.records.runs import Entry, Run, origins, read_runs, swept
 from vgbench.records.schema import Row
-from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
+from vgbench.report.benefit import Merits, on_front, reaches_target, seconds_to_target, trainable_depth
 from vgbench.report.best import Outcome, against_best
 from vgbench.report.columns import columns_of
 from vgbench.report.columns.column import Column
@@ -75,12 +75,13 @@ def _merits(entry: Entry, depth: int | None) -> Merits | None:
     if cost is None:
         return None
     gradients, training = (entry.cell.gradients, entry.cell.training) if entry.cell else (None, None)
+    seconds = seconds_to_target(training, cost)
     return Merits(
         step_ratio=cost.ratio.value,
         memory_ratio=cost.memory_ratio,
         decay=abs(gradients.decay.value) if gradients else unknown,
         depth=unknown if depth is None else -depth,
-        seconds=steps_to_target(training) * cost.latency if training else unknown,
+        seconds=unknown if seconds is None else seconds,
     )
 
 

@@ -45,13 +45,22 @@ def _with_digest(choice: Choice, info: Any) -> Choice:
     """Add the hash of the data source's files, unless it is there; for a case from a record no file is read."""
     if getattr(choice, "digest", None) != "" or isinstance(info.context, FromRecord):
         return choice
+    try:
+        return choice.model_copy(update={"digest": digest_of_files(choice)})
+    except OSError as error:
+        place = error.filename or choice.options()["path"]
+        raise ValueError(f"{place}: cannot be read: {error.strerror}") from None
+
+
+def digest_of_files(choice: Choice) -> str:
+    """The hash of the files that a data source reads: those at its path, or without one those that are installed.
+
+    Raises:
+        OSError: they are there and cannot be read.
+    """
     path: str | None = choice.options()["path"]
     installed = DATA[choice.name].installed
-    try:
-        digest = installed() if path is None and installed else fingerprint(str(path))
-        return choice.model_copy(update={"digest": digest})
-    except OSError as error:
-        raise ValueError(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+    return installed() if path is None and installed else fingerprint(str(path))
 
 
 DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose), AfterValidator(_with_digest)]

@@ -76,7 +76,7 @@ def spike(run: Reading) -> Iterator[Finding]:
 
 
 def frozen(run: Reading) -> Iterator[Finding]:
-    """Layers that never move, and others do; zero-valued weights that stay so count as standing still."""
+    """Layers that never move, and others do; zero-valued weights that stay zero count as not moving."""
     update, zero = run.evidence.update, run.evidence.zero
     if update is None or len(update) < 2:
         return

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vgbench.diagnosis import diagnose
-from vgbench.report.benefit import steps_to_target
+from vgbench.report.benefit import seconds_to_target, steps_to_target
 from vgbench.report.columns.column import NOTHING, Bold, Column, Row, Shown, as_it_is, interval, number, plus_minus
 from vgbench.report.columns.source import Source, of_training
 from vgbench.statistics import Interval, t_interval
@@ -41,12 +41,6 @@ def _gain(source: Source) -> Interval | None:
         return None
     gains = cell.training.test_accuracy - reference.training.test_accuracy
     return t_interval(np.asarray(gains, np.float64))
-
-
-def _seconds_to_target(source: Source) -> float | None:
-    if source.training is None or source.cost is None:
-        return None
-    return steps_to_target(source.training) * source.cost.latency
 
 
 def _verdict(source: Source) -> str | None:
@@ -145,7 +139,7 @@ TRAINING = (
     Column(
         "seconds_to_target",
         "the same times the latency of a step",
-        _seconds_to_target,
+        lambda source: seconds_to_target(source.training, source.cost),
         _shown(
             "s to target",
             number(".2f"),
