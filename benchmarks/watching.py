@@ -23,6 +23,9 @@ EVERY = 10
 SHAPES = ((16, 128, 64), (8, 256, 128), (4, 512, 128))
 """Depth, width and examples a batch."""
 
+LEARNING_RATE = 1e-6
+"""So small that the loss stays where it is: fitted to one batch, gradients would fall below what training ever sees."""
+
 
 def loss_of(params: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
     """Of a perceptron without biases."""
@@ -68,7 +71,7 @@ def compared(
     row: dict[str, str | int], loss: Callable[..., jax.Array], params: Any, batch: Any
 ) -> Iterator[Comparison]:
     """A network by both ways."""
-    adam = optax.adam(1e-3)
+    adam = optax.adam(LEARNING_RATE)
     recorder = vg.Recorder(lambda params, batch: loss(params, *batch), adam, every=EVERY)
     for name, optimizer, aim in (("recorded", recorder, "<= 1.05"), ("watched", vg.watch(adam, every=EVERY), "none")):
         over, under = (sampler(Training(each, loss, params, batch), EVERY) for each in (optimizer, adam))

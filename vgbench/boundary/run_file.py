@@ -114,7 +114,8 @@ class Layer:
         nonfinite: share of the gradient's numbers that are not finite.
         histogram: share of the gradient's numbers below the first of `HISTOGRAM_EDGES` (zeros too), between each two,
             and above the last: 21 shares.
-        moved: ||W - W_0|| / ||W_0||, W_0 the weights at the first update; NaN where those are zeros alone.
+        moved: ||W - W_0|| / ||W_0||, W_0 the weights at the first update, of all numbers or an evenly spaced sample of
+            them; NaN where those are zeros alone.
         cosine: of the update and the negative gradient; NaN where one of them is zeros alone.
         swallowed: share of the numbers of W whose update is not zero and that stay the same all the same, since the
             dtype rounds the sum back: w + u == w.

@@ -1,6 +1,6 @@
 """What is read of gradients, weights and updates at one step: norms in one pass, shares of a sample."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import jax
@@ -24,8 +24,9 @@ class Layers(NamedTuple):
         gradient: norm of the gradient, as the optimizer gets it.
         weight: norm of the weights, before the update.
         update: norm of the update.
-        moved: norm of the weights' difference from the initial ones; None where those are not kept.
-        initial: norm of the initial weights; None where those are not kept.
+        moved: norm of the weights' difference from the initial ones at `SAMPLE` places, so that a state need not keep
+            a copy of all weights; None where the initial ones are not kept.
+        initial: norm of the initial weights at these places; None where they are not kept.
         cosine: of the update and the negative gradient.
         zero: share of the gradient's numbers (of `SAMPLE` among them) that are zero, or flushed to it.
         nonfinite: share of them that are not finite.
@@ -62,35 +63,25 @@ def rows_of(stacked: Collection[str], tree: Any) -> list[Row]:
     return found
 
 
-class Initial(NamedTuple):
-    """The weights at the first update, and the norm of each row of them."""
-
-    params: Any
-    norms: ScaledNorm
+def initial_of(stacked: Collection[str], params: Any) -> Float[Array, "rows sample"]:
+    """The sample of the weights, kept to see later how far they have moved; NaN where a row has fewer numbers."""
+    return _samples(_rows(stacked, _weights(stacked, params), params))
 
 
-def initial_of(stacked: Collection[str], params: Any) -> Initial:
-    """A copy of the weights, to tell later how far they have moved."""
-    rows = _rows(stacked, _weights(stacked, params), params)
-    exponents = _exponents(rows)
-    norms = ScaledNorm(jnp.sqrt(_products(rows, rows, exponents, exponents)), exponents)
-    return Initial(jax.tree.map(jnp.copy, params), norms)
-
-
-def look(stacked: Collection[str], gradients: Any, params: Any, updates: Any, initial: Initial | None = None) -> Layers:
+def look(
+    stacked: Collection[str],
+    gradients: Any,
+    params: Any,
+    updates: Any,
+    initial: Float[Array, "rows sample"] | None = None,
+) -> Layers:
     """Read all weight arrays of three trees of one structure, and how far the weights are from the initial ones."""
     names = _weights(stacked, params)
-    trees = [gradients, params, updates] if initial is None else [gradients, params, updates, initial.params]
-    gradient, weight, update, *first = (_rows(stacked, names, tree) for tree in trees)
-
-    def rows() -> list[list[Array]]:
-        moved = [[wide(new) - wide(old) for new, old in zip(weight, each, strict=True)] for each in first]
-        return [gradient, weight, update, *moved]
-
-    *norms, cosine = _norms(rows)
+    gradient, weight, update = (_rows(stacked, names, tree) for tree in (gradients, params, updates))
+    *norms, cosine = _norms(gradient, weight, update)
     # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
     numbers = jnp.asarray([min(each[0].size, SAMPLE) for each in gradient for _ in range(len(each))], jnp.float32)
-    seen = _together([jnp.abs(wide(_sample(each))) for each in gradient], SAMPLE)
+    seen = jnp.abs(_samples(gradient))
     below = jnp.sum(seen[:, None] < jnp.asarray(HISTOGRAM_EDGES, seen.dtype)[:, None], axis=-1) / numbers[:, None]
     zero, finite = (
         jnp.sum(each, axis=-1) / numbers for each in (seen < jnp.finfo(seen.dtype).tiny, jnp.isfinite(seen))
@@ -98,12 +89,13 @@ def look(stacked: Collection[str], gradients: Any, params: Any, updates: Any, in
     lost = _together(
         [_swallowed(*pair) for pair in zip(map(_sample, weight), map(_sample, update), strict=True)], SAMPLE
     )
+    moved, first = (None, None) if initial is None else _moved(_samples(weight), initial)
     return Layers(
         gradient=norms[0],
         weight=norms[1],
         update=norms[2],
-        moved=norms[3] if first else None,
-        initial=None if initial is None else initial.norms,
+        moved=moved,
+        initial=first,
         cosine=cosine,
         zero=zero,
         nonfinite=1 - finite,
@@ -139,13 +131,12 @@ def _together(arrays: list[Array], *shape: int) -> Float[Array, "rows ..."]:
     return jnp.concatenate([jnp.zeros((0, *shape), jnp.float32), *arrays])
 
 
-def _norms(rows: Callable[[], Sequence[list[Array]]]) -> list[Any]:
+def _norms(*trees: list[Array]) -> list[Any]:
     """The norm of every row of each tree as `ScaledNorm`, and the cosine of the third's and the negative first's rows.
 
     One pass takes sums of squares and products. Only where one of them may have left float32's range, a second one
-    scales the rows first; `rows` is called in each, so that what it computes is computed on the way.
+    scales the rows first.
     """
-    trees = rows()
     sums = jnp.stack([_products(tree, tree) for tree in trees])
     # Behind the barrier, since XLA would move the product into the branches, where it is computed number by number.
     sums, product = jax.lax.optimization_barrier((sums, _products(trees[0], trees[2])))
@@ -155,7 +146,6 @@ def _norms(rows: Callable[[], Sequence[list[Array]]]) -> list[Any]:
         return jnp.sqrt(sums), jnp.zeros_like(sums), jnp.zeros_like(sums[0])
 
     def scaled() -> tuple[Array, Array, Array]:
-        trees = rows()
         exponents = [_exponents(tree) for tree in trees]
         mantissas = [jnp.sqrt(_products(tree, tree, each, each)) for tree, each in zip(trees, exponents, strict=True)]
         product = _products(trees[0], trees[2], exponents[0], exponents[2])
@@ -188,6 +178,15 @@ def _times(rows: Array, exponents: Float[Array, "rows"]) -> Array:
 def _exponents(arrays: list[Array]) -> Float[Array, "rows"]:
     largest = _together([jnp.max(jnp.abs(wide(rows)), axis=tuple(range(1, rows.ndim)), initial=0) for rows in arrays])
     return jax.vmap(scaled_norm)(largest[:, None]).exponent
+
+
+def _samples(arrays: list[Array]) -> Float[Array, "rows sample"]:
+    return _together([wide(_sample(rows)) for rows in arrays], SAMPLE)
+
+
+def _moved(now: Float[Array, "rows sample"], initial: Float[Array, "rows sample"]) -> list[ScaledNorm]:
+    """The norms of the difference and of the initial weights, without the places that fill a row up."""
+    return [jax.vmap(scaled_norm)(jnp.where(jnp.isnan(initial), 0, each)) for each in (now - initial, initial)]
 
 
 def _swallowed(weight: Array, update: Array) -> Bool[Array, "rows numbers"]:

@@ -107,7 +107,7 @@ class Recorder:
         return None if self._probe is None else self._probe.read(parameters)
 
     def init(self, params: optax.Params) -> optax.OptState:
-        """The state of the recorded optimizer, as `optax` has it; a copy of the parameters is in it."""
+        """The state of the recorded optimizer, as `optax` has it, with a sample of the weights in it."""
         if not self._is_model and self._batch is not None:
             self._probe = probe_batch(opened(params), self._loss, self._batch)
             self._framework = self._probe.model.framework
