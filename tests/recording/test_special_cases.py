@@ -144,22 +144,28 @@ from jax.sharding import NamedSharding, PartitionSpec
 x = jax.random.normal(jax.random.key(0), (4, 8))
 params = {"w": jax.random.normal(jax.random.key(1), (8, 8))}
 loss = lambda params, x: jnp.mean(vg.tap(jnp.tanh(x @ params["w"]), "h") ** 2)
-mesh = jax.make_mesh((2,), ("model",), axis_types=(jax.sharding.AxisType.Auto,))
 found = []
-for put in (params, jax.device_put(params, NamedSharding(mesh, PartitionSpec(None, "model")))):
-    recorder = vg.Recorder(loss, optax.sgd(0.1), batch=x, every=2)
+for kind in (None, jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit):
+    put, given = params, x
+    if kind is not None:
+        mesh = jax.make_mesh((2,), ("model",), axis_types=(kind,))
+        put = jax.device_put(params, NamedSharding(mesh, PartitionSpec(None, "model")))
+        given = jax.device_put(x, NamedSharding(mesh, PartitionSpec()))
+    recorder = vg.Recorder(loss, optax.sgd(0.1), batch=given, every=2)
     state = recorder.init(put)
-    value, gradients = jax.value_and_grad(loss)(put, x)
+    value, gradients = jax.jit(jax.value_and_grad(loss))(put, given)
     _, state = jax.jit(recorder.update)(gradients, state, put, value=value)
     recorder.read(state)
     record = recorder.run.records[0]
+    profile = vg.profile(put, loss, given)
     found.append((record.layers["w"].gradient, record.layers["w"].update, record.modules["h"].signal))
-assert len(put["w"].sharding.device_set) == 2
-print(max(abs(one - other) for one, other in zip(*found)) < 1e-5)
+    found[-1] += (profile.of("tap")[0].log10_gradient, record.modules["h"].dead, record.modules["h"].scale)
+    assert len(put["w"].sharding.device_set) == (1 if kind is None else 2)
+print(max(abs(one - other) for each in found[1:] for one, other in zip(found[0], each)) < 1e-5)
 """
 
 
-def test_sharded_parameters_are_read_as_whole_ones() -> None:
+def test_sharded_parameters_are_read_as_whole_ones_whatever_kind_of_axes_the_mesh_has() -> None:
     env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(  # devices are chosen once for a process
         [sys.executable, "-c", SHARDED],

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from vgbench.boundary.run_file import HISTOGRAM_EDGES
+from vgbench.instruments.explicit import any_sharding
 from vgbench.instruments.probe import ScaledNorm, scaled_norm, wide
 from vgbench.instruments.tree import is_stacked, named
 
@@ -65,7 +66,7 @@ def rows_of(stacked: Collection[str], tree: Any) -> list[Row]:
 
 def initial_of(stacked: Collection[str], params: Any) -> Float[Array, "rows sample"]:
     """The sample of the weights, kept to see later how far they have moved; NaN where a row has fewer numbers."""
-    return _samples(_rows(stacked, _weights(stacked, params), params))
+    return any_sharding(_samples)(_rows(stacked, _weights(stacked, params), params))
 
 
 def look(
@@ -77,7 +78,12 @@ def look(
 ) -> Layers:
     """Read all weight arrays of three trees of one structure, and how far the weights are from the initial ones."""
     names = _weights(stacked, params)
-    gradient, weight, update = (_rows(stacked, names, tree) for tree in (gradients, params, updates))
+    return any_sharding(_look)(*(_rows(stacked, names, tree) for tree in (gradients, params, updates)), initial)
+
+
+def _look(
+    gradient: list[Array], weight: list[Array], update: list[Array], initial: Float[Array, "rows sample"] | None
+) -> Layers:
     *norms, cosine = _norms(gradient, weight, update)
     # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
     numbers = jnp.asarray([min(each[0].size, SAMPLE) for each in gradient for _ in range(len(each))], jnp.float32)
@@ -110,8 +116,11 @@ def some_finite(tree: Any) -> Bool[Array, ""]:
     A number that is not finite in the gradient at one layer's output makes all of it so in the layers before, so that
     looking at one number of each array sees it, at no cost that can be measured.
     """
-    firsts = [wide(leaf).ravel()[0] * 0 for leaf in named(tree).values() if leaf.size]
-    return jnp.isfinite(sum(firsts, jnp.zeros(())))
+
+    def finite(leaves: list[Array]) -> Bool[Array, ""]:
+        return jnp.isfinite(sum((wide(leaf).ravel()[0] * 0 for leaf in leaves), jnp.zeros(())))
+
+    return any_sharding(finite)([leaf for leaf in named(tree).values() if leaf.size])
 
 
 def _weights(stacked: Collection[str], tree: Any) -> dict[str, Array]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from vgbench.instruments.activation import SATURATED_BELOW, Activation
+from vgbench.instruments.activation import SATURATED_BELOW
 from vgbench.instruments.probe import ScaledNorm, scaled_norm, wide
 
 
@@ -40,8 +40,8 @@ class Moments(NamedTuple):
     entropy: Float[Array, "... heads"] | None = None
 
 
-def moments(h: Float[Array, "..."], z: Float[Array, "..."], activation: Activation | None, scores: bool) -> Moments:
-    """Describe one array; `z` is what its activation is given."""
+def moments(h: Float[Array, "..."], slope: Float[Array, "..."] | None, scores: bool) -> Moments:
+    """Describe one array; `slope` is that of its activation where it was evaluated, None where there is none."""
     x = wide(h)
     size = scaled_norm(x)
     examples = x.reshape(len(x) if x.ndim else 1, -1)
@@ -59,8 +59,7 @@ def moments(h: Float[Array, "..."], z: Float[Array, "..."], activation: Activati
         kurtosis=jnp.mean(around**4) / second**2,
         zero=jnp.mean(x == 0),
     )
-    if activation is not None:
-        slope = activation.slope(z)
+    if slope is not None:
         flat = (slope < SATURATED_BELOW).reshape(-1, slope.shape[-1] if slope.ndim else 1)
         known = jnp.where(jnp.isfinite(slope).all(), 1.0, jnp.nan)  # a comparison with NaN counts as not saturated
         found = found._replace(dead=flat.all(axis=0).mean() * known, saturated=flat.mean() * known)

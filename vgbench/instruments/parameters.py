@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from vgbench.instruments.cuts import MIXED, Passed, Plan
+from vgbench.instruments.explicit import any_sharding
 from vgbench.instruments.model_profile import Kind, Reading
 from vgbench.instruments.passes import Traced
 from vgbench.instruments.readout import LOG2, apart, log10_smallest, log10_sum, shifted, together
@@ -61,7 +62,11 @@ def read_parameters(layers: Sequence[int], parameters: Sequence[Array], gradient
         jax.tree.map(lambda leaf, count=count: leaf if count else leaf[None], pair)
         for count, pair in zip(layers, zip(gradients, parameters, strict=True), strict=True)
     ]
-    return together(_keys(layers, parameters), items, lambda members, pair: Spectra(*map(spectrum, pair)))
+
+    def spectra(gradient: Array, parameter: Array) -> Spectra:
+        return Spectra(spectrum(gradient), spectrum(parameter))
+
+    return together(_keys(layers, parameters), items, lambda members, pair: any_sharding(spectra)(*pair))
 
 
 def _keys(layers: Sequence[int], parameters: Sequence[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from jaxtyping import Array
 
 from vgbench.boundary.run_file import Module
 from vgbench.instruments.cuts import MIXED, Plan, Signature
+from vgbench.instruments.explicit import any_sharding
 from vgbench.instruments.moments import Moments, moments
 from vgbench.instruments.passes import Signals, Site, Traced
 from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, smallest_number
@@ -67,8 +68,13 @@ def read_taps(found: Traced, passed: Signals, *, spectra: bool) -> list[TapArray
     def one(members: Sequence[int], tree: Any) -> TapArrays:
         signal, h, z = tree
         site = found.sites[members[0]]
-        forward = moments(h, z, site.activation, site.mark.scores)
-        return TapArrays(scaled_norm(signal), spectrum(signal) if spectra else None, forward)
+        slope = None if site.activation is None else site.activation.slope(z)
+
+        def read(signal: Any, h: Any, slope: Any) -> TapArrays:
+            forward = moments(h, slope, site.mark.scores)
+            return TapArrays(scaled_norm(signal), spectrum(signal) if spectra else None, forward)
+
+        return any_sharding(read)(signal, h, slope)
 
     return together([_kind(i, site) for i, site in enumerate(found.sites)], items, one)
 
