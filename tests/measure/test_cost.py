@@ -10,8 +10,9 @@ import pytest
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.measure.cost import Cost, cost_id
+from vgbench.measure.cost import Cost, comparable, cost_id
 from vgbench.measure.executable import Compilation, Executable, Memory
+from vgbench.measure.peaks import peak_flops_per_second
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
@@ -51,6 +52,9 @@ def test_parameters_and_flops_are_counted(cost: Cost) -> None:
     assert cost.parameters == dense + 3 * 16
     assert cost.step_flops == 16 * 2 * (2 * 64 * 8 + 3 * (2 * 8 * 8 + 8 * 10))
     assert (cost.product_flops_per_second > 0).all()
+    assert cost.copy_bytes_per_second is not None
+    assert (cost.copy_bytes_per_second > 0).all()
+    assert cost.xla_bytes > 4 * cost.parameters  # each is read and written
 
 
 def test_memory_is_that_of_the_executable(cost: Cost) -> None:
@@ -123,6 +127,42 @@ def test_rematerialisation_gives_the_same_step_for_less_memory(layers: Any, fami
 def test_forms_are_never_mixed() -> None:
     with pytest.raises(vg.InputError, match="unroll and scan blocks cannot be compared"):
         vg.measure_cost(vg.Case(depth=64), vg.Case(depth=65))
+
+
+def test_forms_are_compared_where_nothing_else_differs() -> None:
+    scanned, unrolled = (vg.Case(**SMALL, block_execution=form) for form in ("scan", "unroll"))
+    assert comparable(scanned, unrolled)
+    assert not comparable(scanned, vg.Case(**SMALL, block_execution="unroll", norm="batch"))
+    assert made(reference_form="unroll").forms == "scanned over unrolled"
+    assert made(reference_form="scan").forms == made().forms == "scanned"
+
+
+def test_the_roof_is_the_lower_of_what_products_and_a_copy_allow() -> None:
+    assert np.isnan(made().roof)
+    copied = {"xla_bytes": 11.9, "copy_bytes_per_second": np.full(5, 20.0)}
+    assert made(**copied).intensity == pytest.approx(10)
+    assert made(**copied).roof == pytest.approx(200)  # bytes: 10 a byte, 20 bytes a second
+    assert made(**copied | {"xla_bytes": 1.19}).roof == pytest.approx(400)  # products
+
+
+def test_a_step_is_bound_by_its_launch_where_the_device_is_idle_for_more_than_half_of_it() -> None:
+    assert made().launch_bound is made().device_ratio is None
+    assert made(device_seconds=0.2).launch_bound is True  # 0.5 s in a queue
+    assert made(device_seconds=0.3).launch_bound is False
+    assert made(device_seconds=0.3, reference_device_seconds=0.2).device_ratio == pytest.approx(1.5)
+
+
+def test_the_peak_is_that_of_the_dtype_and_the_precision() -> None:
+    kind, case = "NVIDIA H100 80GB HBM3", vg.Case(**SMALL)
+    half, single, full = (
+        peak_flops_per_second(vg.Case(**SMALL, **fields), kind)
+        for fields in ({"dtype": "bfloat16"}, {}, {"matmul_precision": "highest"})
+    )
+    assert half == 989.4e12
+    assert half > single > full
+    assert peak_flops_per_second(case, "cpu") is None
+    assert peak_flops_per_second(vg.Case(**SMALL, dtype="float64"), kind) is None
+    assert made(peak_flops_per_second=400.0).peak_share == pytest.approx(0.5)
 
 
 def test_a_pairs_id_knows_which_is_the_reference() -> None:

@@ -142,3 +142,19 @@ def test_ratio_of_medians_holds_the_truth_as_often_as_it_says() -> None:
         interval = bootstrap_ratio(samples, reference, resamples=500)
         held += interval.low <= 1.1 <= interval.high
     assert held >= 180
+
+
+def test_across_devices_all_but_the_memory_is_compared(tmp_path: Path) -> None:
+    other = dataclasses.replace(DEVICE, kind="Accelerator", model=None)
+    here, there = write(tmp_path / "a"), write(tmp_path / "b", device=other, cost=heavier(1.6, 1500))
+    assert compare(here, there).changes == ()
+    found = compare(here, there, across_devices=True)
+    expected = dict.fromkeys(["status", "first/last", "test accuracy"], "SAME")
+    assert judged(found.changes) == expected | {"step ratio": "WORSE"}
+    assert {change.device for change in found.changes} == {f"{DEVICE}, {other}"}
+    assert (found.only_before, found.only_after) == ((), ())
+    alone = write(tmp_path / "c", case=Case(**HE.model_dump() | {"width": 12}), device=other)
+    assert compare(here, alone, across_devices=True).only_after == ("he, depth 2",)
+    assert (
+        "4 values of cells that are in both runs: 1 worse" in called(str(here), str(there), "--across-devices").output
+    )

@@ -46,6 +46,16 @@ def _within_one(value: float) -> float:
     return value
 
 
+def _not_negative(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"{value:g} is negative")
+    return value
+
+
+NonNegative = Annotated[NonFinite, AfterValidator(_not_negative)]
+"""A number that is not negative; NaN if it is unknown."""
+
+
 Share = Annotated[NonFinite, AfterValidator(_within_one)]
 """A share from 0 to 1; NaN if it is unknown."""
 Count = Annotated[int, Field(ge=0)]

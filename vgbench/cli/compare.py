@@ -26,12 +26,19 @@ def compare(
         FailOn | None,
         typer.Option(help="Give exit code 1 if a value is worse (regression), or if it is better or worse (change)."),
     ] = None,
+    across_devices: Annotated[
+        bool,
+        typer.Option(
+            "--across-devices",
+            help="Compare each device of A with each of B: whether B reproduces decay, training and step ratios of A.",
+        ),
+    ] = False,
 ) -> None:
     """Show for each cell what changed from A to B in decay, training and cost beyond noise."""
     from vgbench.cli.terminal import console, say
     from vgbench.report.compare import compare as compare_runs
 
-    found = compare_runs(before, after)
+    found = compare_runs(before, after, across_devices=across_devices)
     changed = [change for change in found.changes if change.judgement in ("BETTER", "WORSE")]
     if changed:
         console().print(_table(changed))

@@ -8,20 +8,28 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field
 
-from vgbench.boundary.schema import Count, Each, NonFinite, Positive
+from vgbench.boundary.schema import Count, Each, NonNegative, Positive
 from vgbench.errors import InputError
 from vgbench.measure import PRECISION, pairs
+from vgbench.measure.energy import Energy
 from vgbench.measure.executable import Compilation, Executable, Memory
 from vgbench.measure.pairs import Verdict, time_pair
+from vgbench.measure.peaks import peak_flops_per_second
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case, content_id
 from vgbench.statistics import Interval, bootstrap_median
 
+_WORDS: dict[str, str] = {"scan": "scanned", "unroll": "unrolled"}
 FLOPS_AGREE = 0.2
 """The relative difference from which vgbench's and XLA's counts of a step's operations are said to differ."""
 
+Form = Literal["scan", "unroll"]
+
+LAUNCH_BOUND = 2.0
+"""The ratio of the time between steps in a queue to the device's own from which a step is bound by its launch."""
+
 DURATION, SPEED = Each(1e-12, 1e12), Each(1e-9, 1e30)
-"""Bounds of the seconds that a step can take, and of operations a second."""
+"""Bounds of the seconds that a step can take, and of operations or bytes a second."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Cost(Displayed):
     """The cost of a training step of a case, and of one of its reference.
 
     Attributes:
-        form: of both networks, `unrolled` or `scanned`.
+        form: of the case's blocks, `scan` or `unroll`.
         step_seconds: latency, seconds of one step of the case that is waited for, in each round, [rounds].
         reference_seconds: the same of the reference.
         queued_seconds: seconds a step of the case where a queue of steps is waited for at its end, [queues].
@@ -45,9 +53,21 @@ class Cost(Displayed):
         batch_size: examples a step.
         device_peak_bytes: the most memory that was in use by the device's own statistics, in a process that did nothing
             else; None where it was not measured, or the device keeps none.
+        reference_form: of the reference's blocks; None in records that are older than this field, where it is `form`.
+        xla_bytes: bytes that the operations of one step read and write by XLA's count, which takes a loop's body once;
+            NaN where it has none.
+        copy_bytes_per_second: bytes a second, read and written, of a plain copy of as much memory as the step holds,
+            after each queue, [queues]; None in older records.
+        peak_flops_per_second: operations a second that the devices could do at the case's dtype and precision, as their
+            maker states it; None where it is unknown.
+        device_seconds: seconds a step in a queue that the device is at work by the profiler's trace; None where the
+            profiler does not see it, as on CPUs.
+        reference_device_seconds: the same of the reference.
+        energy: of the case's steps; None where no counter of the device can be read.
+        reference_energy: of the reference's.
     """
 
-    form: Literal["scan", "unroll"]
+    form: Form
     step_seconds: Annotated[Float[np.ndarray, "rounds"], DURATION]
     reference_seconds: Annotated[Float[np.ndarray, "rounds"], DURATION]
     queued_seconds: Annotated[Float[np.ndarray, "queues"], DURATION]
@@ -56,10 +76,18 @@ class Cost(Displayed):
     reference_memory: Memory
     parameters: Count
     step_flops: Count
-    xla_flops: Annotated[NonFinite, Field(ge=0)]
+    xla_flops: NonNegative
     product_flops_per_second: Annotated[Float[np.ndarray, "queues"], SPEED]
     batch_size: Positive
     device_peak_bytes: Count | None = None
+    reference_form: Form | None = None
+    xla_bytes: NonNegative = float("nan")
+    copy_bytes_per_second: Annotated[Float[np.ndarray, "queues"], SPEED] | None = None
+    peak_flops_per_second: Annotated[float, Field(gt=0)] | None = None
+    device_seconds: Annotated[float, Field(gt=0)] | None = None
+    reference_device_seconds: Annotated[float, Field(gt=0)] | None = None
+    energy: Energy | None = None
+    reference_energy: Energy | None = None
 
     def chart(self) -> Any:
         """The ratio of every round of timing as an Altair chart."""
@@ -70,8 +98,13 @@ class Cost(Displayed):
     def summary(self) -> str:
         """The cost in one line of words."""
         ratio = f"{self.ratio.value:.2f} [{self.ratio.low:.2f}, {self.ratio.high:.2f}] times the baseline's"
-        blocks = {"scan": "scanned", "unroll": "unrolled"}[self.form]
-        return f"A step, {blocks}, takes {self.latency * 1e3:.3g} ms, {ratio}: {self.verdict}"
+        return f"A step, {self.forms}, takes {self.latency * 1e3:.3g} ms, {ratio}: {self.verdict}"
+
+    @property
+    def forms(self) -> str:
+        """Whether the blocks are scanned or unrolled, and the reference's, where those are not alike."""
+        other = self.reference_form or self.form
+        return _WORDS[self.form] if other == self.form else f"{_WORDS[self.form]} over {_WORDS[other]}"
 
     @cached_property
     def ratio(self) -> Interval:
@@ -109,6 +142,54 @@ class Cost(Displayed):
         return float(np.median(self.step_flops / self.queued_seconds / self.product_flops_per_second))
 
     @property
+    def bytes_per_second(self) -> float:
+        """Bytes that a copy reads and writes in a second, median over the queues; NaN where it was not measured."""
+        return float("nan") if self.copy_bytes_per_second is None else float(np.median(self.copy_bytes_per_second))
+
+    @property
+    def intensity(self) -> float:
+        """Operations for each byte that is read or written, both by XLA's count; NaN where it has none."""
+        return self.xla_flops / self.xla_bytes if self.xla_bytes else float("nan")
+
+    @property
+    def roof(self) -> float:
+        """Operations a second that plain products, or a plain copy at the step's intensity, allow: the lower of both.
+
+        The roofline of Williams, Waterman & Patterson (2009), measured in the same run as the step; NaN where the
+        intensity or the copy is unknown.
+        """
+        return float(np.minimum(np.median(self.product_flops_per_second), self.intensity * self.bytes_per_second))
+
+    @property
+    def peak_share(self) -> float | None:
+        """Operations of the matrix products in a second over the peak that the devices' maker states (MFU)."""
+        return None if self.peak_flops_per_second is None else self.flops_per_second / self.peak_flops_per_second
+
+    @property
+    def launch_bound(self) -> bool | None:
+        """Whether the device is idle for more than half of a queue, so that ratios compare launches, not work.
+
+        None where the device's own time is unknown.
+        """
+        if self.device_seconds is None:
+            return None
+        return float(np.median(self.queued_seconds)) > LAUNCH_BOUND * self.device_seconds
+
+    @property
+    def device_ratio(self) -> float | None:
+        """The device's own time for a step over that for the reference's; None where one of them is unknown."""
+        if self.device_seconds is None or self.reference_device_seconds is None:
+            return None
+        return self.device_seconds / self.reference_device_seconds
+
+    @property
+    def energy_ratio(self) -> float | None:
+        """Joules a step over the reference's; None where they are unknown."""
+        if self.energy is None or self.reference_energy is None:
+            return None
+        return self.energy.joules_per_step / self.reference_energy.joules_per_step
+
+    @property
     def memory_ratio(self) -> float:
         """Peak memory over the reference's; NaN where a device's compiler does not report it."""
         return self.memory.peak / self.reference_memory.peak if self.reference_memory.peak else float("nan")
@@ -129,6 +210,15 @@ def pair_id(cell_id: str, reference_id: str) -> str:
     return content_id([cell_id, reference_id])
 
 
+def comparable(case: Case, reference: Case) -> bool:
+    """Whether the steps of two cases may be divided: in one form, or in two where nothing else differs.
+
+    Scanning in place of unrolling changes a step's time by itself.
+    """
+    alike = case.model_copy(update={"block_execution": reference.block_execution})
+    return case.timed_form == reference.timed_form or alike.cell_id == reference.cell_id
+
+
 def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -> Cost:
     """Time the plain step of `case` and of `reference` in one process, in rounds of random order.
 
@@ -137,22 +227,23 @@ def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -
 
     Args:
         case: what to time.
-        reference: what to divide by; both must be timed in the same form.
+        reference: what to divide by; both must be timed in the same form, unless they differ in `block_execution`
+            alone.
         precision: rounds go on until half the ratio's interval is at most this share of it, or for four seconds.
 
     Raises:
         InputError: the two would be timed in different forms, or the data cannot serve them.
     """
-    if case.timed_form != reference.timed_form:
+    if not comparable(case, reference):
         raise InputError(
             f"cost: {case.timed_form} and {reference.timed_form} blocks cannot be compared; scanning alone changes"
-            f" a step's time (set block_execution of both to one form)"
+            f" a step's time (set block_execution of both to one form, or let nothing else differ)"
         )
     timed, other = (_executable(each) for each in (case, reference))  # pyright: ignore[reportArgumentType]
     for each in (timed, other):
         each.warm_up()
     step_seconds, reference_seconds = time_pair(timed.sample, other.sample, precision)
-    queued_seconds, product_flops_per_second = timed.queued()
+    queued_seconds, product_flops_per_second, copy_bytes_per_second = timed.queued()
     return Cost(
         form=case.timed_form,
         step_seconds=step_seconds,
@@ -166,6 +257,14 @@ def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -
         xla_flops=timed.xla_flops,
         product_flops_per_second=product_flops_per_second,
         batch_size=case.batch_size,
+        reference_form=reference.timed_form,
+        xla_bytes=timed.xla_bytes,
+        copy_bytes_per_second=copy_bytes_per_second,
+        peak_flops_per_second=peak_flops_per_second(case, timed.device.device_kind),
+        device_seconds=timed.device_seconds(),
+        reference_device_seconds=other.device_seconds(),
+        energy=timed.energy(),
+        reference_energy=other.energy(),
     )
 
 

@@ -1,22 +1,23 @@
 """The plain training step of one case as an executable: seconds of compilation, memory, and timing."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from vgbench.boundary.schema import Count, Seconds
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch
-from vgbench.measure.mesh import split, whole
+from vgbench.measure.energy import Energy, energy_of, meter_of
+from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics
+from vgbench.measure.roofs import copy, product
 from vgbench.measure.step import TrainState, make_step, start
-from vgbench.models import Network, build_network
+from vgbench.measure.trace import device_seconds
+from vgbench.models import build_network
 from vgbench.spec.case import Case
 
 WARM_UP_SECONDS = 0.1
@@ -24,7 +25,6 @@ SAMPLE_SECONDS = 0.01
 """A sample is as many blocked steps as fill this time, since the clock and the scheduler blur shorter ones."""
 QUEUES, QUEUE_SECONDS = 5, 0.05
 """Queues of steps that are timed, each so long."""
-_PRODUCTS = 64
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Executable:
         parameters: trainable numbers.
         flops: operations of the matrix products in one step, by the network's own count.
         xla_flops: all operations by XLA's count, which takes a loop's body once; NaN where it has none.
+        xla_bytes: bytes that they read and write, by the same count.
     """
 
     def __init__(self, case: Case) -> None:
@@ -92,7 +93,6 @@ class Executable:
                 first_batch(case, dataset, case.seeds[0]),
                 jax.device_put(np.float32(case.learning_rates[0] if case.learning_rates else 0.0), whole(case)),
             )
-            self._product = _products(case, network)
         params = jax.tree.leaves(state.variables.params)
         self.parameters = sum(leaf.size for leaf in params)
         self.flops = case.batch_size * (network.forward_flops + network.backward_flops)
@@ -104,7 +104,12 @@ class Executable:
             temporary=needs.temp_size_in_bytes,
             peak=needs.peak_memory_in_bytes,
         )
-        self.xla_flops = case.devices * float(counted.get("flops", np.nan))  # it counts for one of them
+        # It counts for one of the devices.
+        self.xla_flops, self.xla_bytes = (
+            case.devices * float(counted.get(name, np.nan)) for name in ("flops", "bytes accessed")
+        )
+        with numerics(case.dtype, case.matmul_precision):
+            self._product, self._copy = product(case, network), copy(case, self.memory.peak)
         self._steps = 1
 
     def compile(self) -> Compilation:
@@ -155,41 +160,53 @@ class Executable:
         """Seconds of a step that is waited for, over one sample."""
         return self._blocked(self._steps)
 
-    def queued(self) -> tuple[Float[np.ndarray, "queues"], Float[np.ndarray, "queues"]]:
-        """Time queues of steps, each waited for at its end alone and followed by plain matrix products.
+    @property
+    def device(self) -> Any:
+        """The first device that the step runs on."""
+        return next(iter(self._leaves[0].devices()))
+
+    def _queue(self, steps: int) -> None:
+        """Take steps of which the last alone is waited for."""
+        for _ in range(steps):
+            self._leaves = self._run(self._leaves, *self._inputs)
+        jax.block_until_ready(self._leaves)
+
+    @property
+    def _queued(self) -> int:
+        """Steps in a queue."""
+        return max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS))
+
+    def device_seconds(self) -> float | None:
+        """Seconds of a step in a queue that the device is at work; None on CPUs, which the profiler does not see so."""
+        if self.device.platform == "cpu":
+            return None
+        busy = device_seconds(lambda: self._queue(self._queued))
+        return None if busy is None else busy / self._queued
+
+    def energy(self) -> Energy | None:
+        """The energy of a step in a queue; None where no counter of it can be read, or for several devices."""
+        meter = meter_of(self.device) if self._case.devices == 1 else None
+        if meter is None:
+            return None
+
+        def steps() -> int:
+            self._queue(self._queued)
+            return self._queued
+
+        return energy_of(meter, steps)
+
+    def queued(self) -> tuple[Float[np.ndarray, "queues"], ...]:
+        """Time queues of steps, each waited for at its end alone and followed by plain products and a plain copy.
 
         Returns:
-            Seconds a step in each queue, and operations a second of plain products right after it.
+            Seconds a step in each queue, and right after it operations a second of the products and bytes a second of
+            the copy.
         """
-        steps = max(2, round(self._steps * QUEUE_SECONDS / SAMPLE_SECONDS))
-        products, operands, flops = self._product
 
-        def queue() -> None:
-            for _ in range(steps):
-                self._leaves = self._run(self._leaves, *self._inputs)
-            jax.block_until_ready(self._leaves)
+        def seconds() -> float:
+            begin = time.perf_counter()
+            self._queue(self._queued)
+            return (time.perf_counter() - begin) / self._queued
 
-        def multiply() -> None:
-            jax.block_until_ready(products(*operands))
-
-        multiply()
-        seconds = np.asarray([[_seconds(queue), _seconds(multiply)] for _ in range(QUEUES)])
-        return seconds[:, 0] / steps, flops / seconds[:, 1]
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
-
-
-def _products(case: Case, network: Network) -> tuple[Any, Any, int]:
-    """Products as of one matrix of a block, there and back again and again: an executable, its inputs, operations.
-
-    The shapes are [batch * places, patch * width] by [patch * width, width], and that back.
-    """
-    rows, reads, gives = case.batch_size * network.places, network.patch * case.width, case.width
-    h, w = jnp.ones((rows, reads), case.dtype), jnp.eye(reads, gives, dtype=case.dtype)
-    inputs = jax.device_put(h, split(case)), jax.device_put(w, whole(case))
-    run = jax.jit(lambda h, w: jax.lax.fori_loop(0, _PRODUCTS // 2, lambda _, h: h @ w @ w.T, h))
-    return run.lower(*inputs).compile(), inputs, _PRODUCTS * 2 * rows * reads * gives
+        rounds = [(seconds(), self._product.per_second(), self._copy.per_second()) for _ in range(QUEUES)]
+        return tuple(np.asarray(rounds).T)

@@ -18,13 +18,15 @@ Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]
 DECADES, ACCURACY = 0.01, 0.01
 """Differences of the gradient's decades over the whole depth, and of test accuracy, up to which cells are the same."""
 
+_MEMORY = "peak memory"
+
 
 @dataclass(frozen=True)
 class Change:
     """One figure of one cell, in both runs.
 
     Attributes:
-        device: what it ran on.
+        device: what it ran on; across devices that of the first run and that of the second.
         cell: mitigation and axes, in words.
         what: the figure's name.
         before: in the first run.
@@ -59,17 +61,25 @@ class Comparison:
         return sum(change.judgement == judgement for change in self.changes)
 
 
-def compare(before: str | Path, after: str | Path) -> Comparison:
+def compare(before: str | Path, after: str | Path, *, across_devices: bool = False) -> Comparison:
     """Compare the records of two runs; a cell is the same where its case and its device are, as far as it is known.
 
     Gradients and accuracies are compared by seed, with t-intervals; costs by the ratio to the reference, which a
     machine's moods leave alone, with a bootstrap interval over both runs' rounds, and by peak memory.
+
+    Args:
+        before: folder of a run.
+        after: folder of another.
+        across_devices: compare each device of the first run with each of the second, in all that another device should
+            reproduce; peak memory, which compilers decide, is left out.
 
     Raises:
         InputError: a folder holds no run, or a damaged record.
     """
     first, second = (dict(_entries(Path(root))) for root in (before, after))
     names = device_names(device for device, *_ in [*first, *second])
+    if across_devices:
+        return _across(first, second, names)
     changes = (
         change for key, old in first.items() if key in second for change in _changes(names[key[0]], old, second[key])
     )
@@ -88,6 +98,22 @@ def _entries(root: Path) -> Iterator[tuple[tuple[Device, str, str], Entry]]:
     for run in read_runs(root):
         for entry in run.entries:
             yield (run.manifest.provenance.device, entry.row.cell_id, entry.row.reference_id), entry
+
+
+def _across(first: _Entries, second: _Entries, names: dict[Device, str]) -> Comparison:
+    here, there = (list(dict.fromkeys(device for device, *_ in run)) for run in (first, second))
+    changes = (
+        change
+        for one in here
+        for other in there
+        for (device, *cell), old in first.items()
+        if device == one and (other, *cell) in second
+        for change in _changes(f"{names[one]}, {names[other]}", old, second[other, cell[0], cell[1]])
+        if change.what != _MEMORY
+    )
+    cells = [{tuple(cell): entry for (_, *cell), entry in run.items()} for run in (first, second)]
+    only = (tuple(entry.row.label for cell, entry in cells[i].items() if cell not in cells[1 - i]) for i in (0, 1))
+    return Comparison(tuple(changes), *only)
 
 
 def _only(here: _Entries, there: _Entries, names: dict[Device, str]) -> Iterator[str]:
@@ -119,7 +145,7 @@ def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
         first, second = (cost.memory.peak for cost in costs)
         if first:
             grown = _judge(Interval(*[second / first] * 3), 1 - TOLERANCE, 1 + TOLERANCE)
-            yield change("peak memory", f"{first:,} B", f"{second:,} B", grown)
+            yield change(_MEMORY, f"{first:,} B", f"{second:,} B", grown)
 
 
 def _decades(entry: Entry) -> np.ndarray:

@@ -25,6 +25,10 @@ def _front(row: Row, name: str) -> str:
     return "yes" if row[name] is True else NOTHING
 
 
+def _bound(row: Row, name: str) -> str:
+    return "launch" if row[name] is True else NOTHING
+
+
 def _status(source: Source) -> str | None:
     if source.entry.row.cost_id is None:
         return None
@@ -63,9 +67,35 @@ COST = (
     ),
     Column(
         "form",
-        "blocks of both timed networks, unrolled or scanned",
-        of_cost(lambda cost: cost.form),
+        "blocks of the timed networks, scanned or unrolled; of both, where a row and its reference differ in it",
+        of_cost(lambda cost: cost.forms),
         _shown("blocks", as_it_is, room="terminal", align="left"),
+    ),
+    Column(
+        "device_seconds",
+        "seconds a step in a queue that the device is at work by the profiler's trace; empty where the profiler does"
+        " not see it, as on CPUs",
+        of_cost(lambda cost: cost.device_seconds),
+    ),
+    Column(
+        "device_ratio",
+        "device_seconds over the reference's",
+        of_cost(lambda cost: cost.device_ratio),
+        _shown("device ratio", number(".2f"), direction="↓", when="known"),
+    ),
+    Column(
+        "launch_bound",
+        "whether the device is idle for more than half of a queue of steps, so that `step_ratio` compares launches, not"
+        " work; empty where the device's own time is unknown",
+        of_cost(lambda cost: cost.launch_bound),
+        _shown(
+            "bound by",
+            _bound,
+            when="known",
+            align="left",
+            legend="`launch` where the device is idle for more than half of a queue of steps, so that the step ratio"
+            " compares launches, not work",
+        ),
     ),
     Column("rounds", "interleaved rounds that were timed", of_cost(lambda cost: len(cost.step_seconds))),
     Column(
@@ -163,6 +193,24 @@ COST = (
         ),
     ),
     Column(
+        "intensity",
+        "operations for each byte that is read or written, both by XLA's count",
+        of_cost(lambda cost: cost.intensity),
+    ),
+    Column(
+        "roof_share",
+        "flops_per_second over the roof, which is the lower of what plain products achieve and of what a plain copy"
+        " allows at this intensity, both timed in the same run",
+        of_cost(lambda cost: cost.flops_per_second / cost.roof),
+    ),
+    Column(
+        "peak_share",
+        "flops_per_second over the peak of the device at this dtype and precision as its maker states it (MFU); empty"
+        " where it is unknown",
+        of_cost(lambda cost: cost.peak_share),
+        _shown("MFU", number(".1%"), direction="↑", when="known"),
+    ),
+    Column(
         "peak_bytes",
         "most memory that the compiled step holds at once, arguments included, as the executable reports it",
         of_cost(lambda cost: cost.memory.peak),
@@ -172,6 +220,24 @@ COST = (
         "the same as the device's own statistics report it for a fresh process that runs the step alone; empty where"
         " the device keeps none",
         of_cost(lambda cost: cost.device_peak_bytes),
+    ),
+    Column(
+        "joules_per_step",
+        "energy of a step in a queue by the device's counter; empty where there is none that can be read",
+        of_cost(lambda cost: None if cost.energy is None else cost.energy.joules_per_step),
+        _shown("J/step", number(".3g"), direction="↓", when="known"),
+    ),
+    Column(
+        "energy_ratio",
+        "joules_per_step over the reference's",
+        of_cost(lambda cost: cost.energy_ratio),
+        _shown("energy ratio", number(".2f"), direction="↓", when="known"),
+    ),
+    Column(
+        "disturbance",
+        "what lowered the device's clocks or shared the device while the energy was metered; empty if nothing is known",
+        of_cost(lambda cost: (cost.energy.disturbance or None) if cost.energy else None),
+        _shown("disturbed by", as_it_is, when="known", align="left"),
     ),
     Column("parameter_bytes", "memory of the parameters", of_cost(lambda cost: cost.memory.parameters)),
     Column("optimizer_bytes", "memory of the optimizer's state", of_cost(lambda cost: cost.memory.optimizer)),
