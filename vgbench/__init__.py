@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from vgbench.instruments.watch import watch as watch
     from vgbench.instruments.watch import watched as watched
     from vgbench.measure.cost import Cost as Cost
-    from vgbench.measure.cost import measure_cost as measure_cost
     from vgbench.measure.forward import ForwardProfile as ForwardProfile
     from vgbench.measure.forward import measure_forward as measure_forward
     from vgbench.measure.gradients import GradientProfile as GradientProfile
     from vgbench.measure.gradients import measure_gradients as measure_gradients
     from vgbench.measure.snapshot import Snapshots as Snapshots
+    from vgbench.measure.timing import measure_cost as measure_cost
     from vgbench.measure.training import TrainingCurves as TrainingCurves
     from vgbench.measure.training import measure_training as measure_training
     from vgbench.recording.recorder import Recorder as Recorder

@@ -58,6 +58,24 @@ def bootstrap_median(samples: Float[np.ndarray, "n"], resamples: int = 2000) -> 
     return Interval(float(np.median(samples)), float(low), float(high))
 
 
+def bootstrap_median_of_groups(
+    samples: Float[np.ndarray, "n"], sizes: Sequence[int], resamples: int = 2000
+) -> Interval:
+    """Median with a percentile bootstrap interval that resamples groups first and then samples in each; deterministic.
+
+    Args:
+        samples: of all groups, one group after the other.
+        sizes: the number of samples in each group.
+        resamples: how many medians make the interval.
+    """
+    draw = np.random.default_rng(0)
+    groups = np.split(samples, np.cumsum(sizes)[:-1])
+    chosen = draw.integers(len(groups), size=(resamples, len(groups)))
+    medians = [np.median(np.concatenate([draw.choice(groups[i], len(groups[i])) for i in row])) for row in chosen]
+    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(np.median(samples)), float(low), float(high))
+
+
 def bootstrap_ratio(
     samples: Float[np.ndarray, "n"], reference: Float[np.ndarray, "m"], resamples: int = 2000
 ) -> Interval:

@@ -9,7 +9,7 @@ import pytest
 import vgbench as vg
 from vgbench.errors import InputError
 from vgbench.harness.options import HOW, KEPT, WHAT, WHERE, RunOptions, read_options
-from vgbench.measure.cost import measure_cost
+from vgbench.measure.timing import measure_cost
 
 
 def test_every_option_has_a_description_and_a_group() -> None:

@@ -107,7 +107,7 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
 
 
 def executed(task: Task) -> Record:
-    return worker.execute(task, None, PRECISION, ORIGIN).record
+    return worker.execute(task, None, PRECISION, None, ORIGIN).record
 
 
 def crash_on(activation: str) -> Callable[[Case], Any]:

@@ -45,7 +45,7 @@ class Inline:
         with pytest.MonkeyPatch.context() as patched:
             for name in ("WARM_UP_SECONDS", "SAMPLE_SECONDS", "QUEUE_SECONDS"):
                 patched.setattr(executable, name, SHORT)
-            return worker.execute(task, self._device, COARSE, self.origin)
+            return worker.execute(task, self._device, COARSE, None, self.origin)
 
     def close(self) -> None:
         """Nothing to close."""

@@ -10,14 +10,15 @@ import pytest
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.measure.cost import Cost, comparable, cost_id
+from vgbench.measure.cost import Cost, cost_id
 from vgbench.measure.executable import Compilation, Executable, Memory
 from vgbench.measure.peaks import peak_flops_per_second
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
+from vgbench.measure.timing import Rounds, comparable, with_compilations
 from vgbench.models import build_network
 from vgbench.models.problem import Problem
-from vgbench.statistics import bootstrap_median, t_interval
+from vgbench.statistics import bootstrap_median, bootstrap_median_of_groups, t_interval
 
 SMALL = {"depth": 3, "width": 8, "batch_size": 16}
 
@@ -165,6 +166,16 @@ def test_the_peak_is_that_of_the_dtype_and_the_precision() -> None:
     assert made(peak_flops_per_second=400.0).peak_share == pytest.approx(0.5)
 
 
+def test_the_interval_covers_several_compilations() -> None:
+    one = made()
+    slower = Rounds(2 * one.step_seconds, one.reference_seconds)
+    assert with_compilations(one, []) is one
+    both = with_compilations(one, [slower, slower])
+    assert both.compilation_rounds == (30, 30, 30)
+    assert both.step_seconds.shape == both.reference_seconds.shape == (90,)
+    assert both.ratio == pytest.approx((3, 1.5, 3))
+
+
 def test_a_pairs_id_knows_which_is_the_reference() -> None:
     a, b = vg.Case(depth=3), vg.Case(depth=4)
     assert cost_id(a, b) != cost_id(b, a)
@@ -202,6 +213,17 @@ def test_bootstrap_is_deterministic_and_holds_the_median() -> None:
     interval = bootstrap_median(samples)
     assert interval == bootstrap_median(samples)
     assert interval.low < interval.value == np.median(samples) < interval.high
+
+
+def test_a_bootstrap_over_groups_holds_the_mean_of_groups_as_often_as_it_says() -> None:
+    draw = np.random.default_rng(1)
+    sizes, covered = (20,) * 12, []
+    for _ in range(100):
+        samples = np.repeat(draw.normal(size=12), 20) + 0.1 * draw.normal(size=240)
+        pooled, grouped = bootstrap_median(samples, 200), bootstrap_median_of_groups(samples, sizes, 200)
+        covered.append([pooled.low <= 0 <= pooled.high, grouped.low <= 0 <= grouped.high])
+    assert np.mean(covered, axis=0) == pytest.approx([0.35, 0.95], abs=0.1)
+    assert grouped == bootstrap_median_of_groups(samples, sizes, 200)
 
 
 def test_a_scanned_step_is_one_program_whatever_the_depth() -> None:

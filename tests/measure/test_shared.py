@@ -204,7 +204,7 @@ def test_worn_worker_is_replaced_before_the_next_task(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Supervisor, "_start", start)
     monkeypatch.setattr(Supervisor, "close", lambda self: events.append("close"))
     task = tasks_of(TINY.cells())[0]
-    worker = Supervisor(None, timeout=9.0, precision=0.1, memory_limit=None)
+    worker = Supervisor(None, timeout=9.0, precision=0.1, compilations=None, memory_limit=None)
     for _ in range(2):
         outcome = worker.execute(task, ORIGIN, lambda: False)
         assert (outcome.worn, outcome.record.attempts) == (True, 1)

@@ -51,6 +51,10 @@ class RunOptions(Strict):
     precision: float = _option(HOW, PRECISION, ge=0.001, le=1)
     """Time a pair until half the 95 % interval of its ratio is at most this share of it, or for 4 seconds."""
 
+    compilations: int | None = _option(HOW, None, ge=1, le=100, metavar="N")
+    """Compile and time a pair N times, each in a process of its own; by default once, but 3 times on a GPU, whose
+    compiler chooses kernels by timing them."""
+
     memory_limit: float | None = _option(HOW, None, ge=0.001, le=2**32, metavar="GIB")
     """Memory that a worker process may take (Linux); no limit by default."""
 
@@ -80,7 +84,8 @@ class RunOptions(Strict):
     def limits(self) -> dict[str, Any]:
         """What a worker's supervisor takes of them."""
         memory = None if self.memory_limit is None else int(self.memory_limit * 2**30)
-        return {"timeout": self.timeout, "precision": self.precision, "memory_limit": memory}
+        timing = {"precision": self.precision, "compilations": self.compilations}
+        return {"timeout": self.timeout, **timing, "memory_limit": memory}
 
 
 def read_options(options: Mapping[str, Any]) -> RunOptions:

@@ -1,7 +1,7 @@
-"""The cost of a case against a reference: the plain step of both, timed in interleaved rounds on one device."""
+"""The cost of a case against a reference: what was measured of the plain step of both, and what follows from it."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -9,15 +9,13 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from vgbench.boundary.schema import Count, Each, NonNegative, Positive
-from vgbench.errors import InputError
-from vgbench.measure import PRECISION, pairs
+from vgbench.measure import pairs
 from vgbench.measure.energy import Energy
-from vgbench.measure.executable import Compilation, Executable, Memory
-from vgbench.measure.pairs import Verdict, time_pair
-from vgbench.measure.peaks import peak_flops_per_second
+from vgbench.measure.executable import Compilation, Memory
+from vgbench.measure.pairs import Verdict
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case, content_id
-from vgbench.statistics import Interval, bootstrap_median
+from vgbench.statistics import Interval, bootstrap_median, bootstrap_median_of_groups
 
 _WORDS: dict[str, str] = {"scan": "scanned", "unroll": "unrolled"}
 FLOPS_AGREE = 0.2
@@ -65,6 +63,8 @@ class Cost(Displayed):
         reference_device_seconds: the same of the reference.
         energy: of the case's steps; None where no counter of the device can be read.
         reference_energy: of the reference's.
+        compilation_rounds: how many of the rounds belong to each compilation of the two steps, in their order; empty
+            where all are of one.
     """
 
     form: Form
@@ -88,6 +88,7 @@ class Cost(Displayed):
     reference_device_seconds: Annotated[float, Field(gt=0)] | None = None
     energy: Energy | None = None
     reference_energy: Energy | None = None
+    compilation_rounds: tuple[Positive, ...] = ()
 
     def chart(self) -> Any:
         """The ratio of every round of timing as an Altair chart."""
@@ -108,8 +109,15 @@ class Cost(Displayed):
 
     @cached_property
     def ratio(self) -> Interval:
-        """Median over rounds of the case's step time over the reference's, with a bootstrap interval."""
-        return bootstrap_median(self.step_seconds / self.reference_seconds)
+        """Median over rounds of the case's step time over the reference's, with a bootstrap interval.
+
+        With several compilations, the bootstrap resamples compilations first and then the rounds of each, since a
+        compiler that chooses kernels by timing them may choose others the next time.
+        """
+        ratios = self.step_seconds / self.reference_seconds
+        if len(self.compilation_rounds) > 1:
+            return bootstrap_median_of_groups(ratios, self.compilation_rounds)
+        return bootstrap_median(ratios)
 
     @property
     def verdict(self) -> Verdict:
@@ -208,67 +216,3 @@ def cost_id(case: Case, reference: Case) -> str:
 def pair_id(cell_id: str, reference_id: str) -> str:
     """Identify the pair of two cells by their ids."""
     return content_id([cell_id, reference_id])
-
-
-def comparable(case: Case, reference: Case) -> bool:
-    """Whether the steps of two cases may be divided: in one form, or in two where nothing else differs.
-
-    Scanning in place of unrolling changes a step's time by itself.
-    """
-    alike = case.model_copy(update={"block_execution": reference.block_execution})
-    return case.timed_form == reference.timed_form or alike.cell_id == reference.cell_id
-
-
-def measure_cost(case: Case, reference: Case, *, precision: float = PRECISION) -> Cost:
-    """Time the plain step of `case` and of `reference` in one process, in rounds of random order.
-
-    The step is the un-instrumented one, in the form that people run (`Case.timed_form`), compiled and warmed up before
-    the first round; each sample is blocked. A case may be its own reference: the ratio then shows the noise.
-
-    Args:
-        case: what to time.
-        reference: what to divide by; both must be timed in the same form, unless they differ in `block_execution`
-            alone.
-        precision: rounds go on until half the ratio's interval is at most this share of it, or for four seconds.
-
-    Raises:
-        InputError: the two would be timed in different forms, or the data cannot serve them.
-    """
-    if not comparable(case, reference):
-        raise InputError(
-            f"cost: {case.timed_form} and {reference.timed_form} blocks cannot be compared; scanning alone changes"
-            f" a step's time (set block_execution of both to one form, or let nothing else differ)"
-        )
-    timed, other = (_executable(each) for each in (case, reference))  # pyright: ignore[reportArgumentType]
-    for each in (timed, other):
-        each.warm_up()
-    step_seconds, reference_seconds = time_pair(timed.sample, other.sample, precision)
-    queued_seconds, product_flops_per_second, copy_bytes_per_second = timed.queued()
-    return Cost(
-        form=case.timed_form,
-        step_seconds=step_seconds,
-        reference_seconds=reference_seconds,
-        queued_seconds=queued_seconds,
-        compilation=timed.compilation,
-        memory=timed.memory,
-        reference_memory=other.memory,
-        parameters=timed.parameters,
-        step_flops=timed.flops,
-        xla_flops=timed.xla_flops,
-        product_flops_per_second=product_flops_per_second,
-        batch_size=case.batch_size,
-        reference_form=reference.timed_form,
-        xla_bytes=timed.xla_bytes,
-        copy_bytes_per_second=copy_bytes_per_second,
-        peak_flops_per_second=peak_flops_per_second(case, timed.device.device_kind),
-        device_seconds=timed.device_seconds(),
-        reference_device_seconds=other.device_seconds(),
-        energy=timed.energy(),
-        reference_energy=other.energy(),
-    )
-
-
-@lru_cache(maxsize=2)
-def _executable(case: Case) -> Executable:
-    # Kept, so that a reference is compiled once for all the cells that are timed against it in turn.
-    return Executable(case)

@@ -141,10 +141,14 @@ class CostRecord:
             return
         if (self.cost.form, self.cost.batch_size) != (self.case.timed_form, self.case.batch_size):
             raise ValueError("cost: block execution or batch size differs from that of the case")
+        if self.cost.compilation_rounds and sum(self.cost.compilation_rounds) != len(self.cost.step_seconds):
+            raise ValueError("cost: compilation_rounds does not add up to the rounds")
         if self.cost.reference_form not in (None, self.reference.timed_form):
             raise ValueError("cost: block execution differs from that of the reference")
         rounds, queues = len(self.cost.step_seconds), len(self.cost.queued_seconds)
-        if not (2 <= rounds <= ROUNDS_AT_MOST and 1 <= queues <= ROUNDS_AT_MOST):
+        if not (
+            2 <= rounds <= ROUNDS_AT_MOST * max(1, len(self.cost.compilation_rounds)) and 1 <= queues <= ROUNDS_AT_MOST
+        ):
             raise ValueError(f"cost: {rounds} rounds and {queues} queues, not 2 and 1 to {ROUNDS_AT_MOST}")
 
     @staticmethod

@@ -38,6 +38,7 @@ class Supervisor:
         environment: variables that the worker has in addition, such as those that show it its devices alone.
         timeout: seconds that a task may take.
         precision: of timed ratios, as in `measure_cost`.
+        compilations: how often a pair is compiled and timed, as in `RunOptions`.
         memory_limit: bytes of memory that the worker may take (Linux); no limit if None.
     """
 
@@ -48,12 +49,13 @@ class Supervisor:
         *,
         timeout: float,
         precision: float,
+        compilations: int | None,
         memory_limit: int | None,
     ) -> None:
         self._device = device
         self._environment = dict(environment or {})
         self._timeout = timeout
-        self._precision = precision
+        self._timing = precision, compilations
         self._memory_limit = memory_limit
         self._worn = False
         self._start()
@@ -110,7 +112,7 @@ class Supervisor:
         while True:
             attempt += 1
             stopwatch, kills = Stopwatch(), _kills()
-            arguments = [task, self._device, self._precision, origin]
+            arguments = [task, self._device, *self._timing, origin]
             try:
                 future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
                 outcome = self._result(future, stop)

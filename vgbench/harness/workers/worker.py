@@ -14,14 +14,15 @@ from vgbench.data import load_dataset
 from vgbench.errors import InputError, UnknownError
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
+from vgbench.harness.workers.compilations import compilations_on, further_rounds
 from vgbench.harness.workers.peak_memory import device_peak_bytes
 from vgbench.harness.workers.visible_devices import Visible
-from vgbench.measure.cost import measure_cost
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import measure_gradients
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
 from vgbench.measure.shared import programs_made, worn
+from vgbench.measure.timing import measure_cost, with_compilations
 from vgbench.measure.training import measure_training
 from vgbench.plain import printable
 from vgbench.records.origin import Provenance
@@ -101,13 +102,14 @@ def prepare(device: str | None, pickled: bytes) -> Provenance:
     return provenance(chosen)
 
 
-def execute(task: Task, device: str | None, precision: float, origin: Provenance) -> Outcome:
+def execute(task: Task, device: str | None, precision: float, compilations: int | None, origin: Provenance) -> Outcome:
     """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome.
 
     Args:
         task: what is measured.
         device: as in `find_device`.
         precision: of a timed ratio, as in `measure_cost`.
+        compilations: how often a pair is compiled and timed, as in `RunOptions`.
         origin: what its record says of who measured it.
     """
     stopwatch, measured, before = Stopwatch(), dict[str, Any](), programs_made()
@@ -122,7 +124,10 @@ def execute(task: Task, device: str | None, precision: float, origin: Provenance
                 status, reason = judged(measured["gradients"], measured["training"])
             else:
                 cost = measure_cost(task.case, task.reference, precision=precision)
-                measured["cost"] = replace(cost, device_peak_bytes=device_peak_bytes(device, task.case))
+                times = compilations_on(device, compilations) - 1
+                further = further_rounds(device, task.case, task.reference, precision, times)
+                peak = device_peak_bytes(device, task.case)
+                measured["cost"] = replace(with_compilations(cost, further), device_peak_bytes=peak)
                 status, reason = "ok", ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)

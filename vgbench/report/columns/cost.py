@@ -99,6 +99,11 @@ COST = (
     ),
     Column("rounds", "interleaved rounds that were timed", of_cost(lambda cost: len(cost.step_seconds))),
     Column(
+        "compilations",
+        "times that both steps were compiled, each in a process of its own; `step_ratio` has its interval over all",
+        of_cost(lambda cost: len(cost.compilation_rounds) or 1),
+    ),
+    Column(
         "outlying_rounds",
         "those whose ratio lies far from the others; they count all the same",
         of_cost(lambda cost: int(cost.outliers.sum())),
