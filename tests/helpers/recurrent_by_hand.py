@@ -57,15 +57,72 @@ def lru(phi: Any, p: dict, carry: tuple, u: jax.Array) -> tuple:
     return (jnp.stack([state.real, state.imag], axis=1),)
 
 
-CELLS = {"rnn": rnn, "lstm": lstm, "chrono_lstm": lstm, "gru": gru, "mgu": mgu, "lru": lru}
+def min_gru(phi: Any, p: dict, carry: tuple, x: jax.Array) -> tuple:
+    keep = sigmoid(dense(p["gates"][0], x))
+    return (keep * carry[0] + (1 - keep) * phi(dense(p["candidate"], x)),)
+
+
+def min_lstm(phi: Any, p: dict, carry: tuple, x: jax.Array) -> tuple:
+    f, i = (sigmoid(dense(gate, x)) for gate in p["gates"].values())
+    return (f / (f + i) * carry[0] + i / (f + i) * phi(dense(p["candidate"], x)),)
+
+
+def s5(phi: Any, p: dict, carry: tuple, u: jax.Array) -> tuple:
+    eigenvalue, step = -jnp.exp(p["log_decay"]) + 1j * p["frequency"], jnp.exp(p["log_step"])
+    turn = jnp.exp(eigenvalue * step)
+    real, imaginary = jnp.split(u @ p["read_in"]["kernel"], 2, axis=1)
+    state = turn * (carry[0][:, 0] + 1j * carry[0][:, 1]) + (turn - 1) / eigenvalue * (real + 1j * imaginary)
+    return (jnp.stack([state.real, state.imag], axis=1),)
+
+
+def gated_linear(phi: Any, p: dict, carry: tuple, u: jax.Array) -> tuple:
+    (memory,) = carry
+    batch, heads, size, values = memory.shape
+    step = jnp.log(1 + jnp.exp(dense(p["step"], u)))
+    key = (u @ p["key"]["kernel"]).reshape(batch, heads, size, 1)
+    value = (u @ p["value"]["kernel"]).reshape(batch, heads, 1, values)
+    decay = jnp.exp(-jnp.exp(p["log_decay"]) * step)
+    return (decay[:, :, None, None] * memory + step[:, :, None, None] * (key @ value),)
+
+
+def dense(p: dict, x: jax.Array) -> jax.Array:
+    return x @ p["kernel"] + p["bias"]
+
+
+CELLS = {
+    "rnn": rnn,
+    "lstm": lstm,
+    "chrono_lstm": lstm,
+    "gru": gru,
+    "mgu": mgu,
+    "lru": lru,
+    "min_gru": min_gru,
+    "min_lstm": min_lstm,
+    "s5": s5,
+    "gated_linear": gated_linear,
+}
 
 
 def shown(case: Case, p: dict, carry: tuple, x: jax.Array) -> jax.Array:
     """What the cell shows of its carry."""
-    if case.cell.name != "lru":
+    if case.cell.name not in ("lru", "s5", "gated_linear"):
         return carry[-1]
-    stacked = jnp.concatenate([carry[0][:, 0], carry[0][:, 1]], axis=1)
-    return PHI[case.activation.name](stacked @ p["read_out"]["kernel"] + x @ p["direct"]["kernel"])
+    if case.cell.name == "gated_linear":
+        query = (x @ p["query"]["kernel"]).reshape(*carry[0].shape[:2], 1, -1)
+        read = (query @ carry[0]).reshape(len(x), -1)
+    else:
+        read = jnp.concatenate([carry[0][:, 0], carry[0][:, 1]], axis=1) @ p["read_out"]["kernel"]
+    return PHI[case.activation.name](read + x @ p["direct"]["kernel"])
+
+
+def carry_shapes(case: Case) -> list[tuple[int, ...]]:
+    """The shapes of the carry's arrays for one example."""
+    width, options = case.width, case.cell.options()
+    if case.cell.name == "gated_linear":
+        return [(options["heads"], options["state_size"], width // options["heads"])]
+    return {"lstm": [(width,)] * 2, "chrono_lstm": [(width,)] * 2, "lru": [(2, width)], "s5": [(2, width)]}.get(
+        case.cell.name, [(width,)]
+    )
 
 
 def run(case: Case, params: dict, x: jax.Array, offsets: tuple, answers: int) -> jax.Array:
@@ -107,9 +164,7 @@ def log10_norms(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             params: Any = by_hand.plain(network.init(jax.random.key(seed)).params)
             x, y = first_batch(case, dataset, seed)
             x = x.astype(case.dtype)
-            shape = (case.depth, len(x), case.width)
-            shapes = {"lstm": [shape] * 2, "chrono_lstm": [shape] * 2, "lru": [(*shape[:2], 2, case.width)]}
-            offsets = tuple(jnp.zeros(each, case.dtype) for each in shapes.get(case.cell.name, [shape]))
+            offsets = tuple(jnp.zeros((case.depth, len(x), *each), case.dtype) for each in carry_shapes(case))
             gradients, slopes = slopes_of(params, offsets, x, y)
             apart.append(np.stack([np.linalg.norm(np.asarray(g).reshape(case.depth, -1), axis=1) for g in slopes], 1))
             joint.append(np.linalg.norm(apart[-1], axis=1))

@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
 }
 NAMES = [cell.name for cell in CELLS if cell.name != "none"]
 each_cell = pytest.mark.parametrize("cell", NAMES)
-IN_FAST_TIER = ("lstm", "lru")
+IN_FAST_TIER = ("lstm", "s5", "gated_linear")
 each_cell_slowly = pytest.mark.parametrize(
     "cell", [name if name in IN_FAST_TIER else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 )
@@ -265,6 +265,8 @@ def test_gates_get_the_biases_that_the_case_says() -> None:
     np.testing.assert_array_equal(gru["dense_i"]["bias"].reshape(3, 6)[:, 0], [0, 2, 0])
     _, (mgu,) = drawn(vg.Case(**SMALL, cell={"name": "mgu", "forget_bias": 2.0}))
     np.testing.assert_array_equal(mgu["gate_input"]["bias"], -2)
+    _, (minimal,) = drawn(vg.Case(**SMALL, cell={"name": "min_lstm", "forget_bias": 2.0}))
+    np.testing.assert_array_equal([gate["bias"][0] for gate in minimal["gates"].values()], [2, 0])
 
 
 def test_preactivations_are_watched_at_every_step() -> None:
@@ -313,6 +315,9 @@ def test_families_have_their_own_defaults_which_a_case_may_change() -> None:
         ({"init": "lsuv"}, "model 'recurrent': init 'lsuv' scales the layers of a feed-forward network"),
         ({"init": {"name": "orthogonal", "gain": "auto"}}, "model 'recurrent': gain = \"auto\" comes from mean-field"),
         ({"cell": {"name": "lru", "r_min": 0.5, "r_max": 0.5}}, "cell 'lru': r_min 0.5 is not below r_max 0.5"),
+        ({"cell": {"name": "s5", "dt_min": 0.2}}, "cell 's5': dt_min 0.2 is not below dt_max 0.1"),
+        ({"cell": {"name": "s5", "blocks": 3}, "width": 64}, "blocks: a width of 64 does not divide into 3"),
+        ({"cell": {"name": "gated_linear", "heads": 5}, "width": 64}, "heads: a width of 64 does not divide into 5"),
         ({"data": "adding", "depth": 1}, "data 'adding': needs a depth of at least 2 time steps, not 1"),
         ({"data": "copy_memory", "depth": 20}, "data 'copy_memory': needs a depth of at least 21 time steps, not 20"),
         ({"model": "mlp", "cell": "gru"}, "cell 'gru': is for model 'recurrent', not 'mlp'"),

@@ -281,6 +281,13 @@ def test_the_linear_recurrent_unit_forgets_by_its_ring() -> None:
     assert found.kind == "asymptotic"
 
 
+def test_the_state_space_cell_forgets_by_the_lengths_of_its_steps() -> None:
+    found = recurrent(cell={"name": "s5", "dt_min": 0.01})
+    step = np.exp(np.random.default_rng(0).uniform(np.log(0.01), np.log(0.1), 200_000))
+    assert found.log10_norm[0] == pytest.approx(np.log10(np.mean(np.exp(-step * 99))) / 2, abs=0.005)
+    assert found.kind == "asymptotic"
+
+
 def test_a_driven_recurrence_settles_where_its_length_map_does() -> None:
     drive, data = 0.01, {"name": "gaussian", "features": 400}
     found = predict(case(model="recurrent", depth=400, data=data, cell={"name": "rnn", "input_scale": 0.1}))

@@ -1,19 +1,21 @@
 """Recurrent cells: the layer that a recurrent network applies at every time step.
 
+Those here take a step after the other; cells that are linear in their state are in `parallel_cells` and
+`state_space_cells`.
+
 Options give the biases of gates their initial values, since these decide how long a gradient lasts.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.nn.initializers import Initializer, lecun_normal, variance_scaling
+from jax.nn.initializers import Initializer, variance_scaling
 from jaxtyping import Array, Float
-from pydantic import Field
 
 from vgbench.spec.registry import CELLS, Positive
 
@@ -41,7 +43,8 @@ class CellSite:
     rngs: nnx.Rngs
 
 
-def _without_time(case: Any) -> str | None:
+def without_time(case: Any) -> str | None:
+    """Why a case cannot have a cell: its model has no time."""
     return f"is for model 'recurrent', not {case.model.name!r}" if case.model.name != "recurrent" else None
 
 
@@ -50,7 +53,7 @@ def none(site: CellSite) -> None:
     """No cell: the network has no time."""
 
 
-@CELLS.register(source="Elman 1990; Flax's SimpleCell", refuses=_without_time)
+@CELLS.register(source="Elman 1990; Flax's SimpleCell", refuses=without_time)
 def rnn(site: CellSite, *, input_scale: Positive = 1.0) -> nnx.RNNCellBase:
     """Vanilla recurrence, the activation of W h + V x + b; `input_scale` multiplies the initial V.
 
@@ -101,14 +104,14 @@ def _lstm(site: CellSite, input_bias: float | Bias, forget_bias: float | Bias) -
 
 @CELLS.register(
     source="Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000; Flax's OptimizedLSTMCell",
-    refuses=_without_time,
+    refuses=without_time,
 )
 def lstm(site: CellSite, *, forget_bias: float = 0.0) -> nnx.RNNCellBase:
     """Long short-term memory; Flax starts it with `forget_bias` 0, where half of the memory is lost at every step."""
     return _lstm(site, 0.0, forget_bias)
 
 
-@CELLS.register(source="Tallec & Ollivier 2018", refuses=_without_time)
+@CELLS.register(source="Tallec & Ollivier 2018", refuses=without_time)
 def chrono_lstm(site: CellSite) -> nnx.RNNCellBase:
     """LSTM with forget biases ln U[1, steps - 1] and the opposite input biases: memories of all lengths."""
 
@@ -118,7 +121,7 @@ def chrono_lstm(site: CellSite) -> nnx.RNNCellBase:
     return _lstm(site, lambda key, shape: -forget(key, shape), forget)
 
 
-@CELLS.register(source="Cho et al. 2014; Flax's GRUCell", refuses=_without_time)
+@CELLS.register(source="Cho et al. 2014; Flax's GRUCell", refuses=without_time)
 def gru(site: CellSite, *, update_bias: float = 0.0) -> nnx.RNNCellBase:
     """Gated recurrent unit; a positive `update_bias` starts with more of the old state kept."""
     return nnx.GRUCell(
@@ -171,64 +174,7 @@ class MinimalGatedUnit(StateCell):
         return state, state
 
 
-@CELLS.register(source="Zhou, Wu, Zhang & Zhou 2016", refuses=_without_time)
+@CELLS.register(source="Zhou, Wu, Zhang & Zhou 2016", refuses=without_time)
 def mgu(site: CellSite, *, forget_bias: float = 0.0) -> nnx.RNNCellBase:
     """Minimal gated unit, a GRU with one gate; a positive `forget_bias` starts with more of the old state kept."""
     return MinimalGatedUnit(site, forget_bias)
-
-
-class LinearRecurrentUnit(StateCell):
-    """x' = lambda x + gamma B u with a complex diagonal lambda, gamma = sqrt(1 - |lambda|^2); y = act(Re(C x') + D u).
-
-    The complex state is kept as its real and imaginary part, [batch, 2, width].
-    """
-
-    def __init__(self, site: CellSite, r_min: float, r_max: float, max_phase: float) -> None:
-        self.shape = (2, site.width)
-        self.activation = site.activation
-        keys = jax.random.split(site.rngs.params())
-        area = jax.random.uniform(keys[0], (site.width,), jnp.float32, minval=r_min**2, maxval=r_max**2)
-        # Kept off 0 and 1, of whose logarithms the parameters are made.
-        modulus = jnp.clip(jnp.sqrt(area), 1e-6, 1 - 1e-6)
-        phase = max_phase * jax.random.uniform(keys[1], (site.width,), jnp.float32, minval=1e-6)
-        self.log_decay = nnx.Param(jnp.log(-jnp.log(modulus)))
-        self.log_phase = nnx.Param(jnp.log(phase))
-        self.log_gain = nnx.Param(jnp.log(1 - jnp.square(modulus)) / 2)
-        linear = partial(nnx.Linear, use_bias=False, rngs=site.rngs)
-        self.read_in = linear(site.inputs, 2 * site.width, kernel_init=variance_scaling(0.5, "fan_in", "normal"))
-        self.read_out = linear(2 * site.width, site.width, kernel_init=variance_scaling(2.0, "fan_in", "normal"))
-        self.direct = linear(site.inputs, site.width, kernel_init=lecun_normal())
-
-    def __call__(
-        self, carry: Float[Array, "batch 2 width"], inputs: Float[Array, "batch inputs"]
-    ) -> tuple[Float[Array, "batch 2 width"], Float[Array, "batch width"]]:
-        """One step: the new state and the output."""
-        modulus, phase = jnp.exp(-jnp.exp(self.log_decay[...])), jnp.exp(self.log_phase[...])
-        real, imaginary = modulus * jnp.cos(phase), modulus * jnp.sin(phase)
-        first, second = carry[:, 0], carry[:, 1]
-        turned = jnp.stack([real * first - imaginary * second, real * second + imaginary * first], axis=1)
-        driven = self.read_in(inputs).reshape(turned.shape)
-        state = turned + jnp.exp(self.log_gain[...]) * driven
-        return state, self.output(state, inputs)
-
-    def output(
-        self, carry: Float[Array, "batch 2 width"], inputs: Float[Array, "batch inputs"]
-    ) -> Float[Array, "batch width"]:
-        """What the unit shows of its state after a step that read `inputs`."""
-        return self.activation(self.read_out(carry.reshape(len(carry), -1)) + self.direct(inputs))
-
-
-def _no_ring(case: Any) -> str | None:
-    cell = case.cell
-    if cell.r_min >= cell.r_max:
-        return f"r_min {cell.r_min} is not below r_max {cell.r_max}"
-    return _without_time(case)
-
-
-Radius = Annotated[float, Field(ge=0, le=1)]
-
-
-@CELLS.register(source="Orvieto et al. 2023, Resurrecting recurrent neural networks", refuses=_no_ring)
-def lru(site: CellSite, *, r_min: Radius = 0.0, r_max: Radius = 1.0, max_phase: Positive = 6.283) -> nnx.RNNCellBase:
-    """Linear recurrent unit: a complex diagonal recurrence, drawn uniformly from the ring between two radii."""
-    return LinearRecurrentUnit(site, r_min, r_max, max_phase)

@@ -9,12 +9,12 @@ otherwise at every step, has the exact norms of the signal and no meaningful gra
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, PyTree, Shaped
+from jaxtyping import Array, Float, Shaped
 from pydantic import Field
 
 from vgbench.errors import InputError
@@ -23,36 +23,11 @@ from vgbench.mitigations.cells import CellSite
 from vgbench.mitigations.initializers import Signal
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.problem import Problem
+from vgbench.models.unfolding import Carries, Cell, Step, at_once, is_parallel, output_of, walk
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
 
 T = TypeVar("T")
-Carry: TypeAlias = PyTree[Float[Array, "batch ..."]]
-"""The state of one cell."""
-Carries: TypeAlias = tuple[Carry, ...]
-"""The states of all cells, the lowest first."""
-Cell: TypeAlias = tuple[Part, Tree, Tree]
-"""A `Step` with its parameters, in the dtype that the network computes in, and its other state."""
-
-
-class Step(nnx.Module):
-    """One cell at one time step."""
-
-    def __init__(self, cell: nnx.RNNCellBase) -> None:
-        self.cell = cell
-
-    def __call__(self, at: tuple[Carry, Float[Array, "batch inputs"]]) -> Carry:
-        """Map the carry and the inputs to the next carry."""
-        return self.cell(*at)[0]
-
-    def output(self, carry: Carry, inputs: Float[Array, "batch inputs"]) -> Float[Array, "batch width"]:
-        """The output of the cell after a step: h, the last array of the carry of Flax's cells."""
-        own = getattr(self.cell, "output", None)
-        return own(carry, inputs) if own else jax.tree.leaves(carry)[-1]
-
-    def start(self, batch: int) -> Carry:
-        """The carry before the first step: zeros in Flax's cells."""
-        return self.cell.initialize_carry((batch, 1), rngs=nnx.Rngs(0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +39,7 @@ class Recurrent(Network):
         output_layer: module from the last cell's output to the answers.
         steps: time steps.
         inputs: numbers read at a step.
-        scanned: whether time is scanned or unrolled; the parameters are the same.
+        scanned: whether time is scanned or unrolled where cells are applied step by step; the parameters are the same.
     """
 
     cells: tuple[Part, ...]
@@ -92,6 +67,11 @@ class Recurrent(Network):
     def shared(self) -> bool:
         """Yes, over time."""
         return True
+
+    @property
+    def parallel(self) -> bool:
+        """Whether all cells are linear in their state, so that passes without a probe compute all steps at once."""
+        return all(map(is_parallel, self.cells))
 
     @cached_property
     def states(self) -> tuple[str, ...]:
@@ -125,33 +105,48 @@ class Recurrent(Network):
         probe: Probe | None = None,
         taps: Taps | None = None,
     ) -> Output:
-        """Read the sequences and answer; with a probe, tap the carry of every step, and its arrays one by one."""
+        """Read the sequences and answer; with a probe, tap the carry of every step, and its arrays one by one.
+
+        Without a probe, cells that are linear in their state are computed in parallel over time.
+        """
         taps = taps or Taps()
         params, stats = _observed(variables.params, taps.parameter), variables.stats
-        cells = partial(self._cells, params, stats)  # step by step, so that gradients are widened step by step, too
-        visit = partial(Part.apply, train=train)
-
-        def step(carry: Carries, at: tuple[Array, Taps]) -> tuple[Carries, tuple[Array | None, Array | None]]:
-            inputs, tap = at
-            (carry, _), largest = _walk(cells(), visit, carry, inputs), None
-            if probe is not None and tap.activation is not None:
-                carry = _tapped(probe, carry, tap)
-                largest = largest_magnitude(carry)
-            return carry, (_output(cells(), carry, inputs) if self.problem.answers > 1 else None, largest)
-
-        if self.remat:
-            step = jax.checkpoint(step, prevent_cse=not self.scanned)
         pieces = self._pieces(x)
-        over_time = (pieces, taps._replace(parameter=None))
-        carry, (outputs, largest) = jax.lax.scan(step, self._start(len(x)), over_time, unroll=not self.scanned)
-        if outputs is None:
-            outputs = _output(cells(), carry, pieces[-1])
+        if probe is None and self.parallel:
+            outputs = at_once(self._cells(params, stats), pieces, self.problem.answers, remat=self.remat)
+            outputs, largest = jnp.moveaxis(outputs, 0, 1) if self.problem.answers > 1 else outputs[0], None
         else:
-            outputs = jnp.moveaxis(outputs[-self.problem.answers :], 0, 1)
+            outputs, largest = self._step_by_step(partial(self._cells, params, stats), pieces, train, probe, taps)
         answers, _ = self.output_layer.apply(
             self.computing(params["output_layer"]), stats["output_layer"], outputs, train
         )
         return Output(wide(answers), stats, largest)
+
+    def _step_by_step(
+        self, cells: Callable[[], list[Cell]], pieces: Array, train: bool, probe: Probe | None, taps: Taps
+    ) -> tuple[Array, Array | None]:
+        """The outputs that are answered from, and the largest magnitude of each tapped state.
+
+        The cells are asked for in every step, so that gradients are widened step by step, too.
+        """
+        visit = partial(Part.apply, train=train)
+
+        def step(carry: Carries, at: tuple[Array, Taps]) -> tuple[Carries, tuple[Array | None, Array | None]]:
+            inputs, tap = at
+            (carry, _), largest = walk(cells(), visit, carry, inputs), None
+            if probe is not None and tap.activation is not None:
+                carry = _tapped(probe, carry, tap)
+                largest = largest_magnitude(carry)
+            return carry, (output_of(cells(), carry, inputs) if self.problem.answers > 1 else None, largest)
+
+        if self.remat:
+            step = jax.checkpoint(step, prevent_cse=not self.scanned)
+        over_time = (pieces, taps._replace(parameter=None))
+        start = self._start(pieces.shape[1])
+        carry, (outputs, largest) = jax.lax.scan(step, start, over_time, unroll=not self.scanned)
+        if outputs is None:
+            return output_of(cells(), carry, pieces[-1]), largest
+        return jnp.moveaxis(outputs[-self.problem.answers :], 0, 1), largest
 
     def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
         """The loss of the last answer alone, from which all gradient has the same way to go."""
@@ -162,7 +157,7 @@ class Recurrent(Network):
         cells = self._cells(*variables)
 
         def step(carry: Carries, inputs: Array) -> tuple[Carries, T]:
-            carry, seen = _walk(cells, Part.watch, carry, inputs)
+            carry, seen = walk(cells, Part.watch, carry, inputs)
             return carry, describe([each for _, given in seen for each in given])
 
         return jax.lax.scan(step, self._start(len(x)), self._pieces(x))[1]
@@ -175,41 +170,6 @@ class Recurrent(Network):
 
     def _start(self, batch: int) -> Carries:
         return self.computing(tuple(part.blank.start(batch) for part in self.cells))
-
-
-def _walk(
-    cells: list[Cell], visit: Callable[..., tuple[Carry, T]], carry: Carries, inputs: Array
-) -> tuple[Carries, list[T]]:
-    """One time step of all cells, the lowest first.
-
-    Args:
-        cells: with their variables.
-        visit: one cell's work, (part, params, stats, (carry, inputs)) -> (carry, record).
-        carry: the cells' states before the step.
-        inputs: of the lowest cell.
-
-    Returns:
-        The states after the step, and the records.
-    """
-    after, records = [], []
-    for cell, state in zip(cells, carry, strict=True):
-        state, record = visit(*cell, (state, inputs))
-        inputs = _shown(cell, state, inputs)
-        after.append(state)
-        records.append(record)
-    return tuple(after), records
-
-
-def _output(cells: list[Cell], carry: Carries, inputs: Array) -> Array:
-    """The topmost cell's output, read from these carries alone."""
-    for cell, state in zip(cells, carry, strict=True):
-        inputs = _shown(cell, state, inputs)
-    return inputs
-
-
-def _shown(cell: Cell, carry: Carry, inputs: Array) -> Array:
-    part, params, stats = cell
-    return part.module(params, stats, train=True).output(carry, inputs)
 
 
 def _by_cell(tree: dict[str, Any]) -> list[Tree]:
@@ -257,7 +217,8 @@ def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[
     """Recurrent network, as many time steps as the depth: `layers` cells one above the other, a linear output layer.
 
     The init is that of the square matrices, in Flax orthogonal; input weights are LeCun normal. A Gaussian matrix that
-    is shared over time is outside mean-field theory.
+    is shared over time is outside mean-field theory. Cells that are linear in their state train and are timed
+    with all time steps in parallel.
     """
     inputs, rest = divmod(problem.features, case.depth)
     if rest:
@@ -273,7 +234,8 @@ def recurrent(case: Case, problem: Problem, scanned: bool, *, layers: Annotated[
 
     cells = (cell(inputs), *[cell(case.width)] * (layers - 1))
     output_layer = Part(lambda rngs, layer: nnx.Linear(case.width, problem.outputs, rngs=rngs))
-    multiplied = case.depth * sum(part.weights for part in cells) + problem.answers * output_layer.weights
+    products = sum(getattr(part.blank.cell, "products", 0) for part in cells)
+    multiplied = case.depth * (products + sum(part.weights for part in cells)) + problem.answers * output_layer.weights
     # The lowest cell passes no gradient on to what it reads.
     first = case.depth * inputs * (cell(inputs + 1).weights - cells[0].weights)
     return Recurrent(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float
+from scipy.special import exp1
 
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.spec.case import Case
@@ -40,10 +41,9 @@ def predict_recurrent(case: Case) -> Prediction:
         raise NoTheory("several cells one above the other: the gradient takes many ways back through time")
     if case.depth == 1:
         return from_factors(np.empty(0), "exact", (), ("one time step",))
-    rule = {"rnn": _vanilla, "lstm": _lstm, "chrono_lstm": _chrono, "gru": _gru, "mgu": _mgu, "lru": _lru}
-    if case.cell.name not in rule:
+    if case.cell.name not in _RULES:
         raise NoTheory(f"cell {case.cell.name!r}: no theory of it is known here")
-    return rule[case.cell.name](case)
+    return _RULES[case.cell.name](case)
 
 
 def _gain(case: Case) -> float:
@@ -132,6 +132,15 @@ def _lru(case: Case) -> Prediction:
     return _from_squares(squares, "asymptotic", ("Orvieto et al. 2023",), notes)
 
 
+def _s5(case: Case) -> Prediction:
+    cell: Any = case.cell
+    low, high, t = cell.dt_min, cell.dt_max, np.arange(1, case.depth)
+    # |lambda|^2 = exp(-dt) with ln dt uniform: the mean of exp(-dt t) is a difference of exponential integrals.
+    squares = np.append(1.0, (exp1(low * t) - exp1(high * t)) / np.log(high / low))
+    notes = (f"a width of {case.width} counts as large",)
+    return _from_squares(squares, "asymptotic", ("Smith, Warrington & Linderman 2023",), notes)
+
+
 def _order(case: Case, back: Step, start: Float[np.ndarray, "states"], sources: tuple[str, ...]) -> Prediction:
     """Follow the modes back from the last step's gradient, which is of h alone; takes time as the square of depth."""
     if case.depth > _STEPS:
@@ -179,3 +188,14 @@ def _refuse_unsettled(kept: float, radius: float) -> None:
 
 def _sigmoid(bias: float) -> float:
     return float(1 / (1 + np.exp(-bias)))
+
+
+_RULES = {
+    "rnn": _vanilla,
+    "lstm": _lstm,
+    "chrono_lstm": _chrono,
+    "gru": _gru,
+    "mgu": _mgu,
+    "lru": _lru,
+    "s5": _s5,
+}
