@@ -1,8 +1,6 @@
 """Recurrent cells that are linear in their state, x' = a(u) x + b(u), so that all time steps can be computed at once.
 
-Affine maps compose associatively: (a2, b2) after (a1, b1) is (a2 a1, a2 b1 + b2). `ParallelCell.states` composes them
-with `jax.lax.associative_scan` in about 2 log2(steps) rounds (Blelloch 1990, Prefix sums and their applications). By
-the same linearity dL/dx_t is the product of all later a's times dL/dx_T, where the loss reads the last state alone.
+By the same linearity dL/dx_t is the product of all later a's times dL/dx_T, where the loss reads the last state alone.
 """
 
 from abc import abstractmethod
@@ -16,6 +14,7 @@ from jax.nn.initializers import constant
 from jaxtyping import Array, Float
 from pydantic import Field
 
+from vgbench.mitigations.affine_scan import REAL, Numbers, affine_scan
 from vgbench.mitigations.cells import CellSite, StateCell, without_time
 from vgbench.spec.registry import CELLS
 
@@ -25,6 +24,8 @@ Count = Annotated[int, Field(ge=1)]
 class ParallelCell(StateCell):
     """A cell whose next state is a linear function of its state, with coefficients from the inputs alone."""
 
+    numbers: Numbers = REAL
+    """That its state consists of."""
     products: int = 0
     """Multiplications of a step for one example beyond those by its weights."""
 
@@ -38,28 +39,19 @@ class ParallelCell(StateCell):
     ) -> Float[Array, "*leading width"]:
         """The output after steps that read `inputs` and led to the states `carry`."""
 
-    def scaled(self, a: Float[Array, "..."], x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """A coefficient times a state, or times an earlier coefficient."""
-        return a * x
-
     def __call__(
         self, carry: Float[Array, "batch ..."], inputs: Float[Array, "batch inputs"]
     ) -> tuple[Float[Array, "batch ..."], Float[Array, "batch width"]]:
         """One step: the new state and the output."""
         a, b = self.transition(inputs)
-        state = self.scaled(a, carry) + b
+        state = self.numbers.product(a, carry) + b
         return state, self.output(state, inputs)
 
     def states(self, inputs: Float[Array, "steps batch inputs"]) -> Float[Array, "steps batch ..."]:
         """The states after all steps from a state of zeros, computed in parallel over time."""
         a, b = self.transition(inputs)
         a = a.reshape(*[1] * (b.ndim - a.ndim), *a.shape)
-        a = jnp.broadcast_to(a, (len(b), *a.shape[1:]))
-
-        def after(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
-            return self.scaled(second[0], first[0]), self.scaled(second[0], first[1]) + second[1]
-
-        return jax.lax.associative_scan(after, (a, b))[1]
+        return affine_scan(self.numbers, jnp.broadcast_to(a, (len(b), *a.shape[1:])), b)
 
 
 class MinimalCell(ParallelCell):

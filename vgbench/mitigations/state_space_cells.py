@@ -15,18 +15,10 @@ from jax.nn.initializers import lecun_normal, variance_scaling
 from jaxtyping import Array, Float
 from pydantic import Field
 
+from vgbench.mitigations.affine_scan import COMPLEX
 from vgbench.mitigations.cells import CellSite, without_time
 from vgbench.mitigations.parallel_cells import Count, ParallelCell
 from vgbench.spec.registry import CELLS, Positive
-
-
-def _complex_product(x: Float[Array, "... 2 width"], y: Float[Array, "... 2 width"]) -> Array:
-    """The product of complex numbers, whose real and imaginary parts lie on the last axis but one.
-
-    Pairs of real numbers, since there are no complex ones of 16-bit parts.
-    """
-    a, b, c, d = x[..., 0, :], x[..., 1, :], y[..., 0, :], y[..., 1, :]
-    return jnp.stack([a * c - b * d, a * d + b * c], axis=-2)
 
 
 def _polar(modulus: Float[Array, "width"], phase: Float[Array, "width"]) -> Float[Array, "2 width"]:
@@ -35,6 +27,8 @@ def _polar(modulus: Float[Array, "width"], phase: Float[Array, "width"]) -> Floa
 
 class DiagonalUnit(ParallelCell):
     """x' = lambda x + gain B u with a complex diagonal lambda; y = act(Re(C x') + D u)."""
+
+    numbers = COMPLEX
 
     def __init__(self, site: CellSite) -> None:
         self.shape = (2, site.width)
@@ -49,16 +43,12 @@ class DiagonalUnit(ParallelCell):
     def mode(self) -> tuple[Float[Array, "2 width"], Float[Array, "2 width"]]:
         """Lambda and gain."""
 
-    def scaled(self, a: Float[Array, "..."], x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Their complex product."""
-        return _complex_product(a, x)
-
     def transition(
         self, inputs: Float[Array, "*leading inputs"]
     ) -> tuple[Float[Array, "2 width"], Float[Array, "*leading 2 width"]]:
         """Lambda, the same at every step, and what is read."""
         decay, gain = self.mode()
-        return decay, _complex_product(gain, self.read_in(inputs).reshape(*inputs.shape[:-1], *self.shape))
+        return decay, COMPLEX.product(gain, self.read_in(inputs).reshape(*inputs.shape[:-1], *self.shape))
 
     def output(
         self, carry: Float[Array, "*leading 2 width"], inputs: Float[Array, "*leading inputs"]
@@ -135,7 +125,7 @@ class StateSpaceUnit(DiagonalUnit):
         step, real, imaginary = jnp.exp(self.log_step[...]), -jnp.exp(self.log_decay[...]), self.frequency[...]
         decay = _polar(jnp.exp(step * real), step * imaginary)
         inverse = jnp.stack([real, -imaginary]) / (jnp.square(real) + jnp.square(imaginary))
-        return decay, _complex_product(decay.at[0].add(-1), inverse)
+        return decay, COMPLEX.product(decay.at[0].add(-1), inverse)
 
 
 def _no_steps(case: Any) -> str | None:
