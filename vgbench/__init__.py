@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vgbench.harness.merge import merge as merge
     from vgbench.harness.options import RunOptions as RunOptions
     from vgbench.harness.runner import run as run
+    from vgbench.instruments.coordinate_check import CoordinateCheck as CoordinateCheck
+    from vgbench.instruments.coordinates import coordinate_check as coordinate_check
     from vgbench.instruments.model_profile import ModelProfile as ModelProfile
     from vgbench.instruments.profiling import profile as profile
     from vgbench.instruments.tap import tap as tap
