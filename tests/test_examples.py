@@ -29,6 +29,13 @@ def test_the_linen_model_loses_its_gradient_on_the_way_down(capsys: pytest.Captu
     assert "h[11]" in capsys.readouterr().out
 
 
+def test_the_wider_model_moves_its_hidden_layer_further() -> None:
+    check = example("coordinate_check")["main"]()
+    (sweep,) = check.sweeps
+    assert sweep.modules == ("input", "hidden", "output")
+    assert sweep.exponents("hidden", "change", 1).verdict.startswith("grows like width^0.")
+
+
 def test_the_equinox_run_writes_lines_that_are_diagnosed(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     findings = example("equinox_watch")["main"](path)

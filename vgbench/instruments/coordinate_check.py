@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -60,7 +60,7 @@ class Exponents:
         """In words: independent, grows like or shrinks like a power, or unclear where the interval leaves it open."""
         value, low, high = self.exponent
         if np.isnan(value):
-            return "zero"
+            return "zero or not finite"
         low, high = (value, value) if np.isnan(low) else (low, high)
         if max(-low, high) <= FLAT:
             return "independent"
@@ -133,16 +133,19 @@ class CoordinateCheck:
         arrays = [(each.along, each.values, each.modules, each.rms[..., which]) for each in self.sweeps]
         return coordinates(arrays, f"root mean square {QUANTITIES[quantity]}")
 
-    def __rich__(self) -> Table:
-        title = f"exponents: size at initialisation, the others after {self.steps} steps; verdict: of the change"
-        table = Table("", Column("module", overflow="fold", min_width=10), title=title, box=SIMPLE_HEAD)
+    def __rich__(self) -> Group:
+        return Group(*map(self._table, self.sweeps))
+
+    def _table(self, sweep: Sweep) -> Table:
+        title = f"exponents over {sweep.along}: size at initialisation, the rest after {self.steps} steps"
+        name = Column("module", overflow="fold", min_width=6)
+        table = Table(name, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for head in QUANTITIES:
             table.add_column(head, justify="right", no_wrap=True)
-        table.add_column("verdict")
-        for sweep in self.sweeps:
-            for module in sweep.modules:
-                found = [sweep.exponents(module, each, 0 if each == "size" else self.steps) for each in QUANTITIES]
-                table.add_row(sweep.along, Text(module), *map(_shown, found), found[1].verdict)
+        table.add_column("the change", min_width=11)
+        for module in sweep.modules:
+            found = [sweep.exponents(module, each, 0 if each == "size" else self.steps) for each in QUANTITIES]
+            table.add_row(Text(module), *map(_shown, found), found[1].verdict)
         return table
 
     def __str__(self) -> str:
@@ -159,9 +162,10 @@ def _known(quantity: str) -> str:
 
 
 def _shown(found: Exponents) -> str:
-    if np.isnan(found.exponent.value):
+    value, low, _ = found.exponent
+    if np.isnan(value):
         return "-"
-    return found.exponent.within("+z.2f") if np.isfinite(found.exponent.low) else f"{found.exponent.value:+z.2f}"
+    return f"{value:+z.2f}" if np.isnan(low) else f"{value:+z.2f}±{found.exponent.half_width:.2f}"
 
 
 def sweep_of(along: Along, values: Sequence[int], runs: Sequence[Sequence[Run]]) -> Sweep:

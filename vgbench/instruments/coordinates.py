@@ -96,11 +96,12 @@ def _runs(
     found, trained = trace(first, loss_fn, batches[0]), _trained(model)
     program = jax.jit(partial(_program, found, [*first.parameters], jax.tree.structure(trained), optimizer, steps))
     stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *batches)
+    places = dict.fromkeys(site.mark.name for site in found.sites)  # jax sorts the keys of dicts
     runs = []
     for each, _ in built:
         own = opened(each)
         norms = jax.device_get(program([*own.parameters.values()], own.others, stacked))
-        runs.append({name: _rms(found, name, each) for name, each in norms.items()})
+        runs.append({name: _rms(found, name, norms[name]) for name in places})
     return runs
 
 

@@ -30,16 +30,16 @@ def _rows(
         mean = 10 ** np.mean(np.log10(rms), axis=0)
     index = pd.MultiIndex.from_product([values, range(mean.shape[1]), modules], names=["value", "step", "module"])
     rows = pd.DataFrame({"rms": mean.ravel()}, index=index).reset_index()
-    return rows[np.isfinite(rows["rms"]) & (rows["rms"] > 0)]
+    return rows.replace([0, np.inf], np.nan).dropna(subset="rms")
 
 
 def _panels(along: str, rows: pd.DataFrame, title: str) -> alt.FacetChart:
-    modules = [*dict.fromkeys(rows["module"])]
+    modules, values = ([*dict.fromkeys(rows[name])] for name in ("module", "value"))
     return (
         alt.Chart(rows, width=WIDTH, height=HEIGHT)
         .mark_line(point=True)
         .encode(
-            x=alt.X("value:Q", title=along, scale=alt.Scale(type="log", base=2)),
+            x=alt.X("value:Q", title=along, scale=alt.Scale(type="log"), axis=alt.Axis(values=values, grid=False)),
             y=alt.Y("rms:Q", title="rms", scale=alt.Scale(type="log")),
             color=alt.Color("step:Q", scale=alt.Scale(scheme="viridis")),
             detail="step:N",
