@@ -156,7 +156,7 @@ def residual(depth: int, seed: int) -> tuple[Any, Any]:
 def residual_loss(weights: Any, batch: Any) -> jax.Array:
     h = batch
     for i, w in enumerate(weights):
-        h = h + vg.tap(h @ w, f"layers.{i}.branch")
+        h = h + vg.tap(h @ w, f"layers.{i}.branch")  # its name is the path of no parameter
     return jnp.sum(vg.tap(h, "stream") ** 2)
 
 

@@ -41,7 +41,7 @@ def coordinate_check(
     batch, before the first and after every step (the coordinate check of Yang et al. 2022, Tensor Programs V). The
     change is divided into what a module's own weights make of it, and what its inputs do (Haas et al. 2025, On the
     surprising effectiveness of large learning rates under standard width scaling). A module's own weights are those
-    whose paths begin with its own; a tap has none.
+    whose paths begin with its own, and a tap's those whose paths begin with its name.
 
     A parametrisation under which a learning rate transfers keeps changes independent of width (or depth).
 

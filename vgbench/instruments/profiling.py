@@ -133,11 +133,11 @@ def trace(model: Opened, loss_fn: Loss, batch: Any) -> Traced:
         with outputs_tapped(built):
             found = jnp.asarray(loss_fn(built, batch))
         if found.shape != ():
-            raise InputError(f"profile: the loss must be a scalar, not of shape {found.shape}")
+            raise InputError(f"loss_fn: the loss must be a scalar, not of shape {found.shape}")
         return found
 
     if not model.parameters:
-        raise InputError("profile: this model has no floating-point arrays to take a gradient by")
+        raise InputError("model: it has no floating-point arrays to take a gradient by")
     with tapping():
         closed = flattened(loss, [*model.parameters.values()], model.others, batch)
     return traced(closed, len(model.parameters))
