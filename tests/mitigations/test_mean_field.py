@@ -22,6 +22,7 @@ from vgbench.spec.registry import ACTIVATIONS
         ("selu", 1.0, 1.0716),
         ("gelu", 0.42522, 0.45585),
         ("silu", 0.35578, 0.37948),
+        ("squared_relu", 1.5, 2.0),
     ],
 )
 def test_moments_at_unit_variance(name: str, square: float, slope: float) -> None:
@@ -46,13 +47,13 @@ def test_edge_of_chaos(name: str, bias_variance: float, variance: float) -> None
     assert got == pytest.approx(variance, rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "bias_std"), [("gelu", 0.0), ("relu", 0.1), ("softplus", 0.0)])
+@pytest.mark.parametrize(("name", "bias_std"), [("gelu", 0.0), ("relu", 0.1), ("softplus", 0.0), ("squared_relu", 0.0)])
 def test_activations_without_a_stable_edge_are_reported(name: str, bias_std: float) -> None:
     with pytest.raises(vg.InputError, match="gain 'critical': no stable edge of chaos"):
         critical_variance(ACTIVATIONS[name].function, bias_std)
 
 
-@pytest.mark.parametrize(("name", "variance"), [("linear", 1), ("relu", 2), ("selu", 1)])
+@pytest.mark.parametrize(("name", "variance"), [("linear", 1), ("relu", 2), ("selu", 1), ("squared_relu", 2 / 3)])
 def test_variance_that_keeps_the_forward_signal(name: str, variance: float) -> None:
     assert preserving_variance(ACTIVATIONS[name].function) == pytest.approx(variance, rel=1e-6)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from scipy import special
 
 import vgbench as vg
 from vgbench.data import load_dataset
@@ -118,6 +119,16 @@ def test_every_choice_that_a_refusal_names_is_a_valid_one() -> None:
                 vg.Case(width=width, norm={"name": "group", "groups": groups})
             named = int(str(refusal.value).partition("choose at most ")[2].split()[0])
             assert vg.Case(width=width, norm={"name": "group", "groups": named})
+
+
+def test_dynamic_erf_is_the_error_function_of_a_learned_line() -> None:
+    norm: Any = NORMS.build(NORMS.choose("dynamic_erf"), Site(3, 2, 1, nnx.Rngs(0)))
+    z = np.asarray([[-2.0, 0.1, 3.0]])
+    np.testing.assert_allclose(norm(jnp.asarray(z)), special.erf(z / 2), rtol=1e-6)
+    norm.alpha[...], norm.shift[...] = 0.25, -0.5
+    norm.scale[...], norm.bias[...] = jnp.asarray([1.0, 2.0, 3.0]), jnp.asarray([0.0, 1.0, -1.0])
+    expected = np.asarray([1, 2, 3]) * special.erf(z / 4 - 0.5) + np.asarray([0, 1, -1])
+    np.testing.assert_allclose(norm(jnp.asarray(z)), expected, rtol=1e-6)
 
 
 def test_a_signal_goes_on_where_groups_hold_three_units() -> None:

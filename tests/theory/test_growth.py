@@ -44,18 +44,24 @@ def test_branches_half_as_large_begin_later() -> None:
     assert 2 * found[0] == pytest.approx(np.log10(104 / 4), abs=0.002)
 
 
-@pytest.mark.parametrize("alpha", [0.5, 1.0])
-def test_dynamic_tanh_gives_a_stretched_exponential(alpha: float) -> None:
+@pytest.mark.parametrize(
+    ("norm", "alpha", "growth"),
+    [
+        ("dynamic_tanh", 0.5, 8 / 3 / np.sqrt(2 * np.pi)),
+        ("dynamic_tanh", 1.0, 8 / 3 / np.sqrt(2 * np.pi)),
+        ("dynamic_erf", 0.5, 4 / np.pi),
+    ],
+)
+def test_squashing_in_place_of_a_norm_gives_a_stretched_exponential(norm: str, alpha: float, growth: float) -> None:
     # The squashed branch has variance 1, so that q grows as l, and a block multiplies the squared gradient by
-    # 1 + E[(alpha sech^2(alpha z))^2], which tends to 1 + (4/3) alpha / sqrt(2 pi l): exp(c sqrt(L)) in all.
+    # 1 + E[(alpha f'(alpha z))^2], which tends to 1 + (4/3) alpha / sqrt(2 pi l) for f = tanh and to
+    # 1 + (2 / pi) alpha / sqrt(l) for f = erf: exp(c sqrt(L)) in all.
     depth = 4000
     found = (
-        2
-        * np.log(10)
-        * profile(depth, norm={"name": "dynamic_tanh", "alpha": alpha}, activation="linear", init="lecun_normal")
+        2 * np.log(10) * profile(depth, norm={"name": norm, "alpha": alpha}, activation="linear", init="lecun_normal")
     )
     layers = np.arange(1, depth + 1)
     late = layers >= 1000
     slope = np.polyfit(np.sqrt(layers[late]), -found[late], 1)[0]
-    assert slope == pytest.approx(8 / 3 * alpha / np.sqrt(2 * np.pi), rel=0.05)
+    assert slope == pytest.approx(growth * alpha, rel=0.05)
     assert np.isnan(power_exponents(found[None])).all()

@@ -60,6 +60,12 @@ def relu(z: Values) -> Values:
     return jax.nn.relu(z)
 
 
+@ACTIVATIONS.register(source="So, Mańke, Liu, Dai, Shazeer & Le 2021")
+def squared_relu(z: Values) -> Values:
+    """The square of ReLU, max(z, 0)^2, whose slope grows with z: for feed-forward parts behind a norm."""
+    return jnp.square(jax.nn.relu(z))
+
+
 @ACTIVATIONS.register(source="Maas, Hannun & Ng 2013")
 def leaky_relu(z: Values, *, negative_slope: Annotated[float, Field(ge=0)] = 0.01) -> Values:
     """ReLU with a small slope below zero, so that no unit dies."""

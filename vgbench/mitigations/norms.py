@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Annotated, Any
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -128,6 +129,28 @@ class DynamicTanh(nnx.Module):
 def dynamic_tanh(site: Site, *, alpha: Positive = 0.5) -> Norm:
     """Dynamic tanh: a learned squashing in place of normalisation, without any statistics."""
     return DynamicTanh(site.width, alpha)
+
+
+class DynamicErf(DynamicTanh):
+    """scale * erf(alpha * z + shift) + bias, with one learned shift beside the alpha."""
+
+    def __init__(self, width: int, alpha: float) -> None:
+        super().__init__(width, alpha)
+        self.shift = nnx.Param(jnp.zeros((), jnp.float32))
+
+    def __call__(self, z: Signal) -> Signal:
+        """Squash `z`."""
+        return self.scale[...] * jax.lax.erf(self.alpha[...] * z + self.shift[...]) + self.bias[...]
+
+
+@NORMS.register(source="Chen, Lu, Zhu, Sun & Liu 2025, Stronger normalization-free transformers")
+def dynamic_erf(site: Site, *, alpha: Positive = 0.5) -> Norm:
+    """Dynamic erf (Derf): a learned squashing by the error function, which the paper finds better than tanh."""
+    return DynamicErf(site.width, alpha)
+
+
+SQUASHING = {"dynamic_tanh": jnp.tanh, "dynamic_erf": jax.lax.erf}
+"""The norms that squash every number, with their function of alpha * z at initialisation."""
 
 
 LinearMap = nnx.Linear | nnx.Conv

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.mitigations.mean_field import Activation, Curves
+from vgbench.mitigations.norms import SQUASHING
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, Choice
 from vgbench.theory import normalised
 from vgbench.theory.inputs import Inputs, inputs_of
 from vgbench.theory.prediction import NoTheory
 
-ELEMENTWISE = ("none", "weight", "dynamic_tanh")
+ELEMENTWISE = ("none", "weight", *SQUASHING)
 """Norms that act on one number of the signal, or on none."""
 _POWER = 1e-200, 1e200
 """Beyond these second moments an activation is as it is there: a power law."""
@@ -43,8 +43,8 @@ class Layers:
     @cached_property
     def curves(self) -> Curves:
         """Moments of the activation on a Gaussian signal."""
-        squashed = self.case.norm.options()["alpha"] if self.case.norm.name == "dynamic_tanh" else None
-        return curves_of(self.case.activation, squashed)
+        norm = self.case.norm
+        return curves_of(self.case.activation, norm if norm.name in SQUASHING else None)
 
     @cached_property
     def unit(self) -> normalised.Unit:
@@ -125,16 +125,20 @@ def _unit(activation: Choice, norm: str, n: int) -> normalised.Unit:
     return normalised.over_features(function, n, centred=norm != "rms")
 
 
-def curves_of(activation: Choice, squashed: float | None = None) -> Curves:
-    """An activation's moments, behind tanh(`squashed` * z) where that is given."""
-    return _curves(activation, squashed)  # pyright: ignore[reportArgumentType]
+def curves_of(activation: Choice, squashing: Choice | None = None) -> Curves:
+    """An activation's moments, behind a norm that squashes every number where one is given."""
+    return _curves(activation, squashing)  # pyright: ignore[reportArgumentType]
 
 
 @lru_cache(maxsize=64)
-def _curves(activation: Choice, squashed: float | None) -> Curves:
+def _curves(activation: Choice, squashing: Choice | None) -> Curves:
     function: Activation = partial(ACTIVATIONS.build, activation)
+    if squashing:
+        squash, alpha = SQUASHING[squashing.name], squashing.options()["alpha"]
+    else:
+        squash, alpha = (lambda z: z), 1.0
     try:
-        return Curves(function if squashed is None else lambda z: function(jnp.tanh(squashed * z)))
+        return Curves(lambda z: function(squash(alpha * z)))
     except ValueError:
         raise NoTheory(f"activation {activation.name!r} has moments that are not finite") from None
 

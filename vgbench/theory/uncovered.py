@@ -3,6 +3,7 @@
 from functools import lru_cache, partial
 from typing import Any
 
+from vgbench.mitigations.norms import SQUASHING
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, Choice
 from vgbench.theory import normalised
@@ -67,8 +68,8 @@ def _order_uncovered(case: Case) -> str | None:
             "order 'post_activation': activations on the stream itself tie the gradient to the signal, which is"
             " followed through branches of weights and activations alone"
         )
-    if model.order == "post_norm" and case.norm.name == "dynamic_tanh":
-        return "norm 'dynamic_tanh' on the stream itself ties the gradient to the signal"
+    if model.order == "post_norm" and case.norm.name in SQUASHING:
+        return f"norm {case.norm.name!r} on the stream itself ties the gradient to the signal"
     return None
 
 
