@@ -49,7 +49,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "qk_norm": {"model": {"name": "transformer", "qk_norm": True, "pooling": "flatten"}},
     "post_norm": {"model": {"name": "transformer", "order": "post_norm"}},
     "gates": {
-        "model": {"name": "causal_lm", "order": "peri_norm", "gated_attention": True, "gated_feed_forward": True},
+        "model": {
+            "name": "causal_lm",
+            "order": "peri_norm",
+            "gated_attention": True,
+            "gated_feed_forward": True,
+            "tied": True,
+        },
         "data": {"name": "text", "length": 8},
     },
     "circular": {"model": {"name": "convnet", "padding": "circular", "pooling": "flatten"}},

@@ -96,6 +96,7 @@ def test_critical_gain_keeps_the_gradient_of_a_tanh_net_whatever_the_scheme(init
         ("he_normal", 64**-0.5),
         ("he_uniform", 64**-0.5),
         ("small_normal", 0.01),
+        ("gpt2", 0.02),
         ("orthogonal", 128**-0.5),
     ],
 )

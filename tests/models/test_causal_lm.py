@@ -73,6 +73,35 @@ def test_network_is_its_blocks_in_its_order(text: dict[str, Any], name: str) -> 
     np.testing.assert_allclose(logits, mapped(params["output_layer"]["linear"], h), atol=1e-9)
 
 
+def test_tied_table_embeds_answers_and_learns_from_both_uses(text: dict[str, Any]) -> None:
+    case = tiny(text, model={"tied": True}, depth=1, steps=2, learning_rates=(0.1,), tuning_seeds=(), optimizer="sgd")
+    data = load_dataset(case)
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        network = build_network(case, data.problem)
+        variables, (x, y) = draw(case, network, data, 0), first_batch(case, data, 0)
+        params: Any = variables.params
+        table = params["input_layer"]["table"]["embedding"]
+        assert jax.tree.structure(params["output_layer"]).num_leaves == 1  # the norm's scale
+
+        def loss(embedding: jax.Array, answers: jax.Array) -> jax.Array:
+            h = 8**0.5 * embedding[np.asarray(x, int)]
+            logits = h / jnp.sqrt(jnp.square(h).mean(-1, keepdims=True) + 1e-6) @ answers.T
+            return -jnp.take_along_axis(jax.nn.log_softmax(logits), y[..., None], axis=-1).mean()
+
+        def measured(table: jax.Array) -> jax.Array:
+            changed = params | {"input_layer": {"table": {"embedding": table}}}
+            answers = network.apply(variables._replace(params=changed), x, train=True).answers
+            return network.problem.objective.loss(answers, y)
+
+        by_use = jax.jit(jax.grad(loss, argnums=(0, 1)))(table, table)
+        whole = jax.jit(jax.grad(measured))(table)
+    np.testing.assert_allclose(whole, by_use[0] + by_use[1], atol=1e-9)
+    norms = [np.log10(np.linalg.norm(each)) for each in by_use]
+    np.testing.assert_allclose(vg.measure_gradients(case).log10_parameter_norm[0], norms, atol=1e-9)
+    curves = vg.measure_training(case)
+    np.testing.assert_allclose(curves.snapshots.log10_weight_norm[0, 0], np.log10(np.linalg.norm(table)), atol=1e-6)
+
+
 def test_no_answer_depends_on_later_bytes(text: dict[str, Any]) -> None:
     case = tiny(text)
     data = load_dataset(case)
@@ -136,6 +165,11 @@ def test_gated_feed_forward_part_has_as_many_weights(text: dict[str, Any]) -> No
         ({"norm": "batch"}, "norm 'batch' lets a token see later ones"),
         ({"width": 8, "model": {"name": "causal_lm", "heads": 8}}, "rotary positions turn pairs of features"),
         ({"model": {"name": "causal_lm", "depth_scaled_norm": True, "order": "post_norm"}}, "depth_scaled_norm scales"),
+        ({"model": {"name": "causal_lm", "tied": True}, "init": "lsuv"}, "init 'lsuv' scales each layer on data"),
+        (
+            {"model": {"name": "causal_lm", "tied": True}, "skip": "hyper_connections"},
+            "tied needs a single residual stream, not skip 'hyper_connections'",
+        ),
         ({"model": "mlp", "data": "text"}, "needs model 'causal_lm', not 'mlp'"),
     ],
     ids=str,

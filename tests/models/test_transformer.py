@@ -129,6 +129,15 @@ def test_deep_norm_scales_values_outputs_and_feed_forward_parts_alone() -> None:
         np.testing.assert_allclose(next(kernels) * beta, next(kernels), rtol=1e-6)
 
 
+def test_gpt2s_initialisation_divides_the_last_weights_of_branches_by_the_root_of_their_number() -> None:
+    case = vg.Case(**TINY | {"width": 64, "dtype": "float32"}, model=model(), init="gpt2", block_execution="unroll")
+    params: Any = draw(case, build_network(case, load_dataset(case).problem), load_dataset(case), 0).params
+    attention, feeding = (params["blocks"][1][part]["branch"] for part in ("attention", "feeding"))
+    for name, kernels in (attention | feeding).items():
+        expected = 0.02 / (4**0.5 if name in ("output", "down") else 1)  # two blocks of two branches
+        assert np.std(kernels["kernel"]) == pytest.approx(expected, rel=0.05), name
+
+
 @pytest.mark.parametrize(
     ("slots", "reason"),
     [

@@ -210,6 +210,7 @@ UNKNOWN = [
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
+    ({"init": "gpt2", "skip": "residual"}, "the last weights of a branch are smaller"),
     (
         {"skip": "residual", "norm": "rms", "model": {"name": "mlp", "order": "post_activation"}},
         "tie the gradient to the signal",

@@ -161,9 +161,10 @@ def snapshot(network: Network, case: Case, state: TrainState, initial: Params, b
         subnormal = jnp.abs(entries * scale.value) < tiny
         return Weights(norm, moved, next_, (entries == 0).mean(), subnormal.mean(), _histogram(entries))
 
+    of_weights = params, displacement, move.updates, move.gradients
     return Snapshot(
         profile=profile(network, state.variables, *batch),
-        weights=measured_by_layer(measure, network.stacked, params, displacement, move.updates, move.gradients),
+        weights=measured_by_layer(measure, network.stacked, *map(network.by_use, of_weights)),
         preactivation=network.watch(state.variables, batch[0], describe_given),
         loss_scale=scale.value,
         skipped=scale.skipped,

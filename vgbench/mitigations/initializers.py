@@ -41,11 +41,14 @@ class Signal:
         activation: of every layer.
         bias_std: initial standard deviation of the biases.
         raw: whether the weights read the network's input (taken to be of unit variance) rather than activations.
+        summands: of the branches that are added up on the residual stream, where the weights are the last ones of one
+            of these; 1 of all other weights.
     """
 
     activation: Choice
     bias_std: float
     raw: bool
+    summands: int = 1
 
 
 @lru_cache
@@ -79,14 +82,18 @@ _OWN_VARIANCE = {
 """Of the initialisers that take a gain: the variance of the weights times fan-in in a square layer with gain 1."""
 
 
+FIXED_STD = ("small_normal", "gpt2")
+"""The initialisers whose standard deviation does not depend on the width."""
+
+
 def weight_variance(init: Choice, signal: Signal, inputs: int, outputs: int) -> float | None:
     """How much larger the variance of z = W h is than the mean square of h, for a matrix from `inputs` to `outputs`.
 
     None for an initialiser that depends on data, or one of a plug-in.
     """
     options = init.options()
-    if init.name == "small_normal":
-        return float(options["std"] ** 2 * inputs)
+    if init.name in FIXED_STD:
+        return float(options["std"] ** 2 * inputs / (signal.summands if init.name == "gpt2" else 1))
     if init.name not in _OWN_VARIANCE:
         return None
     variance = _variance(signal, options["gain"], _OWN_VARIANCE[init.name])
@@ -145,6 +152,12 @@ def he_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
 def small_normal(signal: Signal, *, std: Positive = 0.01) -> Initializer:
     """Normal with the same small standard deviation at any width."""
     return jax.nn.initializers.normal(std)
+
+
+@INITIALIZERS.register(source="Radford et al. 2019; Shoeybi et al. 2019 (Megatron-LM)")
+def gpt2(signal: Signal, *, std: Positive = 0.02) -> Initializer:
+    """Normal with one standard deviation at any width; the last weights of a residual branch over sqrt(branches)."""
+    return jax.nn.initializers.normal(std / signal.summands**0.5)
 
 
 @INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014", refuses=_no_critical_gain)

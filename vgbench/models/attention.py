@@ -13,6 +13,7 @@ from vgbench.instruments.probe import wide
 from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import LinearMap, Reparametrised, reparametrised
 from vgbench.mitigations.site import Site
+from vgbench.models.backbone import summands
 from vgbench.spec.case import Case
 from vgbench.spec.registry import INITIALIZERS, NORMS
 
@@ -28,10 +29,11 @@ class Maps:
         self.norm = NORMS.build(case.norm, site)
 
     def __call__(
-        self, inputs: int, outputs: int, *, activated: bool = False, gain: float = 1.0
+        self, inputs: int, outputs: int, *, activated: bool = False, last: bool = False, gain: float = 1.0
     ) -> LinearMap | Reparametrised:
-        """Draw a map of normalised tokens, or of activations."""
-        signal = Signal(self.case.activation, bias_std=0.0, raw=not activated)
+        """Draw a map of normalised tokens, or of activations; `last` of those of its branch."""
+        joined = summands(self.case, self.site) if last else 1
+        signal = Signal(self.case.activation, bias_std=0.0, raw=not activated, summands=joined)
         kernel = INITIALIZERS.build(self.case.init, signal)
         linear = nnx.Linear(inputs, outputs, kernel_init=kernel, rngs=self.site.rngs)
         linear.kernel[...] *= gain
@@ -68,7 +70,7 @@ class Attention(nnx.Module):
         self.query = maps(width, width)
         self.key = maps(width, width)
         self.value = maps(width, width, gain=gain)
-        self.output = maps(width, width, gain=gain)
+        self.output = maps(width, width, last=True, gain=gain)
         self.normalise = nnx.List([])
         if options.qk_norm:
             of_head = partial(nnx.LayerNorm, width // options.heads, use_bias=False, use_fast_variance=False)

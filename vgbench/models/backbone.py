@@ -107,11 +107,12 @@ class Layer(nnx.Module):
         *,
         bias_std: float = 0.0,
         raw: bool = False,
+        summands: int = 1,
     ) -> None:
         self.steps = steps
         linear = None
         if "linear" in steps:
-            kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std, raw))
+            kernel = INITIALIZERS.build(case.init, Signal(case.activation, bias_std, raw, summands))
             bias = jax.nn.initializers.normal(bias_std) if bias_std else jax.nn.initializers.zeros
             linear = make(inputs, outputs, kernel_init=kernel, bias_init=bias, rngs=rngs)
         if "norm" in steps:
@@ -129,6 +130,11 @@ class Layer(nnx.Module):
         return h
 
 
+def summands(case: Case, site: Site) -> int:
+    """How many branches the network adds up on its residual stream; 1 without skips."""
+    return 1 if case.skip.name == "none" else site.skips
+
+
 class Block(nnx.Module):
     """A branch of layers joined to its input by the skip."""
 
@@ -137,12 +143,14 @@ class Block(nnx.Module):
     ) -> None:
         model: Any = case.model
         plan, layers = _PLANS[model.order], model.layers_per_block
+        site = Site(inputs, case.depth, layer, rngs)
         self.branch = nnx.List([])
         for i in range(layers):
-            steps = plan.layer if i < layers - 1 else plan.last
-            reads = outputs if i else inputs
-            self.branch.append(Layer(steps, make, case, reads, outputs, layer, rngs, bias_std=model.bias_std))
-        self.skip = SKIPS.build(case.skip, Site(inputs, case.depth, layer, rngs))
+            last = i == layers - 1
+            steps, reads = plan.last if last else plan.layer, outputs if i else inputs
+            given: dict[str, Any] = {"bias_std": model.bias_std, "summands": summands(case, site) if last else 1}
+            self.branch.append(Layer(steps, make, case, reads, outputs, layer, rngs, **given))
+        self.skip = SKIPS.build(case.skip, site)
         self.joined = Layer(plan.joined, make, case, outputs, outputs, layer, rngs)
         if isinstance(self.skip, WeightRule):
             for i, each in enumerate(self.branch):

@@ -208,6 +208,10 @@ class Network(ABC):
     ) -> Output:
         """Run the network; with a probe, tap every h_l, and whatever else `taps` has a tap for."""
 
+    def by_use(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Trees like the parameters, with those that several layers use in each of them."""
+        return params
+
     def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
         """The loss whose gradient is profiled."""
         return self.problem.objective.loss(answers, y)

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_positions, observe_weights, wide
 from vgbench.mitigations.streams import joined, streams_of
+from vgbench.models.kinds import observe_kinds
 from vgbench.models.layers import by_layer
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.opening import around
@@ -44,6 +45,7 @@ class Stack(Network):
         weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
         position_groups: by how many groups of successive positions dL/dh_l is recorded; 0 where h_l has no positions.
         signal: from an h_l of several streams to the signal that is read of them; None for a single stream.
+        tied: name of the input layer's parameter that the output layer uses as well; None where it has all its own.
     """
 
     input_layer: Part
@@ -54,6 +56,7 @@ class Stack(Network):
     weight_kinds: tuple[str, ...] = ()
     position_groups: int = 0
     signal: Signal | None = None
+    tied: str | None = None
 
     @classmethod
     def of(
@@ -73,6 +76,7 @@ class Stack(Network):
         signal: Signal | None = None,
         input_products: int | None = None,
         block_products: int = 0,
+        tied: str | None = None,
     ) -> "Stack":
         """The stack of a case; its dtype, its rematerialisation and its operations follow from the case and the parts.
 
@@ -93,6 +97,7 @@ class Stack(Network):
                 multiplied; every matrix once at every place if None.
             block_products: multiplications of each block for one example beyond those by its weights, as attention has
                 them.
+            tied: as the attribute.
         """
         streams = streams_of(case.skip)
         if streams > 1:
@@ -108,6 +113,7 @@ class Stack(Network):
             weight_kinds=weight_kinds,
             position_groups=position_groups,
             signal=signal,
+            tied=tied,
             problem=problem,
             dtype=case.dtype,
             remat=case.remat,
@@ -159,7 +165,14 @@ class Stack(Network):
                 "output_layer": self.output_layer.init(output_key, self.depth + 1),
             }
         params, stats = ({name: part[i] for name, part in drawn.items()} for i in range(2))
+        params["output_layer"] = {name: each for name, each in params["output_layer"].items() if name != self.tied}
         return self.cast(Variables(params, stats))
+
+    def by_use(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Trees like the parameters, with what is tied in the output layer, too."""
+        if self.tied is None:
+            return params
+        return params | {"output_layer": params["output_layer"] | {self.tied: params["input_layer"][self.tied]}}
 
     def _init_blocks(self, key: Array) -> tuple[Tree, Tree]:
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(self.depth - 1, dtype=jnp.uint32))
@@ -197,7 +210,7 @@ class Stack(Network):
             if tap.parameter is not None:
                 params = observe_weights(params, tap.parameter)
             if tap.kind is not None:
-                params = self._observe_kinds(params, tap.kind)
+                params = observe_kinds(self.kinds, params, tap.kind)
             h, stats = part.apply(params, stats, h, train)
             if probe is None or tap.activation is None:
                 return h, (stats, None)
@@ -208,7 +221,7 @@ class Stack(Network):
 
         if self.remat:
             visit = jax.checkpoint(visit, prevent_cse=not self.stacked, static_argnums=0)
-        parameter, output_params = None, variables.params["output_layer"]
+        parameter, output_params = None, self.by_use(variables.params)["output_layer"]
         if taps.parameter is not None:
             parameter, output_params = taps.parameter[:-1], observe_weights(output_params, taps.parameter[-1])
         state, kind = taps.state if self.states else None, taps.kind if self.kinds else None
@@ -217,17 +230,6 @@ class Stack(Network):
         output_params = self.computing(output_params)
         answers, output_stats = self.output_layer.apply(output_params, variables.stats["output_layer"], h, train)
         return Output(wide(answers), {**stats, "output_layer": output_stats}, largest)
-
-    def _observe_kinds(self, params: Tree, taps: Float[Array, "kinds 2"]) -> Tree:
-        """The parameters, each kind of weights observed by its tap; a layer without such weights as it is."""
-        leaves, structure = jax.tree.flatten_with_path(params)
-        keys, arrays = [_keys(path) for path, _ in leaves], [leaf for _, leaf in leaves]
-        for kind, tap in zip(self.kinds, taps, strict=True):
-            held = [i for i, names in enumerate(keys) if kind in names]
-            if held:
-                for i, observed in zip(held, observe_weights([arrays[i] for i in held], tap), strict=True):
-                    arrays[i] = observed
-        return jax.tree.unflatten(structure, arrays)
 
     def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
         """Describe the inputs of each layer's activations in training mode."""
@@ -287,11 +289,6 @@ class Stack(Network):
             return visit(part, *self.cast(part.init(key, held["layer"])), carry, inputs)
 
         return jax.checkpoint(drawing, prevent_cse=False, static_argnums=0)
-
-
-def _keys(path: tuple[Any, ...]) -> set[Any]:
-    """The dictionary keys on the way to a leaf."""
-    return {step.key for step in path if isinstance(step, jax.tree_util.DictKey)}
 
 
 def equal(blocks: tuple[Part, ...]) -> bool:

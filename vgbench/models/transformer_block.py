@@ -38,7 +38,7 @@ class FeedForward(nnx.Module):
     def __init__(self, maps: Maps, inner: int, gated: bool, gain: float) -> None:
         case = maps.case
         self.up = maps(case.width, inner, gain=gain)
-        self.down = maps(inner, case.width, activated=True, gain=gain)
+        self.down = maps(inner, case.width, activated=True, last=True, gain=gain)
         self.gate = maps(case.width, inner, gain=gain) if gated else None
         self.activation = partial(ACTIVATIONS.build, case.activation)
 
