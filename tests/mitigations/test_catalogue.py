@@ -21,7 +21,7 @@ ORDERS: dict[str, dict[str, Any]] = {
         "norm": "layer",
         "skip": "residual",
     }
-    for order in ("before_addition", "post_activation", "pre_activation", "post_norm")
+    for order in ("before_addition", "norm_after_activation", "post_activation", "pre_activation", "post_norm")
     for layers in (1, 2)
 }
 ALL = MEMBERS | ORDERS

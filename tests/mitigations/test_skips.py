@@ -190,7 +190,9 @@ def test_weight_norm_starts_as_the_unnormalised_network_and_learns_lengths() -> 
     assert (normed.log10_parameter_norm[:, :-1] < plain.log10_parameter_norm[:, :-1]).all()
 
 
-@pytest.mark.parametrize("order", ["before_addition", "post_activation", "pre_activation", "post_norm"])
+@pytest.mark.parametrize(
+    "order", ["before_addition", "norm_after_activation", "post_activation", "pre_activation", "post_norm"]
+)
 def test_layers_stand_in_the_models_order(order: str) -> None:
     case = vg.Case(
         **SMALL | {"depth": 3},
@@ -220,12 +222,15 @@ def test_layers_stand_in_the_models_order(order: str) -> None:
 
     h, act = np.asarray(x, np.float64), np.tanh
     first, last = linear(params["input_layer"]), linear(params["output_layer"])
-    h = chain(h, first, *{"pre_activation": (), "post_norm": (norm,)}.get(order, (norm, act)))
+    entering = {"pre_activation": (), "post_norm": (norm,), "norm_after_activation": (act, norm)}
+    h = chain(h, first, *entering.get(order, (norm, act)))
     for block in params["blocks"]:
         one, two = map(linear, (block["branch"][0], block["branch"][1]))
         match order:
             case "before_addition":
                 h = h + chain(h, one, norm, act, two, norm, act)
+            case "norm_after_activation":
+                h = h + chain(h, one, act, norm, two, act, norm)
             case "post_activation":
                 h = act(h + chain(h, one, norm, act, two, norm))
             case "pre_activation":

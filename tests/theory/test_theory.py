@@ -118,6 +118,14 @@ def test_normalised_factors_in_the_limit(activation: str, features: float, batch
     assert unit.kept / unit.power == pytest.approx(batch, abs=1e-4)
 
 
+@pytest.mark.parametrize(("activation", "variance"), [("relu", np.pi / (np.pi - 1)), ("sigmoid", 1.03359)])
+def test_layer_norm_after_the_activation_divides_by_its_variance(activation: str, variance: float) -> None:
+    slots = {"activation": activation, "norm": "layer", "init": "lecun_normal"}
+    found = predict(case(**slots, model={"name": "mlp", "order": "norm_after_activation"}))
+    assert found
+    np.testing.assert_allclose(2 * -np.diff(found.log10_norm), np.log10(variance), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("activation", "examples", "factor"),
     [("relu", 8, 1.7882), ("relu", 128, 1.4797), ("linear", 8, 6 / 5), ("linear", 32, 30 / 29)],
@@ -210,6 +218,7 @@ UNKNOWN = [
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
+    ({"norm": "batch", "model": {"name": "mlp", "order": "norm_after_activation"}}, "behind the activation reads"),
     ({"init": "gpt2", "skip": "residual"}, "the last weights of a branch are smaller"),
     (
         {"skip": "residual", "norm": "rms", "model": {"name": "mlp", "order": "post_activation"}},
@@ -505,9 +514,12 @@ def test_errors_shrink_with_the_width_over_activations_and_gains() -> None:
     assert np.median(wide) < 0.002
 
 
+LAST: dict[str, Any] = {"name": "mlp", "order": "norm_after_activation"}
 MEASURED = [
     {"norm": "group", "activation": "tanh"},
     {"norm": "layer", "activation": "sigmoid"},
+    {"norm": "layer", "model": LAST},
+    {"norm": "rms", "activation": "tanh", "skip": "residual", "model": LAST},
     {"norm": "rms"},
     {"norm": "batch", "activation": "tanh", "batch_size": 64},
     {"norm": "dynamic_tanh", "activation": "silu"},

@@ -86,7 +86,7 @@ def doubly_stochastic(logits: Float[Array, "n n"]) -> Float[Array, "n n"]:
 
 def _normalised_stream(case: Any) -> str | None:
     order = getattr(case.model, "order", None)
-    if order in ("pre_activation", "before_addition", "pre_norm", "peri_norm"):
+    if order in ("pre_activation", "before_addition", "norm_after_activation", "pre_norm", "peri_norm"):
         return None
     return (
         f"its streams are joined without a norm or an activation: not with model {case.model.name!r}, order {order!r}"

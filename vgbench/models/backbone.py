@@ -2,14 +2,16 @@
 
 Its layers are a linear map (W), a norm (N) and an activation (A), in the model's order:
 
-    order              input layer   block with k layers a branch         output layer
-    before_addition    W N A         skip(h, k x (W N A))                 W
-    post_activation    W N A         A(skip(h, k x (W N A) less an A))    W
-    pre_activation     W             skip(h, k x (N A W))                 N A W
-    post_norm          W N           N(skip(h, k x (A W)))                W
+    order                    input layer   block with k layers a branch         output layer
+    before_addition          W N A         skip(h, k x (W N A))                 W
+    norm_after_activation    W A N         skip(h, k x (W A N))                 W
+    post_activation          W N A         A(skip(h, k x (W N A) less an A))    W
+    pre_activation           W             skip(h, k x (N A W))                 N A W
+    post_norm                W N           N(skip(h, k x (A W)))                W
 
 Sources: He, Zhang, Ren & Sun 2016 (post_activation in Deep Residual Learning, before_addition and pre_activation in
-Identity Mappings in Deep Residual Networks); Vaswani et al. 2017 (post_norm).
+Identity Mappings in Deep Residual Networks); Vaswani et al. 2017 (post_norm); Mishkin, Sergievskiy & Matas 2017
+(norm_after_activation, of batch norm).
 """
 
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from vgbench.models.stack import Stack
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, NORMS, SKIPS
 
-Order = Literal["before_addition", "post_activation", "pre_activation", "post_norm"]
+Order = Literal["before_addition", "norm_after_activation", "post_activation", "pre_activation", "post_norm"]
 Steps = tuple[Literal["linear", "norm", "activation"], ...]
 
 
@@ -50,6 +52,13 @@ _PLANS: dict[Order, _Plan] = {
         input_layer=("linear", "norm", "activation"),
         layer=("linear", "norm", "activation"),
         last=("linear", "norm", "activation"),
+        joined=(),
+        output_layer=("linear",),
+    ),
+    "norm_after_activation": _Plan(
+        input_layer=("linear", "activation", "norm"),
+        layer=("linear", "activation", "norm"),
+        last=("linear", "activation", "norm"),
         joined=(),
         output_layer=("linear",),
     ),

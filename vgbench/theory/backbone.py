@@ -131,7 +131,7 @@ def _exact(case: Case) -> Prediction | None:
     if gaps == 0:
         return from_factors(np.empty(0), kind, (), ("one hidden layer",))
     skip = Skip(1.0, 0.0) if case.skip.name == "fixup" else skip_of(case)
-    if skip and skip.branch == 0 and model.order in ("before_addition", "pre_activation"):
+    if skip and skip.branch == 0 and model.order in ("before_addition", "norm_after_activation", "pre_activation"):
         sources = ZERO_SOURCES.get(case.skip.name, ("Bachlechner et al. 2021",))
         return from_factors(np.full(gaps, skip.stream**2), kind, sources, ("every branch starts at zero",))
     isometric = case.init.name in ("orthogonal", "identity") and case.activation.name == "linear"
@@ -150,6 +150,8 @@ def _input_layer(layers: Layers, order: str) -> Through:
         return z
     if order == "post_norm":
         return layers.normalise(z.power)
+    if order == "norm_after_activation":
+        return layers.activate_and_normalise(z.power)
     return layers.normalise_and_activate(z.power)
 
 
@@ -173,6 +175,8 @@ def _steps(layers: Layers, order: str, *, first: bool) -> tuple[Any, ...]:
         return layers.normalise_and_activate, layers.linear
     if order == "post_norm":
         return (lambda _: layers.activate_normalised()) if first else layers.activate, layers.linear
+    if order == "norm_after_activation":
+        return layers.linear, layers.activate_and_normalise
     return layers.linear, layers.normalise_and_activate
 
 
@@ -184,7 +188,7 @@ def _common_growth(layers: Layers, stream: Through) -> Sizes:
     """
     case, skip = layers.case, skip_of(layers.case)
     model: Any = case.model
-    adds_up = model.order == "before_addition" and case.norm.name in ELEMENTWISE
+    adds_up = model.order in ("before_addition", "norm_after_activation") and case.norm.name in ELEMENTWISE
     if skip is None or not adds_up or skip.stream == 0 or skip.gate_bias is not None:
         return 0.0
     inner = layers.linear(stream.power)

@@ -92,6 +92,15 @@ class Layers:
         moments = self.curves(power)
         return Through(clip(moments.square), moments.mean, moments.slope)
 
+    def activate_and_normalise(self, power: Sizes) -> Through:
+        """The activation, and layer or RMS norm after it, on a Gaussian signal: a factor 1 / Var phi or 1 / E[phi^2]."""
+        active = self.activate(power)
+        if self.case.norm.name in ELEMENTWISE:
+            return active
+        left = active.power - (0 if self.case.norm.name == "rms" else active.mean**2)
+        mean = active.mean / left**0.5 if self.case.norm.name == "rms" else 0.0
+        return Through(1.0, mean, active.factor / left)
+
     def activate_normalised(self) -> Through:
         """The activation on a stream that was just normalised."""
         unit = self.unit

@@ -72,6 +72,8 @@ def _order_uncovered(case: Case) -> str | None:
         )
     if model.order == "post_norm" and case.norm.name in SQUASHING:
         return f"norm {case.norm.name!r} on the stream itself ties the gradient to the signal"
+    if model.order == "norm_after_activation" and case.norm.name in (*SQUASHING, "batch", "group"):
+        return f"norm {case.norm.name!r} behind the activation reads a signal that is not Gaussian"
     return None
 
 
