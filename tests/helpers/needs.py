@@ -6,10 +6,18 @@ from typing import Any
 from vgbench.spec.case import Case
 from vgbench.spec.registry import CELLS, REGISTRIES
 
+SLOTS = (
+    *("activation", "init", "norm", "skip", "gradient_transform"),
+    *("optimizer", "schedule", "loss_scaling", "parametrization"),
+)
+"""The slots whose members fit a feed-forward network."""
+
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("norm", "group"): {"width": 48},  # of one unit, the norm of a group leaves nothing, of two a sign
     ("skip", "deep_norm"): {"model": {"name": "mlp", "order": "post_norm"}, "norm": "layer"},
     ("skip", "fixup"): {"model": {"name": "mlp", "order": "pre_activation", "layers_per_block": 2}},
+    ("parametrization", "depth_mup"): {"skip": "residual"},
+    ("parametrization", "completep"): {"skip": "residual"},
     ("model", "recurrent"): {"cell": "rnn"},
     ("model", "causal_lm"): {"data": {"name": "text", "length": 8}},
     ("data", "text"): {"model": "causal_lm"},

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import pytest
-from helpers.needs import NEEDS
+from helpers.needs import NEEDS, SLOTS
 
 import vgbench as vg
 from vgbench.data import load_dataset
@@ -31,7 +31,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 MEMBERS: dict[str, dict[str, Any]] = {
     f"{slot}-{member.name}": {slot: member.name} | NEEDS.get((slot, member.name), {})
-    for slot in ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling")
+    for slot in SLOTS
     for member in REGISTRIES[slot]
 }
 RECURRENT = {f"cell-{cell.name}": FAMILIES["recurrent"] | {"cell": cell.name} for cell in CELLS if cell.name != "none"}

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.catalogue import SMALL, plain_profile, step_changes_all_weights
-from helpers.needs import NEEDS
+from helpers.needs import NEEDS, SLOTS
 
 import vgbench as vg
 from vgbench.spec.registry import REGISTRIES
 
 MEMBERS: dict[str, dict[str, Any]] = {
     f"{slot}-{member.name}": {slot: member.name} | NEEDS.get((slot, member.name), {})
-    for slot in ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling")
+    for slot in SLOTS
     for member in REGISTRIES[slot]
 }
 ORDERS: dict[str, dict[str, Any]] = {
@@ -58,7 +58,9 @@ def test_profile_is_exact_in_every_form(name: str) -> None:
 
 
 # Optimizers and schedules are tested on a quadratic in test_schedules.py, and in whole networks by the slow tests.
-STATEFUL = [name for name in ALL if name.startswith(("norm", "skip", "gradient_transform", "loss_scaling"))]
+STATEFUL = [
+    name for name in ALL if name.startswith(("norm", "skip", "gradient_transform", "loss_scaling", "parametrization"))
+]
 
 
 @each("name", STATEFUL)
@@ -73,7 +75,7 @@ def test_one_training_step_changes_every_layers_weights_in_every_form(name: str,
     step_changes_all_weights(ALL[name], "unroll" if ALL[name].get("skip") == "dense" else layers)
 
 
-@each("slot", ["activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling"])
+@each("slot", SLOTS)
 def test_every_member_has_a_meaning_and_a_source(slot: str) -> None:
     for member in REGISTRIES[slot]:
         assert member.meaning.endswith((".", ")")), member.name

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.catalogue import plain_profile, step_changes_all_weights
-from helpers.needs import OF_FAMILY, fitting
+from helpers.needs import OF_FAMILY, SLOTS, fitting
 
 import vgbench as vg
 from vgbench.data import load_dataset
@@ -19,7 +19,6 @@ from vgbench.models.network import Network
 from vgbench.spec.registry import REGISTRIES
 
 FAMILIES = ("convnet", "transformer", "causal_lm")
-SLOTS = ("activation", "init", "norm", "skip", "gradient_transform", "optimizer", "schedule", "loss_scaling")
 TINY: dict[str, Any] = {"depth": 3, "width": 8, "batch_size": 4, "seeds": (0,)}
 
 
@@ -67,7 +66,7 @@ def alike(tree: Any, other: Any) -> bool:
     return all(jax.tree.leaves(same))
 
 
-@each("name", of("activation", "norm", "skip", "loss_scaling"))
+@each("name", of("activation", "norm", "skip", "loss_scaling", "parametrization"))
 def test_step_keeps_shapes_and_dtypes(name: str) -> None:
     """A whole training step, traced and not compiled."""
     case = case_of(name)

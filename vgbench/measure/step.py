@@ -10,6 +10,7 @@ import optax
 from jaxtyping import Array, Float, Shaped
 
 from vgbench.mitigations.loss_scaling import LossScale, LossScaling
+from vgbench.mitigations.parametrizations import by_group
 from vgbench.mitigations.schedules import Horizon
 from vgbench.models import Network
 from vgbench.models.network import Variables
@@ -66,7 +67,10 @@ def make_optimizer(case: Case, rate: Rate, scanned: bool) -> optax.GradientTrans
         stacked = scanned and registry[choice.name].scope == "layer"
         return over_layers(transformation) if stacked else transformation
 
-    chained = member(GRADIENT_TRANSFORMS, case.gradient_transform), member(OPTIMIZERS, case.optimizer, rate)
+    def optimizer(choice: Choice) -> optax.GradientTransformation:
+        return member(OPTIMIZERS, choice, rate)
+
+    chained = member(GRADIENT_TRANSFORMS, case.gradient_transform), by_group(case, optimizer, rate, stacked=scanned)
     factor = _schedule(case)
     scheduled = () if factor is None else (optax.scale_by_schedule(factor),)
     return optax.with_extra_args_support(optax.chain(*chained, *scheduled))

@@ -11,6 +11,7 @@ from vgbench.mitigations import loss_scaling as _loss_scaling
 from vgbench.mitigations import norms as _norms
 from vgbench.mitigations import optimizers as _optimizers
 from vgbench.mitigations import parallel_cells as _parallel_cells
+from vgbench.mitigations import parametrizations as _parametrizations
 from vgbench.mitigations import schedules as _schedules
 from vgbench.mitigations import skips as _skips
 from vgbench.mitigations import state_space_cells as _state_space_cells
@@ -18,5 +19,5 @@ from vgbench.mitigations import streams as _streams
 from vgbench.mitigations import tuned_optimizers as _tuned_optimizers
 
 del _activations, _adaptive_optimizers, _cells, _gradient_transforms, _initializers, _loss_scaling
-del _norms, _optimizers, _parallel_cells, _schedules, _skips
-del _state_space_cells, _streams, _tuned_optimizers
+del _norms, _optimizers, _parallel_cells, _parametrizations, _schedules, _skips, _state_space_cells
+del _streams, _tuned_optimizers

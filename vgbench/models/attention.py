@@ -51,6 +51,7 @@ class AttentionOptions:
         softcap: scores are squashed into (-softcap, softcap) by tanh (Gemma Team 2024); None for not at all.
         causal: whether a token reads itself and earlier ones only.
         rotary_base: the base of rotary positions (Su et al. 2021); None for none.
+        score_gain: what multiplies the scores beside 1 / sqrt(features of a head).
     """
 
     heads: int
@@ -59,6 +60,7 @@ class AttentionOptions:
     softcap: float | None = None
     causal: bool = False
     rotary_base: float | None = None
+    score_gain: float = 1.0
 
 
 class Attention(nnx.Module):
@@ -95,7 +97,8 @@ class Attention(nnx.Module):
         return self.output(mixed)
 
     def _scores(self, query: Heads, key: Heads) -> Float[Array, "batch heads queries keys"]:
-        scores = wide(jnp.einsum("bqhd,bkhd->bhqk", query, key) * query.shape[-1] ** -0.5)
+        gain = self.options.score_gain * query.shape[-1] ** -0.5
+        scores = wide(jnp.einsum("bqhd,bkhd->bhqk", query, key) * gain)
         cap = self.options.softcap
         if cap is not None:
             scores = cap * jnp.tanh(scores / cap)

@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 
 from vgbench.mitigations.initializers import Signal
 from vgbench.mitigations.norms import WEIGHT_NORMS, reparametrised
+from vgbench.mitigations.parametrizations import skip_in
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
 from vgbench.mitigations.streams import read
@@ -159,7 +160,7 @@ class Block(nnx.Module):
             steps, reads = plan.last if last else plan.layer, outputs if i else inputs
             given: dict[str, Any] = {"bias_std": model.bias_std, "summands": summands(case, site) if last else 1}
             self.branch.append(Layer(steps, make, case, reads, outputs, layer, rngs, **given))
-        self.skip = SKIPS.build(case.skip, site)
+        self.skip = SKIPS.build(skip_in(case), site)
         self.joined = Layer(plan.joined, make, case, outputs, outputs, layer, rngs)
         if isinstance(self.skip, WeightRule):
             for i, each in enumerate(self.branch):

@@ -1,7 +1,8 @@
-"""The outer layers of a network with several residual streams."""
+"""The outer layers of a network with several residual streams, or with another initial scale."""
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array
@@ -31,6 +32,20 @@ class Closing(nnx.Module):
     def __call__(self, h: Many) -> Array:
         """Join the streams and run the layer."""
         return self.inner(joined(h))
+
+
+def smaller(part: Part, gain: float) -> Part:
+    """The same layer with initial matrices times a gain."""
+    if gain == 1:
+        return part
+
+    def build(rngs: nnx.Rngs, layer: int | Array) -> nnx.Module:
+        module = part.build(rngs, layer)
+        params = nnx.state(module, nnx.Param)
+        nnx.update(module, jax.tree.map(lambda leaf: leaf * gain if leaf.ndim > 1 else leaf, params))
+        return module
+
+    return Part(build)
 
 
 def around(input_layer: Part, output_layer: Part, streams: int) -> tuple[Part, Part]:

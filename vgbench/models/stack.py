@@ -17,11 +17,12 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_positions, observe_weights, wide
+from vgbench.mitigations.parametrizations import parametrization_of
 from vgbench.mitigations.streams import joined, streams_of
 from vgbench.models.kinds import observe_kinds
 from vgbench.models.layers import by_layer
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
-from vgbench.models.opening import around
+from vgbench.models.opening import around, smaller
 from vgbench.models.problem import Problem
 from vgbench.spec.case import Case
 
@@ -99,6 +100,7 @@ class Stack(Network):
                 them.
             tied: as the attribute.
         """
+        output_layer = smaller(output_layer, parametrization_of(case).shrunk)
         streams = streams_of(case.skip)
         if streams > 1:
             input_layer, output_layer, signal = *around(input_layer, output_layer, streams), joined

@@ -19,6 +19,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from vgbench.mitigations.norms import Norm, lost
+from vgbench.mitigations.parametrizations import parametrization_of, skip_in
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
 from vgbench.mitigations.streams import read, streams_of
@@ -60,7 +61,7 @@ class SubBlock(nnx.Module):
         # The number of the layer is traced where blocks are drawn side by side.
         scaled = model.depth_scaled_norm
         self.number = nnx.Variable(jnp.asarray(site.layer - 1, jnp.float32)) if scaled else None
-        self.skip = SKIPS.build(case.skip, site)
+        self.skip = SKIPS.build(skip_in(case), site)
         self.branch = make(Maps(case, site), gain=self.skip.gain(1, 2) if isinstance(self.skip, WeightRule) else 1.0)
 
     def __call__(self, h: Stream, branch: Callable[[Tokens], Tokens] | None = None) -> Stream:
@@ -141,7 +142,10 @@ def blocks_of(case: Case, tokens: int, *, causal: bool = False, rotary_base: flo
     """The blocks of a case over so many tokens, and what `Stack.of` takes of them by name."""
     model: Any = case.model
     attention = AttentionOptions(
-        model.heads, model.qk_norm, model.gated_attention, model.softcap, causal=causal, rotary_base=rotary_base
+        *(model.heads, model.qk_norm, model.gated_attention, model.softcap),
+        causal=causal,
+        rotary_base=rotary_base,
+        score_gain=parametrization_of(case).shrunk,
     )
     kind = ValueResidualBlock if model.value_residual else TransformerBlock
     block = Part(lambda rngs, layer: kind(case, attention, layer, rngs))

@@ -21,6 +21,7 @@ from vgbench.spec.registry import (
     MODELS,
     NORMS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     REGISTRIES,
     SCHEDULES,
     SKIPS,
@@ -38,6 +39,7 @@ CellChoice = Annotated[_AnyChoice, BeforeValidator(CELLS.choose)]
 GradientTransformChoice = Annotated[_AnyChoice, BeforeValidator(GRADIENT_TRANSFORMS.choose)]
 OptimizerChoice = Annotated[_AnyChoice, BeforeValidator(OPTIMIZERS.choose)]
 ScheduleChoice = Annotated[_AnyChoice, BeforeValidator(SCHEDULES.choose)]
+ParametrizationChoice = Annotated[_AnyChoice, BeforeValidator(PARAMETRIZATIONS.choose)]
 LossScalingChoice = Annotated[_AnyChoice, BeforeValidator(LOSS_SCALINGS.choose)]
 
 
@@ -89,8 +91,8 @@ class Case(Strict):
     """What one cell of a suite measures.
 
     Slots (`model`, `activation`, `init`, `norm`, `skip`, `cell`, `gradient_transform`, `optimizer`, `schedule`,
-    `loss_scaling`, `data`) take the name of a member, or a table with a name and options; `vgbench list` shows all
-    members. A model family or a data source may have its own defaults.
+    `loss_scaling`, `parametrization`, `data`) take the name of a member, or a table with a name and options;
+    `vgbench list` shows all members. A model family or a data source may have its own defaults.
 
     Attributes:
         model: the model family with its options.
@@ -106,6 +108,8 @@ class Case(Strict):
             float64, in float64). With a dtype of 16 bits, each pass computes with a copy of them in that dtype, and the
             optimizer, the loss and running averages stay in float32 (mixed precision, Micikevicius et al. 2018).
         loss_scaling: the factor of the loss of a training step in the backward pass.
+        parametrization: how initial scales, multipliers, learning rates, epsilon and weight decay follow width and
+            depth, for each group of parameters.
         matmul_precision: of training and timing; gradients at initialisation always use the highest.
         steps: training steps; 0 measures gradients at initialisation and cost only.
         target: the test accuracy after the last step from which a run counts as trained.
@@ -135,6 +139,7 @@ class Case(Strict):
     devices: Size = _affects("step", default=1)
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = _affects("network", default="float32")
     loss_scaling: LossScalingChoice = _affects("step", default="none", validate_default=True)
+    parametrization: ParametrizationChoice = _affects("network", default="standard", validate_default=True)
     matmul_precision: Literal["default", "high", "highest"] = _affects("step", default="default")
     remat: bool = _affects("step", default=False)
     steps: int = _affects("step", default=500, ge=0, lt=2**31)

@@ -223,6 +223,7 @@ GRADIENT_TRANSFORMS = Registry("gradient_transform")
 OPTIMIZERS = Registry("optimizer")
 SCHEDULES = Registry("schedule")
 LOSS_SCALINGS = Registry("loss_scaling")
+PARAMETRIZATIONS = Registry("parametrization")
 MODELS = Registry("model", imports="imported")
 DATA = Registry("data")
 STATISTICS = Registry("statistic", plugins=_CLAIMS)
@@ -233,7 +234,7 @@ REGISTRIES = {
     for registry in (
         *(ACTIVATIONS, INITIALIZERS, NORMS, SKIPS, CELLS),
         *(GRADIENT_TRANSFORMS, OPTIMIZERS, SCHEDULES, LOSS_SCALINGS),
-        *(MODELS, DATA),
+        *(PARAMETRIZATIONS, MODELS, DATA),
     )
 }
 """The slots of a case."""

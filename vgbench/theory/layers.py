@@ -93,7 +93,7 @@ class Layers:
         return Through(clip(moments.square), moments.mean, moments.slope)
 
     def activate_and_normalise(self, power: Sizes) -> Through:
-        """The activation, and layer or RMS norm after it, on a Gaussian signal: a factor 1 / Var phi or 1 / E[phi^2]."""
+        """The activation, and layer or RMS norm after it, on a Gaussian signal: over Var phi or E[phi^2]."""
         active = self.activate(power)
         if self.case.norm.name in ELEMENTWISE:
             return active
