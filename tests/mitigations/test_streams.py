@@ -72,9 +72,17 @@ def test_orders_that_change_the_joined_stream_are_refused(model: dict[str, Any])
         vg.Case(**TINY, model=model, norm="layer", skip="hyper_connections")  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("layers", ["scan", "unroll"])
-def test_profile_is_that_of_all_streams_together(layers: str) -> None:
-    case = vg.Case(**TINY, **PRE, depth=4, dtype="float64", block_execution=layers, skip=NAMES[0])
+@pytest.mark.parametrize(
+    ("skip", "layers"),
+    [
+        ("hyper_connections", "scan"),
+        ("hyper_connections", "unroll"),
+        ({"name": "attention_residual", "streams": 4}, "scan"),
+    ],
+    ids=str,
+)
+def test_profile_is_that_of_all_streams_together(skip: Any, layers: str) -> None:
+    case = vg.Case(**TINY, **PRE, depth=4, dtype="float64", block_execution=layers, skip=skip)
     measured = vg.measure_gradients(case)
     data = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):

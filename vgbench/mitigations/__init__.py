@@ -4,6 +4,7 @@ importing this package registers them.
 
 from vgbench.mitigations import activations as _activations
 from vgbench.mitigations import adaptive_optimizers as _adaptive_optimizers
+from vgbench.mitigations import attention_residual as _attention_residual
 from vgbench.mitigations import cells as _cells
 from vgbench.mitigations import gradient_transforms as _gradient_transforms
 from vgbench.mitigations import initializers as _initializers
@@ -18,6 +19,6 @@ from vgbench.mitigations import state_space_cells as _state_space_cells
 from vgbench.mitigations import streams as _streams
 from vgbench.mitigations import tuned_optimizers as _tuned_optimizers
 
-del _activations, _adaptive_optimizers, _cells, _gradient_transforms, _initializers, _loss_scaling
-del _norms, _optimizers, _parallel_cells, _parametrizations, _schedules, _skips, _state_space_cells
-del _streams, _tuned_optimizers
+del _activations, _adaptive_optimizers, _attention_residual, _cells, _gradient_transforms, _initializers
+del _loss_scaling, _norms, _optimizers, _parallel_cells, _parametrizations, _schedules, _skips
+del _state_space_cells, _streams, _tuned_optimizers

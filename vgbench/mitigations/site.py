@@ -19,6 +19,7 @@ class Site:
         rngs: for the module's own parameters.
         activation: that the layer applies; None where it has none.
         branches: of every block, each with a skip of its own.
+        branch: which of them this is, counted from 0.
     """
 
     width: int
@@ -27,6 +28,7 @@ class Site:
     rngs: nnx.Rngs
     activation: Choice | None = None
     branches: int = 1
+    branch: int = 0
 
     @property
     def blocks(self) -> int:
@@ -37,3 +39,8 @@ class Site:
     def skips(self) -> int:
         """Skips of the whole network."""
         return self.blocks * self.branches
+
+    @property
+    def skips_before(self) -> int | Array:
+        """Skips between the input layer and this place; traced where the layer is."""
+        return (self.layer - 2) * self.branches + self.branch

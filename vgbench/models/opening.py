@@ -1,37 +1,39 @@
 """The outer layers of a network with several residual streams, or with another initial scale."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array
 
-from vgbench.mitigations.streams import Many, joined
+from vgbench.mitigations.site import Site
+from vgbench.mitigations.streams import Many, ends_of, streams_of
 from vgbench.models.network import Part
+from vgbench.spec.case import Case
 
 
 class Opening(nnx.Module):
-    """An input layer whose signal is copied to all streams."""
+    """An input layer whose signal enters the streams."""
 
-    def __init__(self, inner: Any, streams: int) -> None:
-        self.inner, self.streams = inner, streams
+    def __init__(self, inner: Any, enter: Callable[[Array], Many]) -> None:
+        self.inner, self.enter = inner, enter
 
     def __call__(self, x: Array) -> Many:
-        """Run the layer and copy."""
-        h = self.inner(x)
-        return jnp.broadcast_to(h[..., None, :], (*h.shape[:-1], self.streams, h.shape[-1]))
+        """Run the layer and make the streams."""
+        return self.enter(self.inner(x))
 
 
 class Closing(nnx.Module):
-    """An output layer that reads the mean of all streams."""
+    """An output layer that reads what leaves the streams."""
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, inner: Any, leave: Callable[[Many], Array]) -> None:
+        self.inner, self.leave = inner, leave
 
     def __call__(self, h: Many) -> Array:
         """Join the streams and run the layer."""
-        return self.inner(joined(h))
+        return self.inner(self.leave(h))
 
 
 def smaller(part: Part, gain: float) -> Part:
@@ -48,9 +50,22 @@ def smaller(part: Part, gain: float) -> Part:
     return Part(build)
 
 
-def around(input_layer: Part, output_layer: Part, streams: int) -> tuple[Part, Part]:
-    """The outer layers of a network with so many streams."""
-    return (
-        Part(lambda rngs, layer: Opening(input_layer.build(rngs, layer), streams)),
-        Part(lambda rngs, layer: Closing(output_layer.build(rngs, layer))),
-    )
+def around(
+    case: Case, input_layer: Part, output_layer: Part, branches: int
+) -> tuple[Part, Part, Callable[[Many], Array]]:
+    """The outer layers of a case with several streams, and the signal that measurements read of them.
+
+    Args:
+        case: its skip has several streams.
+        input_layer: the layer that gives a single one.
+        output_layer: the layer that reads a single one.
+        branches: of every block.
+    """
+    streams, ends = streams_of(case.skip), ends_of(case.skip)
+
+    def closing(rngs: nnx.Rngs, layer: int | Array) -> nnx.Module:
+        inner = output_layer.build(rngs, layer)
+        return Closing(inner, ends.leave(Site(case.width, case.depth, layer, rngs, branches=branches), streams))
+
+    opening = Part(lambda rngs, layer: Opening(input_layer.build(rngs, layer), partial(ends.enter, streams=streams)))
+    return opening, Part(closing), ends.signal

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import Probe, largest_magnitude, observe_positions, observe_weights, wide
 from vgbench.mitigations.parametrizations import parametrization_of
-from vgbench.mitigations.streams import joined, streams_of
+from vgbench.mitigations.streams import streams_of
 from vgbench.models.kinds import observe_kinds
 from vgbench.models.layers import by_layer
 from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
@@ -72,6 +72,7 @@ class Stack(Network):
         places: int = 1,
         patch: int = 1,
         answer_places: int = 1,
+        branches: int = 1,
         weight_kinds: tuple[str, ...] = (),
         position_groups: int = 0,
         signal: Signal | None = None,
@@ -91,6 +92,7 @@ class Stack(Network):
             places: how often the input layer and the blocks apply each of their matrices to one example.
             patch: how many places' features one such product reads together.
             answer_places: how often the output layer applies its matrices to one example.
+            branches: of every block.
             weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
             position_groups: as the attribute.
             signal: as the attribute; of skips with several streams their mean.
@@ -101,9 +103,8 @@ class Stack(Network):
             tied: as the attribute.
         """
         output_layer = smaller(output_layer, parametrization_of(case).shrunk)
-        streams = streams_of(case.skip)
-        if streams > 1:
-            input_layer, output_layer, signal = *around(input_layer, output_layer, streams), joined
+        if streams_of(case.skip) > 1:
+            input_layer, output_layer, signal = around(case, input_layer, output_layer, branches)
         first = places * input_layer.weights if input_products is None else input_products
         hidden = places * sum(part.weights for part in blocks) + len(blocks) * block_products
         others = hidden + answer_places * output_layer.weights

@@ -11,6 +11,7 @@ et al. 2017 (post_norm); Xiong et al. 2020 (pre_norm); Kim et al. 2025 (peri_nor
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -84,7 +85,7 @@ class TransformerBlock(nnx.Module):
         site = Site(case.width, case.depth, layer, rngs, case.activation, branches=2)
         feed_forward = partial(FeedForward, inner=inner_width(case), gated=model.gated_feed_forward)
         self.attention = SubBlock(case, site, partial(Attention, options=attention))
-        self.feeding = SubBlock(case, site, feed_forward)
+        self.feeding = SubBlock(case, replace(site, branch=1), feed_forward)
 
     def __call__(self, h: Stream) -> Stream:
         """Map h_{l-1} to h_l."""
@@ -152,6 +153,7 @@ def blocks_of(case: Case, tokens: int, *, causal: bool = False, rotary_base: flo
     return {
         "blocks": (block,) * (case.depth - 1),
         "places": tokens,
+        "branches": 2,
         "weight_kinds": weight_kinds(case),
         "signal": without_values if model.value_residual else None,
         "block_products": 2 * tokens**2 * case.width,  # of queries and keys, of weights and values
