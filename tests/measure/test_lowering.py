@@ -47,7 +47,7 @@ DTYPES = {
 FORMS = {f"{name}-unrolled": slots | {"block_execution": "unroll", "remat": True} for name, slots in FAMILIES.items()}
 OPTIONS: dict[str, dict[str, Any]] = {
     "qk_norm": {"model": {"name": "transformer", "qk_norm": True, "pooling": "flatten"}},
-    "post_norm": {"model": {"name": "transformer", "order": "post_norm"}},
+    "post_norm": {"model": {"name": "transformer", "order": "post_norm", "qk_clip": 100.0}},
     "gates": {
         "model": {
             "name": "causal_lm",

@@ -14,6 +14,7 @@ from vgbench.mitigations.parametrizations import by_group
 from vgbench.mitigations.schedules import Horizon
 from vgbench.models import Network
 from vgbench.models.network import Variables
+from vgbench.models.qk_clip import clipped
 from vgbench.spec.case import Case
 from vgbench.spec.registry import GRADIENT_TRANSFORMS, LOSS_SCALINGS, OPTIMIZERS, SCHEDULES, Choice, Registry
 
@@ -154,7 +155,7 @@ def make_step(network: Network, case: Case) -> Step:
     def step(state: TrainState, batch: Batch, rate: Rate) -> tuple[TrainState, Array]:
         move = propose(network, case, state, batch, rate)
         params: Any = optax.apply_updates(state.variables.params, move.updates)
-        after = TrainState(Variables(params, move.stats), move.optimizer, move.scale)
+        after = TrainState(Variables(clipped(case, params, move.stats), move.stats), move.optimizer, move.scale)
         if move.taken is not None:
             kept = state._replace(scale=move.scale)
             after = jax.tree.map(partial(jnp.where, move.taken), after, kept)

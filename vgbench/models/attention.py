@@ -52,6 +52,7 @@ class AttentionOptions:
         causal: whether a token reads itself and earlier ones only.
         rotary_base: the base of rotary positions (Su et al. 2021); None for none.
         score_gain: what multiplies the scores beside 1 / sqrt(features of a head).
+        watched: whether the largest score of each head is kept, for QK-clip.
     """
 
     heads: int
@@ -61,6 +62,7 @@ class AttentionOptions:
     causal: bool = False
     rotary_base: float | None = None
     score_gain: float = 1.0
+    watched: bool = False
 
 
 class Attention(nnx.Module):
@@ -79,6 +81,7 @@ class Attention(nnx.Module):
             self.normalise = nnx.List([of_head(rngs=maps.site.rngs) for _ in range(2)])
         if options.gated:
             self.attention_gate = maps(width, width)
+        self.largest = nnx.Variable(jnp.zeros(options.heads, jnp.float32)) if options.watched else None
 
     def __call__(self, h: Tokens, values: Tokens | None = None) -> Tokens:
         """Let every token read the tokens that it may, or these values in place of the tokens' own."""
@@ -99,13 +102,14 @@ class Attention(nnx.Module):
     def _scores(self, query: Heads, key: Heads) -> Float[Array, "batch heads queries keys"]:
         gain = self.options.score_gain * query.shape[-1] ** -0.5
         scores = wide(jnp.einsum("bqhd,bkhd->bhqk", query, key) * gain)
+        readable = np.tri(scores.shape[-1], dtype=bool) if self.options.causal else np.True_
+        if self.largest is not None:
+            seen = jax.lax.stop_gradient(jnp.where(readable, scores, -jnp.inf))
+            self.largest[...] = seen.max(axis=(0, 2, 3)).astype(self.largest[...].dtype)
         cap = self.options.softcap
         if cap is not None:
             scores = cap * jnp.tanh(scores / cap)
-        if self.options.causal:
-            earlier = np.tri(scores.shape[-1], dtype=bool)
-            scores = jnp.where(earlier, scores, -jnp.inf)
-        return scores
+        return jnp.where(readable, scores, -jnp.inf) if self.options.causal else scores
 
 
 def rotated(x: Heads, base: float) -> Heads:

@@ -101,6 +101,7 @@ def causal_lm(
     gated_attention: bool = False,
     gated_feed_forward: bool = False,
     softcap: Positive | None = None,
+    qk_clip: Positive | None = None,
     depth_scaled_norm: bool = False,
     value_residual: bool = False,
     rotary_base: Positive = 10000.0,

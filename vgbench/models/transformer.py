@@ -78,6 +78,7 @@ def transformer(
     gated_attention: bool = False,
     gated_feed_forward: bool = False,
     softcap: Positive | None = None,
+    qk_clip: Positive | None = None,
     depth_scaled_norm: bool = False,
     value_residual: bool = False,
     patch: Annotated[int, Field(ge=1)] = 2,
@@ -88,8 +89,9 @@ def transformer(
 
     The feed-forward part is `expansion` times as wide as the stream; gated (Shazeer 2020), it has two thirds of that
     width and three matrices. `qk_norm` normalises queries and keys in each head (Henry, Dachapally, Pawar & Chen 2020;
-    Dehghani et al. 2023), `softcap` bounds their scores (Gemma Team 2024), `gated_attention` multiplies what the heads
-    read by a sigmoid gate (Qiu et al. 2025), `depth_scaled_norm` divides what the l-th block's branches read by the
+    Dehghani et al. 2023), `softcap` bounds their scores (Gemma Team 2024), `qk_clip` shrinks their weights after a step
+    in heads with larger scores (Kimi Team 2025), `gated_attention` multiplies what the heads read by a sigmoid gate
+    (Qiu et al. 2025), `depth_scaled_norm` divides what the l-th block's branches read by the
     root of l (Sun et al. 2025), and `value_residual` averages the values of each block with those of the first
     (Zhou et al. 2024). The output layer is a linear map of the mean over all tokens, or of all tokens with weights
     of its own for each (`flatten`), which sends every token another gradient. The embedding is LeCun normal, all

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from vgbench.mitigations.norms import Norm, lost
+from vgbench.mitigations.norms import WEIGHT_NORMS, Norm, lost
 from vgbench.mitigations.parametrizations import parametrization_of, skip_in
 from vgbench.mitigations.site import Site
 from vgbench.mitigations.skips import WeightRule
@@ -147,6 +147,7 @@ def blocks_of(case: Case, tokens: int, *, causal: bool = False, rotary_base: flo
         causal=causal,
         rotary_base=rotary_base,
         score_gain=parametrization_of(case).shrunk,
+        watched=model.qk_clip is not None,
     )
     kind = ValueResidualBlock if model.value_residual else TransformerBlock
     block = Part(lambda rngs, layer: kind(case, attention, layer, rngs))
@@ -186,6 +187,9 @@ def unfit(case: Case) -> str | None:
         fewer = next((n for n in range(model.heads, 0, -1) if case.width % n == 0 and case.width // n > 2), None)
         choose = f"at most {fewer} heads" if fewer else "a width of at least 3"
         return lost(f"qk_norm of {case.width} units in {model.heads} heads", case.width // model.heads, choose)
+    if model.qk_clip is not None and (model.qk_norm or case.norm.name in WEIGHT_NORMS):
+        by = "qk_norm" if model.qk_norm else f"norm {case.norm.name!r}"
+        return f"qk_clip shrinks weights of queries and keys, whose scale {by} takes out or learns apart"
     if case.skip.name == "dense":
         return "its branches are as wide as the stream: skip 'dense' has no place"
     if case.init.options().get("gain") == "critical":
