@@ -1,7 +1,6 @@
 """The outer layers of a network with several residual streams, or with another initial scale."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -67,5 +66,7 @@ def around(
         inner = output_layer.build(rngs, layer)
         return Closing(inner, ends.leave(Site(case.width, case.depth, layer, rngs, branches=branches), streams))
 
-    opening = Part(lambda rngs, layer: Opening(input_layer.build(rngs, layer), partial(ends.enter, streams=streams)))
-    return opening, Part(closing), ends.signal
+    def enter(h: Array) -> Many:
+        return ends.enter(h, streams)
+
+    return Part(lambda rngs, layer: Opening(input_layer.build(rngs, layer), enter)), Part(closing), ends.signal
