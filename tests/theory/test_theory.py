@@ -218,6 +218,8 @@ UNKNOWN = [
     ({"skip": "dense"}, "share the gradient unevenly"),
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
+    ({"skip": "attention_residual"}, "no theory of it is known here"),
+    ({"parametrization": "mup"}, "multipliers are not followed here"),
     ({"norm": "batch", "model": {"name": "mlp", "order": "norm_after_activation"}}, "behind the activation reads"),
     ({"init": "gpt2", "skip": "residual"}, "the last weights of a branch are smaller"),
     (
