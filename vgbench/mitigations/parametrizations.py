@@ -1,8 +1,8 @@
 """Parametrizations: how scales and learning rates follow the width and the depth, by group of parameters.
 
 Everything is relative to a base: a network of the base's width and depth is the standard one, and a wider or deeper one
-is changed so that the base's best learning rate stays the best. With m_N the width and m_L the number of blocks, both
-over the base's, and e the depth's exponent:
+is changed so that a step changes its outputs as much, at the same learning rate. With m_N the width and m_L the number
+of blocks, both over the base's, and e the depth's exponent:
 
     parameters               initial std     learning rate            epsilon of Adam    weight decay
     input layer              -               -                        m_N^-1             -
