@@ -284,7 +284,7 @@ def test_a_changed_copy_has_an_id_of_its_own() -> None:
 
 @pytest.mark.parametrize(("slot", "name", "option"), OPTIONS)
 def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) -> None:
-    beside = {"learned": True} if option == "per_channel" else {}
+    beside = {"per_channel": {"learned": True}, "dt_min": {"dt_max": 10.0}}.get(option, {})
     others = NEEDS.get((slot, name), {}) | ({"depth": 41} if option == "symbols" else {})
     default = Case(**others, **{slot: {"name": name} | beside})
     value = getattr(getattr(default, slot), option)
