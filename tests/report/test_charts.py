@@ -13,9 +13,8 @@ import pytest
 from helpers.made import changed, measured, write_run
 
 from vgbench.pictures.compose import Definition
-from vgbench.pictures.panels import LINES, rounded, series, thinned
+from vgbench.pictures.panels import rounded, thinned
 from vgbench.pictures.render import RENDERERS, render
-from vgbench.pictures.style import BASELINE_COLOR
 from vgbench.records.runs import Run, read_runs
 from vgbench.report.charts import PICTURES
 from vgbench.report.charts.gradients import gradient_norms
@@ -24,7 +23,6 @@ from vgbench.spec.case import Case
 
 SCHEMA = json.loads((Path(alt.__file__).parent / "vegalite/v6/schema/vega-lite-schema.json").read_text())
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
-INITS = ["he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "orthogonal"]
 
 
 def case(depth: int, init: Any = "glorot_normal", **fields: Any) -> Case:
@@ -53,6 +51,13 @@ def views(part: Any) -> list[Definition]:
     inner = [each for name in ("concat", "vconcat", "hconcat", "layer") for each in part.get(name, [])]
     inner += [part["spec"]] if "spec" in part else []
     return [view for each in inner for view in views(each)] if inner else [part]
+
+
+def layered(part: Any) -> list[Definition]:
+    """Every view with axes of its own, whose layers share the titles."""
+    inner = [each for name in ("concat", "vconcat", "hconcat") for each in part.get(name, [])]
+    inner += [part["spec"]] if "spec" in part else []
+    return [view for each in inner for view in layered(each)] if inner else [part]
 
 
 def marks(definition: Definition, kind: str) -> list[Definition]:
@@ -91,11 +96,13 @@ def test_definition_is_the_same_whenever_the_records_are(runs: list[Run], name: 
 
 @pytest.mark.parametrize("name", FEED_FORWARD)
 def test_every_axis_has_a_title(runs: list[Run], name: str) -> None:
-    for view in views(drawn(runs, name)):
+    for panel in layered(drawn(runs, name)):
         for channel in ("x", "y"):
-            encoding = view["encoding"].get(channel, {})
-            shared = view["mark"]["type"] in ("rule", "area")  # the line over it has the title
-            assert "field" not in encoding or encoding.get("title") or shared, (view["mark"], encoding)
+            encodings = [view["encoding"].get(channel, {}) for view in views(panel)]
+            shown = [
+                each for each in encodings if each.get("field", "row") != "row"
+            ]  # rows have names in place of a title
+            assert not shown or any(each.get("title") for each in shown), encodings
 
 
 def test_gradients_have_a_panel_for_each_depth_and_a_line_for_each_mitigation(runs: list[Run]) -> None:
@@ -103,9 +110,10 @@ def test_gradients_have_a_panel_for_each_depth_and_a_line_for_each_mitigation(ru
     assert [panel["title"] for panel in panels(definition)] == ["depth 3", "depth 6"]
     for panel, depth in zip(panels(definition), (3, 6), strict=True):
         shown = rows(definition, panel)
-        assert {row["mitigation"] for row in shown} == {"baseline", "he", "lecun"}
-        assert [row["measured"] for row in shown[:depth]] == pytest.approx(np.linspace(-depth, -1, depth))
-    assert {view["encoding"]["y"]["title"] for view in marks(definition, "line")} == {"log10 of ‖∂L/∂h‖"}
+        assert [row["layer"] for row in shown[:depth]] == list(range(depth, 0, -1))
+        assert [row["measured"] for row in shown[:depth]] == pytest.approx(np.linspace(-1, -depth, depth))
+        assert panel["layer"][0]["mark"]["type"] == "area"
+    assert marks(definition, "line")[0]["encoding"]["y"]["title"] == "log10 of ‖∂L/∂h‖"
 
 
 def test_theory_is_drawn_dashed_from_the_last_measured_layer_on(runs: list[Run]) -> None:
@@ -115,9 +123,9 @@ def test_theory_is_drawn_dashed_from_the_last_measured_layer_on(runs: list[Run])
     (dashed,) = [view for view in marks(definition, "line") if "strokeDash" in view["mark"]]
     assert dashed["encoding"]["y"]["field"] == "predicted"
     assert [(row["mitigation"], row["predicted"]) for row in rows(definition, dashed)] == [
-        ("baseline", -5.0),
-        ("baseline", -3.0),
         ("baseline", -1.0),
+        ("baseline", -3.0),
+        ("baseline", -5.0),
     ]
     plain = gradient_norms(runs, {})
     assert plain is not None
@@ -144,7 +152,11 @@ def test_recurrent_networks_are_drawn_back_in_time_and_nowhere_else(tmp_path: Pa
 def test_what_a_run_does_not_have_is_not_drawn(tmp_path: Path) -> None:
     bare = dataclasses.replace(measured(case(3), None), forward=None)
     runs = read_runs(write_run(tmp_path, [("baseline", bare)]))
-    assert [name for name, picture in PICTURES.items() if picture.draw(runs, frame(runs))] == ["gradients", "benefit"]
+    assert [name for name, picture in PICTURES.items() if picture.draw(runs, frame(runs))] == [
+        "answer",
+        "answer-narrow",
+        "gradients",
+    ]
 
 
 def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -162,38 +174,23 @@ def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"accuracy"}
 
 
-def test_no_panel_has_more_lines_than_can_be_distinguished_and_all_have_the_baseline(tmp_path: Path) -> None:
-    cells = [
-        ("baseline", measured(case(3, "identity"), None)),
-        *((name, measured(case(3, name), None)) for name in INITS),
-    ]
-    definition = drawn(read_runs(write_run(tmp_path, cells)), "gradients")
-    shown = [{row["mitigation"] for row in rows(definition, panel)} for panel in panels(definition)]
-    assert len(shown) == 2
-    assert set.union(*shown) == {"baseline", *INITS}
-    for names in shown:
-        assert "baseline" in names
-        assert len(names) <= LINES + 1
-    domains = [view["encoding"]["y"]["scale"]["domain"] for view in marks(definition, "line")]
-    assert domains[0] == domains[1]
+def test_lines_that_coincide_are_one_with_the_names_of_all(runs: list[Run]) -> None:
+    definition = drawn(runs, "gradients")
+    (label, _) = marks(definition, "text")
+    assert label["encoding"]["text"]["field"] == "names"
+    assert [row["names"] for row in rows(definition, label)] == ["baseline, he, lecun"]
 
 
-def test_no_two_lines_of_a_panel_look_alike() -> None:
-    for each in series(["baseline", *map(str, range(20))]):
-        looks = [channel.to_dict(context={}) for channel in (each.color, each.shape)]
-        for look in looks:
-            assert look["scale"]["domain"] == each.names
-            assert len(set(look["scale"]["range"])) == len(each.names)
-        assert looks[0]["scale"]["range"][0] == BASELINE_COLOR
-
-
-def test_choice_in_a_legend_holds_for_all_panels_of_its_row(runs: list[Run]) -> None:
+def test_choice_in_the_legend_is_of_slots_and_holds_for_all_panels(runs: list[Run]) -> None:
     definition = drawn(runs, "gradients")
     (choice,) = definition["params"]
-    assert choice["bind"] == "legend"
+    assert (choice["bind"], choice["select"]["fields"]) == ("legend", ["slot"])
     named = [view["name"] for view in views(definition) if "name" in view]
     assert choice["views"] == named
     assert len(named) == len(panels(definition))
+    scales = [view["encoding"]["color"]["scale"] for view in marks(definition, "line") if "color" in view["encoding"]]
+    assert {json.dumps(scale) for scale in scales} == {json.dumps(scales[0])}
+    assert scales[0]["domain"] == ["reference", "init"]
 
 
 def test_forward_signal_shows_scale_and_distance(runs: list[Run]) -> None:
@@ -238,11 +235,10 @@ def test_histograms_are_ridges_with_the_share_of_each_bin(runs: list[Run]) -> No
     assert {row["foot"] for row in ridge} == {1}
 
 
-def test_accuracy_by_depth_rings_the_trainable_depth(runs: list[Run]) -> None:
+def test_accuracy_by_depth_shows_the_target(runs: list[Run]) -> None:
     definition = drawn(runs, "accuracy")
-    ringed = {(row["mitigation"], row["depth"]) for row in everything(definition) if row.get("ringed")}
-    assert ringed == {("baseline", 3), ("he", 6)}
     assert any(view["encoding"].get("y", {}).get("field") == "target" for view in marks(definition, "rule"))
+    assert {row["depth"] for row in everything(definition) if "depth" in row} == {3, 6}
 
 
 def test_benefit_joins_what_nothing_beats(runs: list[Run]) -> None:

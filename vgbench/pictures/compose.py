@@ -1,15 +1,14 @@
-"""Small multiples as one definition; no panel has more lines than a reader can distinguish.
+"""Pictures of several panels as one definition.
 
 Altair makes the views. This module joins them as plain Vega-Lite definitions, since Altair would copy each many times.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import Any, Literal
 
 import altair as alt
 
-from vgbench.pictures.panels import Rows, Series, View, series
+from vgbench.pictures.panels import Look, Rows, View, look
 
 Definition = dict[str, Any]
 """A picture in Vega-Lite's grammar, without a theme."""
@@ -18,53 +17,58 @@ Stacked = Literal["vconcat", "hconcat"]
 
 def small_multiples(
     data: Rows,
-    draw: Callable[[Rows, Series, Rows], Sequence[View]],
+    draw: Callable[[Rows, Look], Sequence[View]],
     stacked: Stacked = "vconcat",
     columns: int | None = None,
 ) -> Definition | None:
-    """Draw one panel for each value of the column `panel`, in several groups if there are many mitigations.
+    """Draw one panel for each value of the column `panel`.
 
     Args:
-        data: a frame with the columns `panel` and `mitigation`, and those that `draw` uses.
-        draw: makes the views of a panel, from its rows of the group's mitigations, the group, and its rows of all
-            mitigations (for scales that are the same in all groups).
+        data: a frame with the columns `panel` and `slot`, and those that `draw` uses.
+        draw: makes the views of a panel, from its rows and the look of the picture's slots.
         stacked: the arrangement of the views in a panel.
-        columns: the number of panels side by side; if None, two or, for more than four panels, three.
+        columns: the number of panels side by side; two if None.
 
     Returns:
         The definition; None if `data` is empty.
     """
     if data.empty:
         return None
-    panels = [(panel, data[data["panel"] == panel]) for panel in dict.fromkeys(data["panel"])]
-    columns = columns or (2 if len(panels) <= 4 else 3)
+    each = look(data["slot"])
     datasets: Definition = {}
-    rows = []
-    for each in series(list(dict.fromkeys(data["mitigation"]))):
-        shown = [(panel, whole[whole["mitigation"].isin(each.names)], whole) for panel, whole in panels]
-        drawn = [
-            _joined([_plain(view, datasets) for view in draw(some, each, whole)], stacked, title=panel)
-            for panel, some, whole in shown
-            if len(some)
-        ]
-        if drawn:
-            rows.append({"concat": drawn, "columns": columns, "resolve": _resolved("shared")})
-    beside = len(panels) == 1 and stacked == "vconcat"
-    how = {"concat": rows, "columns": 2} if beside else {"vconcat": rows}
-    return _whole({**how, "resolve": _resolved("independent")}, datasets)
+    drawn = [
+        _joined([_plain(view, datasets) for view in draw(data[data["panel"] == panel], each)], stacked, title=panel)
+        for panel in dict.fromkeys(data["panel"])
+    ]
+    return _whole({"concat": drawn, "columns": columns or 2, "spacing": 30, "resolve": _SHARED}, datasets)
+
+
+def table(key: Definition, blocks: Sequence[tuple[str, Sequence[View]]]) -> Definition:
+    """Blocks one below the other, each a title and the views of its columns, which share their rows.
+
+    Args:
+        key: a title above all, which says what the marks mean.
+        blocks: from top to bottom.
+    """
+    datasets: Definition = {}
+    drawn = []
+    for title, views in blocks:
+        columns = [_plain(view, datasets) for view in views]
+        block: Definition = {"hconcat": columns, "spacing": 6, "bounds": "flush", "resolve": _SHARED}
+        drawn.append({**block, **({"title": title} if title else {})})
+    return _whole({"title": key, "vconcat": drawn, "spacing": 16, "resolve": _SHARED}, datasets)
 
 
 def facets(data: Rows, draw: Callable[[Rows], View], columns: int = 5) -> Definition | None:
     """For each panel of `data` a row of small pictures, one per mitigation; None if `data` is empty."""
     if data.empty:
         return None
-    names = list(dict.fromkeys(data["mitigation"]))
-    facet = alt.Facet("mitigation:N", sort=names, title=None, header=alt.Header(labelPadding=2))
     datasets: Definition = {}
-    drawn = [
-        {**_plain(draw(rows).facet(facet, columns=columns, spacing=12), datasets), "title": panel}
-        for panel, rows in data.groupby("panel", sort=False)
-    ]
+    drawn = []
+    for panel, rows in data.groupby("panel", sort=False):
+        names = list(dict.fromkeys(rows["mitigation"]))
+        facet = alt.Facet("mitigation:N", sort=names, title=None, header=alt.Header(labelPadding=2))
+        drawn.append({**_plain(draw(rows).facet(facet, columns=columns, spacing=12), datasets), "title": panel})
     return _whole({"vconcat": drawn}, datasets)
 
 
@@ -72,6 +76,9 @@ def alone(view: alt.TopLevelMixin) -> Definition:
     """A single chart as a definition."""
     datasets: Definition = {}
     return _whole(_plain(view, datasets), datasets)
+
+
+_SHARED = {"scale": dict.fromkeys(("color", "shape"), "shared")}
 
 
 def _plain(chart: Any, datasets: Definition) -> Definition:
@@ -87,20 +94,16 @@ def _joined(views: list[Definition], stacked: Stacked, title: str) -> Definition
     return {**joined, "title": title} if title else joined
 
 
-def _resolved(how: Literal["shared", "independent"]) -> Definition:
-    return {"scale": dict.fromkeys(("color", "shape", "size"), how)}
-
-
 def _whole(joined: Definition, datasets: Definition) -> Definition:
-    named = [(choice, unit) for panel in _panels(joined) for choice, unit in _first_choice(panel)]
-    params = []
-    for choice, group in groupby(named, key=lambda pair: pair[0]):
-        views = []
-        for number, (_, unit) in enumerate(group):
-            unit["name"] = f"{choice}_{number}"
+    """The picture of these panels; those that react to a choice in the legend react to the same one."""
+    views = []
+    for panel in _panels(joined):
+        for unit in (unit for unit in panel.get("layer", [panel]) if _reacts(unit)):
+            unit["name"] = f"chosen_{len(views)}"
             views.append(unit["name"])
-        select = {"type": "point", "fields": ["mitigation"]}
-        params.append({"name": choice, "select": select, "bind": "legend", "views": views})
+            break
+    select = {"type": "point", "fields": ["slot"]}
+    params = [{"name": "chosen", "select": select, "bind": "legend", "views": views}] if views else []
     return {"$schema": alt.SCHEMA_URL, **joined, **({"params": params} if params else {}), "datasets": datasets}
 
 
@@ -112,10 +115,5 @@ def _panels(part: Definition) -> Iterator[Definition]:
         yield part
 
 
-def _first_choice(panel: Definition) -> Iterator[tuple[str, Definition]]:
-    """The first of a panel's layered views that reacts to a choice in the legend, with the choice's name."""
-    for unit in panel.get("layer", [panel]):
-        choice = unit.get("encoding", {}).get("opacity", {}).get("condition", {}).get("param")
-        if choice:
-            yield choice, unit
-            return
+def _reacts(unit: Definition) -> bool:
+    return "param" in unit.get("encoding", {}).get("opacity", {}).get("condition", {})

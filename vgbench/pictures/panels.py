@@ -1,25 +1,19 @@
-"""The parts of a picture: panels, lines with distinct colours and shapes, and rounded numbers."""
+"""The parts of a picture: rounded numbers, the span of an axis, and how slots are distinguished."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import altair as alt
 import numpy as np
+from jaxtyping import Float
 
-from vgbench.pictures.style import BASELINE_COLOR, BASELINE_SHAPE, COLORS, SHAPES
-from vgbench.spec.suite import BASELINE
+from vgbench.pictures.style import LOOKS
 
-LINES = len(COLORS)
-"""Largest number of mitigations in a panel besides the baseline; more need further panels."""
 POINTS = 130
 """Largest number of points of a line, evenly spaced, including the first and the last."""
 NORM = "log10 of ‖∂L/∂h‖"
 """The axis title of the back-propagated gradient's norm."""
-MARKS = 6
-"""Approximate number of shapes along a line."""
-SIZES = [200, 120, 85, 60, 45, 34, 26]
-"""Sizes of the shapes, the baseline's first."""
 
 View = alt.Chart | alt.LayerChart | alt.FacetChart
 """A chart with one pair of axes (`FacetChart` only because of the annotation of `alt.layer`)."""
@@ -39,72 +33,82 @@ def rounded(values: Any, digits: int = 5) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Series:
-    """A group of mitigations in the same panels, and how they are distinguished.
+class Span:
+    """The numbers from one end of an axis to the other, evenly spaced or by their logarithms."""
 
-    Attributes:
-        names: the names, the baseline first.
-        color: one colour per mitigation.
-        shape: one shape per mitigation.
-        size: the size of each shape; shapes in front are smaller, so that those behind them remain visible.
-        opacity: full for the mitigations that a reader has chosen in the legend, at first all.
-    """
+    low: float
+    high: float
+    log: bool = False
 
-    names: list[str]
-    color: alt.Color
-    shape: alt.Shape
-    size: alt.Size
-    opacity: Any
+    def share(self, values: Any) -> Float[np.ndarray, "..."]:
+        """How far along the axis numbers lie: 0 at the lower end, 1 at the upper one."""
+        low, high, given = (self._bent(each) for each in (self.low, self.high, values))
+        return np.asarray((given - low) / (high - low))
 
+    def at(self, share: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """The numbers that lie so far along the axis."""
+        low, high = self._bent(self.low), self._bent(self.high)
+        found = low + (high - low) * np.asarray(share)
+        return np.asarray(np.exp(found) if self.log else found)
 
-def series(names: Sequence[str]) -> list[Series]:
-    """Divide mitigations, in their order, into groups of at most `LINES`; the baseline is in all of them."""
-    others = [name for name in names if name != BASELINE]
-    first = [BASELINE] if BASELINE in names else []
-    parts = np.array_split(np.arange(len(others)), max(1, -(-len(others) // LINES)))
-    return [_series(number, [*first, *(others[i] for i in part)]) for number, part in enumerate(parts)]
+    def _bent(self, values: Any) -> Float[np.ndarray, "..."]:
+        given = np.asarray(values, np.float64)
+        return np.asarray(np.log(given)) if self.log else given
 
-
-def _series(number: int, names: list[str]) -> Series:
-    rest = iter(zip(COLORS, SHAPES, strict=True))
-    looks = [(BASELINE_COLOR, BASELINE_SHAPE) if name == BASELINE else next(rest) for name in names]
-    colors, shapes = map(list, zip(*looks, strict=True))
-    common: dict[str, Any] = {"title": None, "sort": names, "legend": alt.Legend(symbolOpacity=1)}
-    chosen = alt.selection_point(name=f"chosen{number}", fields=["mitigation"], bind="legend")
-    return Series(
-        names,
-        alt.Color("mitigation:N", scale=alt.Scale(domain=names, range=colors), **common),
-        alt.Shape("mitigation:N", scale=alt.Scale(domain=names, range=shapes), **common),
-        alt.Size("mitigation:N", scale=alt.Scale(domain=names, range=SIZES[: len(names)]), **common),
-        alt.condition(chosen, alt.value(1), alt.value(0.12)),
-    )
+    def scale(self) -> alt.Scale:
+        """The span as Vega-Lite's scale."""
+        return alt.Scale(type="log" if self.log else "linear", domain=[self.low, self.high], nice=False, clamp=True)
 
 
-def lines(rows: Rows, each: Series, x: alt.X, y: alt.Y, tooltip: Sequence[str]) -> list[alt.Chart]:
-    """A line for each mitigation, with its shape at some points, which differ where lines coincide."""
-    data = rows.assign(marked=_marked(rows, each.names))
-    base = alt.Chart(data).encode(x, y, each.color, opacity=each.opacity, tooltip=["mitigation:N", *tooltip])
-    points = base.transform_filter("datum.marked").mark_point().encode(each.shape, each.size)
-    return [base.mark_line(), points]
-
-
-def _marked(rows: Rows, names: list[str]) -> np.ndarray:
-    place = rows.groupby("mitigation", sort=False).cumcount().to_numpy()
-    count = rows.groupby("mitigation", sort=False)["mitigation"].transform("size").to_numpy()
-    turn = rows["mitigation"].map(names.index).to_numpy()
-    every = np.maximum(1, count // MARKS)
-    return place % every == turn * every // len(names)
-
-
-def extent(*values: Any) -> list[float]:
-    """The limits of a scale that shows all finite values, with a margin."""
+def span(*values: Any) -> Span:
+    """The span that shows all finite values, with a margin."""
     flat = np.concatenate([np.ravel(np.asarray(each, np.float64)) for each in values])
     flat = flat[np.isfinite(flat)]
     low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 1.0)
     margin = 0.04 * (high - low) or 0.5
-    return [float(end) for end in rounded([low - margin, high + margin])]
+    low, high = rounded([low - margin, high + margin])
+    return Span(float(low), float(high))
 
 
-def layer_axis(title: str = "layer (1 is nearest the input)") -> alt.X:
-    """Layers or time steps from left to right."""
-    return alt.X("layer:Q", title=title, scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1))
+def log_span(*values: Any) -> Span:
+    """The same by logarithms, for positive values."""
+    shown = span(*(np.log10(np.asarray(each, np.float64)) for each in values))
+    low, high = rounded([10**shown.low, 10**shown.high])
+    return Span(float(low), float(high), log=True)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the slots of a picture are distinguished.
+
+    Attributes:
+        color: a colour for each slot.
+        shape: a shape for each slot.
+        opacity: full for the slot that a reader has chosen in the legend, at first for all.
+    """
+
+    color: alt.Color
+    shape: alt.Shape
+    opacity: Any
+
+
+def look(slots: Iterable[str], columns: int = 5) -> Look:
+    """The look of these slots, the same in every picture, with a legend of so many columns."""
+    there = set(slots)
+    names = [name for name in LOOKS if name in there]
+    colors, shapes = zip(*(LOOKS[name] for name in names), strict=True)
+    legend = alt.Legend(values=names, symbolOpacity=1, orient="top", columns=columns, columnPadding=8)
+    common: dict[str, Any] = {"title": None, "sort": names, "legend": legend}
+    chosen = alt.selection_point(name="chosen", fields=["slot"], bind="legend")
+    return Look(
+        alt.Color("slot:N", scale=alt.Scale(domain=names, range=list(colors)), **common),
+        alt.Shape("slot:N", scale=alt.Scale(domain=names, range=list(shapes)), **common),
+        alt.condition(chosen, alt.value(1), alt.value(0.1)),
+    )
+
+
+def back_to_input(rows: Rows) -> alt.X:
+    """Layers from the last one, where the backward pass begins, to the first."""
+    ends = [int(rows["layer"].min()), int(rows["layer"].max())]
+    scale = alt.Scale(domain=ends, reverse=True, nice=False)
+    return alt.X("layer:Q", title="layer, on the way back to the input", scale=scale, axis=alt.Axis(tickMinStep=1))

@@ -1,6 +1,7 @@
 """Renders a definition or a chart as PNG, SVG, PDF or an HTML page that needs no network."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,18 @@ from vgbench.pictures.style import LIGHT
 RENDERERS: dict[str, Callable[[str], bytes]] = {
     "png": lambda text: vl_convert.vegalite_to_png(text, scale=1.5),
     "svg": lambda text: vl_convert.vegalite_to_svg(text).encode(),
-    "pdf": vl_convert.vegalite_to_pdf,
+    "pdf": lambda text: _pdf(vl_convert.vegalite_to_svg(text)),
     "html": lambda text: vl_convert.vegalite_to_html(text, bundle=True).encode(),
 }
 """The formats of a picture, which are also the file suffixes."""
+
+
+def _pdf(drawing: str) -> bytes:
+    """An SVG as PDF of the same size, whose unit is 1/72 inch where a pixel is 1/96; its fonts are embedded."""
+    size = re.compile(r'(width|height)="([\d.]+)"')
+    start, tag, rest = drawing.partition("viewBox")
+    smaller = size.sub(lambda found: f'{found[1]}="{0.75 * float(found[2]):g}"', start)
+    return vl_convert.svg_to_pdf(smaller + tag + rest)
 
 
 def render(definition: Definition, form: str) -> bytes:

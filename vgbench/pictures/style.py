@@ -4,12 +4,23 @@ from typing import Any
 
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 """Okabe & Ito (2008): colour-blind readers can distinguish them."""
-BASELINE_COLOR = "#767676"
+NEUTRAL = "#767676"
 """Visible on white and on black."""
-SHAPES = ["square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"]
-BASELINE_SHAPE = "circle"
-"""Shapes distinguish lines without colour; dashed lines are predictions."""
-NEUTRAL = "#808080"
+INK = "ink"
+"""The style of marks that have the colour of text, whatever the background."""
+LOOKS = {
+    "reference": (NEUTRAL, "circle"),
+    "cell": ("#8C564B", "M0,-1L.23,-.31L.95,-.31L.36,.12L.59,.81L0,.38L-.59,.81L-.36,.12L-.95,-.31L-.23,-.31Z"),
+    "skip": ("#0072B2", "square"),
+    "norm": ("#009E73", "diamond"),
+    "optimizer": ("#D55E00", "triangle-up"),
+    "gradient transform": ("#CC79A7", "triangle-down"),
+    "init": ("#56B4E9", "triangle-right"),
+    "activation": ("#E69F00", "cross"),
+    "precision": ("#7A5195", "triangle-left"),
+    "other": ("#4D7C0F", "M-.5,-.87L.5,-.87L1,0L.5,.87L-.5,.87L-1,0Z"),
+}
+"""The colour and the shape of each slot, in the order of a legend. Shapes distinguish slots in print without colour."""
 
 WIDTH, HEIGHT = 260, 190
 """The size of a panel in pixels."""
@@ -40,6 +51,7 @@ def theme(text: str, lines: str, background: str) -> dict[str, Any]:
         "header": {"labelColor": text, "titleColor": text, "labelFontSize": 11},
         "title": {"color": text, "subtitleColor": text, "anchor": "start", "fontSize": 12, "subtitleFontSize": 11},
         "text": {"color": text},
+        "style": {INK: {"fill": text}, f"{INK}-line": {"stroke": text}},
         "line": {"strokeWidth": 2},
         "point": {"size": 45, "filled": True, "opacity": 1},
     }

@@ -22,7 +22,10 @@ def _predicted(case: Case) -> Prediction | None:
 
 
 def relative_norms(runs: Sequence[Run]) -> dict[str, Sequence[float]]:
-    """For cell ids log10 of the predicted norm at each layer over that at the last; no orders of magnitude."""
-    cells = [entry.cell for run in runs for entry in run.entries if entry.cell]
-    found = {cell.case.cell_id: prediction(cell) for cell in cells}
+    """For the rows' cell ids log10 of the predicted norm at each layer over that at the last; no orders of magnitude.
+
+    A row keeps the id that it was measured under, which is not its case's today where a later version added a field.
+    """
+    cells = {entry.row.cell_id: entry.cell for run in runs for entry in run.entries if entry.cell}
+    found = {cell_id: prediction(cell) for cell_id, cell in cells.items()}
     return {cell_id: each.log10_norm.tolist() for cell_id, each in found.items() if each and each.kind != "order"}

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from vgbench.pictures.compose import Definition
 from vgbench.records.runs import Run
+from vgbench.report.charts.answer import NARROW, answer
 from vgbench.report.charts.benefit import cost_and_benefit
 from vgbench.report.charts.curves import learning_curves
 from vgbench.report.charts.depth import accuracy_by_depth, cost_by_depth
@@ -34,15 +36,26 @@ def _of_runs(draw: Callable[[Sequence[Run]], Definition | None]) -> Callable[...
     return lambda runs, frame: draw(runs)
 
 
+_ANSWER = (
+    "What each mitigation achieves and what it costs, sorted by what it achieves: grey misses the target with a seed, a"
+    " filled circle is a seed that reaches it, a tick is theory's prediction, and lines are 95 % intervals"
+)
+
 PICTURES = {
-    "gradients": Picture("Gradient norm by layer at initialisation, mean over seeds", _of_runs(gradient_norms)),
+    "answer": Picture(_ANSWER, answer),
+    "answer-narrow": Picture(_ANSWER, partial(answer, layout=NARROW)),
+    "gradients": Picture(
+        "Gradient norm by layer at initialisation: the mean over seeds, in a band from the lowest to the highest;"
+        " dashed lines are theory's, and lines that lie on one another share a label",
+        _of_runs(gradient_norms),
+    ),
     "gradients-in-time": Picture(
         "Gradient norm by time steps back from the last one, at initialisation", _of_runs(gradient_in_time)
     ),
     "forward": Picture(
         "Forward signal at initialisation: its scale, and the cosine distance between inputs", _of_runs(forward_signal)
     ),
-    "accuracy": Picture("Test accuracy against depth; rings mark the trainable depth", accuracy_by_depth),
+    "accuracy": Picture("Test accuracy against depth, with 95 % intervals", accuracy_by_depth),
     "benefit": Picture("Cost against benefit, and their Pareto front", cost_and_benefit),
     "curves": Picture(
         "Learning curves: the median over seeds, in a band from the lowest to the highest", _of_runs(learning_curves)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, rounded
-from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded
+from vgbench.pictures.point_labels import beside
+from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
 from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
@@ -19,7 +20,8 @@ _SMALLEST = {"change": 1e-5, "error": 1e-3}
 """What is shown of each benefit at least, for the logarithm."""
 _TITLES = {"change": "|decay|, decades a layer", "error": "test error, 1 - accuracy"}
 _RATIO = ["step_ratio", "step_ratio_low", "step_ratio_high"]
-_TOOLTIP = ["mitigation:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "decay:Q"]
+_TOOLTIP = ["mitigation:N", "slot:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "decay:Q"]
+_SIZE = 420, 300
 
 
 def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
@@ -34,27 +36,50 @@ def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | N
     data["change"] = data["decay"].abs().clip(lower=_SMALLEST["change"])
     data["error"] = (1 - data["accuracy"]).clip(lower=_SMALLEST["error"])
     data = data[[*where, *_RATIO, "accuracy", "decay", "change", "error"]].dropna(subset="step_ratio")
-    data[data.columns[2:]] = rounded(data[data.columns[2:]], 4)
-    data = data[data["error"].notna() | data["change"].notna()].reset_index(drop=True)
-    return small_multiples(data, _panel)
+    data[data.columns[len(where.columns) :]] = rounded(data[data.columns[len(where.columns) :]], 4)
+    data = data[data["error"].notna() | data["change"].notna()]
+    several = data.groupby("panel")["mitigation"].transform("size") > 1
+    return small_multiples(data[several].reset_index(drop=True), _panel)
 
 
-def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
-    benefit = "error" if whole["error"].notna().any() else "change"
-    whole, rows = whole.dropna(subset=benefit), rows.dropna(subset=benefit)
-    ends = [0.95 * float(whole["step_ratio_low"].min()), 1.05 * float(whole["step_ratio_high"].max())]
-    width = alt.Scale(type="log", domain=ends, nice=False)
-    x = alt.X("step_ratio:Q", title="time of a step over the reference's", scale=width, axis=alt.Axis(tickCount=5))
-    ends = [0.8 * float(whole[benefit].min()), 1.25 * float(whole[benefit].max())]
-    height = alt.Scale(type="log", reverse=True, domain=ends, nice=False)
-    y = alt.Y(f"{benefit}:Q", title=_TITLES[benefit], scale=height, axis=alt.Axis(tickCount=5))
-    best = whole[_front(whole, benefit)].sort_values("step_ratio")
+def _panel(rows: Rows, each: Look) -> Sequence[View]:
+    benefit = "error" if rows["error"].notna().any() else "change"
+    rows = rows.dropna(subset=benefit)
+    across, up = log_span(rows[_RATIO]), log_span(rows[benefit])
+    x = alt.X(
+        "step_ratio:Q",
+        title="time of a step over the reference's",
+        scale=across.scale(),
+        axis=alt.Axis(tickCount=5, grid=False),
+    )
+    scale = up.scale()
+    scale.reverse = True
+    y = alt.Y(f"{benefit}:Q", title=_TITLES[benefit], scale=scale, axis=alt.Axis(tickCount=5, grid=False))
+    rows = rows.join(_labels(rows, benefit, across, up))
+    best = rows[_front(rows, benefit)].sort_values("step_ratio")
     front = alt.Chart(best).mark_line(interpolate="step-after", color=NEUTRAL, strokeWidth=1.2).encode(x, y)
-    others = alt.Chart(whole).mark_point(color=NEUTRAL, opacity=0.4, size=25).encode(x, y, tooltip=_TOOLTIP)
     base = alt.Chart(rows).encode(each.color, y, opacity=each.opacity, tooltip=_TOOLTIP)
     interval = base.mark_rule(strokeWidth=1.2).encode(alt.X("step_ratio_low:Q"), alt.X2("step_ratio_high:Q"))
-    points = base.mark_point(size=70).encode(x, each.shape)
-    return [alt.layer(others, front, interval, points, width=WIDTH, height=HEIGHT)]
+    points = base.mark_point(size=60).encode(x, each.shape)
+    named = alt.Chart(rows.dropna(subset="label_x"))
+    lead = named.mark_rule(strokeWidth=0.5, color=NEUTRAL, strokeOpacity=0.6).encode(
+        x, y, x2="label_x:Q", y2="label_y:Q"
+    )
+    text = named.mark_text(align="left", baseline="middle", fontSize=10).encode(
+        alt.X("label_x:Q"), alt.Y("label_y:Q", scale=scale), text="mitigation:N"
+    )
+    return [alt.layer(front, lead, interval, points, text, width=_SIZE[0], height=_SIZE[1])]
+
+
+def _labels(rows: Rows, benefit: str, across: Span, up: Span) -> Rows:
+    """Where the names of the points stand, in the numbers of the axes."""
+    width, height = _SIZE
+    # The best is at the top.
+    points = np.stack([across.share(rows["step_ratio"]) * width, up.share(rows[benefit]) * height], axis=1)
+    low, high = (across.share(rows[f"step_ratio_{end}"]) * width for end in ("low", "high"))
+    labels = beside(points, np.stack([low, high], axis=1), list(rows["mitigation"]), _SIZE)
+    places = {"label_x": across.at(labels[:, 0] / width), "label_y": up.at(labels[:, 1] / height)}
+    return pd.DataFrame({name: rounded(values, 6) for name, values in places.items()}, index=rows.index)
 
 
 def _front(rows: Rows, benefit: str) -> np.ndarray:

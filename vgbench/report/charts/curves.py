@@ -7,7 +7,8 @@ import pandas as pd
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, lines
+from vgbench.pictures.lines import Lines
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, span
 from vgbench.pictures.single import TITLES, over_seeds
 from vgbench.pictures.style import WIDTH
 from vgbench.records.runs import Run
@@ -29,22 +30,21 @@ def curves_of(curves: TrainingCurves) -> pd.DataFrame:
     return over_seeds(curves.loss, curves.step, curves.validation_accuracy)
 
 
-def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
-    return [_side(what, rows, each, whole) for what in TITLES]
+def _panel(rows: Rows, each: Look) -> Sequence[View]:
+    x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, int(rows["step"].max())], nice=False))
+    sides = {what: rows[rows["what"] == what] for what in TITLES}
+    return [
+        Lines(
+            x, "median", TITLES[what], _span(what, shown), each, (WIDTH, 150), ["step:Q", "low:Q", "median:Q", "high:Q"]
+        ).drawn(shown, band=True)
+        for what, shown in sides.items()
+        if len(shown)
+    ]
 
 
-def _side(what: str, rows: Rows, each: Series, whole: Rows) -> View:
-    shown = rows[rows["what"] == what]
-    x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, int(whole["step"].max())], nice=False))
-    y = alt.Y("median:Q", title=TITLES[what], scale=scale(what, whole), axis=alt.Axis(tickCount=5))
-    drawn = lines(shown, each, x, y, ["step:Q", "low:Q", "median:Q", "high:Q"])
-    band = alt.Chart(shown).mark_area(opacity=0.15).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), each.color)
-    return alt.layer(band, *drawn, width=WIDTH, height=140)
-
-
-def scale(what: str, rows: Rows) -> alt.Scale:
-    """Of the loss logarithmic where it can be, of the accuracy all there is."""
+def _span(what: str, rows: Rows) -> Span:
+    """Of the accuracy all there is, of the loss by logarithms where it is positive."""
     if what == "accuracy":
-        return alt.Scale(domain=[0, 1])
-    loss = rows.loc[rows["what"] == what, "low"]
-    return alt.Scale(type="log" if len(loss) and loss.min() > 0 else "symlog", nice=False)
+        return Span(0.0, 1.0)
+    ends = rows[["low", "high"]]
+    return log_span(ends) if (ends > 0).all(axis=None) else span(ends)

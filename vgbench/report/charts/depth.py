@@ -6,7 +6,8 @@ import altair as alt
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, lines, rounded
+from vgbench.pictures.lines import Lines
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded
 from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
@@ -19,20 +20,20 @@ _COSTS = {
 
 
 def accuracy_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
-    """Test accuracy with its t-interval against depth, the trainable depth ringed; None for a single depth."""
+    """Test accuracy with its t-interval against depth; None for a single depth."""
     data = _against_depth(runs, frame, "accuracy")
     if data is None:
         return None
-    data["ringed"] = (data["depth"] == data["trainable_depth"]).astype(bool)
 
-    def panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
-        x, y = _depth(whole), alt.Y("accuracy:Q", title="test accuracy", scale=alt.Scale(domain=[0, 1], clamp=True))
+    def panel(rows: Rows, each: Look) -> Sequence[View]:
+        x, heights = _depth(rows), Span(0.0, 1.0)
         base = alt.Chart(rows).encode(x, each.color, opacity=each.opacity)
         target = alt.Chart(rows.head(1)).mark_rule(color=NEUTRAL, strokeDash=[2, 3]).encode(alt.Y("target:Q"))
-        interval = base.mark_rule(strokeWidth=1.5).encode(alt.Y("accuracy_low:Q"), alt.Y2("accuracy_high:Q"))
-        ring = base.transform_filter("datum.ringed").mark_point(filled=False, size=260, strokeWidth=1.5).encode(y)
-        drawn = lines(rows, each, x, y, ["depth:Q", "accuracy:Q", "accuracy_low:Q", "accuracy_high:Q"])
-        return [alt.layer(target, interval, *drawn, ring, width=WIDTH, height=HEIGHT)]
+        ends = alt.Y("accuracy_low:Q", scale=heights.scale()), alt.Y2("accuracy_high:Q")
+        interval = base.mark_rule(strokeWidth=1.2).encode(*ends)
+        shown = ["depth:Q", "accuracy:Q", "accuracy_low:Q", "accuracy_high:Q"]
+        lines = Lines(x, "accuracy", "test accuracy", heights, each, (WIDTH, HEIGHT), shown)
+        return [lines.drawn(rows, points=True, above=[target, interval])]
 
     return small_multiples(data, panel)
 
@@ -45,26 +46,20 @@ def cost_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None
     for name, (_, unit) in _COSTS.items():
         data[name] = rounded(data[name] * unit, 4)
 
-    def panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
-        sides = []
-        for name, (title, _) in _COSTS.items():
-            y = alt.Y(f"{name}:Q", title=title, scale=_log(whole[name]), axis=alt.Axis(tickCount=5))
-            shown = ["depth:Q", f"{name}:Q", "form:N"]
-            parts = [part for _, part in rows.groupby("form")]
-            drawn = [view for part in parts for view in lines(part, each, _depth(whole), y, shown)]
-            sides.append(alt.layer(*drawn, width=190, height=HEIGHT))
-        return sides
+    def panel(rows: Rows, each: Look) -> Sequence[View]:
+        return [
+            Lines(
+                _depth(rows), name, title, log_span(rows[name]), each, (190, HEIGHT), ["depth:Q", f"{name}:Q", "form:N"]
+            ).drawn(rows, points=True, broken="form")
+            for name, (title, _) in _COSTS.items()
+        ]
 
     return small_multiples(data, panel, stacked="hconcat", columns=1)
 
 
 def _depth(rows: Rows) -> alt.X:
     depths = sorted({int(depth) for depth in rows["depth"]})
-    return alt.X("depth:Q", title="depth", scale=_log(rows["depth"]), axis=alt.Axis(values=depths, format="d"))
-
-
-def _log(values: Rows) -> alt.Scale:
-    return alt.Scale(type="log", nice=False, domain=[0.8 * float(values.min()), 1.25 * float(values.max())])
+    return alt.X("depth:Q", title="depth", scale=log_span(depths).scale(), axis=alt.Axis(values=depths, format="d"))
 
 
 def _against_depth(runs: Sequence[Run], frame: pd.DataFrame, needed: str) -> pd.DataFrame | None:
@@ -74,4 +69,4 @@ def _against_depth(runs: Sequence[Run], frame: pd.DataFrame, needed: str) -> pd.
     return data[[*where, *_USED]].reset_index(drop=True) if data["depth"].nunique() > 1 else None
 
 
-_USED = ["depth", "accuracy", "accuracy_low", "accuracy_high", "trainable_depth", "target", "form", *_COSTS]
+_USED = ["depth", "accuracy", "accuracy_low", "accuracy_high", "target", "form", *_COSTS]

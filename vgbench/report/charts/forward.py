@@ -7,7 +7,8 @@ import pandas as pd
 
 from vgbench.measure.forward import ForwardProfile
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Rows, Series, View, extent, layer_axis, lines, rounded, thinned
+from vgbench.pictures.lines import Lines
+from vgbench.pictures.panels import Look, Rows, View, rounded, span, thinned
 from vgbench.pictures.style import WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
@@ -28,14 +29,17 @@ def forward_signal(runs: Sequence[Run]) -> Definition | None:
 def _signal(profile: ForwardProfile) -> pd.DataFrame:
     layers = thinned(profile.log10_activation_scale.shape[1])
     sides = {"scale": profile.log10_activation_scale, "distance": profile.log10_pair_distance}
-    means = {side: rounded(values.mean(axis=0)[layers]) for side, values in sides.items()}
+    means = {side: rounded(values.mean(axis=0)[layers], 4) for side, values in sides.items()}
     return pd.DataFrame({"layer": layers + 1, **means})
 
 
-def _panel(rows: Rows, each: Series, whole: Rows) -> Sequence[View]:
-    sides = []
-    for side, title in _SIDES.items():
-        y = alt.Y(f"{side}:Q", title=title, scale=alt.Scale(domain=extent(whole[side]), nice=False))
-        drawn = lines(rows.dropna(subset=side), each, layer_axis(), y, ["layer:Q", f"{side}:Q"])
-        sides.append(alt.layer(*drawn, width=WIDTH, height=130))
-    return sides
+def _panel(rows: Rows, each: Look) -> Sequence[View]:
+    x = alt.X(
+        "layer:Q", title="layer (1 is nearest the input)", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1)
+    )
+    return [
+        Lines(x, side, title, span(rows[side]), each, (WIDTH, 150), ["layer:Q", f"{side}:Q"]).drawn(
+            rows.dropna(subset=side)
+        )
+        for side, title in _SIDES.items()
+    ]

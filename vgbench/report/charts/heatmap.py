@@ -10,7 +10,7 @@ from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
 from vgbench.pictures.panels import NORM, Rows, rounded, thinned
 from vgbench.records.runs import Run
-from vgbench.report.charts.places import places
+from vgbench.report.charts.places import ranked
 
 LAYERS, STEPS = 32, 41
 """Rows and columns of a map at most."""
@@ -21,7 +21,7 @@ FLOOR = -12.0
 def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
     """log10 of the norm at each layer, mean over seeds, after so many steps; blank where it is zero or not finite."""
     frames = [
-        _map(entry.cell.training).assign(**place) for place, entry in places(runs) if entry.cell and entry.cell.training
+        _map(entry.cell.training).assign(**place) for place, entry in ranked(runs) if entry.cell and entry.cell.training
     ]
     data: Rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     if data.empty:
@@ -36,7 +36,7 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
         x = alt.X("step:O", title="step", axis=steps)
         y = alt.Y("layer:O", title="layer", sort="descending", axis=layers)
         shown = ["mitigation:N", "step:O", "layer:O", "norm:Q"]
-        # Whole pixels a cell, or the paper shines through between them.
+        # Whole pixels a cell, also at one and a half times the size, or the paper shines through between them.
         width, height = _fitted(rows["step"], 120), _fitted(rows["layer"], 80)
         return alt.Chart(rows, width=width, height=height).mark_rect().encode(x, y, color, tooltip=shown)
 
@@ -54,7 +54,7 @@ def _map(curves: TrainingCurves) -> pd.DataFrame:
 
 def _fitted(values: Rows, pixels: int) -> int:
     cells = values.nunique()
-    return cells * max(1, round(pixels / cells))
+    return cells * 2 * max(1, round(pixels / cells / 2))
 
 
 def _ticks(values: Rows) -> list[int]:

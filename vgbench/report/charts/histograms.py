@@ -12,7 +12,7 @@ from vgbench.pictures.compose import Definition, facets
 from vgbench.pictures.panels import Rows, View, rounded, thinned
 from vgbench.pictures.style import COLORS, NEUTRAL
 from vgbench.records.runs import Run
-from vgbench.report.charts.places import places
+from vgbench.report.charts.places import ranked
 
 RIDGES = 6
 """Layers shown at most."""
@@ -27,20 +27,24 @@ def gradient_histograms(runs: Sequence[Run]) -> Definition | None:
     """How the entries g of dL/dW_l are spread: a ridge for each of some layers, the input's lowest."""
     frames = [
         _ridges(entry.cell.training).assign(**place)
-        for place, entry in places(runs)
+        for place, entry in ranked(runs)
         if entry.cell and entry.cell.training
     ]
-    return facets(pd.concat(frames, ignore_index=True), _draw) if frames else None
+    data: Rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if data.empty:
+        return None
+    ends = [float(data["magnitude"].min()), float(data["magnitude"].max())]
+    return facets(data, lambda rows: _draw(rows, alt.Scale(domain=ends, nice=False)))
 
 
-def _draw(rows: Rows) -> View:
+def _draw(rows: Rows, scale: alt.Scale) -> View:
     layers = [str(layer) for layer in sorted(set(rows["layer"]))]
     names = alt.Axis(values=list(range(len(layers))), labelExpr=f"{layers}[datum.value]", grid=False)
     moments = list(MOMENTS)
     color = alt.Scale(domain=moments, range=[NEUTRAL, COLORS[0]])
     dash = alt.Scale(domain=moments, range=[[2, 2], [1, 0]])
     base = alt.Chart(rows).encode(
-        alt.X("magnitude:Q", title="log10 of |g|", scale=alt.Scale(zero=False)),
+        alt.X("magnitude:Q", title="log10 of |g|", scale=scale),
         alt.Y("top:Q", title="layer", axis=names, scale=alt.Scale(nice=False)),
         alt.Color("moment:N", title=None, scale=color, legend=alt.Legend(orient="top")),
         detail="layer:O",

@@ -1,0 +1,117 @@
+"""The picture that answers: its rows, their order, and what is grey."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.made import measured, write_run
+
+from vgbench.pictures.compose import Definition
+from vgbench.pictures.style import NEUTRAL
+from vgbench.records.runs import Run, read_runs
+from vgbench.report.charts.answer import NARROW, WIDE, answer
+from vgbench.report.frames import frame
+from vgbench.spec.case import Case
+
+COLUMNS = list(WIDE.titles.values())
+
+
+def case(init: str = "glorot_normal", **fields: Any) -> Case:
+    return Case(**{"depth": 3, "width": 4, "init": init, "learning_rates": (0.1,), "seeds": (0, 1), **fields})
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    cells = [
+        ("baseline", measured(case(), 0.1)),
+        ("good", measured(case("he_normal"), 0.92)),
+        ("best", measured(case(norm="layer"), 0.97)),
+        ("nearly", measured(case("lecun_normal"), 0.8)),
+        ("untrained", measured(case("orthogonal"), None)),
+    ]
+    return read_runs(write_run(tmp_path_factory.mktemp("run"), cells))
+
+
+def drawn(runs: list[Run], layout: Any = WIDE) -> Definition:
+    definition = answer(runs, frame(runs), layout)
+    assert definition is not None
+    return definition
+
+
+def rows(definition: Definition, view: Definition) -> list[dict[str, Any]]:
+    part = view.get("data") or view["layer"][-1]["data"]
+    return definition["datasets"][part["name"]]
+
+
+def titles(block: Definition) -> list[str]:
+    """The titles of the axes below a block's columns."""
+    axes = [[unit["encoding"]["x"].get("title") for unit in view["layer"]] for view in block["hconcat"][1:]]
+    return [next(title for title in found if title) for found in axes]
+
+
+def test_rows_are_sorted_by_what_they_achieve(runs: list[Run]) -> None:
+    definition = drawn(runs)
+    (block,) = definition["vconcat"]
+    named = rows(definition, block["hconcat"][0])
+    assert [row["mitigation"] for row in named] == ["best", "good", "nearly", "baseline", "untrained"]
+    assert [row["row"] for row in named] == [0, 1, 2, 3, 4]
+    assert [row["fails"] for row in named] == [False, False, True, True, False]
+    assert [row["slot"] for row in named] == ["norm", "init", "init", "reference", "init"]
+
+
+def test_columns_are_cost_and_benefit_with_their_intervals(runs: list[Run]) -> None:
+    definition = drawn(runs)
+    (block,) = definition["vconcat"]
+    assert titles(block) == COLUMNS
+    first = rows(definition, block["hconcat"][3])[0]
+    assert {name: first[name] for name in ("accuracy", "accuracy_low", "accuracy_high", "target")} == {
+        **dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), 0.97),
+        "target": 0.9,
+    }
+    assert first["lost"] == 2
+    for view in block["hconcat"][1:]:
+        grey = view["layer"][-1]["encoding"]["color"]
+        assert grey["condition"] == {"test": "datum.fails", "value": NEUTRAL}
+        assert grey["field"] == "slot"
+
+
+def test_seeds_that_reach_the_target_are_filled(runs: list[Run]) -> None:
+    definition = drawn(runs)
+    seeds = definition["vconcat"][0]["hconcat"][2]
+    points = rows(definition, seeds)
+    assert [(row["mitigation"], row["seed"], row["reached"]) for row in points[:2]] == [
+        ("best", 1, True),
+        ("best", 2, True),
+    ]
+    assert {row["reached"] for row in points if row["mitigation"] == "nearly"} == {False}
+    assert "untrained" not in {row["mitigation"] for row in points}
+    assert seeds["layer"][1]["transform"] == [{"filter": "datum.reached"}]
+
+
+def test_two_widths_show_the_same(runs: list[Run]) -> None:
+    wide, narrow = (drawn(runs, layout) for layout in (WIDE, NARROW))
+    assert wide["datasets"] == narrow["datasets"]
+
+    def width(definition: Definition) -> int:
+        return sum(view["width"] + 6 for view in definition["vconcat"][0]["hconcat"])
+
+    assert width(wide) < 7.2 * 96
+    assert width(narrow) < 3.5 * 96
+
+
+def test_what_nothing_is_known_of_has_no_column_and_no_row(tmp_path: Path) -> None:
+    cells = [("baseline", measured(case(), None)), ("he", measured(case("he_normal"), None))]
+    definition = drawn(read_runs(write_run(tmp_path, cells)))
+    (block,) = definition["vconcat"]
+    assert titles(block) == [COLUMNS[0], *COLUMNS[3:]]
+
+
+def test_theory_is_a_tick_where_it_predicts(runs: list[Run]) -> None:
+    definition = drawn(runs)
+    lost = definition["vconcat"][0]["hconcat"][1]
+    (tick,) = [unit for unit in lost["layer"] if unit["mark"]["type"] == "tick"]
+    assert tick["encoding"]["x"]["field"] == "theory"
+    known = [row["theory"] for row in rows(definition, lost) if row["theory"] is not None]
+    assert known
+    assert np.isfinite(known).all()

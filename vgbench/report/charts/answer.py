@@ -1,0 +1,240 @@
+"""The picture that answers: what each mitigation achieves and what it costs, a row each, sorted by what it achieves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from vgbench.pictures.compose import Definition, table
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, look, rounded, span
+from vgbench.pictures.style import INK, NEUTRAL
+from vgbench.plain import one_line
+from vgbench.records.runs import Entry, Run
+from vgbench.report.charts.places import places, ranked
+from vgbench.report.predicted import relative_norms
+from vgbench.report.reference import compared
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The sizes of the picture, in pixels of 1/96 inch.
+
+    Attributes:
+        row: height of a row.
+        names: width of the column of names.
+        widths: of the other columns.
+        titles: below them.
+        font: size of the text.
+        point: area of a point.
+        legend: slots in a row of the legend.
+        key: lines above the picture that say what its marks mean.
+    """
+
+    row: int
+    names: int
+    widths: dict[str, int]
+    titles: dict[str, str]
+    font: float
+    point: int
+    legend: int
+    key: tuple[str, ...]
+
+
+WIDE = Layout(
+    row=17,
+    names=160,
+    widths={"lost": 140, "seeds": 46, "accuracy": 110, "step_ratio": 110, "memory_ratio": 66},
+    titles={
+        "lost": "decades lost on the way back",
+        "seeds": "seeds",
+        "accuracy": "test accuracy",
+        "step_ratio": "time of a step, ratio",
+        "memory_ratio": "memory, ratio",
+    },
+    font=10.5,
+    point=55,
+    legend=8,
+    key=(
+        "Grey: misses the target with a seed. Filled circle: a seed that reaches it. Tick: theory. Line: 95 % interval",
+    ),
+)
+"""As wide as a page of a paper, 7 inches."""
+NARROW = Layout(
+    row=12,
+    names=94,
+    widths={"lost": 60, "seeds": 24, "accuracy": 46, "step_ratio": 46, "memory_ratio": 26},
+    titles={
+        "lost": "decades lost",
+        "seeds": "seeds",
+        "accuracy": "accuracy",
+        "step_ratio": "time, ratio",
+        "memory_ratio": "memory",
+    },
+    font=8.0,
+    point=26,
+    legend=4,
+    key=(
+        "Grey: misses the target with a seed.",
+        "Filled circle: a seed that reaches it. Tick: theory. Line: 95 % interval.",
+    ),
+)
+"""As wide as a column of a paper, 3.4 inches, or a phone."""
+_BARE = alt.ViewBackground(stroke=None)
+_LINE = {"lost": 0.0, "step_ratio": 1.0, "memory_ratio": 1.0}
+"""Where a column has a line for what does not change."""
+_KNOWN = {"seeds": "trained"}
+"""What is known where a column shows something, if not the column itself."""
+_TICKS = ((0.1, 1.0, 10.0, 100.0), (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.7, 1.0, 1.5, 2.0), (0.8, 0.9, 1.0, 1.1))
+"""Ticks of ratios, the coarsest first."""
+
+
+def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> Definition | None:
+    """A block for each place and reference that other rows are compared with; of a run without any, all rows.
+
+    Columns share the rows: decades of the gradient lost from the last layer to the first (a tick for theory), seeds
+    that reach the target (filled), test accuracy, and the ratios of time and memory, with their 95 % intervals. Grey
+    rows do not reach the target with every seed.
+    """
+    data = _data(runs, frame)
+    if data.empty:
+        return None
+    blocks = [block for _, block in data.groupby("panel", sort=False)]
+    blocks = [block for block in blocks if len(block) > 1] or blocks
+    shown: Rows = pd.concat(blocks)
+    columns = [name for name in layout.widths if shown[_KNOWN.get(name, name)].notna().any()]
+    picture = _Picture(layout, look(shown["slot"], layout.legend), columns, _spans(shown))
+    key = {"text": list(layout.key), "fontSize": layout.font, "fontWeight": "normal"}
+    return table(
+        key, [(block["panel"].iloc[0], picture.views(block.assign(row=range(len(block))))) for block in blocks]
+    )
+
+
+def _data(runs: Sequence[Run], frame: pd.DataFrame) -> Rows:
+    theory = relative_norms(runs)
+    found = [{**place, **_lost(entry, theory.get(entry.row.cell_id))} for place, entry in places(runs)]
+    order = {id(entry): number for number, (_, entry) in enumerate(ranked(runs))}
+    data: Rows = frame.drop(columns="mitigation").join(pd.DataFrame(found))
+    panels = zip(data["panel"], frame["reference"], strict=True)
+    data["panel"] = [one_line(compared(panel, reference)) for panel, reference in panels]
+    data["order"] = [order[id(entry)] for _, entry in places(runs)]
+    data["fails"] = (data["trained"] < data["seeds"]).astype(bool)
+    data = data[data["lost"].notna() | data["trained"].notna() | data["step_ratio"].notna()]
+    numbers = [
+        name for column in ("lost", "accuracy", "step_ratio") for name in (column, f"{column}_low", f"{column}_high")
+    ]
+    names = ["panel", "mitigation", "slot", "fails", "trained", "seeds", "target", *numbers, "theory", "memory_ratio"]
+    data = data.sort_values("order")[names].reset_index(drop=True)
+    data[names[6:]] = rounded(data[names[6:]], 4)
+    return data
+
+
+def _lost(entry: Entry, predicted: Sequence[float] | None) -> dict[str, float]:
+    """Decades that the gradient loses from the last layer to the first, with their interval, and theory's."""
+    if not (entry.cell and entry.cell.gradients):
+        return dict.fromkeys(("lost", "lost_low", "lost_high", "theory"), float("nan"))
+    change = entry.cell.gradients.log10_first_over_last
+    expected = float("nan") if predicted is None else -predicted[0]
+    return {"lost": -change.value, "lost_low": -change.high, "lost_high": -change.low, "theory": expected}
+
+
+def _spans(shown: Rows) -> dict[str, Span]:
+    """The axes that all blocks share, so that they can be compared."""
+    ratio = log_span(shown[["step_ratio_low", "step_ratio_high"]].to_numpy(), 1.0)
+    return {
+        "accuracy": Span(0.0, 1.0),
+        "step_ratio": ratio,
+        "memory_ratio": log_span(shown["memory_ratio"].to_numpy(), 1.0),
+    }
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """The views of a block: its names, and the columns that share its rows."""
+
+    layout: Layout
+    look: Look
+    columns: Sequence[str]
+    spans: dict[str, Span]
+
+    def views(self, block: Rows) -> list[View]:
+        """The views from left to right."""
+        return [self._names(block), *(self._column(block, name) for name in self.columns)]
+
+    def _height(self, block: Rows) -> int:
+        return self.layout.row * len(block)
+
+    def _names(self, block: Rows) -> View:
+        limit = self.layout.names - 6
+        text = {"align": "right", "baseline": "middle", "fontSize": self.layout.font, "limit": limit}
+        base = alt.Chart(block).encode(x=alt.value(limit), y=alt.Y("row:O", axis=None), text="mitigation:N")
+        reached = base.transform_filter("!datum.fails").mark_text(**text)
+        failed = base.transform_filter("datum.fails").mark_text(**text, color=NEUTRAL)
+        return alt.layer(reached, failed, width=self.layout.names, height=self._height(block), view=_BARE)
+
+    def _column(self, block: Rows, name: str) -> View:
+        if block[_KNOWN.get(name, name)].isna().all():
+            blank = alt.Chart(block.head(1)).mark_point(opacity=0)
+            return blank.properties(width=self.layout.widths[name], height=self._height(block), view=_BARE)
+        guide = alt.Axis(labels=False, ticks=False, domain=False, title=None, grid=True, gridOpacity=0.35)
+        y, width = alt.Y("row:O", axis=guide), self.layout.widths[name]
+        drawn = self._seeds(block, y) if name == "seeds" else self._estimates(block, name, y)
+        return alt.layer(*drawn, width=width, height=self._height(block), view=_BARE)
+
+    def _seeds(self, block: Rows, y: alt.Y) -> list[View]:
+        tried = block.dropna(subset="trained")
+        most = int(block["seeds"].max())
+        rows = [
+            {**row, "seed": seed, "reached": seed <= row["trained"]}
+            for row in tried.to_dict("records")
+            for seed in range(1, int(row["seeds"]) + 1)
+        ]
+        data = pd.DataFrame(rows, columns=[*tried, "seed", "reached"])
+        scale = alt.Scale(domain=[0.4, most + 0.6], nice=False)
+        x = alt.X(
+            "seed:Q",
+            title=self.layout.titles["seeds"],
+            scale=scale,
+            axis=self._axis(labels=False, ticks=False, titlePadding=self.layout.font + 10),
+        )
+        size = min(self.layout.point, (self.layout.widths["seeds"] / (most + 1)) ** 2)
+        base = alt.Chart(data).encode(x, y, color=self._ink(), tooltip=["mitigation:N", "trained:Q", "seeds:Q"])
+        ring = base.mark_point(filled=False, size=size, strokeWidth=1, shape="circle")
+        return [ring, base.transform_filter("datum.reached").mark_point(size=size, shape="circle")]
+
+    def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[View]:
+        axis = self.spans.get(name) or span(block[["lost_low", "lost_high", "theory"]].to_numpy(), 0.0)
+        ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3}
+        x = alt.X(f"{name}:Q", title=self.layout.titles[name], scale=axis.scale(), axis=self._axis(**ticks))
+        base = alt.Chart(block).encode(y)
+        views: list[Any] = []
+        if name in _LINE:
+            views.append(alt.Chart(pd.DataFrame({name: [_LINE[name]]})).mark_rule(color=NEUTRAL).encode(x))
+        if name == "accuracy":
+            views.append(alt.Chart(block.head(1)).mark_rule(color=NEUTRAL, strokeDash=[2, 3]).encode(alt.X("target:Q")))
+        if name == "lost":
+            tick = base.mark_tick(style=INK, thickness=1.2, size=0.75 * self.layout.row)
+            views.append(tick.encode(alt.X("theory:Q"), tooltip=["mitigation:N", "theory:Q"]))
+        shown = ["mitigation:N", "slot:N", f"{name}:Q"]
+        if f"{name}_low" in block:
+            ends = alt.X(f"{name}_low:Q"), alt.X2(f"{name}_high:Q")
+            views.append(base.mark_rule(strokeWidth=1.3).encode(*ends, color=self._ink()))
+            shown += [f"{name}_low:Q", f"{name}_high:Q"]
+        look = {"color": self._ink(), "shape": self.look.shape, "opacity": self.look.opacity}
+        points = base.mark_point(size=self.layout.point, strokeWidth=0).encode(x, tooltip=shown, **look)
+        return [*views, points]
+
+    def _axis(self, **ticks: Any) -> alt.Axis:
+        small = self.layout.font - 0.5
+        return alt.Axis(labelFontSize=small, titleFontSize=small, grid=False, labelFlush=False, **ticks)
+
+    def _ink(self) -> Any:
+        """The slot's colour, or grey where the row fails."""
+        return alt.condition("datum.fails", alt.value(NEUTRAL), self.look.color)
+
+
+def _ticks(axis: Span) -> list[float]:
+    """The coarsest ticks of which two or more lie on the axis."""
+    within = [[value for value in ticks if axis.low <= value <= axis.high] for ticks in _TICKS]
+    return next((ticks for ticks in within if len(ticks) > 1), [1.0])
