@@ -29,7 +29,7 @@ _PLAIN = alt.value(COLORS[0])
 def layers_view(data: Data) -> Drawn:
     """The gradient norm by layer before and after training: the mean over seeds, with a band from lowest to highest."""
     scale = alt.Scale(domain=list(MOMENTS), range=[NEUTRAL, COLORS[0]])
-    color = alt.Color("moment:N", title=None, scale=scale, legend=alt.Legend(symbolOpacity=1))
+    color = alt.Color("moment:N", title=None, scale=scale, legend=alt.Legend(symbolOpacity=1, orient="top"))
     return _banded(data, "layer:Q", "layer or time step", "mean:Q", NORM, color)
 
 
@@ -115,7 +115,7 @@ def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: 
     if what is not None:
         base = base.transform_filter(f"datum.what === '{what}'")
     x = alt.X(across, title=axis, scale=alt.Scale(nice=False))
-    scale = alt.Scale(type="symlog", constant=1e-4) if what == "loss" else alt.Scale(zero=False)
+    scale = alt.Scale(type="symlog", constant=1e-4, zero=False) if what == "loss" else alt.Scale(zero=False)
     band = base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q", title=title), alt.Y2("high:Q"), color=color)
     line = base.mark_line().encode(x, alt.Y(middle, title=title, scale=scale), color=color)
     hovered = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])

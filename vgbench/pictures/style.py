@@ -6,8 +6,6 @@ COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 """Okabe & Ito (2008): colour-blind readers can distinguish them."""
 NEUTRAL = "#767676"
 """Visible on white and on black."""
-INK = "ink"
-"""The style of marks that have the colour of text, whatever the background."""
 LOOKS = {
     "reference": (NEUTRAL, "circle"),
     "cell": ("#8C564B", "M0,-1L.23,-.31L.95,-.31L.36,.12L.59,.81L0,.38L-.59,.81L-.36,.12L-.95,-.31L-.23,-.31Z"),
@@ -51,7 +49,7 @@ def theme(text: str, lines: str, background: str) -> dict[str, Any]:
         "header": {"labelColor": text, "titleColor": text, "labelFontSize": 11},
         "title": {"color": text, "subtitleColor": text, "anchor": "start", "fontSize": 12, "subtitleFontSize": 11},
         "text": {"color": text},
-        "style": {INK: {"fill": text}, f"{INK}-line": {"stroke": text}},
+        "tick": {"color": text},
         "line": {"strokeWidth": 2},
         "point": {"size": 45, "filled": True, "opacity": 1},
     }

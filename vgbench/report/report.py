@@ -14,6 +14,7 @@ from vgbench.pictures.compose import Definition
 from vgbench.pictures.render import interactive
 from vgbench.records.runs import Run, footer, swept
 from vgbench.records.seeds import lacking
+from vgbench.report.answer import answer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.frames import frame
@@ -30,6 +31,7 @@ class Report:
         suite: its name.
         title: of the suite.
         question: that the suite answers.
+        answer: the findings in two sentences.
         sentences: the findings.
         frame: its numbers, as `vgbench.load` gives them.
         table: as text.
@@ -43,6 +45,7 @@ class Report:
     suite: str
     title: str
     question: str
+    answer: list[str]
     sentences: list[str]
     frame: pd.DataFrame
     table: pd.DataFrame
@@ -84,17 +87,18 @@ class Report:
 
 def report_of(runs: Sequence[Run]) -> Report:
     """The report of the runs of a suite; nothing is written."""
-    data, manifest = frame(runs), runs[0].manifest
+    data, manifest, claims = frame(runs), runs[0].manifest, judged(runs)
     return Report(
         suite=manifest.suite,
         title=manifest.title,
         question=manifest.question,
+        answer=answer(data, swept(runs), claims),
         sentences=headlines(data, swept(runs)),
         frame=data,
         table=display(data),
         failures=[*failures(runs), *_incomplete(runs)],
         footer=footer(runs),
-        claims=judged(runs),
+        claims=claims,
         files=[],
         runs=runs,
     )

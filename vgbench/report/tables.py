@@ -60,6 +60,21 @@ def informative(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=[name for name in table.columns if set(table[name]) == {NOTHING}])
 
 
+def with_room(table: pd.DataFrame, places: Sequence[str], axes: Sequence[str]) -> list[str]:
+    """The headings of the columns that some places have room for, with the swept axes.
+
+    Args:
+        table: as `display` gives it.
+        places: some of the places that `Shown.room` names.
+        axes: the swept axes. What else merely differs between rows, as their width, does without room.
+    """
+    return [
+        name
+        for name in map(str, table.columns)
+        if (shown := shown_under(name)).room in places and (name in axes or shown.when != "differs")
+    ]
+
+
 def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The same rows twice, with their benefit and with their cost, without columns of which nothing is known."""
     shown = informative(table)

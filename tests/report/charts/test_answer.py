@@ -89,6 +89,13 @@ def test_seeds_that_reach_the_target_are_filled(runs: list[Run]) -> None:
     assert seeds["layer"][1]["transform"] == [{"filter": "datum.reached"}]
 
 
+def test_every_column_has_all_rows_so_that_they_line_up(runs: list[Run]) -> None:
+    for view in drawn(runs)["vconcat"][0]["hconcat"]:
+        scales = [unit["encoding"]["y"]["scale"] for unit in view["layer"] if "y" in unit["encoding"]]
+        assert scales
+        assert all(scale["domain"] == [0, 1, 2, 3, 4] for scale in scales)
+
+
 def test_two_widths_show_the_same(runs: list[Run]) -> None:
     wide, narrow = (drawn(runs, layout) for layout in (WIDE, NARROW))
     assert wide["datasets"] == narrow["datasets"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vgbench.pictures.compose import Definition, table
 from vgbench.pictures.panels import Look, Rows, Span, View, log_span, look, rounded, span
-from vgbench.pictures.style import INK, NEUTRAL
+from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
 from vgbench.report.charts.places import places, ranked
@@ -63,8 +63,8 @@ WIDE = Layout(
 """As wide as a page of a paper, 7 inches."""
 NARROW = Layout(
     row=12,
-    names=94,
-    widths={"lost": 60, "seeds": 24, "accuracy": 46, "step_ratio": 46, "memory_ratio": 26},
+    names=88,
+    widths={"lost": 54, "seeds": 24, "accuracy": 44, "step_ratio": 42, "memory_ratio": 26},
     titles={
         "lost": "decades lost",
         "seeds": "seeds",
@@ -168,7 +168,7 @@ class _Picture:
     def _names(self, block: Rows) -> View:
         limit = self.layout.names - 6
         text = {"align": "right", "baseline": "middle", "fontSize": self.layout.font, "limit": limit}
-        base = alt.Chart(block).encode(x=alt.value(limit), y=alt.Y("row:O", axis=None), text="mitigation:N")
+        base = alt.Chart(block).encode(x=alt.value(limit), y=_rows(block, None), text="mitigation:N")
         reached = base.transform_filter("!datum.fails").mark_text(**text)
         failed = base.transform_filter("datum.fails").mark_text(**text, color=NEUTRAL)
         return alt.layer(reached, failed, width=self.layout.names, height=self._height(block), view=_BARE)
@@ -178,7 +178,7 @@ class _Picture:
             blank = alt.Chart(block.head(1)).mark_point(opacity=0)
             return blank.properties(width=self.layout.widths[name], height=self._height(block), view=_BARE)
         guide = alt.Axis(labels=False, ticks=False, domain=False, title=None, grid=True, gridOpacity=0.35)
-        y, width = alt.Y("row:O", axis=guide), self.layout.widths[name]
+        y, width = _rows(block, guide), self.layout.widths[name]
         drawn = self._seeds(block, y) if name == "seeds" else self._estimates(block, name, y)
         return alt.layer(*drawn, width=width, height=self._height(block), view=_BARE)
 
@@ -214,7 +214,7 @@ class _Picture:
         if name == "accuracy":
             views.append(alt.Chart(block.head(1)).mark_rule(color=NEUTRAL, strokeDash=[2, 3]).encode(alt.X("target:Q")))
         if name == "lost":
-            tick = base.mark_tick(style=INK, thickness=1.2, size=0.75 * self.layout.row)
+            tick = base.mark_tick(thickness=1.2, size=0.75 * self.layout.row)
             views.append(tick.encode(alt.X("theory:Q"), tooltip=["mitigation:N", "theory:Q"]))
         shown = ["mitigation:N", "slot:N", f"{name}:Q"]
         if f"{name}_low" in block:
@@ -232,6 +232,11 @@ class _Picture:
     def _ink(self) -> Any:
         """The slot's colour, or grey where the row fails."""
         return alt.condition("datum.fails", alt.value(NEUTRAL), self.look.color)
+
+
+def _rows(block: Rows, axis: alt.Axis | None) -> alt.Y:
+    """The rows of a block, also those of which a column knows nothing."""
+    return alt.Y("row:O", axis=axis, scale=alt.Scale(domain=list(block["row"])))
 
 
 def _ticks(axis: Span) -> list[float]:

@@ -10,7 +10,7 @@ from vgbench.measure.gradients import GradientProfile
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import Lines
 from vgbench.pictures.panels import NORM, Look, Rows, View, back_to_input, rounded, span, thinned
-from vgbench.pictures.style import HEIGHT, INK, WIDTH
+from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
 from vgbench.report.predicted import relative_norms
@@ -40,9 +40,7 @@ def _picture(data: Rows, axis: Callable[[Rows], alt.X]) -> Definition | None:
     def panel(rows: Rows, each: Look) -> Sequence[View]:
         x, heights = axis(rows), span(*(rows[name] for name in ("low", "high", "predicted")))
         lines = Lines(x, "measured", NORM, heights, each, (WIDTH, HEIGHT), ["layer:Q", "measured:Q", "predicted:Q"])
-        theory = alt.Chart(rows.dropna(subset="predicted")).mark_line(
-            style=f"{INK}-line", strokeDash=[3, 3], strokeWidth=0.9
-        )
+        theory = alt.Chart(rows.dropna(subset="predicted")).mark_line(color=NEUTRAL, strokeDash=[3, 3], strokeWidth=0.9)
         dashed = theory.encode(x, alt.Y("predicted:Q", scale=heights.scale()), detail="mitigation:N")
         return [lines.drawn(rows, band=True, above=[dashed] if rows["predicted"].notna().any() else [])]
 

@@ -34,7 +34,8 @@ class Shown:
         legend: what the column shows, for readers of a table; the column's meaning where empty.
         marks: words that its cells may hold, and what each means.
         direction: what is better: higher, lower, or nearer to zero.
-        room: the narrowest place with room for it: the index of published runs, the terminal, or the page.
+        room: where there is room for it: in the index of published runs and the terminal (and on the page), only on the
+            page, or only where all columns are asked for.
         when: whether it is shown always, where some row has a value, or where rows differ in it.
         align: numbers right, text left.
     """
@@ -45,7 +46,7 @@ class Shown:
     legend: str = ""
     marks: Mapping[str, str] = field(default_factory=dict)
     direction: Literal["", "↑", "↓", "→0"] = ""
-    room: Literal["index", "terminal", "page"] = "page"
+    room: Literal["index", "page", "all"] = "all"
     when: Literal["always", "known", "differs"] = "always"
     align: Literal["left", "right"] = "right"
 

@@ -69,7 +69,7 @@ COST = (
         "form",
         "blocks of the timed networks, scanned or unrolled; of both, where a row and its reference differ in it",
         of_cost(lambda cost: cost.forms),
-        _shown("blocks", as_it_is, room="terminal", align="left"),
+        _shown("blocks", as_it_is, align="left"),
     ),
     Column(
         "device_seconds",
@@ -124,7 +124,7 @@ COST = (
         "batch size over the median seconds of a plain training step in a queue of steps, of which only the last is"
         " waited for",
         of_cost(lambda cost: cost.examples_per_second),
-        _shown("examples/s", number(",.0f"), direction="↑", room="terminal"),
+        _shown("examples/s", number(",.0f"), direction="↑"),
     ),
     Column(
         "memory_ratio",
@@ -134,6 +134,7 @@ COST = (
             "memory",
             number(".2f"),
             direction="↓",
+            room="page",
             legend="the most bytes that the compiled step holds at once, over the reference's",
         ),
     ),
@@ -145,7 +146,6 @@ COST = (
             "compile s",
             _compile,
             direction="↓",
-            room="terminal",
             marks={"cache": "JAX could read the executable from its cache on disk"},
         ),
     ),
@@ -158,7 +158,7 @@ COST = (
         "parameters",
         "trainable numbers",
         of_cost(lambda cost: cost.parameters),
-        _shown("parameters", number(",.0f"), room="terminal"),
+        _shown("parameters", number(",.0f")),
     ),
     Column(
         "step_flops",

@@ -122,7 +122,6 @@ GRADIENT = (
             "first/last",
             number("+z.2f"),
             direction="→0",
-            room="terminal",
             legend="log10 of the gradient norm ||dL/dh|| at the first hidden layer (or time step) over that at the last"
             " one, at initialisation, mean over seeds",
         ),

@@ -154,7 +154,7 @@ TRAINING = (
         " enough recorded` if nothing; of a case that is not trained, the risk that its initialisation shows, or"
         " `no risk`",
         _verdict,
-        _shown("verdict", as_it_is, align="left"),
+        _shown("verdict", as_it_is, room="page", align="left"),
     ),
 )
 """How a row trains."""

@@ -1,4 +1,4 @@
-"""The report as one page in one file: findings, tables, pictures and the details of every cell.
+"""The report as one page in one file: the answer, the table of cost and benefit, pictures, the details of every cell.
 
 Nothing is loaded from anywhere, and no script runs but the two whose digests the page's policy names, so that text from
 suite files stays text even where it is made to look like markup.
@@ -7,40 +7,46 @@ suite files stays text even where it is made to look like markup.
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from vgbench.pictures.compose import Definition, alone
-from vgbench.pictures.single import MOMENTS, SINGLES, forward_layers, gradient_layers, timing_rounds
+from vgbench.pictures.single import SINGLES
 from vgbench.pictures.style import DARK, LIGHT
-from vgbench.records.runs import Entry
-from vgbench.records.schema import CellRecord, CostRecord
+from vgbench.records.runs import Entry, swept
 from vgbench.report.charts import PICTURES
-from vgbench.report.charts.curves import curves_of
 from vgbench.report.claims import NOTE, effect
-from vgbench.report.columns.column import Bold
+from vgbench.report.page.cells import HEIGHT, OUTCOMES, WIDTH, bars, cells, outcome, profiles
+from vgbench.report.page.details import details
+from vgbench.report.page.pack import packed_picture
 from vgbench.report.report import Report
-from vgbench.report.tables import header, informative, legend, shown_under
+from vgbench.report.reproduce import cell_command, command
+from vgbench.report.tables import header, informative, legend, shown_under, with_room
+
+ANSWERS = ("answer", "answer-narrow")
+"""Pictures that the page begins with: one of the two, by its width."""
+_PROFILE = "profile"
 
 
 def page(report: Report) -> str:
     """The page of a run as HTML."""
     entries = [entry for run in report.runs for entry in run.entries]
     table = informative(report.table)
+    origins: list[str] = []
+    shown = _details(report, entries, origins)
     data = {
         "themes": {"light": LIGHT, "dark": DARK},
-        "pictures": report.pictures,
+        "pictures": {name: packed_picture(picture) for name, picture in report.pictures.items()},
         "views": _views(),
-        "cells": [_details(entry) for entry in entries],
+        "cells": shown,
+        "origins": origins,
     }
     scripts = [_bundle(), _asset("page.js")]
     return (
@@ -48,19 +54,38 @@ def page(report: Report) -> str:
         .from_string(_asset("page.html.jinja"))
         .render(
             report=report,
-            columns=_columns(table),
-            rows=[_row(row, entry) for row, entry in zip(table.to_dict("records"), entries, strict=True)],
+            columns=_columns(table, swept(report.runs)),
+            rows=_rows(report, table, entries),
             filters=_filters(table),
-            pictures={name: PICTURES[name].title for name in report.pictures},
-            legend=legend(table),
+            answers=[name for name in ANSWERS if name in report.pictures],
+            pictures={name: PICTURES[name].title for name in report.pictures if name not in ANSWERS},
+            titles={name: picture.title for name, picture in PICTURES.items()},
+            legend=_legend(table),
+            outcomes=OUTCOMES,
+            command=command(report.runs),
             claims_note=NOTE,
             effect=effect,
+            profile={"width": WIDTH, "height": HEIGHT},
             style=Markup(_asset("page.css")),  # ours, as the scripts are
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),
             data=_embedded(data),
         )
     )
+
+
+def _details(report: Report, entries: list[Entry], origins: list[str]) -> list[dict[str, Any]]:
+    several = len(report.runs) > 1
+    devices = [run.device for run in report.runs for _ in run.entries]
+    titles = [
+        f"{entry.row.label}, {device}" if several else entry.row.label
+        for entry, device in zip(entries, devices, strict=True)
+    ]
+    manifests = [run.manifest for run in report.runs for _ in run.entries]
+    return [
+        {**details(entry, title, origins), "command": cell_command(manifest, entry.row)}
+        for entry, title, manifest in zip(entries, titles, manifests, strict=True)
+    ]
 
 
 def _embedded(data: Any) -> Markup:
@@ -85,9 +110,13 @@ def _bundle() -> str:
 
 @cache
 def _views() -> dict[str, Definition]:
-
-    return {
+    """The pictures of a row's details, whose parts are one below the other there."""
+    views = {
         name: {"title": single.title, **alone(single.view(alt.NamedData("cell")))} for name, single in SINGLES.items()
+    }
+    return {
+        name: {{"hconcat": "vconcat"}.get(part, part): value for part, value in view.items()}
+        for name, view in views.items()
     }
 
 
@@ -101,27 +130,32 @@ def _asset(name: str) -> str:
     return (resources.files("vgbench.report.page") / name).read_text()
 
 
-def _columns(table: pd.DataFrame) -> list[dict[str, Any]]:
-    shown = {name: shown_under(name) for name in map(str, table.columns)}
+def _columns(table: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
+    """The columns, names first, with the profile after them; those that the page has no room for wait to be chosen."""
+    first = with_room(table, ("index", "page"), axes)
+    columns = [
+        {"name": name, "head": header(name), "text": shown_under(name).align == "left", "first": name in first}
+        for name in sorted(map(str, table.columns), key=lambda name: name != "mitigation")
+    ]
+    place = 1 + max(index for index, column in enumerate(columns) if shown_under(column["name"]).side == "row")
+    profile = {"name": _PROFILE, "head": _PROFILE, "text": True, "first": True}
+    return [*columns[:place], profile, *columns[place:]]
+
+
+def _rows(report: Report, table: pd.DataFrame, entries: list[Entry]) -> list[dict[str, Any]]:
+    parts = zip(table.to_dict("records"), entries, bars(report.frame), profiles(entries), strict=True)
     return [
-        {"name": name, "head": header(name), "text": each.align == "left", "side": each.side}
-        for name, each in shown.items()
+        {"cells": cells(row), "outcome": outcome(entry), "bars": lengths, "profile": profile}
+        for row, entry, lengths, profile in parts
     ]
 
 
-def _row(row: dict[str, Any], entry: Entry) -> dict[str, Any]:
-    cells = {name: {"text": str(text), "bold": isinstance(text, Bold)} for name, text in row.items()}
-    return {"cells": cells, "outcome": _outcome(entry)}
-
-
-def _outcome(entry: Entry) -> str:
-    """How a row ended, by which readers can filter the table."""
-    if not entry.cell or entry.cell.status != "ok" or (entry.row.cost_id and not (entry.cost and entry.cost.cost)):
-        return "not ok"
-    curves = entry.cell.training
-    if curves is None:
-        return "not trained"
-    return "trains" if curves.trained == len(curves.test_accuracy) else "does not train"
+def _legend(table: pd.DataFrame) -> dict[str, str]:
+    shape = (
+        "the gradient's norm at initialisation from the last layer (left) to the first, over that at the last one, on a"
+        " logarithmic scale that all rows share; the thin line is no change"
+    )
+    return {**legend(table), _PROFILE: shape}
 
 
 def _filters(table: pd.DataFrame) -> dict[str, list[str]]:
@@ -129,50 +163,3 @@ def _filters(table: pd.DataFrame) -> dict[str, list[str]]:
     axes = [name for name in map(str, table.columns) if shown_under(name).side == "row" and name != "mitigation"]
     values = {axis: list(dict.fromkeys(map(str, table[axis]))) for axis in axes}
     return {axis: known for axis, known in values.items() if len(known) > 1}
-
-
-def _details(entry: Entry) -> dict[str, Any]:
-    """What a row's own window shows: its outcome, its case, its origin and its pictures."""
-    pictures = {name: table.to_dict("records") for name, table in _pictures(entry)}
-    facts = [*_facts("measurement", entry.cell), *_training_facts(entry), *_facts("timing", entry.cost)]
-    case = entry.cell.case.model_dump(mode="json") if entry.cell else {}
-    return {"title": entry.row.label, "facts": facts, "case": json.dumps(case, indent=1), "pictures": pictures}
-
-
-def _facts(what: str, record: CellRecord | CostRecord | None) -> Iterator[tuple[str, str]]:
-    if record is None:
-        yield what, "missing"
-        return
-    yield what, f"{record.status}: {record.reason}" if record.reason else record.status
-    attempts = f", attempt {record.attempts}" if record.attempts > 1 else ""
-    yield f"{what} began", f"{record.started}, took {record.seconds:.1f} s{attempts}"
-    yield f"{what} by", str(record.provenance)
-
-
-def _training_facts(entry: Entry) -> Iterator[tuple[str, str]]:
-    curves = entry.cell.training if entry.cell else None
-    if curves is not None:
-        means = curves.tuning_accuracy.mean(axis=1) if curves.tuning_accuracy.size else [float("nan")]
-        tried = [f"{rate:.3g} ({mean:.3f})" for rate, mean in zip(curves.learning_rates, means, strict=True)]
-        none = " (none better than chance)" if curves.none_better_than_chance else ""
-        yield "learning rate", f"{curves.learning_rate:.3g}{none}; tried, with validation accuracy: {', '.join(tried)}"
-        yield "test accuracy by seed", ", ".join(f"{value:.3f}" for value in curves.test_accuracy)
-
-
-def _pictures(entry: Entry) -> Iterator[tuple[str, pd.DataFrame]]:
-    if entry.cell and entry.cell.gradients:
-        yield "layers", gradient_layers(dict(_norms(entry.cell)))
-    if entry.cell and entry.cell.forward:
-        signal = entry.cell.forward
-        yield "forward", forward_layers(signal.log10_activation_scale, signal.log10_pair_distance)
-    if entry.cell and entry.cell.training:
-        yield "curves", curves_of(entry.cell.training)
-    if entry.cost and entry.cost.cost:
-        yield "rounds", timing_rounds(entry.cost.cost.step_seconds, entry.cost.cost.reference_seconds)
-
-
-def _norms(cell: CellRecord) -> Iterator[tuple[str, np.ndarray]]:
-    if cell.gradients:
-        yield MOMENTS[0], cell.gradients.log10_activation_norm
-    if cell.training:
-        yield MOMENTS[1], cell.training.snapshots.log10_activation_norm[:, -1]

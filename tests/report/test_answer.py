@@ -1,0 +1,67 @@
+"""The answer in two sentences."""
+
+from typing import Any
+
+import pandas as pd
+
+from vgbench.report.answer import answer
+
+NAN = float("nan")
+
+
+def row(mitigation: str, depth: int = 8, **values: Any) -> dict[str, Any]:
+    trained = {"trained": NAN, "seeds": 3, "accuracy": NAN, "target": NAN, "step_ratio": NAN}
+    gradient = {"decay": -0.5, "log10_first_over_last": -4.0}
+    return {
+        "device": "Chip",
+        "depth": depth,
+        "mitigation": mitigation,
+        "reference": "baseline",
+        **trained,
+        **gradient,
+        **values,
+    }
+
+
+def trained(mitigation: str, depth: int, seeds: int, accuracy: float, ratio: float) -> dict[str, Any]:
+    return row(mitigation, depth, trained=seeds, accuracy=accuracy, target=0.9, step_ratio=ratio)
+
+
+def test_answer_is_about_the_greatest_depth_that_is_trained() -> None:
+    rows = [
+        trained("baseline", 8, 3, 0.95, 1.0),
+        trained("baseline", 24, 0, 0.1, 1.0),
+        trained("he", 24, 3, 0.93, 0.98),
+        trained("residual", 24, 3, 0.96, 1.2),
+        row("baseline", 100),
+    ]
+    assert answer(pd.DataFrame(rows), ["depth"]) == [
+        "At depth 24, 2 of 3 networks reach 90% test accuracy with every seed; residual is the most accurate (0.960)"
+        " and he the cheapest (0.98 times the step time of the baseline).",
+        "These do not: baseline (gradient loses 4.0 decades).",
+    ]
+
+
+def test_best_that_is_also_the_cheapest_is_named_once() -> None:
+    found = answer(pd.DataFrame([trained("baseline", 8, 0, 0.1, 1.0), trained("he", 8, 3, 0.93, 0.98)]), [])
+    assert "he is the most accurate (0.930) and the cheapest (0.98 times" in found[0]
+
+
+def test_nothing_reaches_the_target() -> None:
+    rows = [trained(name, 8, 2, 0.8, 1.0) for name in ("baseline", "a", "b", "c", "d", "e")]
+    first, second = answer(pd.DataFrame(rows), ["depth"])
+    assert first == "At depth 8, none of 6 networks reaches 90% test accuracy with every seed."
+    assert second.endswith("and 2 others.")
+
+
+def test_run_without_training_is_answered_by_its_gradients() -> None:
+    rows = [row("baseline"), row("he", log10_first_over_last=0.5, decay=0.1)]
+    assert answer(pd.DataFrame(rows), ["depth"]) == [
+        "At depth 8, nothing was trained; the gradient changes least with he (gradient gains 0.5 decades).",
+        "It changes most with baseline (gradient loses 4.0 decades).",
+    ]
+
+
+def test_run_without_measurements_has_no_answer_yet() -> None:
+    rows = [row("baseline", decay=NAN, log10_first_over_last=NAN)]
+    assert answer(pd.DataFrame(rows), ["depth"]) == ["Nothing is measured yet."]

@@ -1,0 +1,111 @@
+"""The answer of a run in two sentences: what works where it is hardest, and what does not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from vgbench.report.claims import Judged
+from vgbench.report.columns.column import plain
+from vgbench.report.reference import compared
+from vgbench.spec.label import label
+from vgbench.spec.suite import BASELINE
+
+NAMED = 4
+"""Mitigations that a sentence names at most."""
+
+_VERDICTS = {
+    "supported": "hold",
+    "refuted": "are refuted",
+    "depends": "depend on the conditions",
+    "unclear": "are unclear",
+}
+"""Verdicts on claims, in a sentence."""
+_Row = dict[str, Any]
+
+
+def answer(frame: pd.DataFrame, axes: Sequence[str], claims: Sequence[Judged] = ()) -> list[str]:
+    """Two sentences on the deepest place at which cells are trained, among the rows of one reference there.
+
+    A suite with claims is answered by their verdicts. Where nothing is trained, the sentences are about the gradient
+    at the greatest depth.
+
+    Args:
+        frame: of the run.
+        axes: names of the swept axes.
+        claims: of the run's suite, as judged on each device.
+    """
+    if claims:
+        return [sentence for judged in claims for sentence in _of_claims(judged, several=len(claims) > 1)]
+    rows: list[_Row] = frame.dropna(subset=["depth"]).to_dict("records")  # pyright: ignore[reportAssignmentType]
+    known = [row for row in rows if not (pd.isna(row["trained"]) and pd.isna(row["decay"]))]
+    tried = [row for row in known if not pd.isna(row["trained"])]
+    groups: dict[tuple[Any, ...], list[_Row]] = {}
+    for row in tried or known:
+        at = {name: plain(row[name]) for name in dict.fromkeys(["depth", *axes])}
+        groups.setdefault((row["device"], label([], at), row["reference"]), []).append(row)
+    if not groups:
+        return ["Nothing is measured yet."]
+    (_, place, reference), group = max(groups.items(), key=lambda each: (each[1][0]["depth"], len(each[1])))
+    return (_trained if tried else _gradients)(f"At {compared(place, reference)}", group)
+
+
+def _of_claims(judged: Judged, *, several: bool) -> list[str]:
+    counts = Counter(judgement.verdict for judgement in judged.judgements)
+    shares = ", ".join(f"{counts[verdict]} {words}" for verdict, words in _VERDICTS.items() if counts[verdict])
+    where = f"On {judged.device}, of" if several else "Of"
+    refuted = [each.claim.sentence for each in judged.judgements if each.verdict == "refuted"]
+    first = f"{where} {len(judged.judgements)} claims {shares}."
+    return [first, f"Refuted: {_listed(refuted, '; ')}."] if refuted else [first]
+
+
+def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
+    reached = [row for row in rows if row["trained"] == row["seeds"]]
+    others = [row for row in rows if row["trained"] != row["seeds"]]
+    target = f"{rows[0]['target']:.0%} test accuracy with every seed"
+    if not reached:
+        return [f"{place}, none of {len(rows)} networks reaches {target}.", _losses(others)]
+    best = max(reached, key=lambda row: row["accuracy"])
+    first = f"{place}, {len(reached)} of {len(rows)} networks reach {target}; "
+    first += f"{best['mitigation']} is the most accurate ({best['accuracy']:.3f})"
+    timed = [row for row in reached if not pd.isna(row["step_ratio"])]
+    if timed:
+        cheapest = min(timed, key=lambda row: row["step_ratio"])
+        first += f" and {'' if cheapest is best else cheapest['mitigation'] + ' '}the cheapest ({_ratio(cheapest)})"
+    return [f"{first}.", *([_losses(others)] if others else [])]
+
+
+def _ratio(row: _Row) -> str:
+    reference = "the baseline" if row["reference"] == BASELINE else row["reference"]
+    return f"{row['step_ratio']:.2f} times the step time of {reference}"
+
+
+def _losses(rows: Sequence[_Row]) -> str:
+    """What does not train, with the decades that the gradient changes by."""
+    known = sorted(rows, key=lambda row: (row["mitigation"] != row["reference"], row["accuracy"]))
+    named = [f"{row['mitigation']}{_change(row)}" for row in known]
+    return f"These do not: {_listed(named)}."
+
+
+def _change(row: _Row) -> str:
+    decades = row["log10_first_over_last"]
+    if pd.isna(decades):
+        return ""
+    return f" (gradient {'loses' if decades < 0 else 'gains'} {abs(decades):.1f} decades)"
+
+
+def _gradients(place: str, rows: Sequence[_Row]) -> list[str]:
+    known = [row for row in rows if not pd.isna(row["log10_first_over_last"])]
+    if not known:
+        return [f"{place}, nothing was trained, and no gradient could be followed through the layers."]
+    # Smaller differences are rounding in float32.
+    ordered = sorted(known, key=lambda row: round(abs(row["log10_first_over_last"]), 6))
+    first, last = ordered[0], ordered[-1]
+    best = f"{place}, nothing was trained; the gradient changes least with {first['mitigation']}{_change(first)}."
+    return [best] if first is last else [best, f"It changes most with {last['mitigation']}{_change(last)}."]
+
+
+def _listed(names: Sequence[str], joint: str = ", ") -> str:
+    more = len(names) - NAMED
+    return joint.join(names) if more <= 1 else f"{joint.join(names[:NAMED])} and {more} others"
