@@ -125,7 +125,7 @@ def borders(line: str) -> int:
 
 
 def printed(table: pd.DataFrame, title: str = "Title") -> str:
-    console = Console(file=StringIO(), width=250)
+    console = Console(file=StringIO(), width=500)
     console.print(terminal(table, title))
     return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -16,6 +16,7 @@ from vgbench.cli.merge import merge
 from vgbench.cli.publish import publish
 from vgbench.cli.report import report
 from vgbench.cli.run import run
+from vgbench.cli.show import show
 from vgbench.cli.status import status
 from vgbench.cli.theory import theory
 from vgbench.errors import InputError, PluginError
@@ -49,6 +50,7 @@ def _options(
 app.command("run")(run)
 app.command("status")(status)
 app.command("report")(report)
+app.command("show")(show)
 app.command("compare")(compare)
 app.command("diagnose")(diagnose)
 app.command("merge")(merge)

@@ -18,8 +18,9 @@ def report(
         str,
         typer.Option(metavar="FORM[,FORM...]", help="Also write the pictures as files: png, svg, pdf, html."),
     ] = "",
+    wide: Annotated[bool, typer.Option("--wide", help="Show all columns of the table.")] = False,
 ) -> None:
-    """Write the report of each run from its records into its folder, and show the table.
+    """Write the report of each run from its records into its folder, and show the table in 100 columns.
 
     Each run gets its own report; `vgbench merge` combines runs.
     """
@@ -28,17 +29,17 @@ def report(
 
     stay_on_host()
     for directory in directories:
-        show(write_report(directory, format_.split(","), pictures.split(",") if pictures else ()))
+        show(write_report(directory, format_.split(","), pictures.split(",") if pictures else ()), wide=wide)
 
 
-def show(written: "Report") -> None:
-    """Print the findings, the table and its provenance."""
+def show(written: "Report", *, wide: bool = False) -> None:
+    """Print the findings, the table (in 100 columns, or all of it) and its provenance."""
     from rich.text import Text
 
     from vgbench.cli.terminal import console
     from vgbench.plain import one_line
     from vgbench.report import claims
-    from vgbench.report.terminal import terminal
+    from vgbench.report.terminal import WIDTH, table_of
 
     out = console()
     out.print()
@@ -47,7 +48,7 @@ def show(written: "Report") -> None:
     for line in claims.lines(written.claims):
         out.print(Text(one_line(line)))
     out.print()
-    out.print(terminal(written.table, written.title))
+    out.print(table_of(written, wide=wide), width=None if wide else WIDTH)
     for line in written.failures:
         out.print(Text(one_line(f"not ok: {line}")))
     for line in written.footer:

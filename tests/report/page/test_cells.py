@@ -9,7 +9,8 @@ from helpers.made import gradients, measured, write_run
 
 from vgbench.records.runs import Entry, read_runs
 from vgbench.report.columns.column import Bold
-from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, outcome, profiles
+from vgbench.report.outcomes import outcome
+from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.spec.case import Case
 
 CASE = Case(depth=3, width=4, learning_rates=(0.1,), seeds=(0, 1))

@@ -23,7 +23,8 @@ from vgbench.pictures.style import DARK, LIGHT
 from vgbench.records.runs import Entry, swept
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import NOTE, effect
-from vgbench.report.page.cells import HEIGHT, OUTCOMES, WIDTH, bars, cells, outcome, profiles
+from vgbench.report.outcomes import OUTCOMES, outcome
+from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.report.page.details import details
 from vgbench.report.page.pack import packed_picture
 from vgbench.report.report import Report

@@ -1,13 +1,12 @@
 """The cells of the page's table: numbers with a bar, a profile as a line, and the outcome as a word."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vgbench.diagnosis import diagnose
 from vgbench.pictures.panels import thinned
 from vgbench.records.runs import Entry
 from vgbench.report.columns.column import Bold
@@ -17,43 +16,8 @@ WIDTH, HEIGHT = 84, 22
 _POINTS = 24
 _DEEPEST = 16.0
 """Decades that a profile shows at most; a gradient that changes by more is lost or endless for every purpose."""
-OUTCOMES = {
-    "trains": "every evaluation seed reaches the target",
-    "some seeds": "some evaluation seeds reach the target, but not all",
-    "does not train": "no evaluation seed reaches the target",
-    "not trained": "gradients and cost were measured, but nothing was trained",
-    "not ok": "a measurement is missing or failed; the row's details say why",
-}
-"""How a row ended, and what that means."""
 BARS = {"step ratio": "step_ratio", "memory": "memory_ratio"}
 """Headings whose cells have a bar, and the frame's column that it shows."""
-
-
-class Outcome(NamedTuple):
-    """How a row ended.
-
-    Attributes:
-        word: one of `OUTCOMES`.
-        why: the evidence in words.
-    """
-
-    word: str
-    why: str
-
-
-def outcome(entry: Entry) -> Outcome:
-    """How a row ended, by which readers can filter the table, and the evidence of its verdict."""
-    if not entry.cell or entry.cell.status != "ok" or (entry.row.cost_id and not (entry.cost and entry.cost.cost)):
-        return Outcome("not ok", OUTCOMES["not ok"])
-    curves = entry.cell.training
-    if curves is None:
-        word = "not trained"
-    elif curves.trained == len(curves.test_accuracy):
-        word = "trains"
-    else:
-        word = "some seeds" if curves.trained else "does not train"
-    found = [str(finding) for finding in diagnose(entry.cell)]
-    return Outcome(word, f"{word}: {OUTCOMES[word]}. {' '.join(found[:1])}".strip())
 
 
 def cells(row: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from vgbench.records.runs import Entry
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.case_text import as_python, as_toml
 from vgbench.report.charts.curves import curves_of
-from vgbench.report.page.cells import outcome
+from vgbench.report.outcomes import outcome
 from vgbench.report.page.pack import packed
 from vgbench.spec.case import Case
 from vgbench.spec.registry import REGISTRIES
