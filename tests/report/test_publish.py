@@ -22,7 +22,7 @@ from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
 from vgbench.records.store import read_record, write_record
 from vgbench.report import load, write_report
-from vgbench.report.publish import BEGIN, END, FAULTS, publish
+from vgbench.report.publish import BEGIN, END, FAULTS, check, publish
 from vgbench.spec.case import Case
 
 CLEAN = dataclasses.replace(ORIGIN, source={"cell": source_digest("cell"), "cost": source_digest("cost")})
@@ -299,3 +299,19 @@ def test_two_publications_at_a_time_are_refused(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "results").mkdir()
     with locked(tmp_path / "results"), pytest.raises(InputError, match="results: another run is at work here"):
         publish(run(tmp_path / "run"), tmp_path / "results")
+
+
+def test_check_says_what_is_wrong_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = run(tmp_path / "run")
+    before = contents(tmp_path)
+    assert check(source) == {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sys.argv", ["vgbench", "publish", str(source), "--check"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0
+    assert "fit to be published" in capsys.readouterr().out
+    assert contents(tmp_path) == before
+    incomplete(source)
+    dirty(source)
+    assert set(check(source)) == {"incomplete", "dirty"}

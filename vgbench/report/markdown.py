@@ -11,6 +11,7 @@ from vgbench.plain import one_line
 from vgbench.report.claims import NOTE, Judged, effect
 from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
+from vgbench.report.reproduce import command
 from vgbench.report.tables import halves, header, legend, tabulated
 
 _MARKS = re.compile(
@@ -60,7 +61,8 @@ def page(report: Report) -> str:
     meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
-    return f"{head}\n\n{tables}\n\n{origin}\n\n{not_ok}{meanings}\n"
+    again = f"Measured again by:\n\n```sh\n{one_line(command(report.runs))}\n```"
+    return f"{head}\n\n{tables}\n\n{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
 
 
 def claims_page(report: Report) -> str:

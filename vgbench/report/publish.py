@@ -80,6 +80,17 @@ def publish(directory: str | Path, results: str | Path, *, allow: Collection[str
     return target
 
 
+def check(directory: str | Path) -> dict[Fault, str]:
+    """Why a run could not be published as it is; nothing is written.
+
+    Raises:
+        InputError: the folder has runs of different suites, or of one without a fitting name, or a record is damaged.
+    """
+    runs = read_runs(Path(directory))
+    _name(Path(directory), runs)
+    return faults(runs)
+
+
 def published(results: Path) -> list[Path]:
     """The folders of all published runs, by name."""
     return sorted({manifest.parent.parent for manifest in results.glob("[!.]*/[!.]*/manifest.json")})

@@ -22,6 +22,7 @@ from vgbench.pictures.single import SINGLES
 from vgbench.pictures.style import DARK, LIGHT
 from vgbench.records.runs import Entry, swept
 from vgbench.report.charts import PICTURES
+from vgbench.report.cite import bibtex
 from vgbench.report.claims import NOTE, effect
 from vgbench.report.outcomes import OUTCOMES, outcome
 from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
@@ -64,6 +65,7 @@ def page(report: Report) -> str:
             legend=_legend(table),
             outcomes=OUTCOMES,
             command=command(report.runs),
+            bibtex=bibtex(report.runs),
             claims_note=NOTE,
             effect=effect,
             profile={"width": WIDTH, "height": HEIGHT},
