@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 def report(
     directories: Annotated[list[Path], typer.Argument(help="Folders that runs have written.", metavar="DIR...")],
     format_: Annotated[
-        str, typer.Option("--format", metavar="NAME[,NAME...]", help="Formats of the report: md, csv, latex, html.")
+        str,
+        typer.Option(
+            "--format", metavar="NAME[,NAME...]", help="Formats of the report: md, csv, json, parquet, latex, html."
+        ),
     ] = "md,csv,html",
     pictures: Annotated[
         str,
