@@ -61,7 +61,7 @@ def page(report: Report) -> str:
     meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
-    again = f"Measured again by:\n\n```sh\n{one_line(command(report.runs))}\n```"
+    again = f"Measured again by: {inline(command(report.runs))}"
     return f"{head}\n\n{tables}\n\n{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
 
 
