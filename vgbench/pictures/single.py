@@ -18,9 +18,11 @@ from vgbench.pictures.style import COLORS, NEUTRAL
 Data = pd.DataFrame | alt.NamedData
 Drawn = View | alt.HConcatChart
 
-WIDTH, HEIGHT = 300, 170
+WIDTH, HEIGHT = 265, 150
 MOMENTS = ("at initialisation", "after training")
 TITLES = {"loss": "training loss", "accuracy": "validation accuracy"}
+_SCALES = {"loss": alt.Scale(type="symlog", constant=1e-4, zero=False), "accuracy": alt.Scale(domain=[0, 1])}
+"""Of what has a scale of its own."""
 BLOCKS = 60
 """Largest number of points of a loss curve; each is the mean over the steps since the previous point."""
 _PLAIN = alt.value(COLORS[0])
@@ -115,7 +117,7 @@ def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: 
     if what is not None:
         base = base.transform_filter(f"datum.what === '{what}'")
     x = alt.X(across, title=axis, scale=alt.Scale(nice=False))
-    scale = alt.Scale(type="symlog", constant=1e-4, zero=False) if what == "loss" else alt.Scale(zero=False)
+    scale = _SCALES.get(what or "", alt.Scale(zero=False))
     band = base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q", title=title), alt.Y2("high:Q"), color=color)
     line = base.mark_line().encode(x, alt.Y(middle, title=title, scale=scale), color=color)
     hovered = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])

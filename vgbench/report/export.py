@@ -47,7 +47,7 @@ def _is_number(text: str) -> bool:
 
 def _typed(data: pd.DataFrame) -> pd.DataFrame:
     """The frame with integers, truth values and text that may be missing; a column without any value holds numbers."""
-    empty = [name for name in data if data[name].isna().all()]
+    empty = data.columns[data.isna().all()]
     typed = data.convert_dtypes().astype(dict.fromkeys(empty, "Float64"))
     return typed.astype({name: "string" for name in typed if str(typed[name].dtype) not in _TYPES})
 
