@@ -5,8 +5,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -125,3 +128,34 @@ def test_suite_pages_ask_the_question_and_show_what_is_published(pages: dict[Pat
 def test_reference_has_a_place_for_every_name(pages: dict[Path, Page]) -> None:
     (api,) = [page for path, page in pages.items() if path.name == "api.html"]
     assert {f"vgbench.{name}" for name in vg.__all__} <= api.anchors
+
+
+@pytest.fixture
+def address(pages: dict[Path, Page]) -> Iterator[str]:
+    """Where the built site is served, as any host would serve the folder."""
+    (index,) = [path for path in pages if path.name == "index.html" and path.parent.name == "_build"]
+    handler = partial(SimpleHTTPRequestHandler, directory=str(index.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.slow
+def test_site_is_walked_from_a_search_to_the_details_of_a_cell(address: str) -> None:
+    chromium = Path("/usr/bin/chromium")
+    if not chromium.exists():
+        pytest.skip(f"no {chromium}: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto(f"{address}/search.html?q=relu_pre_norm")
+        tab.locator("#search-results a", has_text="mitigations").first.click()
+        tab.get_by_role("link", name="The interactive page").click()
+        tab.locator("#results .open").first.click()
+        tab.locator("#details-pictures svg.marks").first.wait_for()
+        assert tab.locator("#details-title").text_content() == "baseline, depth 8"
+        assert tab.url.startswith(f"{address}/results/mitigations.html#")
+        browser.close()

@@ -1,12 +1,15 @@
 """A page for every built-in suite, written into `suites/` from its TOML file and its published results."""
 
 import os
+import shutil
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 from sphinx.application import Sphinx
 
+from vgbench.records.schema import Manifest
+from vgbench.records.store import device_folders, read_record
 from vgbench.spec.suite import Suite, built_in_suites
 
 _INDEX = """# The suites
@@ -26,6 +29,13 @@ class _Source(NamedTuple):
     def table(self, suite: Suite) -> Path:
         return self.results / suite.name / "table.md"
 
+    def page(self, suite: Suite) -> Path:
+        return self.results / suite.name / "report.html"
+
+    def devices(self, suite: Suite) -> list[str]:
+        folders = device_folders(self.results / suite.name) if self.table(suite).exists() else []
+        return [str(read_record(folder.manifest, Manifest).provenance.device) for folder in folders]
+
     def link(self, path: Path) -> str:
         return Path(os.path.relpath(path, self.pages)).as_posix()
 
@@ -33,12 +43,29 @@ class _Source(NamedTuple):
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the writing of the pages, which has to happen before Sphinx looks for sources."""
     app.connect("builder-inited", _write)
+    app.connect("build-finished", _copy_reports)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _write(app: Sphinx) -> None:
+def _source(app: Sphinx) -> _Source:
     docs = Path(app.srcdir)
-    source = _Source(docs / "suites", docs.parent / "results")
+    return _Source(docs / "suites", docs.parent / "results")
+
+
+def _copy_reports(app: Sphinx, fault: Exception | None) -> None:
+    """Put the page of each published run where its address does not depend on what it holds."""
+    if fault is not None or app.builder.format != "html":
+        return
+    for suite in built_in_suites():
+        page = _source(app).page(suite)
+        if page.exists():
+            target = Path(app.outdir) / "results" / f"{suite.name}.html"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(page, target)
+
+
+def _write(app: Sphinx) -> None:
+    source = _source(app)
     suites = built_in_suites()
     pages = {f"{suite.name}.md": _page(suite, source) for suite in suites}
     pages["index.md"] = _index(suites, source)
@@ -51,10 +78,10 @@ def _write(app: Sphinx) -> None:
 
 
 def _index(suites: tuple[Suite, ...], source: _Source) -> str:
-    lines = ["| Suite | Question | Minutes on two CPU cores | Results |", "| --- | --- | --- | --- |"]
+    lines = ["| Suite | Question | Minutes on two CPU cores | Published results of |", "| --- | --- | --- | --- |"]
     for suite in suites:
         minutes = f"{suite.minutes:g}" if suite.minutes else "-"
-        found = "published" if source.table(suite).exists() else "not published"
+        found = ", ".join(source.devices(suite)) or "not published"
         lines.append(f"| [{suite.name}]({suite.name}.md) | {suite.question} | {minutes} | {found} |")
     contents = "\n".join(suite.name for suite in suites)
     return f"{_INDEX}\n" + "\n".join(lines) + f"\n\n```{{toctree}}\n:hidden:\n\n{contents}\n```\n"
@@ -94,14 +121,16 @@ def _found(suite: Suite, source: _Source) -> str:
     if not table.exists():
         return f"Not published. `vgbench run {suite.name}` measures it and writes `runs/{suite.name}`."
     folder = table.parent
-    pictures = sorted([*folder.glob("*.png"), *folder.glob("pictures/*.png")])
+    pictures = [each for each in folder.glob("pictures/*.png") if each.stem != "answer-narrow"]  # the same for phones
+    pictures.sort(key=lambda each: (each.stem != "answer", each.stem))
     shown = [f"![{suite.title}: {each.stem}]({source.link(each)})" for each in pictures]
     included = f"```{{include}} {source.link(table)}\n:start-line: 4\n```"  # after title and question
     command = (
         f"Measured with `vgbench run {suite.name}` and published with `vgbench publish runs/{suite.name} results/`."
     )
-    page = folder / "report.html"
-    linked = [f"[The interactive page]({source.link(page)}) has every cell's details."] if page.exists() else []
+    address = f"../results/{suite.name}.html"  # in the built site, where Sphinx itself knows no file
+    there = source.page(suite).exists()
+    linked = [f'<p><a href="{address}">The interactive page</a> has every cell\'s details.</p>'] if there else []
     claims = folder / "claims.md"
     judged = [f"```{{include}} {source.link(claims)}\n:start-line: 4\n```"] if claims.exists() else []
     return "\n\n".join([command, *linked, *shown, included, *judged])
