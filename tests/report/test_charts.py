@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,17 @@ def test_one_definition_gives_every_form(runs: list[Run], form: str, start: byte
         width, height = struct.unpack(">II", content[16:24])
         assert width > 600
         assert height > 200
+
+
+def test_svg_and_pdf_hold_their_fonts(runs: list[Run]) -> None:
+    svg, pdf = (render(drawn(runs, "answer"), form) for form in ("svg", "pdf"))
+    assert svg.count(b"@font-face") == 2
+    assert b"font-family=\"'DejaVu Sans', " in svg
+    assert b"/FontFile2" in pdf
+    width, height = (float(number) for number in re.findall(rb"MediaBox \[0 0 (\S+) (\S+)\]", pdf)[0])
+    drawing = re.search(rb'width="([\d.]+)" height="([\d.]+)"', svg)
+    assert drawing
+    assert (width, height) == pytest.approx((0.75 * float(drawing[1]), 0.75 * float(drawing[2])), abs=1)
 
 
 @pytest.mark.slow

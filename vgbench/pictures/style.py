@@ -2,6 +2,8 @@
 
 from typing import Any
 
+FONT = "DejaVu Sans"
+"""The font of pictures in files, which hold it."""
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 """Okabe & Ito (2008): colour-blind readers can distinguish them."""
 NEUTRAL = "#767676"
@@ -28,7 +30,7 @@ def theme(text: str, lines: str, background: str) -> dict[str, Any]:
     """A Vega-Lite configuration with these colours."""
     return {
         "background": background,
-        "font": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+        "font": f"'{FONT}', system-ui, 'Segoe UI', Roboto, sans-serif",
         "view": {"stroke": lines},
         "axis": {
             "labelColor": text,
