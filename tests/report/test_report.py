@@ -159,7 +159,7 @@ def test_load_gives_the_numbers_of_the_records(run: Path) -> None:
             "reason": "",
         },
         **{"decay": -0.75, "log10_first_over_last": -0.75, "trained": 1, "accuracy": pytest.approx(0.725)},
-        **{"form": "unroll", "step_ratio": 1.0, "examples_per_second": 16000.0, "compile_seconds": 0.875},
+        **{"form": "unrolled", "step_ratio": 1.0, "examples_per_second": 16000.0, "compile_seconds": 0.875},
         **{"parameters": 90, "step_flops": 3200, "temporary_bytes": 77, "device": "Chip (2 CPU cores)"},
     }
     assert {name: baseline[name] for name in expected} == expected

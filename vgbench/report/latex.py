@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from vgbench.plain import one_line
 from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
+from vgbench.report.reproduce import command
 from vgbench.report.tables import alignment, halves, header, legend
 
 _SIGNS = str.maketrans(
@@ -48,7 +49,7 @@ def page(report: Report) -> str:
         }
         for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
     ]
-    return _template().render(report=report, tables=tables)
+    return _template().render(report=report, tables=tables, command=command(report.runs))
 
 
 def _groups(table: pd.DataFrame) -> list[list[list[str]]]:
