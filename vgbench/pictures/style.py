@@ -54,6 +54,8 @@ def theme(text: str, lines: str, background: str) -> dict[str, Any]:
         "tick": {"color": text},
         "line": {"strokeWidth": 2},
         "point": {"size": 45, "filled": True, "opacity": 1},
+        # Under a text, so that lines behind it do not cross it out.
+        "style": {"halo": {"stroke": background, "strokeWidth": 6, "strokeJoin": "round"}},
     }
 
 

@@ -65,10 +65,13 @@ def _panel(rows: Rows, each: Look) -> Sequence[View]:
     lead = named.mark_rule(strokeWidth=0.5, color=NEUTRAL, strokeOpacity=0.6).encode(
         x, y, x2="label_x:Q", y2="label_y:Q"
     )
-    text = named.mark_text(align="left", baseline="middle", fontSize=10).encode(
-        alt.X("label_x:Q"), alt.Y("label_y:Q", scale=scale), text="mitigation:N"
+    halo, text = (
+        named.mark_text(align="left", baseline="middle", fontSize=10, style=style).encode(
+            alt.X("label_x:Q"), alt.Y("label_y:Q", scale=scale), text="mitigation:N"
+        )
+        for style in ("halo", "label")
     )
-    return [alt.layer(front, lead, interval, points, text, width=_SIZE[0], height=_SIZE[1])]
+    return [alt.layer(front, lead, halo, interval, points, text, width=_SIZE[0], height=_SIZE[1])]
 
 
 def _labels(rows: Rows, benefit: str, across: Span, up: Span) -> Rows:
