@@ -119,6 +119,8 @@ class Layer:
         cosine: of the update and the negative gradient; NaN where one of them is zeros alone.
         swallowed: share of the numbers of W whose update is not zero and that stay the same all the same, since the
             dtype rounds the sum back: w + u == w.
+        bias: log10 of the norm of dL/db, of the bias b of these weights: as its layer's output is Wx + b, the sum over
+            examples of the signal that arrives there.
         dtype: of W.
     """
 
@@ -133,6 +135,7 @@ class Layer:
     moved: Number | None = None
     cosine: Number | None = None
     swallowed: Number | None = None
+    bias: Number | None = None
     dtype: str | None = None
 
 

@@ -1,7 +1,6 @@
 """What several rules ask of the evidence of a run."""
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +10,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.advice import measured
 from vgbench.diagnosis.evidence import Evidence
-from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.findings import NO_FAULT, Confidence, Finding, Name
 from vgbench.diagnosis.progress import Progress
+from vgbench.diagnosis.trend import kinds_of, lost_over_layers
 from vgbench.diagnosis.words import MEANINGS, SUGGESTIONS
 
-_NUMBER = re.compile(r"\d+")
+_RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
+"""In names of weights that time steps share."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +64,35 @@ class Reading:
 
     @cached_property
     def slopes(self) -> Float[np.ndarray, "records"] | None:
-        """Decades that the weights' gradients lose from last to first layer, by the kind that loses most.
+        """Decades that the weights' gradients lose from last to first layer; None if their names show no order."""
+        return lost_over_layers(self.evidence.gradient, self.evidence.names)
 
-        Arrays are of a kind whose names differ in one number alone, as `Dense_3` and `Dense_4`; three make a trend.
-        Layers that have gradients of exactly zero do not count. None if no kind has a trend.
+    @cached_property
+    def by_biases(self) -> float | None:
+        """Decades of the signal lost at the start as the biases' gradients show it; None if unknown.
+
+        A bias gets the sum over examples of the signal at its layer. Close to the output examples cancel in it more
+        than elsewhere, so that it shows less loss than there is, and some gain where there is none.
         """
-        gradient = self.evidence.gradient
-        groups = [group for group in kinds_of(self.evidence.names) if len(group) >= 3]
-        if gradient is None or not groups:
-            return None
-        ends = np.full((len(groups), len(gradient)), np.nan)
-        for row, group in zip(ends, groups, strict=True):
-            third = max(1, len(group) // 3)
-            finite = np.where(np.isfinite(gradient[:, group]), gradient[:, group], np.nan)
-            known = ~np.isnan(finite[:, :third]).all(axis=1) & ~np.isnan(finite[:, -third:]).all(axis=1)
-            row[known] = np.nanmedian(finite[known, -third:], axis=1) - np.nanmedian(finite[known, :third], axis=1)
-        known = ~np.isnan(ends).all(axis=0)
-        most = np.full(len(gradient), np.nan)
-        most[known] = np.nanmedian(ends[:, known], axis=0)
-        return most
+        lost = lost_over_layers(self.evidence.bias, self.evidence.names)
+        return None if lost is None or np.isnan(lost[0]) else float(lost[0])
 
     @property
     def level(self) -> bool:
-        """Whether the weights' gradients are known to be of one size from layer to layer at the start."""
-        slopes = self.slopes
-        return slopes is not None and bool(abs(slopes[0]) < thresholds.LOST_DECADES)
+        """Whether gradients are known to be of one size from layer to layer at the start, of weights if not of biases.
+
+        All weights may get the same gradient while the signal vanishes; of few layers that is taken to be not so.
+        """
+        evidence = self.evidence
+        if any(_RECURRENT.search(name) for name in evidence.names):
+            return False  # over time steps it may vanish all the same
+        lost = self.by_biases
+        if lost is None:
+            whole = any(len(group) == len(evidence.names) for group in kinds_of(evidence.names))
+            few = whole and len(evidence.names) <= thresholds.FEW_LAYERS
+            slopes = lost_over_layers(evidence.gradient, evidence.names, 2 if few else 3)
+            lost = None if slopes is None or np.isnan(slopes[0]) else float(slopes[0])
+        return lost is not None and abs(lost) < thresholds.LOST_DECADES
 
     @cached_property
     def update(self) -> Float[np.ndarray, "layers"] | None:
@@ -123,6 +129,22 @@ class Reading:
         return float(np.nanmedian(known, axis=1).max()) if len(known) else None
 
     @cached_property
+    def shrunk(self) -> float | None:
+        """Decades that the weights of the median layer have lost by the end; None if unknown."""
+        weight = self.evidence.weight
+        if weight is None or len(weight) < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = weight[0] - weight[-1]
+        finite = lost[np.isfinite(lost)]
+        return float(np.median(finite)) if len(finite) else None
+
+    @property
+    def decayed(self) -> bool:
+        """Whether the weights have shrunk further than orderly training makes them."""
+        return self.shrunk is not None and self.shrunk >= thresholds.SHRUNK_DECADES
+
+    @cached_property
     def furthest(self) -> float | None:
         """How far the quickest layer has moved by the end, relative to its first weights; None if unknown."""
         moved = self.evidence.moved
@@ -145,13 +167,23 @@ class Reading:
 
     @cached_property
     def faded(self) -> float | None:
-        """Decades of the pre-activations' scale lost from the first to the last layer at the start."""
+        """Decades of the forward signal's scale lost from the first to the last layer at the start."""
         if self.evidence.scale is None:
-            return None
+            return self._faded_by_biases
         scale = self.evidence.scale[0, recorded_in(self.evidence.scale)]
         if len(scale) < 2 or not np.isfinite(scale[[0, -1]]).all():
             return None
         return float(scale[0] - scale[-1])
+
+    @property
+    def _faded_by_biases(self) -> float | None:
+        """The same of the layers' inputs: a weight's gradient is the bias's times about the input's size."""
+        gradient, bias = self.evidence.gradient, self.evidence.bias
+        if gradient is None or bias is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = lost_over_layers(bias - gradient, self.evidence.names)
+        return None if lost is None or np.isnan(lost[0]) else float(lost[0])
 
     @cached_property
     def gathered(self) -> float | None:
@@ -186,7 +218,27 @@ class Reading:
         """Whether the signal neither vanishes nor explodes at the start; None where it was not recorded."""
         if self.silent or self.overflows:
             return False
-        return None if self.first_lost is None else abs(self.first_lost) < thresholds.LOST_DECADES
+        if self.first_lost is None:
+            return True if self._one_place else None
+        return abs(self.first_lost) < thresholds.LOST_DECADES
+
+    @property
+    def _one_place(self) -> bool:
+        """Whether the signal passes one place alone, so that there is no way to vanish on."""
+        signal = self.evidence.signal
+        if signal is None or self.evidence.timed:
+            return False
+        return int(recorded_in(signal).sum()) == 1 and bool(np.isfinite(signal[0]).any())
+
+    @cached_property
+    def finite(self) -> Bool[np.ndarray, "records"]:
+        """The records before the first number that is not finite: after it, rectifiers give zeros for NaN."""
+        bad = np.zeros(len(self.evidence.step), bool)
+        if self.evidence.nonfinite is not None:
+            bad |= np.nansum(self.evidence.nonfinite, axis=1) > 0
+        if self.evidence.nonfinite_loss is not None:
+            bad |= self.evidence.nonfinite_loss
+        return ~np.logical_or.accumulate(bad)
 
     @cached_property
     def zeroed(self) -> Bool[np.ndarray, "records"]:
@@ -195,7 +247,21 @@ class Reading:
         if gradient is None or not gradient.shape[1]:
             return np.zeros(len(self.evidence.step), bool)
         known = ~np.isnan(gradient)
-        return np.asarray((np.isneginf(gradient) | ~known).all(axis=1) & known.any(axis=1))
+        return np.asarray((np.isneginf(gradient) | ~known).all(axis=1) & known.any(axis=1)) & self.finite
+
+    @cached_property
+    def without_input(self) -> Bool[np.ndarray, "records layers"]:
+        """Layers whose bias gets a gradient and whose weights get none: their input is zero for every example."""
+        gradient, bias = self.evidence.gradient, self.evidence.bias
+        if gradient is None or bias is None:
+            return np.zeros((len(self.evidence.step), 0), bool)
+        return np.isneginf(gradient) & np.isfinite(bias) & self.finite[:, None]
+
+    @property
+    def empty(self) -> bool:
+        """Whether weights of some layer are all zero at the start."""
+        weight = self.evidence.weight
+        return weight is not None and bool(np.isneginf(weight[0]).any())
 
     @cached_property
     def small(self) -> bool:
@@ -241,7 +307,10 @@ class Reading:
         known = {key.replace("_", " "): float(value) for key, value in both.items() if value is not None}
         suggestion = f"{hint}; {SUGGESTIONS[name]}" if hint else SUGGESTIONS[name]
         steps = int(step[first]), int(step[last])
-        return Finding(name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion)
+        advice = "" if name in NO_FAULT else measured(name, self.evidence.timed, self.evidence.invariant)
+        return Finding(
+            name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion, measured=advice
+        )
 
     def layers(self, numbers: Any) -> tuple[str, ...]:
         """Names of layers of weights."""
@@ -261,16 +330,6 @@ class Reading:
 def recorded_in(values: Float[np.ndarray, "records places"]) -> np.ndarray:
     """The columns of which something was recorded."""
     return np.asarray(~np.isnan(values).all(axis=0))
-
-
-def kinds_of(names: tuple[str, ...]) -> list[list[int]]:
-    """Places of arrays whose names differ in one number alone, in the order of that number."""
-    groups: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
-    for place, name in enumerate(names):
-        for match in _NUMBER.finditer(name):
-            key = f"{name[: match.start()]}#{name[match.end() :]}"
-            groups[key, match.start()].append((int(match.group()), place))
-    return [[place for _, place in sorted(group)] for group in groups.values()]
 
 
 def _over_layers(function: Any, update: Float[np.ndarray, "records layers"]) -> Float[np.ndarray, "records"]:

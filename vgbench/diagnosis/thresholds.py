@@ -13,6 +13,10 @@ LAG_DECADES = 1.0
 """Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An
 optimizer that is invariant to scale shows no lag."""
 
+FEW_LAYERS = 4
+"""Arrays of weights up to which a feed-forward network is taken to be too shallow to vanish where its weights'
+gradients are of one size."""
+
 FADED_DECADES = 1.5
 """Decades of the pre-activations' standard deviation lost from first to last layer: in a homogeneous network, whose
 weight gradients are alike in all layers, this is where vanishing shows."""
@@ -79,6 +83,10 @@ QUICK_FIRST = 0.5
 GROWN_DECADES = 1.0
 """Decades by which weights have grown that steps threw about: orderly training does not make them ten times larger."""
 
+SHRUNK_DECADES = 0.5
+"""Decades that weights have lost that something takes away: a network that learns does not make them three times
+smaller."""
+
 SWINGING = 0.35
 """Typical change of the loss from record to record, as a share of its level, that counts as oscillation."""
 
@@ -110,6 +118,15 @@ LOSES = 2.0**-7
 
 HELD = 1e-6
 """Relative update below which float32 loses it, too, so that the dtype is not to blame."""
+
+APPLIED = 1e-3
+"""Relative update from which weights whose norm is the same at every record cannot have got it."""
+
+HALF = 1e-8
+"""A smallest number from which a dtype is float16: it is 6e-8 there, and 1e-38 in bfloat16 and float32."""
+
+TINY_LOSS = 1e-3
+"""A loss below which gradients may be smaller than float16 holds, whatever the weights' dtype is."""
 
 FADES = 2.0
 """Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""

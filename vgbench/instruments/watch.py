@@ -274,6 +274,7 @@ def _layer(found: Layers, row: Row) -> Layer:
         moved=_ratio(found.moved, found.initial),
         cosine=float(found.cosine),
         swallowed=float(found.swallowed),
+        bias=_log10(found.bias) if row.has_bias else None,
         dtype=row.dtype,
     )
 

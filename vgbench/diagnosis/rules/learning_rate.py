@@ -19,6 +19,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if run.arrives is False or not run.trains or progress.mastered or _uphill_by_loss(run):
         return
+    if run.decayed and not progress.broken:
+        return  # steps are large beside weights that have shrunk away
     signs = _signs(run)
     strong = {"growth", "break"} & signs.keys()
     if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
@@ -103,6 +105,19 @@ def too_small(run: Reading) -> Iterator[Finding]:
         yield run.finding("learning rate too small", confidence, run.evidence.names, numbers=numbers)
     elif (k := _held_down_since(run, known)) is not None:
         yield run.finding("learning rate too small", "possible", run.evidence.names, first=k, numbers=numbers)
+    elif _falls_slowly(run, steps):
+        yield run.finding("learning rate too small", "possible", run.evidence.names, numbers=numbers)
+
+
+def _falls_slowly(run: Reading, steps: float) -> bool:
+    """Whether the loss falls at every record, and most layers have hardly moved: such steps are too few."""
+    losses, pace = run.progress.losses, run.pace
+    behind = not (run.arrives or run.level) and (run.lag or 0.0) >= thresholds.LAG_DECADES
+    if len(losses) < _SWINGS_OVER or pace is None or behind:
+        return False
+    typical = float(np.nanmean(np.where(np.isfinite(pace), pace, np.nan)))
+    slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
+    return bool((np.diff(losses) < 0).all()) and slow and not run.progress.still
 
 
 def _jumped(run: Reading) -> bool:

@@ -39,7 +39,7 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
 
 
 def grew_before(run: Reading, k: int) -> bool:
-    """Whether loss, weights or steps were out of proportion before record k: numbers then overflowed."""
+    """Whether loss, weights or steps were out of proportion up to record k: numbers then overflowed."""
     progress, evidence = run.progress, run.evidence
     losses = np.empty(0) if evidence.loss is None else evidence.loss[:k]
     losses = losses[np.isfinite(losses)]
@@ -56,9 +56,9 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
     zeroed = run.zeroed
     if not zeroed[0] or zeroed.mean() < 0.5 or (run.evidence.signal is not None and _signal_arrives(run)):
         return
-    dead, weight = run.evidence.dead, run.evidence.weight
-    empty = weight is not None and bool(np.isneginf(weight[0]).any())
-    if dead is not None and bool((dead[0] >= thresholds.DEAD).any()) and not empty:
+    dead, empty = run.evidence.dead, run.empty
+    units = bool((dead[0] >= thresholds.DEAD).any()) if dead is not None else bool(run.without_input[0].any())
+    if units and not empty:
         return  # which has a name of its own
     hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
     confidence: Confidence = "certain" if run.trains else "likely"
@@ -81,7 +81,9 @@ def _peaked(run: Reading, k: int) -> bool:
     peak = run.evidence.peak
     if peak is None:
         return False
-    before = peak[:k][np.isfinite(peak[:k])]
+    before = peak[: k + 1][
+        np.isfinite(peak[: k + 1])
+    ]  # record k has finite losses of the steps before the first bad one
     return len(before) > 0 and float(before.max()) > thresholds.PEAKED * abs(run.progress.start)
 
 

@@ -21,6 +21,9 @@ def underflow(run: Reading) -> Iterator[Finding]:
     zero = run.evidence.zero
     if zero is None or run.progress.mastered:
         return
+    if run.zeroed[0]:
+        yield from _all_flushed(run)
+        return
     flushed = zero >= thresholds.FLUSHED
     near, piled = _near(run), _piled(run)
     shown = (flushed & near) if near is not None else np.zeros_like(flushed)
@@ -35,6 +38,15 @@ def underflow(run: Reading) -> Iterator[Finding]:
     if piled is not None and piled.any() and (run.evidence.smallest is None or near is not None):
         confidence = "likely"
     yield run.finding("underflow", confidence, run.layers(layers), zero_share=share, smallest=run.evidence.smallest)
+
+
+def _all_flushed(run: Reading) -> Iterator[Finding]:
+    """Everything reads zero from the start: of 16 bits, or of a loss so small that they may be, that may be flushed."""
+    smallest, level = run.evidence.smallest, run.evidence.chance or (run.progress.start if run.progress.known else None)
+    half = smallest is not None and smallest >= thresholds.HALF
+    tiny = level is not None and 0 < abs(level) < thresholds.TINY_LOSS
+    if (half or tiny) and not run.empty and not run.without_input[0].any() and run.zeroed.mean() >= 0.5:
+        yield run.finding("underflow", "possible", run.evidence.names, loss=level, smallest=smallest)
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
@@ -68,17 +80,19 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     swallowed, update = run.evidence.swallowed, run.update
     if run.progress.mastered or update is None:
         return
-    if swallowed is None:
-        lost = None if _fell(run) else _still(run)
-    else:
-        lost = np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
+    rounded = None if swallowed is None else np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
+    lost = rounded if rounded is not None and rounded.mean() >= 0.5 else None if _fell(run) else _still(run)
     if lost is None or lost.mean() < 0.5 or np.isnan(update[lost]).all():
         return
     size = float(np.nanmedian(update[lost]))
     if size < thresholds.HELD:
         return  # no dtype holds such a step: it is the step that is too small
-    applied = swallowed is not None or size < thresholds.LOSES
-    name: Name = "updates lost to rounding" if applied else "updates not applied"
+    by_share = rounded is not None and lost is rounded
+    if swallowed is not None and not by_share and size < thresholds.APPLIED:
+        return  # float32 holds most of such a step and may show the same norm
+    name: Name = "updates lost to rounding" if by_share else "updates not applied"
+    if swallowed is None and size < thresholds.LOSES:
+        name = "updates lost to rounding"
     confidence: Confidence = "likely" if swallowed is None else "certain"
     share = None if swallowed is None else float(np.median(np.nan_to_num(swallowed), axis=0)[lost].max())
     layers = run.layers(np.flatnonzero(lost))
