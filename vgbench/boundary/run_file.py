@@ -121,6 +121,7 @@ class Layer:
             dtype rounds the sum back: w + u == w.
         bias: log10 of the norm of dL/db, of the bias b of these weights: as its layer's output is Wx + b, the sum over
             examples of the signal that arrives there.
+        fan_in: how many numbers W has for each of b: with b's, the gradient of W shows the size of x.
         dtype: of W.
     """
 
@@ -136,6 +137,7 @@ class Layer:
     cosine: Number | None = None
     swallowed: Number | None = None
     bias: Number | None = None
+    fan_in: Count | None = None
     dtype: str | None = None
 
 

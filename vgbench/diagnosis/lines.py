@@ -58,6 +58,7 @@ def from_run(run: Run) -> Evidence:
         signal=_signal(modules),
         gradient=gradient,
         bias=layers.column("bias"),
+        fan_in=layers.column("fan_in"),
         weight=weight,
         update=_ratio(update, weight),
         moved=layers.column("moved"),

@@ -45,5 +45,5 @@ CHANGES: dict[tuple[str, bool, bool, str], tuple[int, int, float | None]] = {
     ("risk of vanishing", True, True, "init orthogonal"): (0, 1, 1.0),
 }
 """Cells that trained, all, and the median ratio of a step's duration to the reference's, of references that did not
-train: by what their start showed, whether over time steps, whether their optimizer is invariant to the gradient's scale,
-and the one slot that differs."""
+train: by what their start showed, whether over time steps, whether their optimizer is invariant to the gradient's
+scale, and the one slot that differs."""

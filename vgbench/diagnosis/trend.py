@@ -19,6 +19,12 @@ def kinds_of(names: tuple[str, ...]) -> list[list[int]]:
     return [[place for _, place in sorted(group)] for group in groups.values()]
 
 
+def first_of(names: tuple[str, ...]) -> int | None:
+    """Place of the array that meets the inputs, where all are of one kind but for one, such as a head; else None."""
+    groups = [group for group in kinds_of(names) if len(group) >= 2]
+    return groups[0][0] if len(groups) == 1 and len(groups[0]) >= len(names) - 1 else None
+
+
 def lost_over_layers(
     values: Float[np.ndarray, "records layers"] | None, names: tuple[str, ...], least: int = 3
 ) -> Float[np.ndarray, "records"] | None:

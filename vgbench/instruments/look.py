@@ -55,22 +55,24 @@ class Row(NamedTuple):
     Attributes:
         name: of the weights.
         dtype: of the weights.
-        has_bias: whether a bias belongs to them.
+        fan_in: numbers of the weights for each number of their bias; None where they have none.
     """
 
     name: str
     dtype: str
-    has_bias: bool
+    fan_in: int | None
 
 
 def rows_of(stacked: Collection[str], tree: Any) -> list[Row]:
     """The rows of a tree of parameters, in the order of `look`'s."""
     found, weights = [], _weights(stacked, tree)
-    biases = biases_of(weights, named(tree))
+    arrays = named(tree)
+    biases = biases_of(weights, arrays)
     for name, array in weights.items():
         layered = is_stacked(name, stacked)
         names = [f"{name}[{i}]" for i in range(array.shape[0])] if layered else [name]
-        found += [Row(each, str(array.dtype), name in biases) for each in names]
+        fan_in = array.size // arrays[biases[name]].size if name in biases else None
+        found += [Row(each, str(array.dtype), fan_in) for each in names]
     return found
 
 

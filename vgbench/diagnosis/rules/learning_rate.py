@@ -48,6 +48,8 @@ def _signs(run: Reading) -> dict[str, float]:
             signs["first_pace"] = float(pace[0])
     if progress.known and progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0)):
         signs["peak"] = progress.peak
+    if signs and run.bursts:
+        signs["burst"] = run.bursts
     if len(progress.losses) >= _SWINGS_OVER and (swing := _swing(progress.losses[1:])) >= thresholds.SWINGING:
         signs["swing"] = swing
     return signs

@@ -68,11 +68,12 @@ def _grown(run: Reading) -> bool:
 
 def unit_scale(run: Reading) -> Iterator[Finding]:
     """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
-    progress, chance, inputs = run.progress, run.evidence.chance, run.evidence.input_scale
+    progress, chance, inputs = run.progress, run.evidence.chance, run.input_scale
     if progress.mastered or progress.little is False:
         return
     far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT
     high = chance is not None and chance > thresholds.UNIT
     if far or (high and (progress.poor or progress.broken)):
-        confidence: Confidence = "likely" if far else "possible"
+        seen = run.evidence.input_scale is not None
+        confidence: Confidence = "likely" if far and seen else "possible"
         yield run.finding("far from unit scale", confidence, last=0, input_scale=inputs, constant_answer=chance)

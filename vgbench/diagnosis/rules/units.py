@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
-from vgbench.diagnosis.reading import Reading, recorded_in
+from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.weights import recorded_in
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
