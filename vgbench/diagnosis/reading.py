@@ -95,9 +95,15 @@ class Reading(Weights):
 
     @cached_property
     def silent(self) -> bool:
-        """Whether exactly nothing of the signal arrives at the first place at the start."""
+        """Whether nothing of the signal arrives at the first place at the start, since it shrank out of its range.
+
+        Where it is zero behind a place that it reached in good size, something cuts it off, as `stop_gradient` does.
+        """
         signal = self.evidence.signal
-        return signal is not None and bool(np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1]))
+        if signal is None or not (np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1])):
+            return False
+        limit = np.log10(self.evidence.smallest or thresholds.SMALLEST) + thresholds.FLUSHED_WITHIN
+        return bool(signal[0][np.isfinite(signal[0])].min() <= limit)
 
     @cached_property
     def overflows(self) -> bool:

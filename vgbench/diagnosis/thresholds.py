@@ -6,6 +6,10 @@ Those on the signal are ratios within one run, so that no loss scale and no lear
 LOST_DECADES = 1.5
 """Decades of ||dL/dh|| from the last to the first layer from which a signal counts as vanishing (or exploding)."""
 
+CANCELLED = 0.5
+"""Decades that gradients of biases seem to gain towards the input where the signal does not: examples cancel in
+those of the last layers."""
+
 LOST_FAR = 3.0
 """Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
 
@@ -31,6 +35,9 @@ one."""
 COLLAPSING = -0.1
 """The same a layer over the second half of the layers: the distance still shrinks there. Residual networks level off,
 and train all the same."""
+
+AS_CHANCE = 0.015
+"""Share of the constant answer's loss within which a first loss is that of probabilities that are taken for logits."""
 
 LEARNED = 0.1
 """Share of the constant answer's loss that training has to take off to have learned."""
@@ -102,6 +109,9 @@ one that is not learned although the quickest has may not be learnable."""
 
 FLUSHED = 0.5
 """Share of a layer's gradient that reads zero although the signal arrives."""
+
+SMALLEST = 1e-38
+"""The smallest number of float32, where the dtype is not known."""
 
 FLUSHED_WITHIN = 3.0
 """Decades of a layer's exact gradient norm above the dtype's smallest number within which zeros can be flushed ones:

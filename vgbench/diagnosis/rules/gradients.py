@@ -67,7 +67,8 @@ def _by_weights(run: Reading) -> Iterator[Finding]:
     lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
     if run.by_biases is not None:
         faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-        if run.by_biases >= thresholds.LOST_DECADES and (lags or faded or run.by_biases >= thresholds.LOST_FAR):
+        seen = run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        if seen and (lags or faded or run.by_biases >= thresholds.LOST_FAR):
             numbers = {"bias_gradient_decades_lost": run.by_biases, "lag_in_decades": run.lag}
             yield run.finding("vanishing", "likely", run.first_places, numbers=numbers, scale_lost_in_decades=run.faded)
         return

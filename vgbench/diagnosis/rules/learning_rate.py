@@ -113,11 +113,12 @@ def too_small(run: Reading) -> Iterator[Finding]:
 
 def _falls_slowly(run: Reading, steps: float) -> bool:
     """Whether the loss falls at every record, and most layers have hardly moved: such steps are too few."""
-    losses, pace = run.progress.losses, run.pace
+    losses, update = run.progress.losses, run.update
     behind = not (run.arrives or run.level) and (run.lag or 0.0) >= thresholds.LAG_DECADES
-    if len(losses) < _SWINGS_OVER or pace is None or behind:
+    if len(losses) < _SWINGS_OVER or update is None or behind or run.progress.little is not True:
         return False
-    typical = float(np.nanmean(np.where(np.isfinite(pace), pace, np.nan)))
+    moving = update[update > 0]
+    typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
     return bool((np.diff(losses) < 0).all()) and slow and not run.progress.still
 

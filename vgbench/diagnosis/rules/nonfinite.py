@@ -61,8 +61,16 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
     if units and not empty:
         return  # which has a name of its own
     hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
-    confidence: Confidence = "certain" if run.trains else "likely"
+    confidence: Confidence = "certain" if run.trains and not may_be_flushed(run) else "likely"
     yield run.finding("gradients exactly zero", confidence, hint=hint, records=float(zeroed.sum()))
+
+
+def may_be_flushed(run: Reading) -> bool:
+    """Whether zeros may be numbers that 16 bits do not hold: by the dtype, or by a loss as small as they would be."""
+    smallest, progress = run.evidence.smallest, run.progress
+    level = run.evidence.chance or (progress.start if progress.known else None)
+    half = smallest is not None and smallest >= thresholds.HALF
+    return half or (level is not None and 0 < abs(level) < thresholds.TINY_LOSS)
 
 
 def _nonfinite_records(run: Reading) -> tuple[np.ndarray, np.ndarray]:

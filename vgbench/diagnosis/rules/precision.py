@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.nonfinite import may_be_flushed
 
 _FLOAT16_BIN = 15
 """The bin of the histogram from 1e-8 to 1e-6, which holds float16's smallest number, 6e-8."""
@@ -41,12 +42,10 @@ def underflow(run: Reading) -> Iterator[Finding]:
 
 
 def _all_flushed(run: Reading) -> Iterator[Finding]:
-    """Everything reads zero from the start: of 16 bits, or of a loss so small that they may be, that may be flushed."""
-    smallest, level = run.evidence.smallest, run.evidence.chance or (run.progress.start if run.progress.known else None)
-    half = smallest is not None and smallest >= thresholds.HALF
-    tiny = level is not None and 0 < abs(level) < thresholds.TINY_LOSS
-    if (half or tiny) and not run.empty and not run.without_input[0].any() and run.zeroed.mean() >= 0.5:
-        yield run.finding("underflow", "possible", run.evidence.names, loss=level, smallest=smallest)
+    """Everything reads zero from the start, and may have been flushed to it."""
+    if may_be_flushed(run) and not run.empty and not run.without_input[0].any() and run.zeroed.mean() >= 0.5:
+        loss, smallest = run.evidence.chance, run.evidence.smallest
+        yield run.finding("underflow", "possible", run.evidence.names, constant_answer=loss, smallest=smallest)
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:

@@ -28,16 +28,19 @@ def exploding(run: Reading) -> Iterator[Finding]:
         yield run.finding(
             "exploding", confidence, run.evidence.places, decades_gained=-run.first_lost, progress=run.progress.gain
         )
-    elif run.first_lost is None and _weights_explode(run):
-        assert run.slopes is not None
-        yield run.finding("exploding", "possible", weight_gradient_decades_gained=-float(run.slopes[0]))
+    elif run.first_lost is None and (run.progress.poor or run.progress.broken):
+        yield from _by_weights(run)
 
 
-def _weights_explode(run: Reading) -> bool:
+def _by_weights(run: Reading) -> Iterator[Finding]:
+    """Where no signal was recorded: gradients of biases, or of weights, grow from layer to layer."""
+    if run.by_biases is not None:
+        if run.by_biases <= -thresholds.LOST_DECADES - thresholds.CANCELLED:
+            yield run.finding("exploding", "possible", bias_gradient_decades_gained=-run.by_biases)
+        return
     few = len(run.evidence.names) < _LAYERS
-    if few or run.slopes is None or np.isnan(run.slopes[0]) or run.slopes[0] > -thresholds.LOST_DECADES:
-        return False
-    return run.progress.poor or run.progress.broken
+    if not few and run.slopes is not None and run.slopes[0] <= -thresholds.LOST_DECADES:
+        yield run.finding("exploding", "possible", weight_gradient_decades_gained=-float(run.slopes[0]))
 
 
 def first_loss(run: Reading) -> Iterator[Finding]:
