@@ -48,7 +48,7 @@ def grew_before(run: Reading, k: int) -> bool:
     quick = bool((paces[np.isfinite(paces)] >= thresholds.QUICK).any())
     grown = run.grown is not None and run.grown >= thresholds.GROWN_DECADES
     steep = run.first_lost is not None and run.first_lost <= -thresholds.LOST_DECADES
-    return bool(rose or quick or grown or steep or (progress.known and _peaked(run, k)))
+    return bool(rose or quick or grown or steep or (len(progress.losses) > 0 and _peaked(run, k)))
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding
 from vgbench.diagnosis.reading import Reading
