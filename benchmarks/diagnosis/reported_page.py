@@ -6,6 +6,7 @@ from typing import Any
 from answers import Answer
 from faults.train import WAYS
 from score import ratio, table
+from symptoms import MEANS
 
 HEAD = ["cause named", "misleading", "not enough recorded", "fixed run accused"]
 
@@ -38,7 +39,8 @@ def _half(half: str, scorings: Mapping[str, Any]) -> list[str]:
             f"**The rules were changed after that.** Everything below is of {rules}, and is no measure of how they"
             " generalise.",
         ]
-    return [*parts, _scores(proven), _causes(proven), _tools(proven), _answers(proven), _made_by(last)]
+    tables = [_scores(proven), _causes(proven), _tools(proven), _causes_of_tools(proven), _answers(proven)]
+    return [*parts, *filter(None, tables), _made_by(last)]
 
 
 def _made_by(scoring: Mapping[str, Any]) -> str:
@@ -94,6 +96,29 @@ def _of_tool(tool: str, answers: Sequence[Answer]) -> list[list[bool]]:
         [not each.symptoms[tool] for each in answers],
         [bool(each.alarms[tool]) for each in answers],
     ]
+
+
+def _causes_of_tools(answers: Sequence[Answer]) -> str:
+    """Recall and precision of each tool by cause; a symptom counts as said of every cause that it may have."""
+    asked = [answer for answer in answers if answer.symptoms]
+    if not asked:
+        return ""
+    tools = list(asked[0].symptoms)
+    lines = []
+    for cause in sorted({answer.cause[0] for answer in asked}):
+        own = [answer for answer in asked if answer.cause[0] == cause]
+        recall = [f"{sum(answer.recognised(tool) for answer in own)}/{len(own)}" for tool in tools]
+        lines.append([cause, *recall, *(_precision_of(tool, cause, asked) for tool in tools)])
+    return table(["cause", *(f"recall, {tool}" for tool in tools), *(f"precision, {tool}" for tool in tools)], lines)
+
+
+def _precision_of(tool: str, cause: str, answers: Sequence[Answer]) -> str:
+    def says(symptoms: Sequence[str]) -> bool:
+        return any(cause in MEANS[symptom] for symptom in symptoms)
+
+    said = [answer for answer in answers if says(answer.symptoms[tool])]
+    alarms = sum(says(answer.alarms[tool]) for answer in answers)
+    return f"{sum(cause in answer.cause for answer in said)}/{len(said) + alarms}"
 
 
 def _shares(counted: Sequence[Sequence[bool]]) -> list[str]:

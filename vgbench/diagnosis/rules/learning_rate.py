@@ -25,6 +25,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     strong = {"growth", "break"} & signs.keys()
     if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
         return
+    if not strong and "pace" not in signs and progress.little is None and progress.falls:
+        return  # likelihoods without a least value peak on the way down
     if strong == {"growth"} and progress.little is False and len(signs) < 2:
         return
     confidence: Confidence = "certain" if run.arrives and len(signs) > 2 else "likely" if len(signs) > 1 else "possible"
