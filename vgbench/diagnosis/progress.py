@@ -110,8 +110,8 @@ class Progress:
 
     @property
     def falls(self) -> bool:
-        """Whether the loss ended well below where it began, whatever that is worth."""
-        return self.known and self.end < self.start - thresholds.LITTLE * abs(self.start)
+        """Whether the loss, of a kind that may be negative, ended well below where it began."""
+        return self.known and self.end < min(0.0, self.start - thresholds.LITTLE * abs(self.start))
 
     @cached_property
     def still(self) -> bool:

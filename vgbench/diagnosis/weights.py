@@ -199,7 +199,10 @@ class Weights:
 
     @cached_property
     def small(self) -> bool:
-        """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them."""
+        """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them.
+
+        Small beside the constant answer's loss, where that is known: of a loss that is scaled down they are as it is.
+        """
         gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
         if gradient is None or weight is None or update is None:
             return False
@@ -208,7 +211,8 @@ class Weights:
         step, largest = step[np.isfinite(step)], gradient[0][np.isfinite(gradient[0])]
         if not len(step) or not len(largest):
             return False
-        return bool(largest.max() < thresholds.SMALL and np.median(step) >= thresholds.STEP)
+        level = np.log10(abs(self.evidence.chance)) if self.evidence.chance else 0.0
+        return bool(largest.max() - level < thresholds.SMALL and np.median(step) >= thresholds.STEP)
 
 
 def recorded_in(values: Float[np.ndarray, "records places"]) -> np.ndarray:

@@ -26,7 +26,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
     if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
         return
     if not strong and "pace" not in signs and progress.little is None and progress.falls:
-        return  # likelihoods without a least value peak on the way down
+        return  # a likelihood that has no least value peaks on its way down
     if strong == {"growth"} and progress.little is False and len(signs) < 2:
         return
     confidence: Confidence = "certain" if run.arrives and len(signs) > 2 else "likely" if len(signs) > 1 else "possible"
