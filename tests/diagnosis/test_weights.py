@@ -57,3 +57,19 @@ def test_records_behind_the_first_that_is_not_finite_say_nothing() -> None:
     run = blind(nonfinite_loss=broken, gradient=np.where(broken[:, None], -np.inf, -1.0) * np.ones(LAYERS))
     assert run.finite.tolist() == [True] * 4 + [False] * 5
     assert not run.zeroed.any()
+
+
+def test_a_bias_that_a_norm_takes_off_shows_nothing() -> None:
+    gradient, fan_in = rows(-1.0, -1.0, layers=LAYERS), rows(64.0, 64.0, layers=LAYERS)
+    taken = blind(gradient=gradient, bias=gradient - 8.0, fan_in=fan_in)
+    assert taken.input_scale is None
+    assert taken.by_biases is None
+
+
+def test_inputs_of_zero_are_no_dead_units() -> None:
+    first = np.arange(LAYERS) == 0
+    gradient = np.where(first, -np.inf, -1.0) * np.ones((RECORDS, 1))
+    zeros = {"gradient": gradient, "bias": rows(-1.0, -1.0, layers=LAYERS), "fan_in": rows(64.0, 64.0, layers=LAYERS)}
+    run = blind(**zeros | STUCK)
+    assert run.input_scale == 0
+    assert vg.verdict(run.evidence) == "far from unit scale"

@@ -69,7 +69,7 @@ class Reading(Weights):
     @property
     def _faded_by_biases(self) -> float | None:
         """The same of the layers' inputs: a weight's gradient is the bias's times about the input's size."""
-        gradient, bias = self.evidence.gradient, self.evidence.bias
+        gradient, bias = self.evidence.gradient, self.bias
         if gradient is None or bias is None:
             return None
         with np.errstate(invalid="ignore"):
@@ -126,6 +126,16 @@ class Reading(Weights):
         if signal is None or self.evidence.timed:
             return False
         return int(recorded_in(signal).sum()) == 1 and bool(np.isfinite(signal[0]).any())
+
+    @property
+    def starts_far(self) -> bool:
+        """Whether the first loss is so many times the constant answer's that no step can be to blame."""
+        progress, chance = self.progress, self.evidence.chance
+        if not len(progress.losses):
+            return False
+        if chance is None:
+            return progress.start > thresholds.FIRST_LOSS_ALONE
+        return progress.start > thresholds.FIRST_LOSS * abs(chance)
 
     @property
     def stranded(self) -> bool:

@@ -10,6 +10,9 @@ CANCELLED = 0.5
 """Decades that gradients of biases seem to gain towards the input where the signal does not: examples cancel in
 those of the last layers."""
 
+TAKEN_OFF = 5.0
+"""Decades that a bias' gradient lies below its weights' where it is rounding alone."""
+
 LOST_FAR = 3.0
 """Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
 

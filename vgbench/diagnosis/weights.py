@@ -35,7 +35,16 @@ class Weights:
     @cached_property
     def slopes(self) -> Float[np.ndarray, "records"] | None:
         """Decades that the weights' gradients lose from last to first layer; None if their names show no order."""
-        return lost_over_layers(self.evidence.gradient, self.evidence.names)
+        return lost_over_layers(self.evidence.gradient, self.evidence.names, least=4)
+
+    @cached_property
+    def bias(self) -> Float[np.ndarray, "records layers"] | None:
+        """The biases' gradients; NaN where they are rounding alone, as before a batch norm, which takes a bias off."""
+        gradient, bias = self.evidence.gradient, self.evidence.bias
+        if gradient is None or bias is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(bias) & (gradient - bias > thresholds.TAKEN_OFF), np.nan, bias)
 
     @cached_property
     def by_biases(self) -> float | None:
@@ -44,7 +53,7 @@ class Weights:
         A bias gets the sum over examples of the signal at its layer. Close to the output examples cancel in it more
         than elsewhere, so that it shows less loss than there is, and some gain where there is none.
         """
-        lost = lost_over_layers(self.evidence.bias, self.evidence.names)
+        lost = lost_over_layers(self.bias, self.evidence.names, least=4)
         return None if lost is None or np.isnan(lost[0]) else float(lost[0])
 
     @property
@@ -75,9 +84,11 @@ class Weights:
         evidence = self.evidence
         if evidence.input_scale is not None:
             return evidence.input_scale
-        gradient, bias, fan_in, first = evidence.gradient, evidence.bias, evidence.fan_in, first_of(evidence.names)
+        gradient, bias, fan_in, first = evidence.gradient, self.bias, evidence.fan_in, first_of(evidence.names)
         if gradient is None or bias is None or fan_in is None or first is None:
             return None
+        if self.without_input[:, first].all():
+            return 0.0
         with np.errstate(invalid="ignore", divide="ignore"):
             size = (gradient - bias - np.log10(fan_in) / 2)[:, first]
         known = size[np.isfinite(size)]
@@ -190,6 +201,15 @@ class Weights:
         if gradient is None or bias is None:
             return np.zeros((len(self.evidence.step), 0), bool)
         return np.isneginf(gradient) & np.isfinite(bias) & self.finite[:, None]
+
+    @property
+    def unmoving(self) -> bool:
+        """Whether the optimizer adds nothing to any weight at any record although they get a gradient."""
+        gradient, update = self.evidence.gradient, self.evidence.update
+        if gradient is None or update is None or len(update) < 2 or not np.isfinite(gradient).any(axis=1).all():
+            return False
+        known = update[~np.isnan(update)]
+        return len(known) > 0 and not known.any()
 
     @property
     def empty(self) -> bool:

@@ -95,3 +95,10 @@ def test_weights_that_never_change_although_nothing_is_rounded_never_got_their_u
     assert (found.name, found.confidence) == ("updates not applied", "certain")
     tiny = same | {"update": rows(1e-5, 1e-5, layers=LAYERS)}  # whose norm may round to the same
     assert "updates not applied" not in names(vg.diagnose(evidence(**tiny)))
+
+
+def test_an_optimizer_that_adds_nothing_has_two_likely_causes() -> None:
+    nothing = STUCK | {"update": rows(0.0, 0.0, layers=LAYERS), "weight": rows(0.5, 0.5, layers=LAYERS), "moved": None}
+    answer = vg.diagnose(evidence(**nothing))
+    assert names(answer) == ["updates not applied", "learning rate too small"]
+    assert "schedule of zero" in answer[0].suggestion

@@ -19,8 +19,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if run.arrives is False or not run.trains or progress.mastered or _uphill_by_loss(run):
         return
-    if run.decayed and not progress.broken:
-        return  # steps are large beside weights that have shrunk away
+    if (run.decayed and not progress.broken) or (run.starts_far and progress.little is not False):
+        return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
     signs = _signs(run)
     strong = {"growth", "break"} & signs.keys()
     if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
@@ -96,6 +96,11 @@ def too_small(run: Reading) -> Iterator[Finding]:
     """A gradient arrives and no layer moves far enough to learn, from the start or since a record."""
     progress, quickest = run.progress, run.quickest
     if quickest is None or not progress.known or progress.broken or progress.mastered or run.arrives is False:
+        return
+    if run.unmoving:
+        yield run.finding(
+            "learning rate too small", "possible", run.evidence.names, numbers={"largest relative update": 0.0}
+        )
         return
     known = quickest[np.isfinite(quickest)]
     if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False or run.small:

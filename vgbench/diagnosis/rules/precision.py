@@ -10,6 +10,8 @@ from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.nonfinite import may_be_flushed
 
+_NOTHING_ADDED = "the optimizer adds nothing to any weight, although they get gradients"
+_WHY = "a learning rate or schedule of zero, a mask, or accumulation that never comes to a step"
 _FLOAT16_BIN = 15
 """The bin of the histogram from 1e-8 to 1e-6, which holds float16's smallest number, 6e-8."""
 
@@ -78,6 +80,9 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     """Updates that are not zero leave the weights as they were."""
     swallowed, update = run.evidence.swallowed, run.update
     if run.progress.mastered or update is None:
+        return
+    if run.unmoving:
+        yield run.finding("updates not applied", "likely", run.evidence.names, meaning=_NOTHING_ADDED, hint=_WHY)
         return
     rounded = None if swallowed is None else np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
     lost = rounded if rounded is not None and rounded.mean() >= 0.5 else None if _fell(run) else _still(run)

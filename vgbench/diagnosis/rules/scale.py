@@ -56,11 +56,11 @@ def first_loss(run: Reading) -> Iterator[Finding]:
 def _first_loss_high(run: Reading) -> bool:
     if not len(run.progress.losses):
         return False
-    chance, start, pace = run.evidence.chance, run.progress.start, run.pace
-    if chance is None:
-        return start > thresholds.FIRST_LOSS_ALONE
+    chance, pace = run.evidence.chance, run.pace
     shakes = _grown(run) or (pace is not None and bool(pace[0] >= thresholds.QUICK))
-    return start > (thresholds.FIRST_LOSS_SHAKING if shakes else thresholds.FIRST_LOSS) * abs(chance)
+    return run.starts_far or (
+        chance is not None and shakes and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
+    )
 
 
 def _grown(run: Reading) -> bool:
@@ -72,9 +72,9 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
     progress, chance, inputs = run.progress, run.evidence.chance, run.input_scale
     if progress.mastered or progress.little is False:
         return
-    far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT
+    seen, stuck = run.evidence.input_scale is not None, progress.poor or progress.broken
+    far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT and (seen or stuck)
     high = chance is not None and chance > thresholds.UNIT
-    if far or (high and (progress.poor or progress.broken)):
-        seen = run.evidence.input_scale is not None
+    if far or (high and stuck):
         confidence: Confidence = "likely" if far and seen else "possible"
         yield run.finding("far from unit scale", confidence, last=0, input_scale=inputs, constant_answer=chance)

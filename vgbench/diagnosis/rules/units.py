@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.trend import first_of
 from vgbench.diagnosis.weights import recorded_in
 
 
@@ -43,8 +44,9 @@ def _dead_by_biases(run: Reading) -> Iterator[Finding]:
     cut = run.without_input
     if not cut.size or run.empty or not _hurts(run):
         return
-    layers = np.flatnonzero(cut[-1] & (cut.mean(axis=0) >= 0.5))
-    if not len(layers):
+    inputs = np.arange(cut.shape[1]) == first_of(run.evidence.names)  # which are no units
+    layers = np.flatnonzero(cut[-1] & (cut.mean(axis=0) >= 0.5) & ~inputs)
+    if not len(layers) or run.input_scale == 0:
         return
     from_start = bool(cut[0, layers].any())
     first = 0 if from_start else int(np.argmax(cut[:, layers].any(axis=1)))
