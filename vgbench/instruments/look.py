@@ -150,11 +150,12 @@ def _biases(stacked: Collection[str], weights: Collection[str], gradients: Any) 
     """[rows, ...] of the gradient of each weight array's bias; of one without a bias, one zero a row."""
     arrays = named(gradients)
     biases = biases_of(weights, arrays)
-    counts = [arrays[name].shape[0] if is_stacked(name, stacked) else None for name in weights]
-    return [
-        jnp.zeros((count or 1, 1)) if name not in biases else arrays[biases[name]][None if count is None else slice(None)]
-        for name, count in zip(weights, counts, strict=True)
-    ]
+    found = []
+    for name in weights:
+        layered = is_stacked(name, stacked)
+        bias = arrays[biases[name]] if name in biases else jnp.zeros((arrays[name].shape[0], 1) if layered else 1)
+        found.append(bias if layered else bias[None])
+    return found
 
 
 def _bias_norms(rows: list[Float[Array, "_ ..."]]) -> ScaledNorm:
