@@ -32,7 +32,7 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
     ),
     "saturation": (*_STANDS, "underflow"),
     "collapse": _STANDS,
-    "underflow": (*_STANDS, "frozen"),
+    "underflow": (*_STANDS, "frozen", "learning rate too large"),
     "learning rate too large": (*_STANDS, "loss spike"),
     "vanishing": ("vanishing in training", "saturated loss", "learning rate too small"),
     "vanishing in training": _STANDS,

@@ -91,3 +91,10 @@ def test_weights_without_a_gradient_whose_bias_has_one_tell_of_dead_units_before
 def test_units_are_not_judged_behind_the_first_number_that_is_not_finite() -> None:
     broken = {"dead": np.where(LATE, rows(1.0, 1.0), 0.1), "nonfinite_loss": LATE[:, 0]}
     assert "units that died" not in names(vg.diagnose(evidence(**STUCK | broken)))
+
+
+def test_units_that_saturate_as_weights_grow_by_decades_come_behind_what_made_them_grow() -> None:
+    late = STUCK | {"flat": "both", "saturated": np.where(LATE, rows(0.9, 0.95), 0.1)}
+    grown = late | {"weight": over_records(0.5, 2.5), "update": rows(0.4, 0.4, layers=LAYERS)}
+    assert names(vg.diagnose(evidence(**grown))) == ["learning rate too large", "saturation"]
+    assert names(vg.diagnose(evidence(**late)))[0] == "saturation"

@@ -94,19 +94,35 @@ def _tiny(run: Reading) -> bool:
 
 def saturation(run: Reading) -> Iterator[Finding]:
     """Units of a saturating activation lie on its flat ends in half of the layers, and little is learned."""
+    if (found := _saturated(run)) is not None and not _grew_into(run, found):
+        yield found
+
+
+def saturated_by_steps(run: Reading) -> Iterator[Finding]:
+    """The same since weights grew by decades, so that what made them grow comes first."""
+    if (found := _saturated(run)) is not None and _grew_into(run, found):
+        yield found
+
+
+def _grew_into(run: Reading, found: Finding) -> bool:
+    later = found.steps[0] > int(run.evidence.step[0])
+    return later and run.grown is not None and run.grown >= thresholds.GROWN_DECADES
+
+
+def _saturated(run: Reading) -> Finding | None:
     saturated = run.evidence.saturated
     if saturated is None or run.evidence.flat not in ("both", "unknown") or not _hurts(run) or run.progress.broken:
-        return
+        return None
     if run.evidence.flat == "unknown" and run.evidence.dead is not None:
-        return  # a rectifier's flat side is no saturation
+        return None  # a rectifier's flat side is no saturation
     many = np.nan_to_num(saturated) >= thresholds.SATURATED
     last = _last_known(saturated)
     layers = np.flatnonzero(many[last])
     if not len(layers) or len(layers) * 2 < recorded_in(saturated).sum():
-        return
+        return None
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.nanmedian(saturated[last]))
-    yield run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
+    return run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
 
 
 def collapse(run: Reading) -> Iterator[Finding]:
