@@ -32,12 +32,12 @@ def exploding(run: Reading) -> Iterator[Finding]:
 
 def _by_weights(run: Reading) -> Iterator[Finding]:
     """Where no signal was recorded: gradients of biases, or of weights, grow from layer to layer."""
+    steep = run.slopes is not None and bool(run.slopes[0] <= -thresholds.LOST_DECADES)
     if run.by_biases is not None:
-        if run.by_biases <= -thresholds.LOST_DECADES - thresholds.CANCELLED:
+        if run.by_biases <= -thresholds.LOST_DECADES - (0 if steep else thresholds.CANCELLED):
             yield run.finding("exploding", "possible", bias_gradient_decades_gained=-run.by_biases)
         return
-    few = len(run.evidence.names) < _LAYERS
-    if not few and run.slopes is not None and run.slopes[0] <= -thresholds.LOST_DECADES:
+    if steep and run.slopes is not None and len(run.evidence.names) >= _LAYERS:
         yield run.finding("exploding", "possible", weight_gradient_decades_gained=-float(run.slopes[0]))
 
 
