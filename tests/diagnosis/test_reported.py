@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from helpers.rounding import differences
@@ -9,7 +10,10 @@ from helpers.rounding import differences
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks" / "diagnosis"))
 import reported
+import symptoms
+from answers import Answer
 from faults import FAULTS
+from reported_page import page
 
 from vgbench.diagnosis.words import MEANINGS
 
@@ -17,8 +21,17 @@ BY_WAY = {"bare": ["not enough recorded"], "default": ["learning rate too large"
 SOUND = {way: ["converged"] for way in BY_WAY}
 
 
-def answer(errors: tuple[float, float] = (1.0, 0.1), fixed: dict[str, list[str]] = SOUND) -> reported.Answer:
-    return reported.Answer("name", "held-out", "recurrent", "somewhere", ("vanishing",), errors, BY_WAY, fixed)
+SYMPTOMS = {"AutoTrainer": ["vanishing gradient"], "DLCheck": ["dying ReLU", "small updates"], "SageMaker Debugger": []}
+
+
+def answer(
+    errors: tuple[float, float] = (1.0, 0.1),
+    fixed: dict[str, list[str]] = SOUND,
+    cause: tuple[str, ...] = ("vanishing",),
+    broken: dict[str, list[str]] = BY_WAY,
+) -> Answer:
+    alarms: dict[str, list[str]] = {tool: [] for tool in SYMPTOMS}
+    return Answer("name", "held-out", "recurrent", "somewhere", cause, errors, broken, fixed, SYMPTOMS, alarms)
 
 
 def test_faults_have_sources_of_their_own_kinds_and_families() -> None:
@@ -53,7 +66,54 @@ def test_a_label_counts_where_the_fix_bears_it_out_and_a_fixed_run_is_not_to_be_
     assert answer(fixed={**SOUND, "full": ["exploding"]}).accused("full")
 
 
+def test_of_a_run_with_nothing_wrong_nothing_may_be_found() -> None:
+    sound = answer(errors=(0.1, 0.1), cause=("nothing found", "converged"), broken={**SOUND, "full": ["vanishing"]})
+    assert sound.borne_out
+    assert [sound.named(way) for way in BY_WAY] == [True, True, False]
+    assert [sound.misled(way) for way in BY_WAY] == [False, False, True]
+    grows = answer(cause=("attention logits grow",), broken={**BY_WAY, "full": ["attention logits grow"]})
+    assert not grows.sound
+    assert grows.named("full")
+
+
+def test_a_tool_is_right_where_one_of_its_symptoms_may_have_the_cause() -> None:
+    given = answer()
+    assert [given.recognised(tool) for tool in SYMPTOMS] == [True, True, False]
+    assert [given.mistaken(tool) for tool in SYMPTOMS] == [False, False, False]
+    assert answer(cause=("saturation",)).mistaken("AutoTrainer")
+
+
+def test_symptoms_are_those_of_causes_that_are_known() -> None:
+    assert {cause for causes in symptoms.MEANS.values() for cause in causes} <= MEANINGS.keys()
+
+
+def test_tools_report_what_a_run_file_shows() -> None:
+    layer = {"weight": 0.5, "update": -2.0, "zero": 0.0, "nonfinite": 0.0, "histogram": [0.0] * 14 + [1.0] + [0.0] * 6}
+    layers = {"a": layer | {"gradient": -9.0}, "b": layer | {"gradient": -1.0}}
+    modules = {"h": {"activation": "relu", "zero": 0.95, "dead": 0.9}}
+    lines = [{"step": i, "loss": 2.3, "accuracy": 0.1, "layers": layers, "modules": modules} for i in range(6)]
+    reports = symptoms.symptoms_of(lines)
+    assert reports["AutoTrainer"] == ["vanishing gradient"]
+    assert reports["SageMaker Debugger"] == ["vanishing gradient", "dying ReLU"]
+    assert reports["DeepDiagnosis"] == ["dying ReLU"]
+    assert reports["DLCheck"] == ["dying ReLU", "vanishing gradient"]
+
+
+def test_the_first_scoring_of_a_half_stays_and_the_page_says_whether_rules_changed_after_it() -> None:
+    row = asdict(answer())
+    origin = {"packages": {"jax": "0"}, "cpu": "a CPU", "commit": "c", "python": "3"}
+    scoring = {"rules": "before", "command": "", "provenance": origin, "rows": [row]}
+    once = reported.updated({}, scoring)
+    assert "have not been changed after it" in page(once)
+    assert "1 runs whose label" in page(once)
+    twice = reported.updated(once, scoring | {"rules": "after", "rows": [row | {"broken": SOUND}]})
+    assert twice["held-out"]["first"]["rows"] == [row]
+    assert "**The rules were changed after that.**" in page(twice)
+    again = reported.updated(twice, scoring | {"rules": "later"})
+    assert (again["held-out"]["first"]["rules"], again["held-out"]["now"]["rules"]) == ("before", "later")
+
+
 def test_the_published_page_is_made_from_what_was_said() -> None:
     folder = ROOT / "results" / "diagnosis"
     content = json.loads((folder / "reported.json").read_text())
-    assert differences(reported.page(content), (folder / "reported.md").read_text()) == []
+    assert differences(page(content), (folder / "reported.md").read_text()) == []

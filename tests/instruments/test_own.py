@@ -273,3 +273,23 @@ def test_watching_badly_is_reported() -> None:
         optimizer.update(PARAMS, optimizer.init(PARAMS))
     with pytest.raises(vg.InputError, match="no watched optimizer"):
         vg.watched(optax.sgd(1.0).init(PARAMS))
+
+
+def test_the_gradient_of_a_bias_is_kept_with_the_weights_that_it_belongs_to() -> None:
+    vector = jnp.asarray([3.0, 4.0, 0.0, 0.0])
+    params = {
+        "dense": {"kernel": W, "bias": vector},
+        "flat": {"w1": W, "b1": vector, "w2": W, "b2": 10 * vector},
+        "pair": [W, 1e-25 * vector],
+        "stack": {"w": jnp.stack([W, W]), "b": jnp.stack([vector, 2 * vector])},
+        "bare": {"w": W},
+    }
+    optimizer = vg.watch(optax.sgd(1.0), stacked={"stack"})
+    layers = vg.watched(optimizer.update(params, optimizer.init(params), params)[1])[0]["layers"]
+    kept = {
+        name: None if (bias := layer.get("bias")) is None else round(10**bias, 27) for name, layer in layers.items()
+    }
+    expected = {"dense.kernel": 5, "flat.w1": 5, "flat.w2": 50, "stack.w[0]": 5, "stack.w[1]": 10, "bare.w": None}
+    assert {name: kept[name] for name in expected} == pytest.approx(expected)
+    assert kept["pair.0"] == pytest.approx(5e-25, rel=1e-2)
+    assert layers["dense.kernel"]["fan_in"] == layers["stack.w[1]"]["fan_in"] == 4

@@ -119,6 +119,9 @@ class Layer:
         cosine: of the update and the negative gradient; NaN where one of them is zeros alone.
         swallowed: share of the numbers of W whose update is not zero and that stay the same all the same, since the
             dtype rounds the sum back: w + u == w.
+        bias: log10 of the norm of dL/db, of the bias b of these weights: as its layer's output is Wx + b, the sum over
+            examples of the signal that arrives there.
+        fan_in: how many numbers W has for each of b: with b's, the gradient of W shows the size of x.
         dtype: of W.
     """
 
@@ -133,6 +136,8 @@ class Layer:
     moved: Number | None = None
     cosine: Number | None = None
     swallowed: Number | None = None
+    bias: Number | None = None
+    fan_in: Count | None = None
     dtype: str | None = None
 
 

@@ -72,6 +72,8 @@ class Diagnosis(Sequence[Finding]):
             seeds = f", {finding.seeds[0]} of {finding.seeds[1]} seeds" if finding.seeds[1] > 1 else ""
             yield f"{finding}{seeds}"
             yield f"  try: {finding.suggestion}"
+            if finding.measured:
+                yield f"  measured: {finding.measured}"
         if not self.findings:
             yield f"{self.verdict} to tell" if not self.decided else f"{self.verdict} among what could be judged"
         if self.judged:

@@ -19,14 +19,20 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
     "updates point uphill": (*_SHAKES, *_STANDS),
     "exploding": (*_SHAKES, *_STANDS, "updates point uphill"),
     "far from unit scale": (*_SHAKES, "learning rate too small"),
-    "first loss too large": (*_SHAKES, *_STANDS, "saturation"),
+    "first loss too large": ("far from unit scale", *_STANDS, "saturation"),
     "dead units": (*_STANDS, "underflow", "frozen", "zero by design"),
     "units that died": (*_STANDS, "underflow", "frozen"),
     "updates lost to rounding": (*_STANDS, "frozen", "learning rate too large"),
-    "updates not applied": (*_STANDS, "frozen", "learning rate too large"),
+    "updates not applied": (
+        "vanishing",
+        "vanishing in training",
+        "saturated loss",
+        "frozen",
+        "learning rate too large",
+    ),
     "saturation": (*_STANDS, "underflow"),
     "collapse": _STANDS,
-    "underflow": (*_STANDS, "frozen"),
+    "underflow": (*_STANDS, "frozen", "learning rate too large"),
     "learning rate too large": (*_STANDS, "loss spike"),
     "vanishing": ("vanishing in training", "saturated loss", "learning rate too small"),
     "vanishing in training": _STANDS,
@@ -36,8 +42,12 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
 }
 """What an earlier finding explains or contradicts, so that it is not given as well."""
 
-_ALONE: tuple[Name, ...] = ("not-a-number gradients", "not-a-number loss", "gradients exactly zero")
-"""With these nothing else can be judged."""
+_ALONE: dict[Name, tuple[Name, ...]] = {
+    "not-a-number gradients": (),
+    "not-a-number loss": (),
+    "gradients exactly zero": ("underflow",),
+}
+"""With these nothing else can be judged, but for these."""
 
 
 def consistent(findings: Sequence[Finding]) -> list[Finding]:
@@ -45,7 +55,7 @@ def consistent(findings: Sequence[Finding]) -> list[Finding]:
     kept: list[Finding] = []
     for finding in findings:
         names: set[Name] = {each.name for each in kept}
-        alone = names & set(_ALONE)
+        alone = any(finding.name not in _ALONE[name] for name in names & _ALONE.keys())
         explained = any(finding.name in EXCLUDES.get(name, ()) for name in names)
         caused = finding.name in OUTCOMES and names - ASIDE
         if not (alone or explained or caused or finding.name in names):

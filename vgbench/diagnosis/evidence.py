@@ -32,6 +32,8 @@ class Evidence:
         input_scale: the larger of |mean| and standard deviation of the inputs.
         signal: log10 ||dL/dh_l||; -inf where it is exactly zero, inf where it left the dtype's range.
         gradient: log10 ||dL/dW_l|| as the optimizer gets it; -inf of zeros alone.
+        bias: log10 ||dL/db_l|| of the layer's bias; -inf where it is exactly zero, NaN where it has none.
+        fan_in: numbers of W_l for each of its bias; NaN where it has none.
         weight: log10 ||W_l||; -inf of zeros alone.
         update: ||update|| / ||W_l||; 0 where nothing is added, inf where W_l is 0 and something is.
         moved: ||W_l - its initial value|| / ||its initial value||.
@@ -66,6 +68,8 @@ class Evidence:
     input_scale: float | None = None
     signal: Float[np.ndarray, "records places"] | None = None
     gradient: Float[np.ndarray, "records layers"] | None = None
+    bias: Float[np.ndarray, "records layers"] | None = None
+    fan_in: Float[np.ndarray, "records layers"] | None = None
     weight: Float[np.ndarray, "records layers"] | None = None
     update: Float[np.ndarray, "records layers"] | None = None
     moved: Float[np.ndarray, "records layers"] | None = None

@@ -37,6 +37,8 @@ Name = Literal[
     "risk of exploding",
     "risk of collapse",
 ]
+NO_FAULT: frozenset[Name] = frozenset({"frozen", "zero by design", "short of target", "converged"})
+"""Findings with nothing to mend, or nothing that is known."""
 Confidence = Literal["certain", "likely", "possible"]
 
 
@@ -54,6 +56,8 @@ class Finding:
         meaning: what it says.
         suggestion: what to try.
         seeds: of how many runs it was found in how many.
+        measured: how often published results say that a change helped in networks like this one, and what it costs;
+            empty of what is no fault.
     """
 
     name: Name
@@ -64,6 +68,7 @@ class Finding:
     meaning: str
     suggestion: str
     seeds: tuple[int, int] = (1, 1)
+    measured: str = ""
 
     def __str__(self) -> str:
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in self.evidence.items())

@@ -57,6 +57,8 @@ def from_run(run: Run) -> Evidence:
         input_scale=_input_scale(header),
         signal=_signal(modules),
         gradient=gradient,
+        bias=layers.column("bias"),
+        fan_in=layers.column("fan_in"),
         weight=weight,
         update=_ratio(update, weight),
         moved=layers.column("moved"),

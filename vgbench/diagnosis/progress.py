@@ -108,6 +108,11 @@ class Progress:
             return False
         return bool((np.abs(self.losses - self.start) <= thresholds.UNMOVED * abs(self.start)).all())
 
+    @property
+    def falls(self) -> bool:
+        """Whether the loss, of a kind that may be negative, ended well below where it began."""
+        return self.known and self.end < min(0.0, self.start - thresholds.LITTLE * abs(self.start))
+
     @cached_property
     def still(self) -> bool:
         """Whether the loss stands still over the second half of the records, five of them at least."""

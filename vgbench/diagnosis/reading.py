@@ -1,29 +1,25 @@
 """What several rules ask of the evidence of a run."""
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.evidence import Evidence
-from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.advice import measured
+from vgbench.diagnosis.findings import NO_FAULT, Confidence, Finding, Name
 from vgbench.diagnosis.progress import Progress
+from vgbench.diagnosis.trend import lost_over_layers
+from vgbench.diagnosis.weights import Weights, recorded_in
 from vgbench.diagnosis.words import MEANINGS, SUGGESTIONS
-
-_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reading(Weights):
     """Evidence, and what follows from it."""
-
-    evidence: Evidence
 
     @cached_property
     def progress(self) -> Progress:
@@ -61,97 +57,24 @@ class Reading:
         return float(known[-1]) if len(known) else None
 
     @cached_property
-    def slopes(self) -> Float[np.ndarray, "records"] | None:
-        """Decades that the weights' gradients lose from last to first layer, by the kind that loses most.
-
-        Arrays are of a kind whose names differ in one number alone, as `Dense_3` and `Dense_4`; three make a trend.
-        Layers that have gradients of exactly zero do not count. None if no kind has a trend.
-        """
-        gradient = self.evidence.gradient
-        groups = [group for group in kinds_of(self.evidence.names) if len(group) >= 3]
-        if gradient is None or not groups:
-            return None
-        ends = np.full((len(groups), len(gradient)), np.nan)
-        for row, group in zip(ends, groups, strict=True):
-            third = max(1, len(group) // 3)
-            finite = np.where(np.isfinite(gradient[:, group]), gradient[:, group], np.nan)
-            known = ~np.isnan(finite[:, :third]).all(axis=1) & ~np.isnan(finite[:, -third:]).all(axis=1)
-            row[known] = np.nanmedian(finite[known, -third:], axis=1) - np.nanmedian(finite[known, :third], axis=1)
-        known = ~np.isnan(ends).all(axis=0)
-        most = np.full(len(gradient), np.nan)
-        most[known] = np.nanmedian(ends[:, known], axis=0)
-        return most
-
-    @property
-    def level(self) -> bool:
-        """Whether the weights' gradients are known to be of one size from layer to layer at the start."""
-        slopes = self.slopes
-        return slopes is not None and bool(abs(slopes[0]) < thresholds.LOST_DECADES)
-
-    @cached_property
-    def update(self) -> Float[np.ndarray, "layers"] | None:
-        """Each layer's relative update, median over the records; a layer that starts at zero counts once it moves."""
-        update = self.evidence.update
-        if update is None:
-            return None
-        finite = np.where(np.isfinite(update), update, np.nan)
-        some = recorded_in(finite)
-        typical = np.full(update.shape[1], np.nan)
-        typical[some] = np.nanmedian(finite[:, some], axis=0)
-        return typical
-
-    @cached_property
-    def pace(self) -> Float[np.ndarray, "records"] | None:
-        """The median layer's relative update at every record; NaN where no layer has a finite one."""
-        return None if self.evidence.update is None else _over_layers(np.nanmedian, self.evidence.update)
-
-    @cached_property
-    def quickest(self) -> Float[np.ndarray, "records"] | None:
-        """The quickest layer's relative update at every record."""
-        return None if self.evidence.update is None else _over_layers(np.nanmax, self.evidence.update)
-
-    @cached_property
-    def grown(self) -> float | None:
-        """Decades by which the weights of the median layer have grown at most; None if unknown."""
-        weight = self.evidence.weight
-        if weight is None or len(weight) < 2:
-            return None
-        with np.errstate(invalid="ignore"):
-            growth = weight[1:] - weight[0]
-        growth = np.where(np.isfinite(growth), growth, np.nan)
-        known = growth[~np.isnan(growth).all(axis=1)]
-        return float(np.nanmedian(known, axis=1).max()) if len(known) else None
-
-    @cached_property
-    def furthest(self) -> float | None:
-        """How far the quickest layer has moved by the end, relative to its first weights; None if unknown."""
-        moved = self.evidence.moved
-        if moved is None or np.isnan(moved[-1]).all():
-            return None
-        return float(np.nanmax(moved[-1]))
-
-    @cached_property
-    def lag(self) -> float | None:
-        """Decades by which the relative updates of the first third stay behind the quickest layer; None if unknown."""
-        if self.update is None or np.isnan(self.update).all():
-            return None
-        first = self.update[: max(1, len(self.update) // 3)]
-        first = first[~np.isnan(first)]
-        if not len(first):
-            return None
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lag = np.log10(np.nanmax(self.update)) - np.log10(np.median(first))
-        return None if np.isnan(lag) else float(lag)
-
-    @cached_property
     def faded(self) -> float | None:
-        """Decades of the pre-activations' scale lost from the first to the last layer at the start."""
+        """Decades of the forward signal's scale lost from the first to the last layer at the start."""
         if self.evidence.scale is None:
-            return None
+            return self._faded_by_biases
         scale = self.evidence.scale[0, recorded_in(self.evidence.scale)]
         if len(scale) < 2 or not np.isfinite(scale[[0, -1]]).all():
             return None
         return float(scale[0] - scale[-1])
+
+    @property
+    def _faded_by_biases(self) -> float | None:
+        """The same of the layers' inputs: a weight's gradient is the bias's times about the input's size."""
+        gradient, bias = self.evidence.gradient, self.bias
+        if gradient is None or bias is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = lost_over_layers(bias - gradient, self.evidence.names)
+        return None if lost is None or np.isnan(lost[0]) else float(lost[0])
 
     @cached_property
     def gathered(self) -> float | None:
@@ -172,9 +95,15 @@ class Reading:
 
     @cached_property
     def silent(self) -> bool:
-        """Whether exactly nothing of the signal arrives at the first place at the start."""
+        """Whether nothing of the signal arrives at the first place at the start, since it shrank out of its range.
+
+        Where it is zero behind a place that it reached in good size, something cuts it off, as `stop_gradient` does.
+        """
         signal = self.evidence.signal
-        return signal is not None and bool(np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1]))
+        if signal is None or not (np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1])):
+            return False
+        limit = np.log10(self.evidence.smallest or thresholds.SMALLEST) + thresholds.FLUSHED_WITHIN
+        return bool(signal[0][np.isfinite(signal[0])].min() <= limit)
 
     @cached_property
     def overflows(self) -> bool:
@@ -186,29 +115,27 @@ class Reading:
         """Whether the signal neither vanishes nor explodes at the start; None where it was not recorded."""
         if self.silent or self.overflows:
             return False
-        return None if self.first_lost is None else abs(self.first_lost) < thresholds.LOST_DECADES
+        if self.first_lost is None:
+            return True if self._one_place else None
+        return abs(self.first_lost) < thresholds.LOST_DECADES
 
-    @cached_property
-    def zeroed(self) -> Bool[np.ndarray, "records"]:
-        """Whether the gradients of all layers are exactly zero, at every record."""
-        gradient = self.evidence.gradient
-        if gradient is None or not gradient.shape[1]:
-            return np.zeros(len(self.evidence.step), bool)
-        known = ~np.isnan(gradient)
-        return np.asarray((np.isneginf(gradient) | ~known).all(axis=1) & known.any(axis=1))
+    @property
+    def _one_place(self) -> bool:
+        """Whether the signal passes one place alone, so that there is no way to vanish on."""
+        signal = self.evidence.signal
+        if signal is None or self.evidence.timed:
+            return False
+        return int(recorded_in(signal).sum()) == 1 and bool(np.isfinite(signal[0]).any())
 
-    @cached_property
-    def small(self) -> bool:
-        """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them."""
-        gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
-        if gradient is None or weight is None or update is None:
+    @property
+    def starts_far(self) -> bool:
+        """Whether the first loss is so many times the constant answer's that no step can be to blame."""
+        progress, chance = self.progress, self.evidence.chance
+        if not len(progress.losses):
             return False
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = np.log10(update[0]) + weight[0] - gradient[0]
-        step, largest = step[np.isfinite(step)], gradient[0][np.isfinite(gradient[0])]
-        if not len(step) or not len(largest):
-            return False
-        return bool(largest.max() < thresholds.SMALL and np.median(step) >= thresholds.STEP)
+        if chance is None:
+            return progress.start > thresholds.FIRST_LOSS_ALONE
+        return progress.start > thresholds.FIRST_LOSS * abs(chance)
 
     @property
     def stranded(self) -> bool:
@@ -241,7 +168,10 @@ class Reading:
         known = {key.replace("_", " "): float(value) for key, value in both.items() if value is not None}
         suggestion = f"{hint}; {SUGGESTIONS[name]}" if hint else SUGGESTIONS[name]
         steps = int(step[first]), int(step[last])
-        return Finding(name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion)
+        advice = "" if name in NO_FAULT else measured(name, self.evidence.timed, self.evidence.invariant)
+        return Finding(
+            name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion, measured=advice
+        )
 
     def layers(self, numbers: Any) -> tuple[str, ...]:
         """Names of layers of weights."""
@@ -256,26 +186,3 @@ class Reading:
         """The first third of the places; of the layers, where no place has a name."""
         names = self.evidence.places or self.evidence.names
         return names[: max(1, len(names) // 3)]
-
-
-def recorded_in(values: Float[np.ndarray, "records places"]) -> np.ndarray:
-    """The columns of which something was recorded."""
-    return np.asarray(~np.isnan(values).all(axis=0))
-
-
-def kinds_of(names: tuple[str, ...]) -> list[list[int]]:
-    """Places of arrays whose names differ in one number alone, in the order of that number."""
-    groups: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
-    for place, name in enumerate(names):
-        for match in _NUMBER.finditer(name):
-            key = f"{name[: match.start()]}#{name[match.end() :]}"
-            groups[key, match.start()].append((int(match.group()), place))
-    return [[place for _, place in sorted(group)] for group in groups.values()]
-
-
-def _over_layers(function: Any, update: Float[np.ndarray, "records layers"]) -> Float[np.ndarray, "records"]:
-    finite = np.where(np.isfinite(update), update, np.nan)
-    known = ~np.isnan(finite).all(axis=1)
-    values = np.full(len(update), np.nan)
-    values[known] = function(finite[known], axis=1)
-    return values

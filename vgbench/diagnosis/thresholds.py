@@ -6,12 +6,23 @@ Those on the signal are ratios within one run, so that no loss scale and no lear
 LOST_DECADES = 1.5
 """Decades of ||dL/dh|| from the last to the first layer from which a signal counts as vanishing (or exploding)."""
 
+CANCELLED = 0.5
+"""Decades that gradients of biases seem to gain towards the input where the signal does not: examples cancel in
+those of the last layers."""
+
+TAKEN_OFF = 5.0
+"""Decades that a bias' gradient lies below its weights' where it is rounding alone."""
+
 LOST_FAR = 3.0
 """Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
 
 LAG_DECADES = 1.0
 """Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An
 optimizer that is invariant to scale shows no lag."""
+
+FEW_LAYERS = 4
+"""Arrays of weights up to which a feed-forward network is taken to be too shallow to vanish where its weights'
+gradients are of one size."""
 
 FADED_DECADES = 1.5
 """Decades of the pre-activations' standard deviation lost from first to last layer: in a homogeneous network, whose
@@ -27,6 +38,9 @@ one."""
 COLLAPSING = -0.1
 """The same a layer over the second half of the layers: the distance still shrinks there. Residual networks level off,
 and train all the same."""
+
+AS_CHANCE = 0.015
+"""Share of the constant answer's loss within which a first loss is that of probabilities that are taken for logits."""
 
 LEARNED = 0.1
 """Share of the constant answer's loss that training has to take off to have learned."""
@@ -79,6 +93,10 @@ QUICK_FIRST = 0.5
 GROWN_DECADES = 1.0
 """Decades by which weights have grown that steps threw about: orderly training does not make them ten times larger."""
 
+SHRUNK_DECADES = 0.5
+"""Decades that weights have lost that something takes away: a network that learns does not make them three times
+smaller."""
+
 SWINGING = 0.35
 """Typical change of the loss from record to record, as a share of its level, that counts as oscillation."""
 
@@ -95,6 +113,9 @@ one that is not learned although the quickest has may not be learnable."""
 FLUSHED = 0.5
 """Share of a layer's gradient that reads zero although the signal arrives."""
 
+SMALLEST = 1e-38
+"""The smallest number of float32, where the dtype is not known."""
+
 FLUSHED_WITHIN = 3.0
 """Decades of a layer's exact gradient norm above the dtype's smallest number within which zeros can be flushed ones:
 the root of a million entries."""
@@ -110,6 +131,15 @@ LOSES = 2.0**-7
 
 HELD = 1e-6
 """Relative update below which float32 loses it, too, so that the dtype is not to blame."""
+
+APPLIED = 1e-3
+"""Relative update from which weights whose norm is the same at every record cannot have got it."""
+
+HALF = 1e-8
+"""A smallest number from which a dtype is float16: it is 6e-8 there, and 1e-38 in bfloat16 and float32."""
+
+TINY_LOSS = 1e-3
+"""A loss below which gradients may be smaller than float16 holds, whatever the weights' dtype is."""
 
 FADES = 2.0
 """Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""

@@ -36,7 +36,7 @@ MEANINGS: dict[Name, str] = {
     "frozen": "layers whose weights never move while others do",
     "zero by design": "branches start at zero, as ReZero's do, and open within the first steps",
     "short of target": "it learns, misses its target, and nothing that was recorded explains why",
-    "converged": "gradients are small because the task is all but solved",
+    "converged": "gradients are small because the task is all but solved, on the data that were looked at",
     "risk of vanishing": "at initialisation the gradient shrinks on its way to the first layers",
     "risk of exploding": "at initialisation the gradient grows on its way to the first layers",
     "risk of collapse": "at initialisation signals of different inputs become one on their way up",
@@ -48,7 +48,8 @@ SUGGESTIONS: dict[Name, str] = {
     "not-a-number loss": "whether inputs and labels hold numbers that are not finite; logarithms and divisions of zero"
     " in the loss; jax.config.update('jax_debug_nans', True) names the operation",
     "gradients exactly zero": "a softmax over a single unit (a sigmoid is meant), argmax, rounding or stop_gradient in"
-    " the loss, weights that are all zero, or units that never work, as with biases far below zero",
+    " the loss, weights that are all zero, or units that never work, as with biases far below zero; a larger loss"
+    " scale, if the backward pass is in 16 bits",
     "exploding": "a smaller gain, norms inside residual branches, or branches over the root of their number; clipping"
     " where the rest cannot change",
     "first loss too large": "standardised inputs and targets, He's or LeCun's initialisation, the loss's mean over the"
@@ -73,7 +74,8 @@ SUGGESTIONS: dict[Name, str] = {
     "learning rate too small": "a learning rate ten times larger; whether a schedule, a threshold of clipping or an"
     " epsilon holds the updates down",
     "softmax applied twice": "logits for a loss that takes logits",
-    "learned by heart": "whether inputs and labels still belong together; more data or regularisation",
+    "learned by heart": "whether inputs and labels still belong together, and whether batch norm keeps and uses its"
+    " running averages; more data or regularisation",
     "constant answer": "the loss first: predictions (N, 1) minus targets (N,) broadcast to (N, N); softmax twice or"
     " over one unit; labels out of step with inputs; whether a linear model learns anything",
     "loss spike": "the batches of these steps, clipping, a smaller learning rate or Adam's b2",

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from vgbench.boundary.run_file import HISTOGRAM_EDGES
 from vgbench.instruments.explicit import any_sharding
 from vgbench.instruments.probe import ScaledNorm, scaled_norm, wide
-from vgbench.instruments.tree import is_stacked, named
+from vgbench.instruments.tree import biases_of, is_stacked, named
 
 SAMPLE = 1024
 """Numbers of a layer's gradient, evenly spaced, that shares and histogram are counted over; norms are of all."""
@@ -33,6 +33,7 @@ class Layers(NamedTuple):
         nonfinite: share of them that are not finite.
         histogram: share of them below the first edge, between the edges, and above the last.
         swallowed: share of the same places where the update is not zero and the weight stays the same all the same.
+        bias: norm of the gradient of the bias that belongs to the weights; zero where they have none.
     """
 
     gradient: ScaledNorm
@@ -45,22 +46,33 @@ class Layers(NamedTuple):
     nonfinite: Float[Array, "*keep rows"]
     histogram: Float[Array, "*keep rows bins"]
     swallowed: Float[Array, "*keep rows"]
+    bias: ScaledNorm
 
 
 class Row(NamedTuple):
-    """One row of `Layers`."""
+    """One row of `Layers`.
+
+    Attributes:
+        name: of the weights.
+        dtype: of the weights.
+        fan_in: numbers of the weights for each number of their bias; None where they have none.
+    """
 
     name: str
     dtype: str
+    fan_in: int | None
 
 
 def rows_of(stacked: Collection[str], tree: Any) -> list[Row]:
     """The rows of a tree of parameters, in the order of `look`'s."""
-    found = []
-    for name, array in _weights(stacked, tree).items():
+    found, weights = [], _weights(stacked, tree)
+    arrays = named(tree)
+    biases = biases_of(weights, arrays)
+    for name, array in weights.items():
         layered = is_stacked(name, stacked)
         names = [f"{name}[{i}]" for i in range(array.shape[0])] if layered else [name]
-        found += [Row(each, str(array.dtype)) for each in names]
+        fan_in = array.size // arrays[biases[name]].size if name in biases else None
+        found += [Row(each, str(array.dtype), fan_in) for each in names]
     return found
 
 
@@ -78,11 +90,16 @@ def look(
 ) -> Layers:
     """Read all weight arrays of three trees of one structure, and how far the weights are from the initial ones."""
     names = _weights(stacked, params)
-    return any_sharding(_look)(*(_rows(stacked, names, tree) for tree in (gradients, params, updates)), initial)
+    rows = (_rows(stacked, names, tree) for tree in (gradients, params, updates))
+    return any_sharding(_look)(*rows, _biases(stacked, names, gradients), initial)
 
 
 def _look(
-    gradient: list[Array], weight: list[Array], update: list[Array], initial: Float[Array, "rows sample"] | None
+    gradient: list[Array],
+    weight: list[Array],
+    update: list[Array],
+    bias: list[Array],
+    initial: Float[Array, "rows sample"] | None,
 ) -> Layers:
     *norms, cosine = _norms(gradient, weight, update)
     # Whatever is small is computed for all rows at once: of 16 layers, operations one by one took most of the time.
@@ -107,6 +124,7 @@ def _look(
         nonfinite=1 - finite,
         histogram=jnp.diff(below, prepend=0, append=finite[:, None]),
         swallowed=jnp.sum(lost, axis=-1) / numbers,
+        bias=_bias_norms(bias),
     )
 
 
@@ -126,6 +144,26 @@ def some_finite(tree: Any) -> Bool[Array, ""]:
 def _weights(stacked: Collection[str], tree: Any) -> dict[str, Array]:
     """The arrays of at least two axes, of each layer where they are stacked."""
     return {name: array for name, array in named(tree).items() if array.ndim >= 2 + is_stacked(name, stacked)}
+
+
+def _biases(stacked: Collection[str], weights: Collection[str], gradients: Any) -> list[Float[Array, "_ ..."]]:
+    """[rows, ...] of the gradient of each weight array's bias; of one without a bias, one zero a row."""
+    arrays = named(gradients)
+    biases = biases_of(weights, arrays)
+    found = []
+    for name in weights:
+        layered = is_stacked(name, stacked)
+        bias = arrays[biases[name]] if name in biases else jnp.zeros((arrays[name].shape[0], 1) if layered else 1)
+        found.append(bias if layered else bias[None])
+    return found
+
+
+def _bias_norms(rows: list[Float[Array, "_ ..."]]) -> ScaledNorm:
+    """The norm of every row, of all rows at once."""
+    flat = [wide(each).reshape(len(each), -1) for each in rows]
+    width = max((each.shape[1] for each in flat), default=1)
+    padded = [jnp.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in flat]
+    return jax.vmap(scaled_norm)(_together(padded, width))
 
 
 def _rows(stacked: Collection[str], names: Collection[str], tree: Any) -> list[Float[Array, "_ ..."]]:

@@ -274,6 +274,8 @@ def _layer(found: Layers, row: Row) -> Layer:
         moved=_ratio(found.moved, found.initial),
         cosine=float(found.cosine),
         swallowed=float(found.swallowed),
+        bias=None if row.fan_in is None else _log10(found.bias),
+        fan_in=row.fan_in,
         dtype=row.dtype,
     )
 

@@ -102,3 +102,20 @@ def test_a_signal_that_still_shrinks_when_little_was_learned_is_not_sound() -> N
     little = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS), "update": LAGGING}
     assert vg.verdict(evidence(**little, signal=rows(-9.0, -2.0))) == "vanishing"
     assert vg.verdict(evidence(update=LAGGING, signal=rows(-9.0, -2.0))) == "nothing found"
+
+
+def test_weights_that_shrank_away_tell_of_decay_and_not_of_steps_that_are_large_beside_them() -> None:
+    shrunk = STUCK | BLIND | {"weight": over_records(0.5, -3.0), "update": rows(0.3, 0.4, layers=LAYERS)}
+    answer = vg.diagnose(evidence(**shrunk))
+    assert names(answer) == ["vanishing in training"]
+    assert "weight decay" in answer[0].meaning
+    assert "a weight decay ten times smaller" in answer[0].suggestion
+
+
+def test_a_signal_that_something_cuts_off_does_not_vanish() -> None:
+    signal = rows(-2.0, -2.0)
+    signal[:, :4] = -np.inf
+    assert "vanishing" not in names(vg.diagnose(evidence(**STUCK, signal=signal)))
+    fades = rows(-2.0, -2.0)
+    fades[:, :6] = [-np.inf, -np.inf, -36.0, -28.0, -20.0, -12.0]
+    assert vg.verdict(evidence(**STUCK, signal=fades)) == "vanishing"

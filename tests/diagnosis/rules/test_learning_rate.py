@@ -71,3 +71,19 @@ def test_steps_uphill_are_recognised_by_their_direction_or_by_a_loss_that_always
     decays = STUCK | {"cosine": against, "weight": over_records(0.5, -4.0)}
     assert "updates point uphill" not in names(vg.diagnose(evidence(**decays)))
     assert vg.verdict(evidence(**decays, **BLIND)) == "vanishing in training"
+
+
+def test_a_loss_that_falls_at_every_record_while_weights_hardly_move_needs_larger_steps() -> None:
+    falls = {"loss": np.linspace(2.4, 2.0, RECORDS), "accuracy": None, "moved": None}
+    slow = falls | {"update": np.tile(np.logspace(-5.5, -2.8, LAYERS), (RECORDS, 1))}
+    assert names(vg.diagnose(evidence(**slow))) == ["learning rate too small"]
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**falls)))
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**slow | {"chance": None})))
+
+
+def test_a_gradient_that_bursts_is_a_second_sign_and_never_the_only_one() -> None:
+    burst = {"gradient": rows(-1.0, -1.2, layers=LAYERS) + np.where(np.arange(RECORDS) == 5, 1.8, 0.0)[:, None]}
+    assert "learning rate too large" not in names(vg.diagnose(evidence(**STUCK | burst)))
+    peaked = STUCK | burst | {"peak": np.where(np.arange(RECORDS) == 5, 9.0, 2.3)}
+    assert vg.verdict(evidence(**peaked)) == "learning rate too large"
+    assert vg.verdict(evidence(**peaked | {"gradient": rows(-1.0, -1.2, layers=LAYERS)})) != "learning rate too large"

@@ -85,3 +85,13 @@ def test_nothing_else_is_said_beside_them() -> None:
     nothing = {"gradient": np.full((RECORDS, LAYERS), -np.inf), "update": np.zeros((RECORDS, LAYERS))}
     assert names(vg.diagnose(evidence(**STUCK, **BLIND, **nothing))) == ["gradients exactly zero"]
     assert names(vg.diagnose(evidence(**broken(0, 1), **BLIND))) == ["not-a-number gradients"]
+
+
+def test_losses_that_grew_between_the_records_before_they_broke_tell_of_the_rate() -> None:
+    broken = np.arange(RECORDS) >= 1
+    loss = np.where(np.arange(RECORDS) == 0, 2.3, np.nan)
+    bad = np.where(broken, 1.0, 0.0)[:, None] * np.ones(LAYERS)
+    peak = np.where(np.arange(RECORDS) == 1, 1e13, np.where(broken, np.nan, 2.3))
+    run = {"loss": loss, "nonfinite_loss": broken, "nonfinite": bad, "accuracy": None}
+    assert vg.verdict(evidence(**run, peak=peak)) == "learning rate too large"
+    assert vg.verdict(evidence(**run, peak=np.where(broken, np.nan, 2.3))).startswith("not-a-number")

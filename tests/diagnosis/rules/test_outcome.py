@@ -87,3 +87,12 @@ def test_a_target_that_was_missed_is_reported_where_nothing_explains_it() -> Non
     assert names(vg.diagnose(evidence(target=0.9))) == ["short of target"]
     assert names(vg.diagnose(evidence(target=0.9, dead=rows(0.95, 0.95), **STUCK))) == ["dead units"]
     assert names(vg.diagnose(evidence(target=0.7))) == ["converged"]
+
+
+def test_labels_with_noise_are_no_softmax_that_is_applied_twice() -> None:
+    answers = {"accuracy": np.linspace(0.1, 0.9, RECORDS)}
+    loss = np.r_[2.30, np.linspace(2.0, 1.52, RECORDS - 1)]
+    assert vg.verdict(evidence(loss=loss, **answers)) == "softmax applied twice"
+    assert vg.verdict(evidence(loss=np.r_[2.45, loss[1:]], **answers)) == "nothing found"  # as logits begin
+    peak = np.where(np.arange(RECORDS) == 1, 2.6, 2.2)  # above what probabilities can give
+    assert vg.verdict(evidence(loss=loss, peak=peak, **answers)) == "nothing found"

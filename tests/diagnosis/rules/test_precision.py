@@ -75,3 +75,30 @@ def test_updates_that_rounding_swallows_are_recognised_by_their_share_or_by_weig
 
 def test_weights_whose_norm_is_rounded_in_a_run_that_learns_are_not_still() -> None:
     assert vg.verdict(evidence(weight=rows(0.5, 0.5, layers=LAYERS))) == "nothing found"
+
+
+def test_zeros_alone_may_be_flushed_ones_where_the_dtype_or_the_loss_is_small() -> None:
+    nothing, all_of_it = np.full((RECORDS, LAYERS), -np.inf), rows(1.0, 1.0, layers=LAYERS)
+    zeros = STUCK | {"gradient": nothing, "zero": all_of_it, "signal": None}
+    plain = vg.diagnose(evidence(**zeros))
+    assert (names(plain), plain[0].confidence) == (["gradients exactly zero"], "certain")
+    half = vg.diagnose(evidence(**zeros, smallest=2.0**-24))
+    assert names(half) == ["gradients exactly zero", "underflow"]
+    assert [each.confidence for each in half] == ["likely", "possible"]
+    small = zeros | {"loss": np.full(RECORDS, 2.3e-6), "chance": 2.3e-6}
+    assert names(vg.diagnose(evidence(**small))) == ["gradients exactly zero", "underflow"]
+
+
+def test_weights_that_never_change_although_nothing_is_rounded_never_got_their_updates() -> None:
+    same = STUCK | {"weight": rows(0.5, 0.5, layers=LAYERS), "swallowed": rows(0.0, 0.0, layers=LAYERS), "moved": None}
+    found = vg.diagnose(evidence(**same))[0]
+    assert (found.name, found.confidence) == ("updates not applied", "certain")
+    tiny = same | {"update": rows(1e-5, 1e-5, layers=LAYERS)}  # whose norm may round to the same
+    assert "updates not applied" not in names(vg.diagnose(evidence(**tiny)))
+
+
+def test_an_optimizer_that_adds_nothing_has_two_likely_causes() -> None:
+    nothing = STUCK | {"update": rows(0.0, 0.0, layers=LAYERS), "weight": rows(0.5, 0.5, layers=LAYERS), "moved": None}
+    answer = vg.diagnose(evidence(**nothing))
+    assert names(answer) == ["updates not applied", "learning rate too small"]
+    assert "schedule of zero" in answer[0].suggestion

@@ -49,3 +49,19 @@ def test_weights_gradients_that_grow_towards_the_input_are_suspected() -> None:
     run = STUCK | BLIND | {"gradient": rows(4.0, -1.0, layers=LAYERS)}
     assert vg.diagnose(evidence(**run))[0].confidence == "possible"
     assert names(vg.diagnose(evidence(**run)))[0] == "exploding"
+
+
+def test_the_size_of_inputs_is_judged_by_the_first_layers_gradients_where_it_was_not_recorded() -> None:
+    layers = {"bias": rows(-1.0, -1.0, layers=LAYERS), "fan_in": rows(64.0, 64.0, layers=LAYERS)}
+    blind = BLIND | layers | {"names": tuple(f"layer{i}" for i in range(LAYERS))}
+    large = blind | {"gradient": layers["bias"] + np.log10(8 * 255.0)}
+    found = vg.diagnose(evidence(**STUCK | large))[0]
+    assert (found.name, found.confidence) == ("far from unit scale", "possible")
+    small = blind | {"gradient": layers["bias"] + np.log10(8e-3)}
+    assert vg.verdict(evidence(**STUCK | small)) == "far from unit scale"
+    assert vg.verdict(evidence(**large)) == "nothing found"
+
+
+def test_gradients_of_biases_that_grow_towards_the_input_are_suspected() -> None:
+    grows = BLIND | {"bias": rows(3.0, -2.0, layers=LAYERS), "names": tuple(f"layer{i}" for i in range(LAYERS))}
+    assert vg.diagnose(evidence(**STUCK | grows))[0].name == "exploding"

@@ -73,3 +73,28 @@ def test_attention_scores_that_are_large_where_it_learns_are_no_fault() -> None:
     assert vg.verdict(evidence(**STUCK, largest_logit=scores)) == "attention logits grow"
     done = {"loss": np.linspace(2.3, 0.1, RECORDS), "accuracy": np.linspace(0.1, 0.99, RECORDS)}
     assert names(vg.diagnose(evidence(**done, largest_logit=scores))) == ["converged"]
+
+
+def test_weights_without_a_gradient_whose_bias_has_one_tell_of_dead_units_before_them() -> None:
+    bias, layer = rows(-1.0, -1.0, layers=LAYERS), np.arange(LAYERS) == 6
+    cut = {"gradient": np.where(layer, -np.inf, -1.0) * np.ones((RECORDS, 1)), "bias": bias}
+    born = vg.diagnose(evidence(**STUCK | BLIND | cut))[0]
+    assert (born.name, born.layers) == ("dead units", ("layer 7",))
+    later = cut | {"gradient": np.where(layer & LATE, -np.inf, -1.0)}
+    assert vg.verdict(evidence(**STUCK | BLIND | later)) == "units that died"
+    assert vg.verdict(evidence(**BLIND | cut)) == "nothing found"  # it learns
+    at_last = np.where(np.arange(LAYERS) < LAYERS - 1, -np.inf, bias)
+    everywhere = {"gradient": np.full((RECORDS, LAYERS), -np.inf), "bias": at_last}
+    assert vg.verdict(evidence(**STUCK | BLIND | everywhere)) == "dead units"
+
+
+def test_units_are_not_judged_behind_the_first_number_that_is_not_finite() -> None:
+    broken = {"dead": np.where(LATE, rows(1.0, 1.0), 0.1), "nonfinite_loss": LATE[:, 0]}
+    assert "units that died" not in names(vg.diagnose(evidence(**STUCK | broken)))
+
+
+def test_units_that_saturate_as_weights_grow_by_decades_come_behind_what_made_them_grow() -> None:
+    late = STUCK | {"flat": "both", "saturated": np.where(LATE, rows(0.9, 0.95), 0.1)}
+    grown = late | {"weight": over_records(0.5, 2.5), "update": rows(0.4, 0.4, layers=LAYERS)}
+    assert names(vg.diagnose(evidence(**grown))) == ["learning rate too large", "saturation"]
+    assert names(vg.diagnose(evidence(**late)))[0] == "saturation"

@@ -11,6 +11,7 @@ from vgbench.diagnosis.reading import Reading
 _OVER_TIME = (
     "the back-propagated gradient shrinks on its way back over the time steps, so that early inputs are not learned"
 )
+_DECAYED = "the weights have shrunk away, as by a weight decay that outweighs the gradient, and signals with them"
 _CELLS = "a gated cell (LSTM or GRU) with forget gates that begin open, or orthogonal recurrent weights"
 
 
@@ -63,8 +64,15 @@ def _vanishes(run: Reading, confidence: Confidence) -> Finding:
 def _by_weights(run: Reading) -> Iterator[Finding]:
     """Where no signal was recorded: weights' gradients shrink from layer to layer, or some stay far below the rest."""
     slopes, gradient = run.slopes, run.evidence.gradient
+    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+    if run.by_biases is not None:
+        faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
+        seen = run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        if seen and (lags or faded or run.by_biases >= thresholds.LOST_FAR):
+            numbers = {"bias_gradient_decades_lost": run.by_biases, "lag_in_decades": run.lag}
+            yield run.finding("vanishing", "likely", run.first_places, numbers=numbers, scale_lost_in_decades=run.faded)
+        return
     if slopes is not None and not np.isnan(slopes[0]):
-        lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
         if slopes[0] >= thresholds.LOST_DECADES and (lags or slopes[0] >= thresholds.LOST_FAR):
             numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
             yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
@@ -99,9 +107,16 @@ def late(run: Reading) -> Iterator[Finding]:
                 return
             yield run.finding("vanishing in training", confidence, run.first_places, first=int(start), numbers=numbers)
             return
-    shrunk = _shrunk(run)
-    if shrunk is not None and shrunk >= thresholds.GROWN_DECADES:
-        yield run.finding("vanishing in training", "possible", run.evidence.names, weights_shrunk_by_decades=shrunk)
+    if run.decayed and run.shrunk is not None:
+        confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"
+        yield run.finding(
+            "vanishing in training",
+            confidence,
+            run.evidence.names,
+            meaning=_DECAYED,
+            hint="a weight decay ten times smaller, or none on norms and biases",
+            weights_shrunk_by_decades=run.shrunk,
+        )
 
 
 def _never_moved(run: Reading) -> bool:
@@ -112,17 +127,6 @@ def _never_moved(run: Reading) -> bool:
     first = update[0, : max(1, update.shape[1] // 3)]
     first = first[np.isfinite(first)]
     return len(first) > 0 and bool(np.median(first) < thresholds.STANDS)
-
-
-def _shrunk(run: Reading) -> float | None:
-    """Decades that the weights of the median layer have lost."""
-    weight = run.evidence.weight
-    if weight is None or len(weight) < 2:
-        return None
-    with np.errstate(invalid="ignore"):
-        lost = weight[0] - weight[-1]
-    finite = lost[np.isfinite(lost)]
-    return float(np.median(finite)) if len(finite) else None
 
 
 def saturated_loss(run: Reading) -> Iterator[Finding]:

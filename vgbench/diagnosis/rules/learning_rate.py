@@ -19,10 +19,14 @@ def too_large(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if run.arrives is False or not run.trains or progress.mastered or _uphill_by_loss(run):
         return
+    if (run.decayed and not progress.broken) or (run.starts_far and progress.little is not False):
+        return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
     signs = _signs(run)
     strong = {"growth", "break"} & signs.keys()
     if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
         return
+    if not strong and "pace" not in signs and progress.little is None and progress.falls:
+        return  # a likelihood that has no least value peaks on its way down
     if strong == {"growth"} and progress.little is False and len(signs) < 2:
         return
     confidence: Confidence = "certain" if run.arrives and len(signs) > 2 else "likely" if len(signs) > 1 else "possible"
@@ -46,6 +50,8 @@ def _signs(run: Reading) -> dict[str, float]:
             signs["first_pace"] = float(pace[0])
     if progress.known and progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0)):
         signs["peak"] = progress.peak
+    if signs and run.bursts:
+        signs["burst"] = run.bursts
     if len(progress.losses) >= _SWINGS_OVER and (swing := _swing(progress.losses[1:])) >= thresholds.SWINGING:
         signs["swing"] = swing
     return signs
@@ -91,6 +97,11 @@ def too_small(run: Reading) -> Iterator[Finding]:
     progress, quickest = run.progress, run.quickest
     if quickest is None or not progress.known or progress.broken or progress.mastered or run.arrives is False:
         return
+    if run.unmoving:
+        yield run.finding(
+            "learning rate too small", "possible", run.evidence.names, numbers={"largest relative update": 0.0}
+        )
+        return
     known = quickest[np.isfinite(quickest)]
     if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False or run.small:
         return
@@ -103,6 +114,20 @@ def too_small(run: Reading) -> Iterator[Finding]:
         yield run.finding("learning rate too small", confidence, run.evidence.names, numbers=numbers)
     elif (k := _held_down_since(run, known)) is not None:
         yield run.finding("learning rate too small", "possible", run.evidence.names, first=k, numbers=numbers)
+    elif _falls_slowly(run, steps):
+        yield run.finding("learning rate too small", "possible", run.evidence.names, numbers=numbers)
+
+
+def _falls_slowly(run: Reading, steps: float) -> bool:
+    """Whether the loss falls at every record, and most layers have hardly moved: such steps are too few."""
+    losses, update = run.progress.losses, run.update
+    behind = not (run.arrives or run.level) and (run.lag or 0.0) >= thresholds.LAG_DECADES
+    if len(losses) < _SWINGS_OVER or update is None or behind or run.progress.little is not True:
+        return False
+    moving = update[update > 0]
+    typical = float(np.median(moving)) if len(moving) else np.inf
+    slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
+    return bool((np.diff(losses) < 0).all()) and slow and not run.progress.still
 
 
 def _jumped(run: Reading) -> bool:

@@ -39,7 +39,7 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
 
 
 def grew_before(run: Reading, k: int) -> bool:
-    """Whether loss, weights or steps were out of proportion before record k: numbers then overflowed."""
+    """Whether loss, weights or steps were out of proportion up to record k: numbers then overflowed."""
     progress, evidence = run.progress, run.evidence
     losses = np.empty(0) if evidence.loss is None else evidence.loss[:k]
     losses = losses[np.isfinite(losses)]
@@ -48,7 +48,7 @@ def grew_before(run: Reading, k: int) -> bool:
     quick = bool((paces[np.isfinite(paces)] >= thresholds.QUICK).any())
     grown = run.grown is not None and run.grown >= thresholds.GROWN_DECADES
     steep = run.first_lost is not None and run.first_lost <= -thresholds.LOST_DECADES
-    return bool(rose or quick or grown or steep or (progress.known and _peaked(run, k)))
+    return bool(rose or quick or grown or steep or (len(progress.losses) > 0 and _peaked(run, k)))
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:
@@ -56,13 +56,21 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
     zeroed = run.zeroed
     if not zeroed[0] or zeroed.mean() < 0.5 or (run.evidence.signal is not None and _signal_arrives(run)):
         return
-    dead, weight = run.evidence.dead, run.evidence.weight
-    empty = weight is not None and bool(np.isneginf(weight[0]).any())
-    if dead is not None and bool((dead[0] >= thresholds.DEAD).any()) and not empty:
+    dead, empty = run.evidence.dead, run.empty
+    units = bool((dead[0] >= thresholds.DEAD).any()) if dead is not None else bool(run.without_input[0].any())
+    if units and not empty:
         return  # which has a name of its own
     hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
-    confidence: Confidence = "certain" if run.trains else "likely"
+    confidence: Confidence = "certain" if run.trains and not may_be_flushed(run) else "likely"
     yield run.finding("gradients exactly zero", confidence, hint=hint, records=float(zeroed.sum()))
+
+
+def may_be_flushed(run: Reading) -> bool:
+    """Whether zeros may be numbers that 16 bits do not hold: by the dtype, or by a loss as small as they would be."""
+    smallest, progress = run.evidence.smallest, run.progress
+    level = run.evidence.chance or (progress.start if progress.known else None)
+    half = smallest is not None and smallest >= thresholds.HALF
+    return half or (level is not None and 0 < abs(level) < thresholds.TINY_LOSS)
 
 
 def _nonfinite_records(run: Reading) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +89,9 @@ def _peaked(run: Reading, k: int) -> bool:
     peak = run.evidence.peak
     if peak is None:
         return False
-    before = peak[:k][np.isfinite(peak[:k])]
+    before = peak[: k + 1][
+        np.isfinite(peak[: k + 1])
+    ]  # record k has finite losses of the steps before the first bad one
     return len(before) > 0 and float(before.max()) > thresholds.PEAKED * abs(run.progress.start)
 
 

@@ -12,7 +12,10 @@ _UNSEEN = "record the signal first: one that vanishes on its way looks the same;
 
 
 def softmax_twice(run: Reading) -> Iterator[Finding]:
-    """The loss levels off at log(1 + (C - 1) / e), the least that a cross-entropy of C probabilities reaches."""
+    """The loss levels off at log(1 + (C - 1) / e), the least that a cross-entropy of C probabilities reaches.
+
+    It begins at log(C), as probabilities taken for logits differ by one at most, and is at most the least plus one.
+    """
     chance, progress = run.evidence.chance, run.progress
     if chance is None or not progress.known or progress.broken or not 0 < chance < 12:
         return
@@ -24,8 +27,9 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
     level = np.median(third) <= 1.08 * floor and np.ptp(third) <= thresholds.PLATEAU * floor
     accuracy = progress.validated
     right = accuracy is not None and accuracy >= 0.6
-    above = progress.losses.min() >= 0.998 * floor
-    if above and (level or (right and progress.end <= 1.35 * floor)):
+    within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
+    begins = abs(progress.start - chance) <= thresholds.AS_CHANCE * chance
+    if within and begins and (level or (right and progress.end <= 1.35 * floor)):
         confidence: Confidence = "likely" if right else "possible"
         yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
 

@@ -8,7 +8,10 @@ from jaxtyping import Bool
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.nonfinite import may_be_flushed
 
+_NOTHING_ADDED = "the optimizer adds nothing to any weight, although they get gradients"
+_WHY = "a learning rate or schedule of zero, a mask, or accumulation that never comes to a step"
 _FLOAT16_BIN = 15
 """The bin of the histogram from 1e-8 to 1e-6, which holds float16's smallest number, 6e-8."""
 
@@ -20,6 +23,9 @@ def underflow(run: Reading) -> Iterator[Finding]:
     """
     zero = run.evidence.zero
     if zero is None or run.progress.mastered:
+        return
+    if run.zeroed[0]:
+        yield from _all_flushed(run)
         return
     flushed = zero >= thresholds.FLUSHED
     near, piled = _near(run), _piled(run)
@@ -35,6 +41,13 @@ def underflow(run: Reading) -> Iterator[Finding]:
     if piled is not None and piled.any() and (run.evidence.smallest is None or near is not None):
         confidence = "likely"
     yield run.finding("underflow", confidence, run.layers(layers), zero_share=share, smallest=run.evidence.smallest)
+
+
+def _all_flushed(run: Reading) -> Iterator[Finding]:
+    """Everything reads zero from the start, and may have been flushed to it."""
+    if may_be_flushed(run) and not run.empty and not run.without_input[0].any() and run.zeroed.mean() >= 0.5:
+        loss, smallest = run.evidence.chance, run.evidence.smallest
+        yield run.finding("underflow", "possible", run.evidence.names, constant_answer=loss, smallest=smallest)
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
@@ -68,17 +81,22 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     swallowed, update = run.evidence.swallowed, run.update
     if run.progress.mastered or update is None:
         return
-    if swallowed is None:
-        lost = None if _fell(run) else _still(run)
-    else:
-        lost = np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
+    if run.unmoving:
+        yield run.finding("updates not applied", "likely", run.evidence.names, meaning=_NOTHING_ADDED, hint=_WHY)
+        return
+    rounded = None if swallowed is None else np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
+    lost = rounded if rounded is not None and rounded.mean() >= 0.5 else None if _fell(run) else _still(run)
     if lost is None or lost.mean() < 0.5 or np.isnan(update[lost]).all():
         return
     size = float(np.nanmedian(update[lost]))
     if size < thresholds.HELD:
         return  # no dtype holds such a step: it is the step that is too small
-    applied = swallowed is not None or size < thresholds.LOSES
-    name: Name = "updates lost to rounding" if applied else "updates not applied"
+    by_share = rounded is not None and lost is rounded
+    if swallowed is not None and not by_share and size < thresholds.APPLIED:
+        return  # float32 holds most of such a step and may show the same norm
+    name: Name = "updates lost to rounding" if by_share else "updates not applied"
+    if swallowed is None and size < thresholds.LOSES:
+        name = "updates lost to rounding"
     confidence: Confidence = "likely" if swallowed is None else "certain"
     share = None if swallowed is None else float(np.median(np.nan_to_num(swallowed), axis=0)[lost].max())
     layers = run.layers(np.flatnonzero(lost))

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding
 from vgbench.diagnosis.reading import Reading
@@ -28,16 +26,19 @@ def exploding(run: Reading) -> Iterator[Finding]:
         yield run.finding(
             "exploding", confidence, run.evidence.places, decades_gained=-run.first_lost, progress=run.progress.gain
         )
-    elif run.first_lost is None and _weights_explode(run):
-        assert run.slopes is not None
+    elif run.first_lost is None and (run.progress.poor or run.progress.broken):
+        yield from _by_weights(run)
+
+
+def _by_weights(run: Reading) -> Iterator[Finding]:
+    """Where no signal was recorded: gradients of biases, or of weights, grow from layer to layer."""
+    steep = run.slopes is not None and bool(run.slopes[0] <= -thresholds.LOST_DECADES)
+    if run.by_biases is not None:
+        if run.by_biases <= -thresholds.LOST_DECADES - (0 if steep else thresholds.CANCELLED):
+            yield run.finding("exploding", "possible", bias_gradient_decades_gained=-run.by_biases)
+        return
+    if steep and run.slopes is not None and len(run.evidence.names) >= _LAYERS:
         yield run.finding("exploding", "possible", weight_gradient_decades_gained=-float(run.slopes[0]))
-
-
-def _weights_explode(run: Reading) -> bool:
-    few = len(run.evidence.names) < _LAYERS
-    if few or run.slopes is None or np.isnan(run.slopes[0]) or run.slopes[0] > -thresholds.LOST_DECADES:
-        return False
-    return run.progress.poor or run.progress.broken
 
 
 def first_loss(run: Reading) -> Iterator[Finding]:
@@ -55,11 +56,11 @@ def first_loss(run: Reading) -> Iterator[Finding]:
 def _first_loss_high(run: Reading) -> bool:
     if not len(run.progress.losses):
         return False
-    chance, start, pace = run.evidence.chance, run.progress.start, run.pace
-    if chance is None:
-        return start > thresholds.FIRST_LOSS_ALONE
+    chance, pace = run.evidence.chance, run.pace
     shakes = _grown(run) or (pace is not None and bool(pace[0] >= thresholds.QUICK))
-    return start > (thresholds.FIRST_LOSS_SHAKING if shakes else thresholds.FIRST_LOSS) * abs(chance)
+    return run.starts_far or (
+        chance is not None and shakes and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
+    )
 
 
 def _grown(run: Reading) -> bool:
@@ -68,11 +69,12 @@ def _grown(run: Reading) -> bool:
 
 def unit_scale(run: Reading) -> Iterator[Finding]:
     """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
-    progress, chance, inputs = run.progress, run.evidence.chance, run.evidence.input_scale
+    progress, chance, inputs = run.progress, run.evidence.chance, run.input_scale
     if progress.mastered or progress.little is False:
         return
-    far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT
+    seen, stuck = run.evidence.input_scale is not None, progress.poor or progress.broken
+    far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT and (seen or stuck)
     high = chance is not None and chance > thresholds.UNIT
-    if far or (high and (progress.poor or progress.broken)):
-        confidence: Confidence = "likely" if far else "possible"
+    if far or (high and stuck):
+        confidence: Confidence = "likely" if far and seen else "possible"
         yield run.finding("far from unit scale", confidence, last=0, input_scale=inputs, constant_answer=chance)

@@ -1,0 +1,87 @@
+"""What was said of a fault that somebody reported, and whether that is right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from symptoms import MEANS
+
+from vgbench.diagnosis.answer import UNTOLD
+from vgbench.diagnosis.consistency import ASIDE
+
+FAILS, WORKS = 0.6, 0.5
+"""Shares of a constant answer's error: what a broken run has to leave, and a fixed one not."""
+SOUND = (*ASIDE, "nothing found", UNTOLD)
+"""What may be said of a fixed run."""
+NOTHING_WRONG = ("nothing found", "converged")
+"""Labels of runs with nothing wrong."""
+FAULTS_BY_DESIGN = ("frozen", "zero by design")
+"""What is said of a run whose builder may mean it, so that it names no cause."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said of one fault, or of a run that only looks like one.
+
+    Attributes:
+        name: of the fault.
+        half: of the corpus.
+        family: of the model or the loss.
+        source: of the report.
+        cause: findings that name it; of a run with nothing wrong, what may be said of such.
+        errors: that the broken and the fixed run left.
+        broken: all findings about the broken run, or the verdict without any, by way of recording.
+        fixed: the same about the fixed run.
+        symptoms: what other tools report of the broken run, by tool.
+        alarms: what they report of the fixed run.
+    """
+
+    name: str
+    half: str
+    family: str
+    source: str
+    cause: Sequence[str]
+    errors: Sequence[float]
+    broken: dict[str, list[str]]
+    fixed: dict[str, list[str]]
+    symptoms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    alarms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong, so that nothing may be found."""
+        return self.cause[0] in NOTHING_WRONG
+
+    @property
+    def borne_out(self) -> bool:
+        """Whether the broken run fails and the fixed one works; a sound run only has to work."""
+        broken, fixed = self.errors
+        if self.sound:
+            return fixed < WORKS
+        return not broken < FAILS and fixed < WORKS
+
+    def named(self, way: str) -> bool:
+        """Whether the first finding, or another beside it, is the cause; of a sound run, that nothing is wrong."""
+        if self.sound:
+            return not self.untold(way) and all(name in SOUND for name in self.broken[way])
+        return any(name in self.cause for name in self.broken[way])
+
+    def misled(self, way: str) -> bool:
+        """Whether a cause was named, and the first one is wrong; that all is well is wrong, too."""
+        first = self.broken[way][0]
+        return not self.named(way) and first != UNTOLD and first not in FAULTS_BY_DESIGN
+
+    def untold(self, way: str) -> bool:
+        """Whether it was said that not enough was recorded."""
+        return self.broken[way] == [UNTOLD]
+
+    def accused(self, way: str) -> bool:
+        """Whether anything wrong was said of the fixed run."""
+        return any(name not in SOUND for name in self.fixed[way])
+
+    def recognised(self, tool: str) -> bool:
+        """Whether a tool reports a symptom that this cause may have."""
+        return any(cause in self.cause for symptom in self.symptoms[tool] for cause in MEANS[symptom])
+
+    def mistaken(self, tool: str) -> bool:
+        """Whether a tool reports symptoms, and none that this cause may have."""
+        return bool(self.symptoms[tool]) and not self.recognised(tool)

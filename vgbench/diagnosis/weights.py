@@ -1,0 +1,248 @@
+"""What gradients, updates and biases of the arrays of weights show of a run."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.evidence import Evidence
+from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
+
+_RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
+"""In names of weights that time steps share."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Evidence, and what follows from its arrays of weights."""
+
+    evidence: Evidence
+
+    @cached_property
+    def finite(self) -> Bool[np.ndarray, "records"]:
+        """The records before the first number that is not finite: after it, rectifiers give zeros for NaN."""
+        bad = np.zeros(len(self.evidence.step), bool)
+        if self.evidence.nonfinite is not None:
+            bad |= np.nansum(self.evidence.nonfinite, axis=1) > 0
+        if self.evidence.nonfinite_loss is not None:
+            bad |= self.evidence.nonfinite_loss
+        return ~np.logical_or.accumulate(bad)
+
+    @cached_property
+    def slopes(self) -> Float[np.ndarray, "records"] | None:
+        """Decades that the weights' gradients lose from last to first layer; None if their names show no order."""
+        return lost_over_layers(self.evidence.gradient, self.evidence.names, least=4)
+
+    @cached_property
+    def bias(self) -> Float[np.ndarray, "records layers"] | None:
+        """The biases' gradients; NaN where they are rounding alone, as before a batch norm, which takes a bias off."""
+        gradient, bias = self.evidence.gradient, self.evidence.bias
+        if gradient is None or bias is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(bias) & (gradient - bias > thresholds.TAKEN_OFF), np.nan, bias)
+
+    @cached_property
+    def by_biases(self) -> float | None:
+        """Decades of the signal lost at the start as the biases' gradients show it; None if unknown.
+
+        A bias gets the sum over examples of the signal at its layer. Close to the output examples cancel in it more
+        than elsewhere, so that it shows less loss than there is, and some gain where there is none.
+        """
+        lost = lost_over_layers(self.bias, self.evidence.names, least=4)
+        return None if lost is None or np.isnan(lost[0]) else float(lost[0])
+
+    @property
+    def level(self) -> bool:
+        """Whether gradients are known to be of one size from layer to layer at the start, of weights if not of biases.
+
+        All weights may get the same gradient while the signal vanishes; of few layers that is taken to be not so.
+        """
+        evidence = self.evidence
+        if any(_RECURRENT.search(name) for name in evidence.names):
+            return False  # over time steps it may vanish all the same
+        lost = self.by_biases
+        if lost is None:
+            whole = any(len(group) == len(evidence.names) for group in kinds_of(evidence.names))
+            few = whole and len(evidence.names) <= thresholds.FEW_LAYERS
+            slopes = lost_over_layers(evidence.gradient, evidence.names, 2 if few else 3)
+            lost = None if slopes is None or np.isnan(slopes[0]) else float(slopes[0])
+        return lost is not None and abs(lost) < thresholds.LOST_DECADES
+
+    @cached_property
+    def input_scale(self) -> float | None:
+        """The size of the inputs: as it was recorded, or about as the first layer's gradients show it; None if unknown.
+
+        A weight's gradient is its bias's times the inputs' size and the root of the fan-in, but where examples cancel.
+        They cancel in a bias above all, so that of the records the smallest ratio counts for inputs that look large,
+        and less often in the weights, so that the largest does for inputs that look small.
+        """
+        evidence = self.evidence
+        if evidence.input_scale is not None:
+            return evidence.input_scale
+        gradient, bias, fan_in, first = evidence.gradient, self.bias, evidence.fan_in, first_of(evidence.names)
+        if gradient is None or bias is None or fan_in is None or first is None:
+            return None
+        if self.without_input[:, first].all():
+            return 0.0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            size = (gradient - bias - np.log10(fan_in) / 2)[:, first]
+        known = size[np.isfinite(size)]
+        if not len(known):
+            return None
+        size = known.min() if known.min() > 0 else known.max() if known.max() < 0 else 0.0
+        return float(10.0**size)
+
+    @cached_property
+    def update(self) -> Float[np.ndarray, "layers"] | None:
+        """Each layer's relative update, median over the records; a layer that starts at zero counts once it moves."""
+        update = self.evidence.update
+        if update is None:
+            return None
+        finite = np.where(np.isfinite(update), update, np.nan)
+        some = recorded_in(finite)
+        typical = np.full(update.shape[1], np.nan)
+        typical[some] = np.nanmedian(finite[:, some], axis=0)
+        return typical
+
+    @cached_property
+    def pace(self) -> Float[np.ndarray, "records"] | None:
+        """The median layer's relative update at every record; NaN where no layer has a finite one."""
+        return None if self.evidence.update is None else _over_layers(np.nanmedian, self.evidence.update)
+
+    @cached_property
+    def quickest(self) -> Float[np.ndarray, "records"] | None:
+        """The quickest layer's relative update at every record."""
+        return None if self.evidence.update is None else _over_layers(np.nanmax, self.evidence.update)
+
+    @cached_property
+    def grown(self) -> float | None:
+        """Decades by which the weights of the median layer have grown at most; None if unknown."""
+        weight = self.evidence.weight
+        if weight is None or len(weight) < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            growth = weight[1:] - weight[0]
+        growth = np.where(np.isfinite(growth), growth, np.nan)
+        known = growth[~np.isnan(growth).all(axis=1)]
+        return float(np.nanmedian(known, axis=1).max()) if len(known) else None
+
+    @cached_property
+    def shrunk(self) -> float | None:
+        """Decades that the weights of the median layer have lost by the end; None if unknown."""
+        weight = self.evidence.weight
+        if weight is None or len(weight) < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = weight[0] - weight[-1]
+        finite = lost[np.isfinite(lost)]
+        return float(np.median(finite)) if len(finite) else None
+
+    @property
+    def decayed(self) -> bool:
+        """Whether the weights have shrunk further than orderly training makes them."""
+        return self.shrunk is not None and self.shrunk >= thresholds.SHRUNK_DECADES
+
+    @cached_property
+    def furthest(self) -> float | None:
+        """How far the quickest layer has moved by the end, relative to its first weights; None if unknown."""
+        moved = self.evidence.moved
+        if moved is None or np.isnan(moved[-1]).all():
+            return None
+        return float(np.nanmax(moved[-1]))
+
+    @cached_property
+    def bursts(self) -> float:
+        """Decades by which the gradient once rose above its usual size; 0 if less than one.
+
+        As at a cliff of the loss (Pascanu, Mikolov & Bengio 2013).
+        """
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.size:
+            return 0.0
+        finite = np.where(np.isfinite(gradient), gradient, np.nan)
+        known = finite[~np.isnan(finite).all(axis=1)]
+        if len(known) < 5:
+            return 0.0
+        whole = np.nanmax(known, axis=1)
+        rise = float(whole[1:].max() - np.median(whole))
+        return rise if rise >= 1 else 0.0
+
+    @cached_property
+    def lag(self) -> float | None:
+        """Decades by which the relative updates of the first third stay behind the quickest layer; None if unknown."""
+        if self.update is None or np.isnan(self.update).all():
+            return None
+        first = self.update[: max(1, len(self.update) // 3)]
+        first = first[~np.isnan(first)]
+        if not len(first):
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lag = np.log10(np.nanmax(self.update)) - np.log10(np.median(first))
+        return None if np.isnan(lag) else float(lag)
+
+    @cached_property
+    def zeroed(self) -> Bool[np.ndarray, "records"]:
+        """Whether the gradients of all layers are exactly zero, at every record."""
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.shape[1]:
+            return np.zeros(len(self.evidence.step), bool)
+        known = ~np.isnan(gradient)
+        return np.asarray((np.isneginf(gradient) | ~known).all(axis=1) & known.any(axis=1)) & self.finite
+
+    @cached_property
+    def without_input(self) -> Bool[np.ndarray, "records layers"]:
+        """Layers whose bias gets a gradient and whose weights get none: their input is zero for every example."""
+        gradient, bias = self.evidence.gradient, self.evidence.bias
+        if gradient is None or bias is None:
+            return np.zeros((len(self.evidence.step), 0), bool)
+        return np.isneginf(gradient) & np.isfinite(bias) & self.finite[:, None]
+
+    @property
+    def unmoving(self) -> bool:
+        """Whether the optimizer adds nothing to any weight at any record although they get a gradient."""
+        gradient, update = self.evidence.gradient, self.evidence.update
+        if gradient is None or update is None or len(update) < 2 or not np.isfinite(gradient).any(axis=1).all():
+            return False
+        known = update[~np.isnan(update)]
+        return len(known) > 0 and not known.any()
+
+    @property
+    def empty(self) -> bool:
+        """Whether weights of some layer are all zero at the start."""
+        weight = self.evidence.weight
+        return weight is not None and bool(np.isneginf(weight[0]).any())
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them.
+
+        Small beside the constant answer's loss, where that is known: of a loss that is scaled down they are as it is.
+        """
+        gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
+        if gradient is None or weight is None or update is None:
+            return False
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.log10(update[0]) + weight[0] - gradient[0]
+        step, largest = step[np.isfinite(step)], gradient[0][np.isfinite(gradient[0])]
+        if not len(step) or not len(largest):
+            return False
+        level = np.log10(abs(self.evidence.chance)) if self.evidence.chance else 0.0
+        return bool(largest.max() - level < thresholds.SMALL and np.median(step) >= thresholds.STEP)
+
+
+def recorded_in(values: Float[np.ndarray, "records places"]) -> np.ndarray:
+    """The columns of which something was recorded."""
+    return np.asarray(~np.isnan(values).all(axis=0))
+
+
+def _over_layers(function: Any, update: Float[np.ndarray, "records layers"]) -> Float[np.ndarray, "records"]:
+    finite = np.where(np.isfinite(update), update, np.nan)
+    known = ~np.isnan(finite).all(axis=1)
+    values = np.full(len(update), np.nan)
+    values[known] = function(finite[known], axis=1)
+    return values
