@@ -1,0 +1,126 @@
+"""Embeddings that are learned by comparison."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from faults.nets import activated, linear, mlp, perceptron
+from faults.problems import digits, own
+from faults.registry import Setup, second
+
+
+def unit(x):
+    return x / jnp.sqrt((x**2).sum(-1, keepdims=True) + 1e-8)
+
+
+@second(
+    "collapse",
+    kind="gradient that is not stopped",
+    family="contrastive",
+    source="github.com/PatrickHua/SimSiam/issues/39",
+    title="There should be a stop gradient in the simsiam model",
+)
+def target_that_follows(broken: bool) -> Setup:
+    """Two views that are drawn together, neither of which is held still: every image gets the same embedding."""
+    x = digits()[0]
+    noise = 0.5 * np.random.default_rng(0).normal(size=(2, *x.shape)).astype(np.float32)
+    params = mlp(0, [64, 64, 16, 16, 16])
+
+    def embed(params, x, offsets, hidden):
+        h = activated("relu", linear(params["layer00"], x), hidden, offsets)
+        return activated("linear", linear(params["layer01"], h), hidden, offsets)
+
+    def loss(params, batch, offsets):
+        hidden = []
+        first, again = (embed(params, view, offsets, hidden) for view in batch)
+
+        def predicted(z):
+            h = activated("relu", linear(params["layer02"], z), hidden, offsets)
+            return linear(params["layer03"], h)
+
+        def likeness(p, z):
+            return (unit(p) * unit(z if broken else jax.lax.stop_gradient(z))).sum(1).mean()
+
+        return -(likeness(predicted(first), again) + likeness(predicted(again), first)) / 2, tuple(hidden)
+
+    def error(params):
+        z = unit(embed(params, x[:256], None, []))
+        return (z @ z.T).mean()
+
+    return own(params, loss, (x + noise[0], x + noise[1]), optax.sgd(0.1, 0.9), error, steps=300, batch=128)
+
+
+@second(
+    "collapse",
+    "constant answer",
+    kind="collapsed embedding",
+    family="contrastive",
+    source="github.com/omoindrot/tensorflow-triplet-loss/issues/6",
+    title="About triplet loss convergence",
+)
+def triplets_at_the_margin(broken: bool) -> Setup:
+    """The hardest triplets of every batch at a rate that draws all embeddings into one point: the margin is left."""
+    x, y, x_other, y_other = digits()
+    margin = 0.5
+
+    def apart(z):
+        return jnp.sqrt(((z[:, None] - z[None]) ** 2).sum(-1) + 1e-12)
+
+    def loss(params, batch, offsets):
+        z, hidden = perceptron(params, batch[0], offsets)
+        away, same = apart(z), batch[1][:, None] == batch[1][None]
+        if broken:
+            hardest = jnp.where(same, away, 0.0).max(1) - jnp.where(same, jnp.inf, away).min(1)
+            return jax.nn.relu(hardest + margin).mean(), hidden
+        wanted, unwanted = same[:, :, None], ~same[:, None]
+        each = jax.nn.relu(away[:, :, None] - away[:, None] + margin) * (wanted & unwanted)
+        return each.sum() / ((each > 0).sum() + 1e-6), hidden
+
+    def error(params):
+        away, same = apart(perceptron(params, x_other[:400], None)[0]), y_other[:400, None] == y_other[None, :400]
+        return (away * same).sum() / same.sum() / ((away * ~same).sum() / (~same).sum() + 1e-9)
+
+    optimizer = optax.adam(0.02 if broken else 1e-3)
+    return own(
+        mlp(1, [64, 64, 64, 8]), loss, (x, y), optimizer, error, chance=margin, steps=300, batch=64 if broken else 32
+    )
+
+
+@second(
+    "not-a-number gradients",
+    kind="slope at zero",
+    family="contrastive",
+    source="github.com/google-deepmind/optax/pull/946",
+    title="ntxent fix",
+)
+def norm_of_a_padded_row(broken: bool) -> Setup:
+    """Embeddings that are divided by their norm, some of which are zero: `where` guards the value, not the slope."""
+    x = np.array(digits()[0])
+    x[::40] = 0.0
+    again = (x + 0.3 * np.random.default_rng(0).normal(size=x.shape) * (x != 0)).astype(np.float32)
+    params = mlp(2, [64, 64, 16])
+
+    def embed(params, x, offsets, hidden):
+        h = activated("relu", x @ params["layer00"]["w"], hidden, offsets)
+        z = h @ params["layer01"]["w"]
+        if broken:
+            size = jnp.linalg.norm(z, axis=1, keepdims=True)
+            return z / jnp.where(size == 0, 1.0, size)
+        return unit(z)
+
+    def likeness(params, batch, offsets):
+        hidden = []
+        first, second = (embed(params, view, offsets, hidden) for view in batch)
+        return first @ second.T / 0.1, tuple(hidden)
+
+    def loss(params, batch, offsets):
+        scores, hidden = likeness(params, batch, offsets)
+        own = jnp.arange(len(scores))
+        return optax.softmax_cross_entropy_with_integer_labels(scores, own).mean(), hidden
+
+    def error(params):
+        scores = likeness(params, (x[1:40], again[1:40]), None)[0]
+        return -jax.nn.log_softmax(scores)[jnp.arange(39), jnp.arange(39)].mean() / jnp.log(39.0)
+
+    return own(params, loss, (x, again), optax.adam(1e-3), error, chance=float(np.log(64)), steps=300, batch=64)
