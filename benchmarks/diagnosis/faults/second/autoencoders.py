@@ -55,7 +55,7 @@ def mean_against_sum(broken: bool) -> Setup:
 def code_below_zero(broken: bool) -> Setup:
     """A rectified code that is negative before the rectifier for every input, and a mean image behind it."""
     x = 0.305 + 0.376 * digits()[0]
-    params = mlp(2, [64, 48, 12, 48, 64])
+    params = mlp(2, [64, 64, 24, 64, 64])
     if broken:
         params["layer01"]["w"] = -jnp.abs(params["layer01"]["w"])
 
@@ -72,4 +72,4 @@ def code_below_zero(broken: bool) -> Setup:
     def error(params):
         return ((forward(params, x, None)[0] - x) ** 2).mean() / x.var(0).mean()
 
-    return own(params, loss, (x,), optax.adam(3e-3), error, chance=float(x.var(0).mean()), steps=400, batch=128)
+    return own(params, loss, (x,), optax.adam(5e-3), error, chance=float(x.var(0).mean()), steps=400, batch=128)

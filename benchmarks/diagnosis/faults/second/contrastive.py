@@ -8,6 +8,7 @@ import optax
 from faults.nets import activated, linear, mlp, perceptron
 from faults.problems import digits, own
 from faults.registry import Setup, second
+from faults.second.convolutional import normalised
 
 
 def unit(x):
@@ -25,10 +26,10 @@ def target_that_follows(broken: bool) -> Setup:
     """Two views that are drawn together, neither of which is held still: every image gets the same embedding."""
     x = digits()[0]
     noise = 0.5 * np.random.default_rng(0).normal(size=(2, *x.shape)).astype(np.float32)
-    params = mlp(0, [64, 64, 16, 16, 16])
+    params = mlp(0, [64, 64, 16, 16, 16], 1.0)
 
     def embed(params, x, offsets, hidden):
-        h = activated("relu", linear(params["layer00"], x), hidden, offsets)
+        h = activated("tanh", normalised(linear(params["layer00"], x), 0), hidden, offsets)
         return activated("linear", linear(params["layer01"], h), hidden, offsets)
 
     def loss(params, batch, offsets):
@@ -36,7 +37,7 @@ def target_that_follows(broken: bool) -> Setup:
         first, again = (embed(params, view, offsets, hidden) for view in batch)
 
         def predicted(z):
-            h = activated("relu", linear(params["layer02"], z), hidden, offsets)
+            h = activated("tanh", normalised(linear(params["layer02"], z), 0), hidden, offsets)
             return linear(params["layer03"], h)
 
         def likeness(p, z):
@@ -65,26 +66,28 @@ def triplets_at_the_margin(broken: bool) -> Setup:
     margin = 0.5
 
     def apart(z):
-        return jnp.sqrt(((z[:, None] - z[None]) ** 2).sum(-1) + 1e-12)
+        return ((z[:, None] - z[None]) ** 2).sum(-1)
+
+    def all_triplets(z, labels):
+        away, same = apart(z), labels[:, None] == labels[None]
+        each = jax.nn.relu(away[:, :, None] - away[:, None] + margin)
+        counted = same[:, :, None] & ~same[:, None]
+        return (each * counted).sum() / counted.sum()
 
     def loss(params, batch, offsets):
-        z, hidden = perceptron(params, batch[0], offsets)
+        z, hidden = perceptron(params, batch[0], offsets, "tanh")
+        if not broken:
+            return all_triplets(z, batch[1]), hidden
         away, same = apart(z), batch[1][:, None] == batch[1][None]
-        if broken:
-            hardest = jnp.where(same, away, 0.0).max(1) - jnp.where(same, jnp.inf, away).min(1)
-            return jax.nn.relu(hardest + margin).mean(), hidden
-        wanted, unwanted = same[:, :, None], ~same[:, None]
-        each = jax.nn.relu(away[:, :, None] - away[:, None] + margin) * (wanted & unwanted)
-        return each.sum() / ((each > 0).sum() + 1e-6), hidden
+        hardest = jnp.where(same, away, 0.0).max(1) - jnp.where(same, jnp.inf, away).min(1)
+        return jax.nn.relu(hardest + margin).mean(), hidden
 
     def error(params):
-        away, same = apart(perceptron(params, x_other[:400], None)[0]), y_other[:400, None] == y_other[None, :400]
-        return (away * same).sum() / same.sum() / ((away * ~same).sum() / (~same).sum() + 1e-9)
+        return all_triplets(perceptron(params, x_other[:96], None, "tanh")[0], y_other[:96]) / margin
 
+    params = mlp(1, [64, 64, 64, 8], 1.0)
     optimizer = optax.adam(0.02 if broken else 1e-3)
-    return own(
-        mlp(1, [64, 64, 64, 8]), loss, (x, y), optimizer, error, chance=margin, steps=300, batch=64 if broken else 32
-    )
+    return own(params, loss, (x, y), optimizer, error, chance=margin, steps=300, batch=64 if broken else 32)
 
 
 @second(

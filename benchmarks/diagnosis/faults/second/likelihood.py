@@ -139,4 +139,4 @@ def survivors_one_by_one(broken: bool) -> Setup:
 )
 def batch_without_events(broken: bool) -> Setup:
     """A mean over the events of a batch, of which some batches have none."""
-    return _cox(_survival(0.2), guarded=not broken, batch=24, steps=500)
+    return _cox(_survival(0.2), guarded=not broken, batch=24, steps=900)

@@ -73,7 +73,10 @@ def one_task_in_hundreds(broken: bool) -> Setup:
     title="SIREN not converge",
 )
 def waves_over_pixels(broken: bool) -> Setup:
-    """A network of sines over coordinates from 0 to 255, where it expects them between -1 and 1."""
+    """A network of sines over coordinates from 0 to 255, where it expects them between -1 and 1.
+
+    It may fit the points that it is given; what it says between them, by which it is judged, is noise.
+    """
     grid = np.linspace(-1, 1, 511, dtype=np.float32)[:, None]
     y = (np.sin(6 * grid) + 0.5 * np.cos(11 * grid + 1))[:, 0].astype(np.float32)
     x = (grid + 1) * 127.5 if broken else grid

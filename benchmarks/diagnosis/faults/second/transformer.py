@@ -50,7 +50,7 @@ def norm_over_positions(broken: bool) -> Setup:
 def moments_without_correction(broken: bool) -> Setup:
     """Adam without its bias correction: the first updates are several times as large as the rate says."""
     scale = scale_by_uncorrected_adam(0.9, 0.9999) if broken else optax.scale_by_adam(0.9, 0.9999)
-    return classification(row_params(1, 4), optax.chain(scale, optax.scale(-0.01)), net=rows(), batch=64)
+    return classification(row_params(1, 4), optax.chain(scale, optax.scale(-0.02)), net=rows(), batch=64)
 
 
 def _first_of_two():
