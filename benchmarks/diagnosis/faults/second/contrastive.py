@@ -5,51 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from faults.nets import activated, linear, mlp, perceptron
+from faults.nets import activated, mlp, perceptron
 from faults.problems import digits, own
 from faults.registry import Setup, second
-from faults.second.convolutional import normalised
 
 
 def unit(x):
     return x / jnp.sqrt((x**2).sum(-1, keepdims=True) + 1e-8)
-
-
-@second(
-    "collapse",
-    kind="gradient that is not stopped",
-    family="contrastive",
-    source="github.com/PatrickHua/SimSiam/issues/39",
-    title="There should be a stop gradient in the simsiam model",
-)
-def target_that_follows(broken: bool) -> Setup:
-    """Two views that are drawn together, neither of which is held still: every image gets the same embedding."""
-    x = digits()[0]
-    noise = 0.5 * np.random.default_rng(0).normal(size=(2, *x.shape)).astype(np.float32)
-    params = mlp(0, [64, 64, 16, 16, 16], 1.0)
-
-    def embed(params, x, offsets, hidden):
-        h = activated("tanh", normalised(linear(params["layer00"], x), 0), hidden, offsets)
-        return activated("linear", linear(params["layer01"], h), hidden, offsets)
-
-    def loss(params, batch, offsets):
-        hidden = []
-        first, again = (embed(params, view, offsets, hidden) for view in batch)
-
-        def predicted(z):
-            h = activated("tanh", normalised(linear(params["layer02"], z), 0), hidden, offsets)
-            return linear(params["layer03"], h)
-
-        def likeness(p, z):
-            return (unit(p) * unit(z if broken else jax.lax.stop_gradient(z))).sum(1).mean()
-
-        return -(likeness(predicted(first), again) + likeness(predicted(again), first)) / 2, tuple(hidden)
-
-    def error(params):
-        z = unit(embed(params, x[:256], None, []))
-        return (z @ z.T).mean()
-
-    return own(params, loss, (x + noise[0], x + noise[1]), optax.sgd(0.1, 0.9), error, steps=300, batch=128)
 
 
 @second(
