@@ -54,7 +54,7 @@ def squares_beyond_float16(broken: bool) -> Setup:
         for name in ("layer00", "layer01"):
             z = 600 * linear(_half(params[name]), x.astype(jnp.float16))
             squares = (z if broken else z.astype(jnp.float32)) ** 2
-            z = z / jnp.sqrt(squares.mean(-1, keepdims=True) + 1e-6).astype(jnp.float16)
+            z = z / jnp.sqrt(squares.mean(-1, keepdims=True) + 1e-3).astype(jnp.float16)
             x = activated("relu", z.astype(jnp.float32), hidden, offsets)
         return linear(params["layer02"], x), tuple(hidden)
 

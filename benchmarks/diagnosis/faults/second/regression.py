@@ -60,7 +60,7 @@ def one_task_in_hundreds(broken: bool) -> Setup:
     def error(params):
         return ((perceptron(params, x, None, "tanh")[0][:, 1] - small) ** 2).mean() / small.var()
 
-    optimizer = optax.sgd(3e-7 if broken else 0.03, 0.9)
+    optimizer = optax.sgd(1e-5 if broken else 0.03, 0.9)
     chance = float(targets.var(0).sum())
     return own(mlp(0, [3, 64, 64, 2], 1.0), loss, (x, targets), optimizer, error, chance=chance, steps=600)
 
