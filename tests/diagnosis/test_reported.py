@@ -17,6 +17,7 @@ from reported_page import page
 
 from vgbench.diagnosis.words import MEANINGS
 
+FIRST = [each for each in FAULTS if not each.second]
 BY_WAY = {"bare": ["not enough recorded"], "default": ["learning rate too large"], "full": ["vanishing", "loss spike"]}
 SOUND = {way: ["converged"] for way in BY_WAY}
 
@@ -35,12 +36,12 @@ def answer(
 
 
 def test_faults_have_sources_of_their_own_kinds_and_families() -> None:
-    new = [each for each in FAULTS if not each.shown]
+    new = [each for each in FIRST if not each.shown]
     assert len(new) >= 40
     assert len({each.cause[0] for each in new}) >= 12
-    assert len({each.family for each in FAULTS}) == 8
+    assert len({each.family for each in FIRST}) == 8
     assert len({each.source for each in FAULTS}) == len(FAULTS)
-    assert {name for each in FAULTS for name in each.cause} <= MEANINGS.keys()
+    assert {name for each in FIRST for name in each.cause} <= MEANINGS.keys()
     assert all(each.build.__doc__ for each in FAULTS)
 
 

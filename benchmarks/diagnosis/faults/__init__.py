@@ -1,4 +1,7 @@
-"""Faults that people reported, re-created small: a function each, with its source and the fix that worked for them."""
+"""Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
+
+Those of `second/` are the second held-out set: other sources, labelled by mechanism before any of them was diagnosed.
+"""
 
 from faults import (
     adversarial,
@@ -10,6 +13,7 @@ from faults import (
     precision,
     recurrent,
     regression,
+    second,
     transformer,
 )
 from faults.registry import FAULTS, Fault, Setup
@@ -27,4 +31,5 @@ _FAMILIES = (
     physics,
     losses,
     precision,
+    second,
 )

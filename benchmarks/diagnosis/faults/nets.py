@@ -22,6 +22,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "leaky_relu": jax.nn.leaky_relu,
     "gelu": jax.nn.gelu,
     "softplus": jax.nn.softplus,
+    "sine": jnp.sin,
     "linear": lambda z: z,
     "scores": lambda z: z,
 }

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import optax
 
-Half: TypeAlias = Literal["tuning", "held-out"]
+Half: TypeAlias = Literal["tuning", "held-out", "second held-out"]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
 Loss: TypeAlias = Callable[[Any, Any, Any], tuple[Any, Hidden]]
@@ -55,9 +55,14 @@ class Fault:
         name: of its function.
         family: of the model or the loss.
         source: where it was reported.
-        cause: findings that name it; the first is the label.
+        cause: findings that name it, the first of which is the label; or the cause in words, where no finding names it.
         build: makes the broken run, or the fixed one.
         shown: whether it is one of the cases that the rules were written with.
+        second: whether it belongs to the second held-out set, which was labelled before anything was asked about it.
+        kind: of the mistake, in the second set.
+        title: of the report, in the second set.
+        sound: whether nothing is wrong with the run that looks broken; the other one is the same run carried on, or
+            made in the usual way.
     """
 
     name: str
@@ -66,10 +71,16 @@ class Fault:
     cause: tuple[str, ...]
     build: Callable[[bool], Setup] = field(repr=False)
     shown: bool = False
+    second: bool = False
+    kind: str = ""
+    title: str = ""
+    sound: bool = False
 
     @property
     def half(self) -> Half:
         """By the source alone; what the rules were written with counts for tuning."""
+        if self.second:
+            return "second held-out"
         even = hashlib.sha256(self.source.encode()).digest()[0] % 2 == 0
         return "tuning" if self.shown or even else "held-out"
 
@@ -84,6 +95,29 @@ def fault(
 
     def register(build: Callable[[bool], Setup]) -> Callable[[bool], Setup]:
         FAULTS.append(Fault(name=build.__name__, family=family, source=source, cause=cause, build=build, shown=shown))
+        return build
+
+    return register
+
+
+def second(
+    *cause: str, kind: str, family: str, source: str, title: str, sound: bool = False
+) -> Callable[[Callable[[bool], Setup]], Callable[[bool], Setup]]:
+    """Register a fault of the second held-out set; `source` is the report's address without its scheme."""
+
+    def register(build: Callable[[bool], Setup]) -> Callable[[bool], Setup]:
+        own = Fault(
+            name=build.__name__,
+            family=family,
+            source=source,
+            cause=cause,
+            build=build,
+            second=True,
+            kind=kind,
+            title=title,
+            sound=sound,
+        )
+        FAULTS.append(own)
         return build
 
     return register
