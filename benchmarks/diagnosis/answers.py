@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from symptoms import MEANS
 
 from vgbench.diagnosis.answer import UNTOLD
 from vgbench.diagnosis.consistency import ASIDE
+from vgbench.diagnosis.findings import Name
 
 FAILS, WORKS = 0.6, 0.5
 """Shares of a constant answer's error: what a broken run has to leave, and a fixed one not."""
 SOUND = (*ASIDE, "nothing found", UNTOLD)
 """What may be said of a fixed run."""
-NOTHING_WRONG = ("nothing found", "converged")
+NOTHING_WRONG = ("nothing found", "converged", "nothing wrong")
 """Labels of runs with nothing wrong."""
+FINDINGS = frozenset(get_args(Name))
 FAULTS_BY_DESIGN = ("frozen", "zero by design")
 """What is said of a run whose builder may mean it, so that it names no cause."""
 
@@ -59,10 +62,22 @@ class Answer:
             return fixed < WORKS
         return not broken < FAILS and fixed < WORKS
 
+    @property
+    def group(self) -> str:
+        """What can be right about the run: a cause that findings name, silence about any other, or that it is sound."""
+        if self.sound:
+            return "nothing wrong"
+        return "a finding's cause" if self.cause[0] in FINDINGS else "a cause that no finding names"
+
     def named(self, way: str) -> bool:
-        """Whether the first finding, or another beside it, is the cause; of a sound run, that nothing is wrong."""
+        """Whether the first finding, or another beside it, is the cause.
+
+        Of a sound run, that nothing is wrong; of a cause that no finding names, that no other is said.
+        """
         if self.sound:
             return not self.untold(way) and all(name in SOUND for name in self.broken[way])
+        if self.cause[0] not in FINDINGS:
+            return all(name in SOUND for name in self.broken[way])
         return any(name in self.cause for name in self.broken[way])
 
     def misled(self, way: str) -> bool:

@@ -52,12 +52,16 @@ def _made_by(scoring: Mapping[str, Any]) -> str:
 
 def _scores(answers: Sequence[Answer]) -> str:
     lines = []
-    for way in WAYS:
-        counts = [
-            sum(getattr(each, kind)(way) for each in answers) for kind in ("named", "misled", "untold", "accused")
-        ]
-        lines.append([way, *(ratio(count, len(answers)) for count in counts)])
-    return table(["recording", *HEAD], lines)
+    groups = sorted({answer.group for answer in answers})
+    for group in groups:
+        own = [answer for answer in answers if answer.group == group]
+        for way in WAYS:
+            kinds = "named", "misled", "untold", "accused"
+            counts = [sum(getattr(each, kind)(way) for each in own) for kind in kinds]
+            lines.append([group, way, *(ratio(count, len(own)) for count in counts)])
+    if len(groups) == 1:
+        return table(["recording", *HEAD], [line[1:] for line in lines])
+    return table(["label", "recording", "right", *HEAD[1:]], lines)
 
 
 def _causes(answers: Sequence[Answer]) -> str:

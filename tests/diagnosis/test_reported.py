@@ -77,6 +77,14 @@ def test_of_a_run_with_nothing_wrong_nothing_may_be_found() -> None:
     assert grows.named("full")
 
 
+def test_of_a_cause_that_no_finding_names_silence_is_right_and_any_other_cause_misleads() -> None:
+    silent = {"bare": ["not enough recorded"], "default": ["nothing found"], "full": ["vanishing"]}
+    given = answer(cause=("the labels of terminal states are ignored",), broken=silent)
+    assert given.group == "a cause that no finding names"
+    assert [given.named(way) for way in BY_WAY] == [True, True, False]
+    assert [given.misled(way) for way in BY_WAY] == [False, False, True]
+
+
 def test_a_tool_is_right_where_one_of_its_symptoms_may_have_the_cause() -> None:
     given = answer()
     assert [given.recognised(tool) for tool in SYMPTOMS] == [True, True, False]

@@ -9,9 +9,9 @@ import pytest
 from vgbench.diagnosis.findings import Name
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "diagnosis"))
+from answers import FAILS, WORKS
 from faults import FAULTS, Fault
 from faults.train import train
-from reported import FAILS, WORKS
 
 SECOND = [each for each in FAULTS if each.second]
 WRONG = [each for each in SECOND if not each.sound]
