@@ -150,4 +150,4 @@ def test_a_cell_on_its_own_comes_to_the_same_accuracies_as_in_a_sweep() -> None:
         "seeds": (0, 1),
     }
     case = vg.Case(**fields, optimizer="sgd", batch_size=32)
-    np.testing.assert_allclose(sweep.alone(case), vg.measure_training(case).test_accuracy, atol=0.01)
+    np.testing.assert_allclose(sweep.alone(case), vg.measure_training(case).test_metric, atol=0.01)

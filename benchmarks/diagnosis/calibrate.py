@@ -52,7 +52,7 @@ def risk_of_cell(cell: CellRecord) -> tuple[Risk | None, bool]:
 def trained(cell: CellRecord) -> bool:
     """Whether most seeds reach the target."""
     assert cell.training is not None
-    return 2 * cell.training.trained > len(cell.training.test_accuracy)
+    return 2 * cell.training.trained > len(cell.training.test_metric)
 
 
 def change_of(entry: Entry) -> str | None:

@@ -172,14 +172,15 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
     case = job.case
     curves = TrainingCurves(
         learning_rates=case.learning_rates,
-        tuning_accuracy=np.zeros((1, 0), np.float32),
+        metric=case.metric,
+        tuning_metric=np.zeros((1, 0), np.float32),
         tuning_diverged=np.zeros((1, 0), bool),
         learning_rate=case.learning_rates[0],
         target=case.target,
         loss=loss,
         step=step,
-        validation_accuracy=np.asarray(record.validation_accuracy),
-        test_accuracy=np.asarray(record.test_accuracy)[:, -1],
+        validation_metric=np.asarray(record.validation_metric),
+        test_metric=np.asarray(record.test_metric)[:, -1],
         snapshots=Snapshots.of(record.snapshot),
     )
     distance = None if unfit(case) or job.fault.bias else measure_forward(case).log10_pair_distance
@@ -196,4 +197,4 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
     sizes[-1] = np.inf
     with np.errstate(invalid="ignore"):
         mean = np.where(counts > 0, counts * sizes, 0).sum(-1) / counts.sum(-1)
-    return Outcome(evidence, mean, curves.loss[0], np.asarray(curves.validation_accuracy[0]))
+    return Outcome(evidence, mean, curves.loss[0], np.asarray(curves.validation_metric[0]))

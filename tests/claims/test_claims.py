@@ -32,6 +32,7 @@ from vgbench.report.claims import effect, lines
 from vgbench.report.publish import section
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Cells, Claim, Rule, Verdict, rules_digest
+from vgbench.spec.metric import BITS_PER_BYTE
 from vgbench.spec.registry import SIGNS, STATISTICS, Member
 from vgbench.spec.suite import Suite, read_suite
 from vgbench.statistics import Interval
@@ -121,15 +122,28 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
             np.log10(0.25),  # 5 over 10 at the first of two looks, nothing at the second
         ),
         ("log10_largest_update", {"update_to_weight": snapshots([0.01] * 4, [0.1, 0, 0, 99], [0.001] * 4)}, -1.0),
-        ("log10_steps_to_target", {"validation_accuracy": accuracy(0.1, 0.9, 0.95)}, np.log10(25)),
-        ("log10_steps_to_target", {"validation_accuracy": accuracy(0.1, 0.1, 0.1)}, np.log10(50)),
-        ("log10_seconds_to_target", {"validation_accuracy": accuracy(0.1, 0.9, 0.95)}, np.log10(0.25)),
+        ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.9, 0.95)}, np.log10(25)),
+        ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.1, 0.1)}, np.log10(50)),
+        ("log10_seconds_to_target", {"validation_metric": accuracy(0.1, 0.9, 0.95)}, np.log10(0.25)),
         ("loss_fall", {"loss": LOSS}, 0.75),
-        ("test_accuracy", {"test_accuracy": np.asarray([0.5, 0.5], np.float32)}, 0.5),
+        ("test_accuracy", {"test_metric": np.asarray([0.5, 0.5], np.float32)}, 0.5),
+        ("test_score", {"test_metric": np.asarray([0.5, 0.5], np.float32)}, 0.5),
     ],
 )
 def test_statistic_by_hand(name: str, fields: dict[str, Any], expected: float) -> None:
     assert statistics.value(name, trained(**fields)) == pytest.approx([expected] * 2)
+
+
+def test_statistics_and_signs_of_training_go_by_what_is_better() -> None:
+    looks = {"metric": BITS_PER_BYTE, "target": 3.0, "validation_metric": accuracy(8.0, 2.995, 2.99)}
+    row = trained(**looks, test_metric=np.asarray([2.5, 2.5], np.float32))
+    assert statistics.value("test_score", row) == pytest.approx([-2.5] * 2)
+    assert statistics.value("test_accuracy", row) is None
+    assert statistics.value("log10_steps_to_target", row) == pytest.approx([np.log10(25)] * 2)
+    assert SIGNS["plateau"].function(curves(row)).all()
+    assert not SIGNS["irregular_curves"].function(curves(row)).any()
+    worse = trained(**looks | {"validation_metric": accuracy(2.0, 2.1, 8.0)})
+    assert SIGNS["irregular_curves"].function(curves(worse)).all()
 
 
 @pytest.mark.parametrize(("name", "expected"), [("log10_slope", -2.0), ("log10_slope_first_over_last", 2.0)])
@@ -165,14 +179,14 @@ def histogram(low: int, high: int) -> np.ndarray:
         ),
         (
             "plateau",
-            {"validation_accuracy": accuracy(0.1, 0.9, 0.905)},
-            {"validation_accuracy": accuracy(0.9, 0.1, 0.2)},
+            {"validation_metric": accuracy(0.1, 0.9, 0.905)},
+            {"validation_metric": accuracy(0.9, 0.1, 0.2)},
         ),
         ("stagnant_loss", {"loss": loss(2, 1.95)}, {"loss": loss(2, 1.5)}),
         (
             "irregular_curves",
-            {"validation_accuracy": accuracy(0.9, 0.8, 0.9)},
-            {"validation_accuracy": accuracy(0.9, 0.88, 0.9)},
+            {"validation_metric": accuracy(0.9, 0.8, 0.9)},
+            {"validation_metric": accuracy(0.9, 0.88, 0.9)},
         ),
         (
             "small_gradient_ratio",
@@ -196,7 +210,7 @@ def test_sign_by_hand(name: str, shown: dict[str, Any], hidden: dict[str, Any]) 
     assert np.array(found).tolist() == [[True, True], [False, False]]
 
 
-SOON = trained(validation_accuracy=accuracy(0.1, 0.9, 0.9))
+SOON = trained(validation_metric=accuracy(0.1, 0.9, 0.9))
 
 
 def curves(which: Measured) -> TrainingCurves:
@@ -283,9 +297,7 @@ def test_what_a_claim_names_and_a_run_does_not_have_is_reported() -> None:
 
 
 def test_runs_that_both_never_reach_the_target_have_no_known_difference() -> None:
-    never = replace(
-        trained(validation_accuracy=accuracy(0.1, 0.1, 0.1)), row=replace(trained().row, mitigation="never")
-    )
+    never = replace(trained(validation_metric=accuracy(0.1, 0.1, 0.1)), row=replace(trained().row, mitigation="never"))
     cells = [{"mitigation": "never", "reference": "never"}, {"mitigation": "never", "reference": "baseline"}]
     (judgement,) = judge([claim(statistic="log10_steps_to_target", cells=cells, rule={"above": 0.1})], [never, SOON])
     unknown, known = judgement.conditions

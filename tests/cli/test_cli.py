@@ -377,7 +377,7 @@ def test_run_from_the_command_line_is_loaded_as_documented(finished: tuple[Path,
     assert list(data["mitigation"]) == ["baseline", "relu"]
     assert list(data["status"]) == ["ok", "ok"]
     assert set(data["learning_rate"]) <= {0.1, 0.2}
-    measured = ["decay", "trained", "accuracy", "step_ratio", "compile_seconds", "temporary_bytes"]
+    measured = ["decay", "trained", "test_metric", "step_ratio", "compile_seconds", "temporary_bytes"]
     assert data[measured].notna().all(axis=None)
 
 

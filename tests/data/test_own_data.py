@@ -123,7 +123,7 @@ def test_own_data_can_be_learned(tmp_path: Path) -> None:
     data = save_npz(tmp_path, arrays(train=400, test=100))
     protocol: dict[str, Any] = {"steps": 50, "learning_rates": (0.01,), "tuning_seeds": (), "seeds": (0,)}
     curves = vg.measure_training(vg.Case(data=data, batch_size=32, depth=2, width=16, **protocol))
-    assert curves.accuracy.value > 0.9
+    assert curves.outcome.value > 0.9
 
 
 def test_case_is_known_by_what_the_file_holds_and_not_by_its_place(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.data.text import Windows
 from vgbench.spec.case import Case
+from vgbench.spec.metric import BITS_PER_BYTE
 
 
 def of(path: Path, length: int = 4) -> Case:
@@ -79,6 +81,21 @@ def test_case_knows_its_text_by_what_it_holds(tmp_path: Path) -> None:
     assert of(here).cell_id != before.cell_id
     with pytest.raises(vg.InputError, match="does not hold what it held"):
         load_dataset(before)
+
+
+def test_chance_is_the_entropy_of_the_training_bytes_whatever_is_held_out(tmp_path: Path) -> None:
+    data = load_dataset(of(written(tmp_path, ["aabc" * 4] * 18 + ["z" * 9] * 2)))
+    assert data.objective.chance(data.test.y) == pytest.approx(1.5)
+
+
+def test_texts_are_judged_in_bits_per_byte_and_infinite_where_the_network_overflows(tmp_path: Path) -> None:
+    case = of(written(tmp_path, ["abcdefghi"] * 20))
+    metric = load_dataset(case).objective.metric
+    labels = jnp.asarray([[0, 1]])
+    assert float(metric(jnp.zeros((1, 2, 8)), labels)) == pytest.approx(3)
+    assert float(metric(jnp.full((1, 2, 8), jnp.nan), labels)) == np.inf
+    assert (case.metric, case.target) == (BITS_PER_BYTE, 3.0)
+    assert case.model_validate({**case.model_dump(), "target": 1.5}).target == 1.5
 
 
 def test_installed_code_is_read_without_a_path_and_known_by_its_digest() -> None:

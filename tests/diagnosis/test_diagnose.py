@@ -165,7 +165,7 @@ def test_no_field_is_needed_but_the_step() -> None:
 
 def test_most_seeds_decide() -> None:
     wrong, looks = np.zeros((2, 2), np.float32), {"step": np.asarray([0, 40]), "snapshots": made.snapshots(2, 2, 2)}
-    curves = replace(made.training(0.1, 0.1), validation_accuracy=wrong, **looks)
+    curves = replace(made.training(0.1, 0.1), validation_metric=wrong, **looks)
     curves = made.changed(curves, update_to_weight=np.full((2, 2, 3), 0.5))
     breaks = np.r_[np.ones(10), np.full(30, np.nan)]
     diverged = replace(curves, loss=np.stack([breaks] * 2).astype(np.float32))

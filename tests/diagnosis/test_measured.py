@@ -31,6 +31,14 @@ def test_chance_and_target_come_from_the_record() -> None:
     assert older.chance_accuracy is None
 
 
+def test_bits_per_byte_are_evidence_as_losses_in_nats() -> None:
+    curves = replace(made.in_bits(made.training(2.0, 2.0), target=2.5), chance=4.0)
+    run, _ = from_curves(curves)
+    assert run.accuracy is None
+    assert run.validation_loss == pytest.approx(curves.validation_metric[0] * np.log(2))
+    assert (run.chance, run.target) == pytest.approx((4 * np.log(2), 2.5 * np.log(2)))
+
+
 def test_a_record_that_misses_its_target_is_neither_sound_nor_converged() -> None:
     record = made.measured(made.HE, accuracy=0.6)
     answer = vg.diagnose(record)

@@ -127,7 +127,7 @@ def test_fewer_seeds_measure_nothing_and_the_table_uses_those_alone(runs: dict[i
     assert write_report(three).all_ok
     frame, expected = load(three), load(runs[1])
     assert set(frame["seeds"]) == {1}
-    for column in ("decay", "accuracy", "status", "cell_id"):
+    for column in ("decay", "test_metric", "status", "cell_id"):
         np.testing.assert_array_equal(frame[column], expected[column], err_msg=column)
     assert extend(three, 3).begun == []
     assert set(load(three)["seeds"]) == {3}
@@ -231,7 +231,7 @@ def test_cells_that_differ_in_their_seeds_alone_are_one_task_and_two_rows(tmp_pa
     frame = load(tmp_path / "out")
     assert list(frame["seeds"]) == [2, 1]
     assert frame["cell_id"].nunique() == 1
-    assert np.isfinite(frame["accuracy"]).all()
+    assert np.isfinite(frame["test_metric"]).all()
 
 
 def test_seeds_are_given_once() -> None:

@@ -19,12 +19,17 @@ from vgbench.records.origin import Device, Provenance
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 from vgbench.records.store import Folder, write_record
 from vgbench.spec.case import Case
+from vgbench.spec.metric import BITS_PER_BYTE
 
 DEVICE = Device("cpu", "Chip", 2)
 SOURCE = {"cell": "f" * 16, "cost": "f" * 16}
 ORIGIN = Provenance("0.1", "abc", SOURCE, "3.11", {"jax": "1.2", "numpy": "3.4"}, DEVICE, "Xeon", None, None, "")
 BASE = Case(depth=2, width=4, activation="tanh", learning_rates=(0.1, 0.2), seeds=(0, 1), steps=4)
 HE = Case.model_validate({**BASE.model_dump(), "init": {"name": "he_normal", "gain": 2}})
+TEXT = Case.model_validate(
+    BASE.model_dump(include={"depth", "width", "learning_rates", "seeds", "steps"})
+    | {"model": {"name": "causal_lm", "heads": 2}, "data": {"name": "text", "digest": "0" * 16}}
+)
 TIMES: Any = {"provenance": ORIGIN, "started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "attempts": 1}
 
 
@@ -64,22 +69,23 @@ def snapshots(seeds: int, count: int, depth: int) -> Snapshots:
     )
 
 
-def training(*test_accuracy: float, case: Case = BASE) -> TrainingCurves:
+def training(*test_metric: float, case: Case = BASE) -> TrainingCurves:
     """Curves of a feed-forward case that end at these accuracies, one a seed; its highest rate was chosen."""
-    seeds = len(test_accuracy)
+    seeds = len(test_metric)
     shape = len(case.learning_rates), len(case.tuning_seeds) if len(case.learning_rates) > 1 else 0
     tuning = np.broadcast_to(np.linspace(0.5, 0.75, shape[0])[:, None], shape)
     return TrainingCurves(
         learning_rates=case.learning_rates,
-        tuning_accuracy=tuning.astype(np.float32),
+        metric=case.metric,
+        tuning_metric=tuning.astype(np.float32),
         tuning_diverged=np.zeros(shape, bool),
         learning_rate=max(case.learning_rates),
         target=case.target,
         loss=np.ones((seeds, case.steps), np.float32),
         step=np.asarray([case.steps]),
-        validation_accuracy=np.ones((seeds, 1), np.float32),
+        validation_metric=np.ones((seeds, 1), np.float32),
         snapshots=snapshots(seeds, 1, case.depth),
-        test_accuracy=np.asarray(test_accuracy, np.float32),
+        test_metric=np.asarray(test_metric, np.float32),
     )
 
 
@@ -129,7 +135,7 @@ def learned(depth: int, accuracy: float, case: Case = BASE) -> TrainingCurves:
         training(accuracy, accuracy, case=case),
         loss=np.asarray([np.linspace(2, 1, 50), np.linspace(4, 1, 50)], np.float32),
         step=np.asarray([0, 25, 50]),
-        validation_accuracy=np.asarray([[0.1, 0.5, accuracy], [0.1, 0.25, accuracy]], np.float32),
+        validation_metric=np.asarray([[0.1, 0.5, accuracy], [0.1, 0.25, accuracy]], np.float32),
         snapshots=replace(
             snapshots(2, 3, depth),
             log10_activation_norm=norms,
@@ -137,6 +143,11 @@ def learned(depth: int, accuracy: float, case: Case = BASE) -> TrainingCurves:
             gradient_histogram=histogram,
         ),
     )
+
+
+def in_bits(curves: TrainingCurves, target: float) -> TrainingCurves:
+    """The same numbers as bits per byte, with this target."""
+    return replace(curves, metric=BITS_PER_BYTE, target=target)
 
 
 def measured(case: Case, accuracy: float | None = 0.95) -> CellRecord:

@@ -163,10 +163,10 @@ def curves() -> TrainingCurves:
 
 
 def test_the_rate_is_the_best_on_validation_and_a_lost_rate_counts_as_wrong(curves: TrainingCurves) -> None:
-    assert curves.tuning_accuracy.shape == (3, 1)
-    assert curves.learning_rate == curves.learning_rates[int(np.argmax(curves.tuning_accuracy.mean(axis=1)))]
+    assert curves.tuning_metric.shape == (3, 1)
+    assert curves.learning_rate == curves.learning_rates[int(np.argmax(curves.tuning_metric.mean(axis=1)))]
     assert curves.tuning_diverged.tolist() == [[False], [False], [True]]
-    assert curves.tuning_accuracy[2, 0] == 0
+    assert curves.tuning_metric[2, 0] == 0
     assert 0.1 < curves.chance < curves.guessing < 0.16
     assert not curves.none_better_than_chance
     assert curves.status == "ok"
@@ -175,7 +175,7 @@ def test_the_rate_is_the_best_on_validation_and_a_lost_rate_counts_as_wrong(curv
 def test_there_is_a_snapshot_at_the_start_every_25_steps_and_at_the_last(curves: TrainingCurves) -> None:
     assert curves.step.tolist() == [0, 25, 50, 60]
     assert curves.loss.shape == (2, 60)
-    assert curves.validation_accuracy.shape == (2, 4)
+    assert curves.validation_metric.shape == (2, 4)
     shown = curves.snapshots
     assert shown.log10_activation_norm.shape == shown.preactivation_mean.shape == (2, 4, 5)
     assert shown.log10_parameter_norm.shape == shown.update_to_weight.shape == shown.displacement.shape == (2, 4, 6)
@@ -186,7 +186,7 @@ def test_there_is_a_snapshot_at_the_start_every_25_steps_and_at_the_last(curves:
 def test_the_last_snapshot_is_of_the_last_step(steps: int) -> None:
     curves = vg.measure_training(vg.Case(**SMALL, steps=steps, learning_rates=(1e-3,), seeds=(0,), tuning_seeds=()))
     assert curves.step.tolist() == sorted({0, 25, steps})
-    assert curves.validation_accuracy.shape == (1, len(curves.step))
+    assert curves.validation_metric.shape == (1, len(curves.step))
 
 
 def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
@@ -197,10 +197,8 @@ def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
         )
     np.testing.assert_allclose(unseen.loss, curves.loss, rtol=1e-3)
     # Another program rounds in other places, and an example near a border may change its class.
-    np.testing.assert_allclose(
-        unseen.evaluations.validation_accuracy[:, -1], curves.validation_accuracy[:, -1], atol=0.01
-    )
-    np.testing.assert_allclose(unseen.evaluations.test_accuracy[:, -1], curves.test_accuracy, atol=0.01)
+    np.testing.assert_allclose(unseen.evaluations.validation_metric[:, -1], curves.validation_metric[:, -1], atol=0.01)
+    np.testing.assert_allclose(unseen.evaluations.test_metric[:, -1], curves.test_metric, atol=0.01)
 
 
 def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves) -> None:
@@ -217,7 +215,7 @@ def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves
 
 def test_it_learns_and_reports_the_running_statistics_accuracy(curves: TrainingCurves) -> None:
     assert (curves.loss[:, -1] < curves.loss[:, 0]).all()
-    assert (curves.test_accuracy > 0.5).all()
+    assert (curves.test_metric > 0.5).all()
     assert curves.trained == 2
 
 
@@ -240,7 +238,7 @@ def test_a_run_that_diverges_everywhere_is_an_outcome() -> None:
     lost = vg.measure_training(vg.Case(**PROTOCOL | {"learning_rates": (1e30, 1e31, 1e32)}))
     assert lost.status == "diverged"
     assert lost.trained == 0
-    assert lost.test_accuracy.tolist() == [0, 0]
+    assert lost.test_metric.tolist() == [0, 0]
     shown = lost.snapshots
     assert np.isfinite(shown.log10_activation_norm[:, 0]).all()
     for broken in (shown.log10_activation_norm, shown.log10_weight_norm, shown.preactivation_mean):
@@ -284,7 +282,7 @@ ADAM = {"optimizer": "adam", "learning_rates": (3e-4, 9.49e-4, 3e-3, 9.49e-3, 3e
 @pytest.mark.parametrize("gradient_transform", ["none", "clip_by_global_norm"])
 def test_deep_sigmoid_nets_stay_at_chance_at_every_rate(optimizer: dict, gradient_transform: str) -> None:
     curves = vg.measure_training(vg.Case(**CHANCE, **optimizer, gradient_transform=gradient_transform))
-    assert (curves.tuning_accuracy < 0.2).all()
+    assert (curves.tuning_metric < 0.2).all()
     assert curves.trained == 0
 
 
@@ -293,14 +291,14 @@ def test_deep_sigmoid_nets_stay_at_chance_at_every_rate(optimizer: dict, gradien
 def test_each_remedy_trains_the_deep_net(fix: dict) -> None:
     curves = vg.measure_training(vg.Case(**CHANCE | fix, **MOMENTUM))
     assert curves.trained == 3
-    assert curves.accuracy.value > 0.9
+    assert curves.outcome.value > 0.9
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [MOMENTUM, ADAM], ids=["sgd", "adam"])
 def test_shallow_sigmoid_nets_train(optimizer: dict) -> None:
     curves = vg.measure_training(vg.Case(**CHANCE | {"depth": 4}, **optimizer))
-    assert 0.93 < curves.accuracy.value < 0.97
+    assert 0.93 < curves.outcome.value < 0.97
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw, first_batch
 from vgbench.models import build_network
+from vgbench.spec.metric import BITS_PER_BYTE
 
 TEXT = "To be, or not to be, that is the question: whether 'tis nobler in the mind to suffer. " * 40
 LENGTH = 16
@@ -179,12 +180,24 @@ def test_combination_without_meaning_is_refused_with_the_reason(slots: dict[str,
         vg.measure_gradients(vg.Case(**{"model": "causal_lm"} | slots))
 
 
-def test_training_a_small_one_predicts_better_than_the_most_frequent_byte(text: dict[str, Any]) -> None:
+def test_training_a_small_one_predicts_better_than_the_frequencies_of_bytes(text: dict[str, Any]) -> None:
     case = tiny(
-        text, width=16, depth=2, dtype="float32", steps=60, learning_rates=(0.01,), tuning_seeds=(), batch_size=16
+        text,
+        width=16,
+        depth=2,
+        dtype="float32",
+        steps=60,
+        learning_rates=(1e-9, 0.01),
+        tuning_seeds=(7,),
+        batch_size=16,
     )
     curves = vg.measure_training(case)
-    assert curves.test_accuracy.item() > curves.chance + 0.1
+    assert curves.metric == BITS_PER_BYTE
+    assert curves.learning_rate == 0.01
+    assert curves.tuning_metric[0].item() > curves.guessing == curves.chance > curves.tuning_metric[1].item()
+    assert not curves.none_better_than_chance
+    assert curves.test_metric.item() < curves.chance - 0.5
+    assert curves.trained == (curves.test_metric.item() <= case.target)
     assert curves.loss[0, -1] < 0.7 * curves.loss[0, 0]
 
 

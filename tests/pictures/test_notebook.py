@@ -72,7 +72,7 @@ def test_report_gives_its_pictures_as_charts(run: Path) -> None:
 
 def test_loaded_frame_is_one_of_pandas(run: Path) -> None:
     data = vg.load(run)
-    best = data.groupby("depth")["accuracy"].max()
+    best = data.groupby("depth")["test_metric"].max()
     assert best.loc[2] == pytest.approx(0.95)
     assert data.pivot(index="mitigation", columns="depth", values="step_ratio").shape == (2, 1)
 

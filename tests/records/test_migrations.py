@@ -24,7 +24,7 @@ def test_names_of_version_1_become_those_of_today() -> None:
     body = {
         "case": case,
         "reference": {"layers": "auto"},
-        "training": {"rates": [0.1], "rate": 0.1, "loss": [1.0], "dead": [0.5]},
+        "training": {"rates": [0.1], "rate": 0.1, "loss": [1.0], "dead": [0.5], "test_accuracy": [0.9]},
         "cost": {"form": "unrolled"},
         "rows": [row],
     }
@@ -41,6 +41,8 @@ def test_names_of_version_1_become_those_of_today() -> None:
             "learning_rate": 0.1,
             "loss": [1.0],
             "snapshots": {"dead": [0.5]},
+            "test_metric": [0.9],
+            "metric": {"name": "accuracy", "better": "higher"},
         },
         "cost": {"form": "unroll"},
         "rows": [{"place": 0, "axes": {"learning_rates": [0.1], "depth": 2}}],

@@ -54,7 +54,7 @@ def test_parts_that_differ_in_anything_else_are_refused() -> None:
 def test_a_record_is_the_join_of_its_seeds_in_any_order() -> None:
     alone: Any = [chosen(RECORD, [seed]) for seed in CASE.seeds]
     assert [record.case.seeds for record in alone] == [(0,), (1,), (2,)]
-    assert [record.training.test_accuracy.tolist() for record in alone] == [[np.float32(a)] for a in (0.1, 0.5, 0.9)]
+    assert [record.training.test_metric.tolist() for record in alone] == [[np.float32(a)] for a in (0.1, 0.5, 0.9)]
     for records in (alone, alone[::-1], [*alone, RECORD], [joined(alone[:2]), alone[2], alone[1]]):
         assert pack(joined(records)) == pack(RECORD)
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.made import snapshots, training
+from helpers.made import in_bits, snapshots, training
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
@@ -29,12 +29,17 @@ def test_the_median_seed_decides(accuracies: tuple[float, ...], reaches: bool) -
     assert reaches_target(training(*accuracies)) is reaches
 
 
+@pytest.mark.parametrize(("bits", "reaches"), [((2.0, 2.9, 9.0), True), ((2.0, 3.1, 9.0), False)])
+def test_the_median_seed_decides_where_lower_is_better(bits: tuple[float, ...], reaches: bool) -> None:
+    assert reaches_target(in_bits(training(*bits), target=3.0)) is reaches
+
+
 def at_snapshots(validation: np.ndarray) -> TrainingCurves:
     """Curves of three seeds with these validation accuracies at steps 0, 25 and 50."""
     return dataclasses.replace(
         training(0.9, 0.9, 0.9),
         step=np.asarray([0, 25, 50]),
-        validation_accuracy=validation,
+        validation_metric=validation,
         snapshots=snapshots(3, 3, 2),
     )
 
@@ -43,6 +48,7 @@ def test_steps_to_target_are_the_median_seeds_first() -> None:
     validation = np.asarray([[0.0, 0.95, 0.5], [0.0, 0.0, 0.95], [0.0, 0.0, 0.0]])
     assert steps_to_target(at_snapshots(validation)) == 50
     assert steps_to_target(at_snapshots(np.zeros((3, 3)))) == np.inf
+    assert steps_to_target(in_bits(at_snapshots(5 - validation), target=4.5)) == 50
 
 
 def merits(step: float, seconds: float, decay: float = 0.0) -> Merits:

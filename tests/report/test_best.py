@@ -115,7 +115,7 @@ def test_pairing_by_seed_shows_a_small_difference_that_scatter_would_hide() -> N
 def test_margin_is_where_the_verdict_turns() -> None:
     best = outcome(0.5, 0.7, 0.9)
     for behind, rank in ((0.9, "within"), (1.1, "worse")):
-        assert against_best([best, outcome(*(best.accuracy - behind * MARGIN))]) == ["best", rank]
+        assert against_best([best, outcome(*(best.score - behind * MARGIN))]) == ["best", rank]
 
 
 def test_correction_counts_the_comparisons_of_all_groups() -> None:

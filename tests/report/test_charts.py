@@ -172,7 +172,7 @@ def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     runs = read_runs(write_run(tmp_path, [("baseline", dataclasses.replace(cell, training=lost))]))
     assert PICTURES["heatmap"].draw(runs, frame(runs)) is None
     assert PICTURES["histograms"].draw(runs, frame(runs)) is None
-    assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"accuracy"}
+    assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"metric"}
 
 
 def test_lines_that_coincide_are_one_with_the_names_of_all(runs: list[Run]) -> None:
@@ -210,7 +210,7 @@ def test_curves_have_a_band_of_seeds_and_a_logarithmic_loss(runs: list[Run]) -> 
     loss, accuracy = marks(definition, "line")[:2]
     assert loss["encoding"]["y"]["scale"]["type"] == "log"
     assert accuracy["encoding"]["y"]["scale"]["domain"] == [0, 1]
-    ends = [row for row in everything(definition) if row["what"] == "accuracy" and row["step"] == 25]
+    ends = [row for row in everything(definition) if row["what"] == "metric" and row["step"] == 25]
     assert {(row["low"], row["median"], row["high"]) for row in ends} == {(0.25, 0.375, 0.5)}
     assert {view["encoding"]["y2"]["field"] for view in marks(definition, "area")} == {"high"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.made import BASE, DEVICE, HE, ORIGIN, TIMES, cost, gradients, training
+from helpers.made import BASE, DEVICE, HE, ORIGIN, TEXT, TIMES, cost, gradients, measured, training, write_run
 from typer.testing import CliRunner
 
 from vgbench.cli import app
@@ -81,6 +81,12 @@ def test_each_figure_is_judged_by_its_whole_interval(
     found = compare(write(tmp_path / "a"), write(tmp_path / "b", **measured))
     assert judged(found.changes)[what] == judgement
     assert found.count("SAME") == len(found.changes) - (judgement != "SAME")
+
+
+def test_fewer_bits_per_byte_are_better(tmp_path: Path) -> None:
+    before, after = (write_run(tmp_path / str(bits), [("baseline", measured(TEXT, bits))]) for bits in (2.5, 2.25))
+    assert judged(compare(before, after).changes)["test bits/byte"] == "BETTER"
+    assert judged(compare(after, before).changes)["test bits/byte"] == "WORSE"
 
 
 def test_what_was_better_is_worse_the_other_way_round(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.made import BASE, DEVICE, HE, ORIGIN, cost, gradients, measured, training, write_run
+from helpers.made import BASE, DEVICE, HE, ORIGIN, TEXT, cost, gradients, measured, training, write_run
 from rich.console import Console
 
 import vgbench
@@ -32,13 +32,16 @@ from vgbench.report.tables import display, halves, header, legend
 from vgbench.report.terminal import terminal
 from vgbench.report.write import FORMATS, write_report
 from vgbench.spec.case import Case
+from vgbench.spec.metric import ACCURACY
 from vgbench.statistics import t_interval
 
 OUTPUTS = ("table.md", "table.csv", "report.html")
 WHENCE = "Chip (2 CPU cores); vgbench 0.1 (commit abc); Python 3.11, jax 1.2, numpy 3.4; measured on 2026-01-01"
-TEXT = ("md", "csv")
+AS_TEXT = ("md", "csv")
 NAMES = [column.name for column in COLUMNS]
-ALWAYS = [column.shown.heading for column in COLUMNS if column.shown and column.shown.when == "always"]
+ALWAYS = [
+    column.shown.of_metric(ACCURACY).heading for column in COLUMNS if column.shown and column.shown.when == "always"
+]
 HOSTILE = ["<script>alert(1)</script>", "a|b", "a\\|b", "[/red]", "[bold]x", "`x`", "=1+1", '"x"', "x,y"]
 
 
@@ -89,7 +92,8 @@ def row(**values: Any) -> dict[str, Any]:
         "cell_id": "0",
         **{"status": "ok", "reason": "", "decay": -0.25, "decay_low": -0.5, "decay_high": 0.0},
         **{"log10_first_over_last": -0.75, "seeds": 3, "trained": 0, "target": 0.9, "learning_rate": 0.01},
-        **{"learning_rate_at_edge": False, "accuracy": 0.5, "form": "unroll", "against_best": "worse"},
+        **{"learning_rate_at_edge": False, "metric": "accuracy", "test_metric": 0.5, "against_best": "worse"},
+        **{"form": "unroll"},
         **{"step_ratio": 1.0, "step_ratio_low": 0.9, "step_ratio_high": 1.1},
     }
     assert list(base) == NAMES
@@ -154,11 +158,12 @@ def test_load_gives_the_numbers_of_the_records(run: Path) -> None:
             "width": 4,
             "seeds": 2,
             "target": 0.9,
+            "metric": "accuracy",
             "learning_rate": 0.2,
             "learning_rate_at_edge": True,
             "reason": "",
         },
-        **{"decay": -0.75, "log10_first_over_last": -0.75, "trained": 1, "accuracy": pytest.approx(0.725)},
+        **{"decay": -0.75, "log10_first_over_last": -0.75, "trained": 1, "test_metric": pytest.approx(0.725)},
         **{"form": "unrolled", "step_ratio": 1.0, "examples_per_second": 16000.0, "compile_seconds": 0.875},
         **{"parameters": 90, "step_flops": 3200, "temporary_bytes": 77, "device": "Chip (2 CPU cores)"},
     }
@@ -174,8 +179,18 @@ def test_load_gives_t_intervals_over_seeds(run: Path) -> None:
     assert baseline["decay_low"] < -1 < baseline["decay"] < -0.5 < baseline["decay_high"]
 
 
+def test_bits_per_byte_gain_where_they_fall(tmp_path: Path) -> None:
+    peri = TEXT.model_copy(update={"model": TEXT.model.model_copy(update={"order": "peri_norm"})})
+    cells = [("baseline", measured(TEXT, 2.5)), ("peri_norm", measured(peri, 2.25))]
+    data = load(write_run(tmp_path, cells))
+    assert data.loc[1, "metric_gain"] == pytest.approx(0.25)
+    assert data["against_best"].tolist() == ["worse", "best"]
+    assert data["trained"].tolist() == [2, 2]
+    assert data["metric"].unique().tolist() == ["bits/byte"]
+
+
 def test_accuracy_gain_is_paired_by_seed_and_empty_for_the_baseline(run: Path) -> None:
-    names = ["accuracy_gain", "accuracy_gain_low", "accuracy_gain_high"]
+    names = ["metric_gain", "metric_gain_low", "metric_gain_high"]
     data = load(run)
     assert tuple(data.loc[1, names]) == pytest.approx(tuple(t_interval(np.asarray([0.4, 0.05]))), rel=1e-5)
     assert data.loc[0, names].isna().all()
@@ -226,12 +241,12 @@ def test_frame_says_nothing_of_a_row_without_training(run: Path) -> None:
 def test_page_sets_the_accuracy_of_the_best_in_bold_where_every_seed_reaches_the_target(run: Path) -> None:
     measured_again(run, 0, training(0.8125, 0.875))
     measured_again(run, 1, training(0.9375, 1.0))
-    write_report(run, TEXT)
+    write_report(run, AS_TEXT)
     *_, baseline, he = table_lines((run / "table.md").read_text())[0]
     assert "**" not in baseline
     assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.969 ± 0.397"]
     measured_again(run, 1, training(0.875, 0.9375))  # still the best, but one seed fails
-    write_report(run, TEXT)
+    write_report(run, AS_TEXT)
     assert not re.search(r"\| +\*\*", (run / "table.md").read_text())
 
 
@@ -241,9 +256,9 @@ def test_missing_records_are_rows_of_status_missing(run: Path) -> None:
     folder_of(run).cost(row.cost_id).unlink()
     data = load(run)
     assert list(data["status"]) == ["ok", "missing"]
-    assert data.loc[1, ["decay", "trained", "accuracy", "step_ratio", "parameters"]].isna().all()
+    assert data.loc[1, ["decay", "trained", "test_metric", "step_ratio", "parameters"]].isna().all()
     assert data.loc[1, "depth"] == 2
-    write_report(run, TEXT)
+    write_report(run, AS_TEXT)
     *_, ok, missing = table_lines((run / "table.md").read_text())[1]
     assert "- (missing)" in missing
     assert "missing" not in ok
@@ -254,8 +269,8 @@ def test_missing_baseline_leaves_the_gain_empty(run: Path) -> None:
     folder_of(run).cell(baseline.cell_id).unlink()
     data = load(run)
     assert list(data["status"]) == ["missing", "ok"]
-    assert data["accuracy_gain"].isna().all()
-    assert data.loc[1, "accuracy"] >= 0
+    assert data["metric_gain"].isna().all()
+    assert data.loc[1, "test_metric"] >= 0
 
 
 def test_run_of_which_nothing_is_measured_has_a_table_and_no_picture(run: Path) -> None:
@@ -325,17 +340,17 @@ def test_report_depends_on_the_records_alone(run: Path) -> None:
 
 
 def test_csv_holds_the_whole_frame_to_seven_digits_and_counts_in_full(run: Path) -> None:
-    write_report(run, TEXT)
+    write_report(run, AS_TEXT)
     data = load(run)
     read = pd.read_csv(run / "table.csv", dtype={"cell_id": str}, keep_default_na=True, na_values=[""])
     assert list(read.columns) == list(data.columns)
-    for name in ("decay", "step_ratio", "compile_seconds", "accuracy"):
+    for name in ("decay", "step_ratio", "compile_seconds", "test_metric"):
         assert list(read[name]) == pytest.approx(list(data[name]), rel=5e-7, nan_ok=True)
     assert list(read["temporary_bytes"]) == list(data["temporary_bytes"])
 
 
 def test_page_holds_title_question_findings_table_legend_and_origin(run: Path) -> None:
-    written = write_report(run, TEXT)
+    written = write_report(run, AS_TEXT)
     text = (run / "table.md").read_text()
     assert text.startswith("# Tiny\n\nDoes it run?\n\n- Depth 2, activation tanh: ")
     assert f"\n- {written.sentences[0]}\n" in text
@@ -366,7 +381,7 @@ def test_two_devices_share_a_report(run: Path) -> None:
     shutil.copytree(one.path, run / "gpu")
     other = dataclasses.replace(ORIGIN, device=Device("gpu", "Fast", 1))
     rewrite(Folder(run / "gpu"), lambda record: dataclasses.replace(record, provenance=other))
-    written = write_report(run, TEXT)
+    written = write_report(run, AS_TEXT)
     assert list(written.table["origin"]) == ["1", "1", "2", "2"]
     assert written.footer == [f"({i}) {each}; measured on 2026-01-01" for i, each in enumerate((ORIGIN, other), 1)]
     assert not load(run)["mixed"].any()
@@ -383,7 +398,7 @@ def test_two_processors_of_one_name_are_distinguished_and_never_compared(run: Pa
     shutil.copytree(one.path, run / known.slug)
     origin = dataclasses.replace(ORIGIN, device=known)
     rewrite(Folder(run / known.slug), lambda record: dataclasses.replace(record, provenance=origin))
-    data, written = load(run), write_report(run, TEXT)
+    data, written = load(run), write_report(run, AS_TEXT)
     names = [f"{DEVICE} [model unknown]", f"{DEVICE} [{known.code}]"]
     assert list(data["device"]) == [names[0]] * 2 + [names[1]] * 2
     assert list(data["device_code"]) == [""] * 2 + [known.code] * 2
@@ -399,7 +414,7 @@ def test_row_of_another_version_is_marked_and_its_origin_reported(run: Path, kin
     path = sorted((folder.path / f"{kind}s").glob("*.json"))[0]
     record = read_record(path, CellRecord if kind == "cell" else CostRecord)
     write_record(path, dataclasses.replace(record, provenance=older))
-    written, marked = write_report(run, TEXT), load(run)["mixed"]
+    written, marked = write_report(run, AS_TEXT), load(run)["mixed"]
     assert marked.sum() == 1
     assert [name.endswith(" (mixed)") for name in written.table["mitigation"]] == list(marked)
     assert {line[4:].rpartition("; ")[0] for line in written.footer} == {str(older), str(ORIGIN)}
@@ -411,7 +426,7 @@ def test_what_is_not_ok_is_reported_with_its_reason_on_page_and_terminal(run: Pa
     folder = folder_of(run)
     late = {"status": "timeout", "reason": "too | slow", "cost": None}
     rewrite(folder, lambda record: dataclasses.replace(record, **late), kind="cost")
-    written = write_report(run, TEXT)
+    written = write_report(run, AS_TEXT)
     assert [line.partition(":")[2] for line in written.failures] == [" timeout: too | slow"] * len(written.table)
     assert all(line.startswith("timing ") for line in written.failures)
     assert not written.all_ok
@@ -425,7 +440,7 @@ def test_days_on_which_records_were_made_stand_below_the_table(run: Path) -> Non
     path = sorted((folder.path / "cells").glob("*.json"))[0]
     later = dataclasses.replace(read_record(path, CellRecord), started="2026-03-04T05:06:07+00:00")
     write_record(path, later)
-    assert write_report(run, TEXT).footer == [f"{WHENCE} to 2026-03-04"]
+    assert write_report(run, AS_TEXT).footer == [f"{WHENCE} to 2026-03-04"]
 
 
 def test_unknown_format_names_those_there_are(run: Path) -> None:
@@ -716,7 +731,13 @@ def test_training_is_shown_as_seeds_and_rate(values: dict[str, Any], expected: s
 
 
 def test_numbers_are_shown_with_their_intervals() -> None:
-    values = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0, "accuracy_gain": 0.25, "step_flops": 1.5e6}
+    values = {
+        "test_metric": 0.9,
+        "test_metric_low": 0.8,
+        "test_metric_high": 1.0,
+        "metric_gain": 0.25,
+        "step_flops": 1.5e6,
+    }
     (shown,) = display(frame(row(**values, examples_per_second=12345.6, parameters=6789))).to_dict("records")
     assert shown["test accuracy"] == "0.900 ± 0.100"
     assert shown["gain"] == "+0.250"
@@ -740,7 +761,7 @@ def test_numbers_are_shown_with_their_intervals() -> None:
 def test_accuracy_is_bold_where_it_is_as_good_as_the_best_and_marked_where_that_is_undecided(
     rank: Any, trained: int, bold: bool, text: str
 ) -> None:
-    table = display(frame(row(against_best=rank, trained=trained), row(accuracy=0.25)))
+    table = display(frame(row(against_best=rank, trained=trained), row(test_metric=0.25)))
     assert list(table["test accuracy"]) == [text, "0.250"]
     assert markdown(table).count("**0.500**") == bold
     console = Console(file=StringIO(), width=250, force_terminal=True, color_system="standard")
@@ -753,7 +774,21 @@ def test_accuracy_is_bold_where_it_is_as_good_as_the_best_and_marked_where_that_
 def test_nothing_known_is_shown_as_a_dash() -> None:
     nothing = dict.fromkeys(set(NAMES) - {"mitigation", "reference", "status"}, float("nan"))
     (shown,) = display(frame(row(**nothing))).to_dict("records")
-    assert {name for name, text in shown.items() if text == "-"} == set(ALWAYS) - {"mitigation"}
+    unknown = {name.replace("test accuracy", "test metric") for name in ALWAYS} - {"mitigation"}
+    assert {name for name, text in shown.items() if text == "-"} == unknown
+
+
+def test_heads_are_in_the_words_of_the_metric() -> None:
+    bits = {"metric": "bits/byte", "target": 2.5, "test_metric": 2.25}
+    table = display(frame(row(**bits)))
+    assert table["test bits/byte"].tolist() == ["2.250"]
+    assert header("test bits/byte") == "test bits/byte ↓"
+    mixed = display(frame(row(**bits), row()))
+    assert mixed["test metric"].tolist() == ["2.250", "0.500"]
+    assert header("test metric") == "test metric"
+    assert headlines(frame(row(mitigation="adam", **bits), row(**bits)), []) == [
+        "Depth 4: no mitigation reaches 2.5 test bits/byte with every seed; the baseline itself does not train."
+    ]
 
 
 def test_heads_say_what_is_better() -> None:
@@ -763,13 +798,13 @@ def test_heads_say_what_is_better() -> None:
         "decay →0",
     )
     assert header("blocks") == "blocks"
-    table = display(frame(row(accuracy=0.5)))
+    table = display(frame(row(test_metric=0.5)))
     for shown in (markdown(table), printed(table)):
         assert "test accuracy ↑" in shown
 
 
 def test_columns_that_tell_nothing_are_left_out_of_the_page() -> None:
-    untrained = dict.fromkeys(("trained", "accuracy", "learning_rate"), float("nan"))
+    untrained = dict.fromkeys(("trained", "test_metric", "learning_rate"), float("nan"))
     worth, costs = halves(display(frame(row(), row(**untrained))))
     assert {"trained", "test accuracy"} <= set(worth)
     assert "gain" not in worth
@@ -803,7 +838,7 @@ def test_markdown_escapes_what_would_break_a_cell(name: str, written: str) -> No
 @pytest.mark.parametrize("name", [*HOSTILE, "a\nb", "a\r\nb"])
 def test_name_of_a_mitigation_stays_within_its_row_of_the_page(run: Path, name: str) -> None:
     call_the_mitigation(run, name)
-    write_report(run, TEXT)
+    write_report(run, AS_TEXT)
     tables = table_lines((run / "table.md").read_text())
     assert list(map(len, tables)) == [4, 4]
     assert all(len(set(map(borders, lines))) == 1 for lines in tables)
@@ -822,7 +857,7 @@ def test_title_of_a_suite_is_shown_as_it_is_in_the_terminal() -> None:
 
 def test_findings_of_the_page_do_not_hold_markup(run: Path) -> None:
     call_the_mitigation(run, "<script>name")
-    assert "is <script>name, whose" in write_report(run, TEXT).sentences[0]
+    assert "is <script>name, whose" in write_report(run, AS_TEXT).sentences[0]
     assert "<script" not in (run / "table.md").read_text()
 
 
@@ -843,6 +878,6 @@ def test_baseline_of_a_row_with_some_of_the_seeds_has_no_gain_over_itself(tmp_pa
     manifest = read_record(path, Manifest)
     rows = tuple(dataclasses.replace(row, seeds=(0,)) for row in manifest.rows)
     write_record(path, dataclasses.replace(manifest, rows=rows))
-    gains = load(tmp_path)["accuracy_gain"].tolist()
+    gains = load(tmp_path)["metric_gain"].tolist()
     assert np.isnan(gains[0])
     assert gains[1] == pytest.approx(0.7)

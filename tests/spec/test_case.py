@@ -135,7 +135,7 @@ def test_choice_within_a_case_is_frozen() -> None:
         ({"steps": -1}, "case: steps: Input should be greater than or equal to 0"),
         ({"target": "0.9"}, "case: target: Input should be a valid number"),
         ({"target": 0.0}, "case: target: Input should be greater than 0"),
-        ({"target": 1.5}, "case: target: Input should be less than or equal to 1"),
+        ({"target": 1.5}, "case: target: 1.5 is no accuracy, which lies between 0 and 1"),
         ({"target": float("nan")}, "case: target: Input should be a finite number"),
         ({"learning_rates": 0.1}, "case: learning_rates: Input should be a valid tuple"),
         ({"learning_rates": [0.1, "0.2"]}, "case: learning_rates.1: Input should be a valid number"),

@@ -7,7 +7,6 @@ raises `ValueError` if its fields contradict each other.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
@@ -40,12 +39,6 @@ NonFinite = Annotated[float, AllowInfNan(True), WithJsonSchema(NUMBER)]
 """A number that may be NaN or infinite."""
 
 
-def _within_one(value: float) -> float:
-    if not (math.isnan(value) or 0 <= value <= 1):
-        raise ValueError(f"{value:g} is neither between 0 and 1 nor NaN")
-    return value
-
-
 def _not_negative(value: float) -> float:
     if value < 0:
         raise ValueError(f"{value:g} is negative")
@@ -54,10 +47,6 @@ def _not_negative(value: float) -> float:
 
 NonNegative = Annotated[NonFinite, AfterValidator(_not_negative)]
 """A number that is not negative; NaN if it is unknown."""
-
-
-Share = Annotated[NonFinite, AfterValidator(_within_one)]
-"""A share from 0 to 1; NaN if it is unknown."""
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e12)]

@@ -45,9 +45,10 @@ def weights_converge(curves: TrainingCurves) -> Shown:
 
 @SIGNS.register(source="Glorot & Bengio 2010")
 def plateau(curves: TrainingCurves) -> Shown:
-    """Over the second half of training validation accuracy rises by less than 0.01."""
-    accuracy, middle = curves.validation_accuracy, _middle(curves)
-    return np.asarray(accuracy[:, middle:].max(axis=1) - accuracy[:, middle] < 0.01)
+    """Over the second half of training the validation metric improves by less than 0.01, in its unit."""
+    score, middle = curves.metric.score(curves.validation_metric), _middle(curves)
+    with np.errstate(invalid="ignore"):  # infinite throughout
+        return np.asarray(~(score[:, middle:].max(axis=1) - score[:, middle] >= 0.01))
 
 
 @SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021")
@@ -59,10 +60,15 @@ def stagnant_loss(curves: TrainingCurves) -> Shown:
 
 @SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021: oscillating loss")
 def irregular_curves(curves: TrainingCurves) -> Shown:
-    """Validation accuracy falls by 0.03 or more from one record to the next, at a fifth of the records or more."""
+    """The validation metric worsens by 0.03 or more, in its unit, from one record to the next.
+
+    It does so at a fifth of the records or more.
+    """
     if len(curves.step) < 2:
         return np.zeros(len(curves.loss), bool)
-    return np.asarray((np.diff(curves.validation_accuracy, axis=1) <= -0.03).mean(axis=1) >= 0.2)
+    with np.errstate(invalid="ignore"):
+        gained = np.diff(curves.metric.score(curves.validation_metric), axis=1)
+    return np.asarray((gained <= -0.03).mean(axis=1) >= 0.2)
 
 
 @SIGNS.register(source="Zhang, Zhai, Ma & Shen 2021: vanishing gradient")

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.schema import CellRecord, CostRecord, Row
+from vgbench.spec.metric import ACCURACY
 from vgbench.spec.registry import STATISTICS
 from vgbench.statistics import first_over_last
 
@@ -129,7 +130,7 @@ def log10_largest_update(measured: Measured) -> Values | None:
 
 @STATISTICS.register(source="Dahl et al. 2023: time to a target")
 def log10_steps_to_target(measured: Measured) -> Values | None:
-    """log10 of the steps until validation accuracy, recorded every 25 steps, reaches the target.
+    """log10 of the steps until the validation metric, recorded every 25 steps, reaches the target.
 
     A run that never reaches it counts as if it did with its last step, so that an effect is underestimated; between two
     that never do, no difference is known.
@@ -137,14 +138,13 @@ def log10_steps_to_target(measured: Measured) -> Values | None:
     curves = measured.curves
     if curves is None:
         return None
-    reached = curves.validation_accuracy >= curves.target
-    steps = np.where(never_reaches(curves), curves.step[-1], curves.step[reached.argmax(axis=1)])
+    steps = np.where(never_reaches(curves), curves.step[-1], curves.step[curves.reached.argmax(axis=1)])
     return np.log10(np.maximum(steps, 1).astype(np.float64))
 
 
 @STATISTICS.register(source="Dahl et al. 2023: time to a target")
 def log10_seconds_to_target(measured: Measured) -> Values | None:
-    """log10 of the seconds until validation accuracy reaches the target: those steps times a plain step's latency."""
+    """log10 of the seconds until the validation metric reaches the target: those steps times a plain step's latency."""
     steps, cost = log10_steps_to_target(measured), measured.cost.cost if measured.cost else None
     return None if steps is None or cost is None else steps + np.log10(cost.latency)
 
@@ -164,12 +164,19 @@ def loss_fall(measured: Measured) -> Values | None:
 def test_accuracy(measured: Measured) -> Values | None:
     """Test accuracy after the last step."""
     curves = measured.curves
-    return None if curves is None else np.asarray(curves.test_accuracy, np.float64)
+    return None if curves is None or curves.metric != ACCURACY else np.asarray(curves.test_metric, np.float64)
+
+
+@STATISTICS.register(source="vgbench")
+def test_score(measured: Measured) -> Values | None:
+    """The metric on the test examples after the last step, in its unit; minus it where lower is better."""
+    curves = measured.curves
+    return None if curves is None else curves.metric.score(np.asarray(curves.test_metric, np.float64))
 
 
 def never_reaches(curves: TrainingCurves) -> Bool[np.ndarray, "seeds"]:
     """Which seeds do not reach the target at any look."""
-    return np.asarray(~(curves.validation_accuracy >= curves.target).any(axis=1))
+    return np.asarray(~curves.reached.any(axis=1))
 
 
 def value(name: str, measured: Measured) -> Values | None:

@@ -87,7 +87,7 @@ class Dataset(NamedTuple):
         validation: to choose the learning rate on.
         test: to report.
         outputs: numbers of one answer: the classes, labels being int32 in [0, outputs); 1 for a prediction.
-        objective: the loss and the accuracy of answers.
+        objective: the loss of answers, and what they are judged by.
         answers: at how many of the last time steps there is a target.
         vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
     """
@@ -113,7 +113,7 @@ def generated(
 
     Args:
         generate: from a key to one input, Float[features], and its target; equal ones must compare equal.
-        objective: the loss and the accuracy of answers.
+        objective: the loss of answers, and what they are judged by.
         outputs: numbers of one answer.
         seed: of all three splits.
         answers: at how many of the last time steps there is a target.

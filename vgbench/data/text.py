@@ -14,8 +14,9 @@ from pydantic import Field
 
 from vgbench.data.dataset import Dataset, Examples, Split
 from vgbench.errors import InputError
-from vgbench.models.problem import BYTES
+from vgbench.models.problem import Frequencies, Objective, bits, cross_entropy
 from vgbench.spec.fingerprint import fingerprint
+from vgbench.spec.metric import BITS_PER_BYTE
 from vgbench.spec.registry import DATA
 
 VOCABULARY = 256
@@ -81,6 +82,8 @@ def _files(path: str | None) -> list[Path]:
     source="Xue et al. 2022 (bytes as tokens); scikit-learn's source code",
     refuses=_no_language_model,
     installed=_installed_digest,
+    metric=BITS_PER_BYTE,
+    defaults={"target": 3.0},
 )
 def text(*, path: str | None = None, digest: str = "", length: Annotated[int, Field(ge=2, le=2**16)] = 128) -> Dataset:
     """UTF-8 text of a file or folder as bytes, in windows of `length`; without a path scikit-learn's Python files.
@@ -92,12 +95,13 @@ def text(*, path: str | None = None, digest: str = "", length: Annotated[int, Fi
     pieces = texts if len(texts) > 1 else _pieces(texts[0], length)
     train, validation, test = (b"".join(each) for each in _dealt(pieces))
     where = path or "the installed scikit-learn"
+    windows = _windows(where, train, length, "train")
     return Dataset(
-        train=_windows(where, train, length, "train"),
+        train=windows,
         validation=_held_out(_windows(where, validation, length, "validate")),
         test=_held_out(_windows(where, test, length, "test")),
         outputs=VOCABULARY,
-        objective=BYTES,
+        objective=Objective(cross_entropy, bits, Frequencies.of(windows.text)),
         answers=length,
         vocabulary=VOCABULARY,
     )

@@ -26,7 +26,7 @@ class Evidence:
             "parameters"; None where nobody looked.
         validation_loss: on data that are not trained on.
         accuracy: on such data.
-        target: accuracy from which the run counts as trained; None without one.
+        target: accuracy, or without accuracies validation loss, from which the run counts as trained; None without one.
         chance: training loss of the best constant answer; None if unknown.
         chance_accuracy: accuracy of the best constant answer; None if unknown.
         input_scale: the larger of |mean| and standard deviation of the inputs.

@@ -1,6 +1,8 @@
 """Evidence from vgbench's own measurements: records of cells, and training curves."""
 
+import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +14,7 @@ from vgbench.measure.training import TrainingCurves
 from vgbench.mitigations.mean_field import with_slope
 from vgbench.records.schema import CellRecord
 from vgbench.spec.case import Case
+from vgbench.spec.metric import ACCURACY, BITS_PER_BYTE
 from vgbench.spec.registry import ACTIVATIONS, Choice
 
 _FLAT = 1e-3
@@ -41,9 +44,9 @@ def from_curves(
     """The runs of training curves, a seed each.
 
     Args:
-        curves: what training recorded, the accuracy of the best constant answer among it.
+        curves: what training recorded, the metric of the best constant answer among it.
         case: what was trained, if that is known.
-        chance: loss of the best constant answer.
+        chance: loss of the best constant answer, where the metric is an accuracy.
         distance: log10(1 - cosine) at initialisation, as `ForwardProfile` has it.
     """
     seen = curves.snapshots
@@ -52,16 +55,12 @@ def from_curves(
     counts = seen.gradient_histogram.astype(np.float64)
     zero = counts[..., 0] / np.maximum(counts.sum(axis=-1), 1)
     layers, depth = seen.update_to_weight.shape[-1], seen.log10_activation_norm.shape[-1]
-    known = None if np.isnan(curves.chance) else float(curves.chance)
     return [
         Evidence(
             step=np.asarray(curves.step),
             loss=(loss := _around(np.asarray(curves.loss[seed], np.float64), curves.step)),
             nonfinite_loss=~np.isfinite(loss),
-            accuracy=np.asarray(curves.validation_accuracy[seed], np.float64),
-            target=curves.target,
-            chance=chance,
-            chance_accuracy=known,
+            **{"chance": chance, **_judged(curves, seed)},
             signal=_in_range(seen.log10_activation_norm[seed]),
             gradient=seen.log10_parameter_norm[seed],
             weight=seen.log10_weight_norm[seed],
@@ -81,6 +80,18 @@ def from_curves(
         )
         for seed in range(len(curves.loss))
     ]
+
+
+def _judged(curves: TrainingCurves, seed: int) -> dict[str, Any]:
+    """What the metric on the validation examples is as evidence; bits become nats, in which the loss is."""
+    values = np.asarray(curves.validation_metric[seed], np.float64)
+    known = None if np.isnan(curves.chance) else float(curves.chance)
+    if curves.metric == ACCURACY:
+        return {"accuracy": values, "chance_accuracy": known, "target": curves.target}
+    if curves.metric == BITS_PER_BYTE:
+        nats = math.log(2)
+        return {"validation_loss": values * nats, "chance": known and known * nats, "target": curves.target * nats}
+    return {}
 
 
 def flat_ends(activation: Choice) -> Flat:

@@ -86,13 +86,23 @@ class Progress:
 
     @cached_property
     def reached(self) -> bool | None:
-        """Whether the accuracy reached the target; None without one."""
-        accuracy, target = self.evidence.accuracy, self.evidence.target
-        if accuracy is None or target is None or not np.isfinite(accuracy).any():
+        """Whether the accuracy, or without one the validation loss, reached the target; None without one."""
+        best, target = self.best_held_out, self.evidence.target
+        if best is None or target is None:
             return None
         if self.broken:
             return False
-        return bool(np.max(accuracy[np.isfinite(accuracy)][-_LAST:]) >= target)
+        return best >= target if self.evidence.accuracy is not None else best <= target
+
+    @cached_property
+    def best_held_out(self) -> float | None:
+        """The best of the last accuracies on other data, or without any, validation losses; None if unknown."""
+        accuracy, loss = self.evidence.accuracy, self.evidence.validation_loss
+        looks = accuracy if accuracy is not None else loss
+        if looks is None or not np.isfinite(looks).any():
+            return None
+        last = looks[np.isfinite(looks)][-_LAST:]
+        return float(np.max(last) if accuracy is not None else np.min(last))
 
     @cached_property
     def share(self) -> float | None:

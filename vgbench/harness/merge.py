@@ -190,7 +190,7 @@ def _best(found: Sequence[_Found]) -> _Found:
 def _tuning(record: CellRecord | CostRecord) -> object:
     """How the learning rate was chosen, which is the same for all seeds of a record."""
     curves = record.training if isinstance(record, CellRecord) else None
-    return curves and (curves.learning_rate, curves.tuning_accuracy.tolist(), curves.tuning_diverged.tolist())
+    return curves and (curves.learning_rate, curves.tuning_metric.tolist(), curves.tuning_diverged.tolist())
 
 
 def _refuse_suites(manifests: Iterable[Manifest]) -> None:

@@ -31,13 +31,13 @@ class Evaluation(NamedTuple):
     """How good states are, and their snapshots; each array has a leading axis of runs.
 
     Attributes:
-        validation_accuracy: with running statistics, Float[runs].
-        test_accuracy: the same.
+        validation_metric: with running statistics, Float[runs].
+        test_metric: the same.
         snapshot: on the run's first batch.
     """
 
-    validation_accuracy: Array
-    test_accuracy: Array
+    validation_metric: Array
+    test_metric: Array
     snapshot: Snapshot
 
 
@@ -144,9 +144,9 @@ def _evaluate(
     train, validation, test = data
     held_out = jnp.concatenate([validation.x, test.x])
     answers = network.apply(state.variables, held_out, train=False).answers
-    accuracy, border = network.problem.objective.accuracy, len(validation.y)
+    metric, border = network.problem.objective.metric, len(validation.y)
     return Evaluation(
-        validation_accuracy=accuracy(answers[:border], validation.y),
-        test_accuracy=accuracy(answers[border:], test.y),
+        validation_metric=metric(answers[:border], validation.y),
+        test_metric=metric(answers[border:], test.y),
         snapshot=snapshot(network, with_traced_options(case, traced_options), state, initial, train.take(batch), rate),
     )

@@ -7,16 +7,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
-from vgbench.boundary.schema import Share
+from vgbench.boundary.schema import NonNegative
 from vgbench.data import load_dataset
 from vgbench.errors import InputError
-from vgbench.measure.bounds import ACCURACY, COUNT
+from vgbench.measure.bounds import COUNT, METRIC
 from vgbench.measure.numerics import numerics
 from vgbench.measure.programs import SNAPSHOT_EVERY
 from vgbench.measure.snapshot import Snapshots
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
+from vgbench.spec.metric import ACCURACY, Metric
 from vgbench.statistics import Interval, first_over_last, guessing_reaches, t_interval
 
 
@@ -26,48 +27,58 @@ class TrainingCurves(Displayed):
 
     Attributes:
         learning_rates: the learning rates tried.
-        tuning_accuracy: validation accuracy after the last step, [learning_rates, tuning_seeds].
+        metric: what the data are judged by: accuracy, or bits per byte.
+        tuning_metric: on the validation examples after the last step, [learning_rates, tuning_seeds].
         tuning_diverged: whether the loss became non-finite, [learning_rates, tuning_seeds].
-        learning_rate: the chosen one, of highest mean `tuning_accuracy`; the first of equals. It means nothing where
+        learning_rate: the chosen one, of best mean `tuning_metric`; the first of equals. It means nothing where
             `none_better_than_chance`.
-        target: accuracy from which a seed counts as trained.
+        target: value of the metric from which a seed counts as trained.
         loss: training loss of every step, [seeds, steps].
         step: updates made before each snapshot, 0 and every 25th up to the last, [snapshots].
-        validation_accuracy: with running statistics, [seeds, snapshots].
+        validation_metric: on the validation examples, with running statistics, [seeds, snapshots].
         snapshots: of the network and its gradient, after each of these steps.
-        test_accuracy: after the last step, with running statistics, [seeds].
-        chance: validation accuracy of the best constant answer; NaN in records that are older than this field.
-        guessing: mean `tuning_accuracy` that guessing at the level of chance exceeds at any learning rate with a
-            probability of 5 % at most (binomial, with Bonferroni's correction for the learning rates); NaN as above.
+        test_metric: on the test examples after the last step, with running statistics, [seeds].
+        chance: the metric of the best constant answer to the validation examples; NaN in records that are older
+            than this field.
+        guessing: mean `tuning_metric` that is no better than guessing. An accuracy that guessing at the level of chance
+            exceeds at any learning rate with a probability of 5 % at most (binomial, with Bonferroni's correction for
+            the learning rates); of another metric chance itself; NaN as above.
     """
 
     learning_rates: tuple[float, ...]
-    tuning_accuracy: Annotated[Float[np.ndarray, "learning_rates tuning"], ACCURACY]
+    metric: Metric
+    tuning_metric: Annotated[Float[np.ndarray, "learning_rates tuning"], METRIC]
     tuning_diverged: Bool[np.ndarray, "learning_rates tuning"]
     learning_rate: Annotated[float, Field(gt=0)]
-    target: Annotated[float, Field(gt=0, le=1)]
+    target: Annotated[float, Field(gt=0)]
     loss: Float[np.ndarray, "seeds steps"]
     step: Annotated[Int[np.ndarray, "snapshots"], COUNT]
-    validation_accuracy: Annotated[Float[np.ndarray, "seeds snapshots"], ACCURACY]
+    validation_metric: Annotated[Float[np.ndarray, "seeds snapshots"], METRIC]
     snapshots: Snapshots
-    test_accuracy: Annotated[Float[np.ndarray, "seeds"], ACCURACY]
-    chance: Share = float("nan")
-    guessing: Share = float("nan")
+    test_metric: Annotated[Float[np.ndarray, "seeds"], METRIC]
+    chance: NonNegative = float("nan")
+    guessing: NonNegative = float("nan")
 
     def chart(self) -> Any:
-        """Training loss and validation accuracy by step as an Altair chart."""
+        """Training loss and validation metric by step as an Altair chart."""
         from vgbench.pictures.single import curves_view, over_seeds
 
-        return curves_view(over_seeds(self.loss, self.step, self.validation_accuracy))
+        return curves_view(over_seeds(self.loss, self.step, self.validation_metric), self.metric.name)
 
     def summary(self) -> str:
         """The outcome of training in one line of words."""
         seeds, steps = self.loss.shape
-        reached = f"{self.trained} of {seeds} seeds reach {self.target:.0%}"
-        accuracy = self.accuracy.within(".3f")
-        return (
-            f"Training for {steps} steps at learning rate {self.learning_rate:.2g}: test accuracy {accuracy}; {reached}"
-        )
+        reached = f"{self.trained} of {seeds} seeds reach {self.metric.amount(self.target)}"
+        found = f"test {self.metric.name} {self.outcome.within('.3f')}"
+        return f"Training for {steps} steps at learning rate {self.learning_rate:.2g}: {found}; {reached}"
+
+    def check(self) -> None:
+        """Raise `ValueError` if an accuracy, or the target of accuracies, is above 1."""
+        if reason := self.metric.refuses(self.target):
+            raise ValueError(f"target: {reason}")
+        for name in ("tuning_metric", "validation_metric", "test_metric", "chance", "guessing"):
+            if reason := self.metric.refuses(float(np.max(getattr(self, name), initial=0))):
+                raise ValueError(f"{name}: {reason}")
 
     @property
     def diverged(self) -> Bool[np.ndarray, "seeds"]:
@@ -93,8 +104,11 @@ class TrainingCurves(Displayed):
 
     @property
     def none_better_than_chance(self) -> bool:
-        """Whether no learning rate has a validation accuracy above what guessing reaches."""
-        return self.tuning_accuracy.size > 0 and bool((self.tuning_accuracy.mean(axis=1) <= self.guessing).all())
+        """Whether no learning rate is better on the validation examples than guessing."""
+        if not self.tuning_metric.size:
+            return False
+        score = self.metric.score
+        return bool((score(self.tuning_metric.mean(axis=1)) <= score(self.guessing)).all())
 
     @property
     def learning_rate_at_edge(self) -> bool:
@@ -104,8 +118,8 @@ class TrainingCurves(Displayed):
 
     @property
     def trained(self) -> int:
-        """Number of seeds whose test accuracy reached the target."""
-        return int(np.sum(self.test_accuracy >= self.target))
+        """Number of seeds that reached the target on the test examples."""
+        return int(np.sum(self.metric.reached(self.test_metric, self.target)))
 
     @property
     def log10_first_over_last(self) -> Interval:
@@ -113,9 +127,14 @@ class TrainingCurves(Displayed):
         return t_interval(first_over_last(self.snapshots.log10_activation_norm[:, -1]))
 
     @property
-    def accuracy(self) -> Interval:
-        """Mean test accuracy with its t-interval over the seeds."""
-        return t_interval(self.test_accuracy)
+    def reached(self) -> Bool[np.ndarray, "seeds snapshots"]:
+        """Where the target was reached on the validation examples."""
+        return self.metric.reached(self.validation_metric, self.target)
+
+    @property
+    def outcome(self) -> Interval:
+        """Mean of the metric on the test examples with its t-interval over the seeds."""
+        return t_interval(self.test_metric)
 
 
 def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> TrainingCurves:
@@ -134,25 +153,27 @@ def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> Trai
     dataset = load_dataset(case)
     with numerics(case.dtype, case.matmul_precision):
         trainer = Trainer(case, dataset)
-        known = tuned and (tuned.tuning_accuracy, tuned.tuning_diverged)
-        tuning_accuracy, tuning_diverged = known or _tune(case, trainer)
-        best = int(np.argmax(tuning_accuracy.mean(axis=1))) if len(case.learning_rates) > 1 else 0
+        known = tuned and (tuned.tuning_metric, tuned.tuning_diverged)
+        tuning_metric, tuning_diverged = known or _tune(case, trainer)
+        best = int(np.argmax(case.metric.score(tuning_metric.mean(axis=1)))) if len(case.learning_rates) > 1 else 0
         rate: float = tuple(case.learning_rates)[best]
         loss, evaluations = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
     targets = np.asarray(dataset.validation.y)
     chance = dataset.objective.chance(targets)
+    guessed = guessing_reaches(chance, targets.size, len(case.learning_rates)) if case.metric == ACCURACY else chance
     return TrainingCurves(
         learning_rates=case.learning_rates,
-        tuning_accuracy=tuning_accuracy,
+        metric=case.metric,
+        tuning_metric=tuning_metric,
         tuning_diverged=tuning_diverged,
         learning_rate=rate,
         target=case.target,
         loss=loss,
         step=np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps),
-        validation_accuracy=np.asarray(evaluations.validation_accuracy),
-        test_accuracy=np.asarray(evaluations.test_accuracy)[:, -1],
+        validation_metric=np.asarray(evaluations.validation_metric),
+        test_metric=np.asarray(evaluations.test_metric)[:, -1],
         chance=chance,
-        guessing=guessing_reaches(chance, targets.size, len(case.learning_rates)),
+        guessing=guessed,
         snapshots=Snapshots.of(evaluations.snapshot),
     )
 
@@ -166,4 +187,4 @@ def _tune(
     runs = [Run(rate, seed) for rate in case.learning_rates for seed in case.tuning_seeds]
     loss, evaluations = trainer.train(runs, recorded=False)
     diverged = np.logical_not(np.isfinite(loss).all(axis=1))
-    return np.asarray(evaluations.validation_accuracy)[:, -1].reshape(shape), diverged.reshape(shape)
+    return np.asarray(evaluations.validation_metric)[:, -1].reshape(shape), diverged.reshape(shape)

@@ -1,5 +1,6 @@
-"""The learning problem of a network: the sizes of its input and output, the loss and the accuracy."""
+"""The learning problem of a network: the sizes of its input and output, the loss and what answers are judged by."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,9 +8,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int, Integer, Shaped
 
-Metric = Callable[[Float[Array, "batch *answers outputs"], Shaped[Array, "batch *answers"]], Float[Array, ""]]
+OfBatch = Callable[[Float[Array, "batch *answers outputs"], Shaped[Array, "batch *answers"]], Float[Array, ""]]
 
 
 def cross_entropy(
@@ -31,9 +32,32 @@ def most_frequent(labels: Int[np.ndarray, "examples *answers"]) -> float:
     return float(np.mean([np.bincount(place).max() for place in places]) / len(labels))
 
 
-def most_frequent_of_all(labels: Int[np.ndarray, "examples *answers"]) -> float:
-    """Share of the most frequent label over all places: the accuracy of the best single answer to everything."""
-    return float(np.bincount(labels.ravel()).max() / labels.size)
+def bits(logits: Float[Array, "batch *answers classes"], labels: Int[Array, "batch *answers"]) -> Float[Array, ""]:
+    """Mean softmax cross-entropy in bits; infinite where it is not finite."""
+    nats = cross_entropy(logits.astype(jnp.float32), labels)
+    return jnp.where(jnp.isfinite(nats), nats / math.log(2), jnp.inf)
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """What the best answer without any context gets: the entropy of the labels' frequencies.
+
+    Attributes:
+        entropy: of the training split, bits.
+    """
+
+    entropy: float
+
+    @classmethod
+    def of(cls, labels: Integer[np.ndarray, "labels"]) -> "Frequencies":
+        """The frequencies of these labels."""
+        counts = np.bincount(labels)
+        shares = counts[counts > 0] / len(labels)
+        return cls(float(-(shares * np.log2(shares)).sum()))
+
+    def __call__(self, labels: Int[np.ndarray, "examples *answers"]) -> float:
+        """The same whatever it is held against."""
+        return self.entropy
 
 
 def squared_error(
@@ -63,22 +87,20 @@ class Within:
 
 
 class Objective(NamedTuple):
-    """The loss and the accuracy of answers.
+    """The loss of answers, and what they are judged by.
 
     Attributes:
         loss: that training minimises, a mean over the batch.
-        accuracy: share of the answers that are right.
-        chance: that share for the best constant answer to all of these.
+        metric: of the answers to held-out examples, the one that the data source is registered with; never NaN.
+        chance: the metric of the best constant answer to all of these.
     """
 
-    loss: Metric
-    accuracy: Metric
+    loss: OfBatch
+    metric: OfBatch
     chance: Callable[[Shaped[np.ndarray, "examples *answers"]], float]
 
 
 CLASSIFICATION = Objective(cross_entropy, accuracy, most_frequent)
-BYTES = Objective(cross_entropy, accuracy, most_frequent_of_all)
-"""The next byte of a text."""
 
 
 class Problem(NamedTuple):
@@ -87,7 +109,7 @@ class Problem(NamedTuple):
     Attributes:
         features: numbers of one example.
         outputs: numbers of one answer: logits of the classes, or 1 for a prediction.
-        objective: the loss and the accuracy of answers.
+        objective: the loss of answers, and what they are judged by.
         answers: at how many of the last time steps there is a target; 1 but for sequences.
         vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
     """

@@ -20,8 +20,11 @@ Drawn = View | alt.HConcatChart
 
 WIDTH, HEIGHT = 265, 150
 MOMENTS = ("at initialisation", "after training")
-TITLES = {"loss": "training loss", "accuracy": "validation accuracy"}
-_SCALES = {"loss": alt.Scale(type="symlog", constant=1e-4, zero=False), "accuracy": alt.Scale(domain=[0, 1])}
+CURVES = {"loss": "training loss", "metric": "validation {metric}"}
+_SCALES = {
+    CURVES["loss"]: alt.Scale(type="symlog", constant=1e-4, zero=False),
+    CURVES["metric"].format(metric="accuracy"): alt.Scale(domain=[0, 1]),
+}
 """Of what has a scale of its own."""
 BLOCKS = 60
 """Largest number of points of a loss curve; each is the mean over the steps since the previous point."""
@@ -58,31 +61,37 @@ def forward_layers(
     return pd.concat([_by_layer(values).assign(what=what) for what, values in sides.items()], ignore_index=True)
 
 
-def curves_view(data: Data) -> Drawn:
-    """Training loss and validation accuracy by step: the median over seeds, with a band from lowest to highest."""
+def curves_view(data: Data, metric: str = "metric") -> Drawn:
+    """Training loss and validation metric by step: the median over seeds, with a band from lowest to highest.
+
+    Args:
+        data: the table that `over_seeds` makes.
+        metric: its name.
+    """
+    titles = {what: title.format(metric=metric) for what, title in CURVES.items()}
     color = alt.value(COLORS[0])
     return alt.hconcat(
-        *(_banded(data, "step:Q", "step", "median:Q", title, color, what) for what, title in TITLES.items())
+        *(_banded(data, "step:Q", "step", "median:Q", title, color, what) for what, title in titles.items())
     )
 
 
 def over_seeds(
     loss: Float[np.ndarray, "seeds steps"],
     step: Int[np.ndarray, "records"],
-    validation_accuracy: Float[np.ndarray, "seeds records"],
+    validation_metric: Float[np.ndarray, "seeds records"],
 ) -> pd.DataFrame:
     """The table of `curves_view`, with the columns what, step, low, median and high.
 
     Args:
         loss: training loss of every step.
         step: updates made before each record.
-        validation_accuracy: at each record.
+        validation_metric: at each record.
     """
     steps = loss.shape[1]
     ends = np.unique(np.linspace(0, steps, BLOCKS + 1).round().astype(int))
     with np.errstate(invalid="ignore", over="ignore"):
         means = np.add.reduceat(loss.astype(np.float64), ends[:-1], axis=1) / np.diff(ends)
-    sides = {"loss": (ends[1:], means), "accuracy": (step, validation_accuracy)}
+    sides = {"loss": (ends[1:], means), "metric": (step, validation_metric)}
     return pd.concat([_band(what, step, values) for what, (step, values) in sides.items()], ignore_index=True)
 
 
@@ -117,7 +126,7 @@ def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: 
     if what is not None:
         base = base.transform_filter(f"datum.what === '{what}'")
     x = alt.X(across, title=axis, scale=alt.Scale(nice=False))
-    scale = _SCALES.get(what or "", alt.Scale(zero=False))
+    scale = _SCALES.get(title, alt.Scale(zero=False))
     band = base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q", title=title), alt.Y2("high:Q"), color=color)
     line = base.mark_line().encode(x, alt.Y(middle, title=title, scale=scale), color=color)
     hovered = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])

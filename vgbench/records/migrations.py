@@ -8,7 +8,7 @@ hash of its case as it was written; migrations do not change it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA = 4
+SCHEMA = 5
 """The current version, in which records are written."""
 WITHOUT_SEEDS = 4
 """The version from which the ids in the names of records leave out the evaluation seeds."""
@@ -95,6 +95,15 @@ def _to_4(body: _Body) -> _Body:
     return body
 
 
+def _to_5(body: _Body) -> _Body:
+    """What training is judged by has a name, which was an accuracy in all records until now."""
+    if not isinstance(body.get("training"), dict):
+        return body
+    names = {f"{which}_accuracy": f"{which}_metric" for which in ("tuning", "validation", "test")}
+    accuracy = {"name": "accuracy", "better": "higher"}
+    return {**body, "training": {**_renamed(body["training"], names), "metric": accuracy}}
+
+
 def _row_2(row: Any) -> Any:
     known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
     return {**row, "axes": _case_2(row["axes"])} if known else row
@@ -108,5 +117,5 @@ def _blocks(form: Any) -> Any:
     return _BLOCKS.get(form, form) if isinstance(form, str) else form
 
 
-_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4)
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5)
 """From version 1 to 2, and so on."""

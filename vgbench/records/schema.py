@@ -24,6 +24,7 @@ from vgbench.records.store import Folder
 from vgbench.spec.case import Case, Seed, case_id
 from vgbench.spec.claim import Claim
 from vgbench.spec.label import label
+from vgbench.spec.registry import metric_named
 
 Status = Literal[
     "ok",
@@ -109,6 +110,8 @@ class CellRecord:
             or curves.target != self.case.target
         ):
             raise ValueError("training: learning rates or target differ from those of the case")
+        if curves.metric != metric_named(curves.metric.name):
+            raise ValueError(f"training: {curves.metric.name} is not better where it is {curves.metric.better}")
         looks = [-1, *curves.step.tolist()]
         if looks[-1] != self.case.steps or any(later <= earlier for earlier, later in pairwise(looks)):
             raise ValueError(f"training: step does not increase to the {self.case.steps} steps of the case")

@@ -10,6 +10,8 @@ from vgbench.report.claims import Judged
 from vgbench.report.columns.column import plain
 from vgbench.report.reference import compared
 from vgbench.spec.label import label
+from vgbench.spec.metric import ACCURACY
+from vgbench.spec.registry import metric_named
 from vgbench.spec.suite import BASELINE
 
 NAMED = 4
@@ -63,17 +65,26 @@ def _of_claims(judged: Judged, *, several: bool) -> list[str]:
 def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
     reached = [row for row in rows if row["trained"] == row["seeds"]]
     others = [row for row in rows if row["trained"] != row["seeds"]]
-    target = f"{rows[0]['target']:.0%} test accuracy with every seed"
+    metric = metric_named(next(row["metric"] for row in rows if not pd.isna(row["metric"])))
+    target = f"{metric.amount(rows[0]['target'])} test {metric.name} with every seed"
     if not reached:
         return [f"{place}, none of {len(rows)} networks reaches {target}.", _losses(others)]
-    best = max(reached, key=lambda row: row["accuracy"])
+    best = max(reached, key=_score)
+    word = "most accurate" if metric == ACCURACY else "best"
     first = f"{place}, {len(reached)} of {len(rows)} networks reach {target}; "
-    first += f"{best['mitigation']} is the most accurate ({best['accuracy']:.3f})"
+    first += f"{best['mitigation']} is the {word} ({best['test_metric']:.3f})"
     timed = [row for row in reached if not pd.isna(row["step_ratio"])]
     if timed:
         cheapest = min(timed, key=lambda row: row["step_ratio"])
         first += f" and {'' if cheapest is best else cheapest['mitigation'] + ' '}the cheapest ({_ratio(cheapest)})"
     return [f"{first}.", *([_losses(others)] if others else [])]
+
+
+def _score(row: _Row) -> float:
+    """The result on the test examples, the higher the better; of what was not trained the lowest."""
+    if pd.isna(row["metric"]):
+        return -float("inf")
+    return metric_named(row["metric"]).score(row["test_metric"])
 
 
 def _ratio(row: _Row) -> str:
@@ -83,7 +94,7 @@ def _ratio(row: _Row) -> str:
 
 def _losses(rows: Sequence[_Row]) -> str:
     """What does not train, with the decades that the gradient changes by."""
-    known = sorted(rows, key=lambda row: (row["mitigation"] != row["reference"], row["accuracy"]))
+    known = sorted(rows, key=lambda row: (row["mitigation"] != row["reference"], _score(row)))
     named = [f"{row['mitigation']}{_change(row)}" for row in known]
     return f"These do not: {_listed(named)}."
 

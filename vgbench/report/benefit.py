@@ -28,16 +28,16 @@ class Merits(NamedTuple):
 
 
 def reaches_target(curves: TrainingCurves) -> bool:
-    """Whether the median seed's test accuracy reaches the target."""
-    return bool(np.median(curves.test_accuracy) >= curves.target)
+    """Whether the median seed reaches the target on the test examples."""
+    return bool(curves.metric.reached(np.median(curves.test_metric), curves.target))
 
 
 def steps_to_target(curves: TrainingCurves) -> float:
-    """Updates after which the median seed's validation accuracy first reaches the target, infinite where it never does.
+    """Updates after which the median seed's validation metric first reaches the target, infinite where it never does.
 
     Looked at every 25th step.
     """
-    reached = curves.validation_accuracy >= curves.target
+    reached = curves.reached
     first = np.where(reached.any(axis=1), curves.step[reached.argmax(axis=1)], np.inf)
     return float(np.sort(first)[(len(first) - 1) // 2])
 

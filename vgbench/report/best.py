@@ -9,10 +9,10 @@ from jaxtyping import Float
 from vgbench.statistics import holm, p_below
 
 Rank = Literal["best", "within", "worse", "undecided"]
-"""Highest mean accuracy of its group; shown to be less than `MARGIN` below that; shown to be more; neither shown."""
+"""Best mean metric of its group; shown to be less than `MARGIN` behind that; shown to be more; neither shown."""
 
 MARGIN = 0.02
-"""Test accuracy that a row may be below the best one and count as equally good."""
+"""What a row's test metric, in its unit, may be behind the best one's and count as equally good."""
 
 
 class Outcome(NamedTuple):
@@ -21,19 +21,19 @@ class Outcome(NamedTuple):
     Attributes:
         group: what it has in common with the rows that it is compared to.
         seeds: the evaluation seeds.
-        accuracy: the test accuracy with each.
+        score: the test metric with each, or minus it where lower is better.
     """
 
     group: Hashable
     seeds: tuple[int, ...]
-    accuracy: Float[np.ndarray, "seeds"]
+    score: Float[np.ndarray, "seeds"]
 
 
 def against_best(rows: Sequence[Outcome | None]) -> list[Rank | None]:
-    """How each row of a table compares with the best of its group, which has the highest mean accuracy.
+    """How each row of a table compares with the best of its group, which has the highest mean score.
 
     Every other row with the same seeds is tested against it by one-sided t-tests paired by seed: that it is less than
-    `MARGIN` below it (a test of non-inferiority), and that it is more. Each of the two has Holm's correction over the
+    `MARGIN` behind it (a test of non-inferiority), and that it is more. Each of the two has Holm's correction over the
     whole table, at level 0.05. None where there is no test: the row is None, has a single seed, or other seeds than the
     best.
     """
@@ -44,11 +44,11 @@ def against_best(rows: Sequence[Outcome | None]) -> list[Rank | None]:
     ranks: list[Rank | None] = [None] * len(rows)
     behind: dict[int, np.ndarray] = {}
     for outcomes in groups.values():
-        best = max(outcomes, key=lambda index: outcomes[index].accuracy.mean())
+        best = max(outcomes, key=lambda index: outcomes[index].score.mean())
         ranks[best] = "best"
         for index, outcome in outcomes.items():
             if index != best and outcome.seeds == outcomes[best].seeds:
-                behind[index] = outcomes[best].accuracy - outcome.accuracy
+                behind[index] = outcomes[best].score - outcome.score
     within = holm([p_below(each, MARGIN) for each in behind.values()])
     worse = holm([p_below(-each, -MARGIN) for each in behind.values()])
     for index, is_within, is_worse in zip(behind, within, worse, strict=True):

@@ -15,8 +15,8 @@ from vgbench.statistics import Interval, bootstrap_ratio, first_over_last, t_int
 
 Judgement = Literal["BETTER", "WORSE", "SAME", "UNCLEAR"]
 
-DECADES, ACCURACY = 0.01, 0.01
-"""Differences of the gradient's decades over the whole depth, and of test accuracy, up to which cells are the same."""
+DECADES, METRIC = 0.01, 0.01
+"""Differences of the gradient's decades over the whole depth and of the test metric up to which cells are the same."""
 
 _MEMORY = "peak memory"
 
@@ -64,7 +64,7 @@ class Comparison:
 def compare(before: str | Path, after: str | Path, *, across_devices: bool = False) -> Comparison:
     """Compare the records of two runs; a cell is the same where its case and its device are, as far as it is known.
 
-    Gradients and accuracies are compared by seed, with t-intervals; costs by the ratio to the reference, which a
+    Gradients and test metrics are compared by seed, with t-intervals; costs by the ratio to the reference, which a
     machine's moods leave alone, with a bootstrap interval over both runs' rounds, and by peak memory.
 
     Args:
@@ -134,9 +134,10 @@ def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
             lost = _judge(t_interval(np.abs(after) - np.abs(before)), -DECADES, DECADES)
             yield change("first/last", f"{before.mean():+z.2f}", f"{after.mean():+z.2f}", lost)
         if old.cell.training and new.cell.training:
-            before, after = (entry.test_accuracy.astype(np.float64) for entry in (old.cell.training, new.cell.training))
-            gained = _judge(t_interval(before - after), -ACCURACY, ACCURACY)
-            yield change("test accuracy", f"{before.mean():.3f}", f"{after.mean():.3f}", gained)
+            metric = new.cell.training.metric
+            before, after = (entry.test_metric.astype(np.float64) for entry in (old.cell.training, new.cell.training))
+            worse = _judge(t_interval(metric.score(before) - metric.score(after)), -METRIC, METRIC)
+            yield change(f"test {metric.name}", f"{before.mean():.3f}", f"{after.mean():.3f}", worse)
     if old.cost and new.cost and old.cost.cost and new.cost.cost:
         costs = old.cost.cost, new.cost.cost
         rounds = [cost.step_seconds / cost.reference_seconds for cost in costs]

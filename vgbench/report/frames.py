@@ -88,5 +88,7 @@ def _merits(entry: Entry, depth: int | None) -> Merits | None:
 def _outcome(entry: Entry) -> Outcome | None:
     if entry.cell is None or entry.cell.training is None:
         return None
-    accuracy = np.asarray(entry.cell.training.test_accuracy, np.float64)
-    return Outcome(repr(entry.row.axes), entry.cell.case.seeds, accuracy)
+    curves = entry.cell.training
+    return Outcome(
+        repr(entry.row.axes), entry.cell.case.seeds, curves.metric.score(np.asarray(curves.test_metric, np.float64))
+    )

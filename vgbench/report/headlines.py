@@ -8,6 +8,7 @@ import pandas as pd
 from vgbench.report.columns.column import plain
 from vgbench.report.reference import compared
 from vgbench.spec.label import label
+from vgbench.spec.registry import metric_named
 from vgbench.spec.suite import BASELINE
 
 VANISHED = -4.0
@@ -123,7 +124,8 @@ def _alone(row: _Row) -> _Finding:
 
 
 def _target(row: _Row) -> str:
-    return f"{row['target']:.0%} test accuracy with every seed"
+    metric = metric_named(row["metric"])
+    return f"{metric.amount(row['target'])} test {metric.name} with every seed"
 
 
 def _named(row: _Row) -> str:

@@ -34,7 +34,7 @@ def outcome(entry: Entry) -> Outcome:
     curves = entry.cell.training
     if curves is None:
         word = "not trained"
-    elif curves.trained == len(curves.test_accuracy):
+    elif curves.trained == len(curves.test_metric):
         word = "trains"
     else:
         word = "some seeds" if curves.trained else "does not train"

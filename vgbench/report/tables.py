@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from vgbench.records.runs import Entry, Run
 from vgbench.records.schema import RESULTS, CellRecord, CostRecord
-from vgbench.report.columns import columns_of, under
+from vgbench.report.columns import columns_of, metric_of, under
 from vgbench.report.columns.column import NOTHING, Row, Shown
 
 
@@ -34,11 +34,12 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text (some of it `Bold`), with the columns that are shown under their headings."""
     rows: list[Row] = frame.to_dict("records")  # pyright: ignore[reportAssignmentType]
     table: dict[str, list[str]] = {}
+    metric = metric_of(frame)
     for column in columns_of(map(str, frame.columns)):
         if column.shown:
             texts = [column.shown.text(row, column.name) for row in rows]
             if _is_needed(column.shown, set(texts)):
-                table[column.shown.heading] = texts
+                table[column.shown.of_metric(metric).heading] = texts
     return pd.DataFrame(table, dtype=object)  # as text in pyarrow it would forget what is bold
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, mod
 from vgbench.boundary.schema import FromRecord
 from vgbench.errors import InputError
 from vgbench.spec.fingerprint import fingerprint
+from vgbench.spec.metric import Metric
 from vgbench.spec.registry import (
     ACTIVATIONS,
     CELLS,
@@ -98,7 +99,7 @@ class Case(Strict):
         model: the model family with its options.
         depth: number of hidden layers, including the input layer; in a recurrent network, of time steps.
         width: units per hidden layer.
-        learning_rates: the learning rates to choose from, by the validation accuracy over `tuning_seeds`.
+        learning_rates: the learning rates to choose from, by the validation metric over `tuning_seeds`.
         schedule: the factor of the learning rate at each step after the warm-up.
         warmup_steps: the number of first steps over which the learning rate rises linearly to its value; 0 for none.
         batch_size: examples per step.
@@ -112,7 +113,8 @@ class Case(Strict):
             depth, for each group of parameters.
         matmul_precision: of training and timing; gradients at initialisation always use the highest.
         steps: training steps; 0 measures gradients at initialisation and cost only.
-        target: the test accuracy after the last step from which a run counts as trained.
+        target: the value of the data's metric (an accuracy, or bits per byte of a text) on the test examples after the
+            last step from which a run counts as trained.
         seeds: evaluation seeds, which are reported.
         tuning_seeds: seeds that choose the learning rate; they are never reported.
         remat: whether the backward pass recomputes the inner values of every block (or time step) to save memory.
@@ -143,7 +145,7 @@ class Case(Strict):
     matmul_precision: Literal["default", "high", "highest"] = _affects("step", default="default")
     remat: bool = _affects("step", default=False)
     steps: int = _affects("step", default=500, ge=0, lt=2**31)
-    target: float = _affects("protocol", default=0.9, gt=0, le=1)
+    target: float = _affects("protocol", default=0.9, gt=0)
     seeds: Seeds = _affects("protocol", default=(0, 1, 2), min_length=1)
     tuning_seeds: Seeds = _affects("protocol", default=(1000, 1001))
     block_execution: Literal["auto", "scan", "unroll"] = _affects("network", default="auto")
@@ -174,6 +176,8 @@ class Case(Strict):
             raise ValueError(
                 f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full learning rate"
             )
+        if reason := self.metric.refuses(self.target):
+            raise ValueError(f"target: {reason}")
         if self.batch_size % self.devices:
             raise ValueError(f"batch_size: {self.batch_size} cannot be split equally over {self.devices} devices")
         shared = sorted(set(self.seeds) & set(self.tuning_seeds))
@@ -214,6 +218,11 @@ class Case(Strict):
         content, not by their path.
         """
         return case_id(self.model_dump(mode="json"))
+
+    @property
+    def metric(self) -> Metric:
+        """What its answers to held-out examples are judged by."""
+        return DATA[self.data.name].metric
 
     @property
     def recurrent(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from vgbench.errors import InputError, UnknownError, explain, unknown
+from vgbench.spec.metric import ACCURACY, Metric
 from vgbench.spec.plugins import Package, Plugins
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,6 +83,7 @@ class Member:
     traced_options: tuple[str, ...]
     defaults: Mapping[str, Any]
     installed: Callable[[], str] | None
+    metric: Metric
     choice: type[Choice]
 
     @property
@@ -124,6 +126,7 @@ class Registry:
         traced_options: tuple[str, ...] = (),
         defaults: Mapping[str, Any] | None = None,
         installed: Callable[[], str] | None = None,
+        metric: Metric = ACCURACY,
     ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
 
@@ -138,6 +141,7 @@ class Registry:
                 in them share one compiled program. They must have defaults.
             defaults: for models and data, fields of the case that have other defaults with this member.
             installed: for data, the digest of the installed files that are read if no path is given.
+            metric: for data, what answers to held-out examples are judged by, in whose unit targets are.
         """
 
         def add(function: F) -> F:
@@ -156,6 +160,7 @@ class Registry:
                 traced_options,
                 defaults or {},
                 installed,
+                metric,
                 _choice_type(name, function),
             )
             return function
@@ -241,6 +246,18 @@ REGISTRIES = {
 
 LISTED = {**REGISTRIES, STATISTICS.slot: STATISTICS, SIGNS.slot: SIGNS}
 """All that a suite can name, including the statistics and signs of its claims."""
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of this name that some data source is judged by.
+
+    Raises:
+        UnknownError: there is none.
+    """
+    known = {member.metric.name: member.metric for member in DATA}
+    if name not in known:
+        raise UnknownError(unknown("metric", name, known))
+    return known[name]
 
 
 def load_plugins() -> tuple[Package, ...]:

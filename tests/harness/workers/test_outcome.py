@@ -18,6 +18,7 @@ from vgbench.records.schema import CellRecord
 from vgbench.records.status import judged
 from vgbench.records.store import read_record, write_record
 from vgbench.report.frames import frame
+from vgbench.spec.metric import BITS_PER_BYTE
 from vgbench.statistics import guessing_reaches
 
 HEALTHY = made.gradients([-1.0, -0.5], [-1.0, -0.5])
@@ -70,7 +71,7 @@ def test_a_cell_whose_runs_all_diverged_has_that_status() -> None:
 
 
 def tuned(accuracy: list[list[float]], rate: float = 0.1, guessing: float = 0.15) -> Any:
-    return replace(CURVES, tuning_accuracy=np.asarray(accuracy), learning_rate=rate, chance=0.1, guessing=guessing)
+    return replace(CURVES, tuning_metric=np.asarray(accuracy), learning_rate=rate, chance=0.1, guessing=guessing)
 
 
 def test_rates_that_tie_at_chance_choose_nothing_and_lie_at_no_edge() -> None:
@@ -80,8 +81,11 @@ def test_rates_that_tie_at_chance_choose_nothing_and_lie_at_no_edge() -> None:
     better = tuned([[0.1, 0.1], [0.1, 0.3]], rate=0.2)
     assert not better.none_better_than_chance
     assert better.learning_rate_at_edge
+    losses = replace(tuned([[4.0, 4.0], [3.5, 3.9]], guessing=4.0), metric=BITS_PER_BYTE)
+    assert not losses.none_better_than_chance
+    assert replace(losses, guessing=3.7).none_better_than_chance
     single = replace(
-        curves, learning_rates=(0.1,), tuning_accuracy=np.zeros((1, 0)), tuning_diverged=np.zeros((1, 0), bool)
+        curves, learning_rates=(0.1,), tuning_metric=np.zeros((1, 0)), tuning_diverged=np.zeros((1, 0), bool)
     )
     assert not single.none_better_than_chance
 

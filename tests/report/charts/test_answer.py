@@ -14,7 +14,7 @@ from vgbench.report.charts.answer import NARROW, WIDE, answer
 from vgbench.report.frames import frame
 from vgbench.spec.case import Case
 
-COLUMNS = list(WIDE.titles.values())
+COLUMNS = [title.format(metric="accuracy") for title in WIDE.titles.values()]
 
 
 def case(init: str = "glorot_normal", **fields: Any) -> Case:
@@ -65,8 +65,8 @@ def test_columns_are_cost_and_benefit_with_their_intervals(runs: list[Run]) -> N
     (block,) = definition["vconcat"]
     assert titles(block) == COLUMNS
     first = rows(definition, block["hconcat"][3])[0]
-    assert {name: first[name] for name in ("accuracy", "accuracy_low", "accuracy_high", "target")} == {
-        **dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), 0.97),
+    assert {name: first[name] for name in ("test_metric", "test_metric_low", "test_metric_high", "target")} == {
+        **dict.fromkeys(("test_metric", "test_metric_low", "test_metric_high"), 0.97),
         "target": 0.9,
     }
     assert first["lost"] == 2

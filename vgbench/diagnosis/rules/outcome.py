@@ -113,12 +113,11 @@ def zero_by_design(run: Reading) -> Iterator[Finding]:
 
 
 def short_of_target(run: Reading) -> Iterator[Finding]:
-    """It learns, and its accuracy misses the target."""
+    """It learns, and misses the target on other data."""
     if run.progress.reached is False and run.progress.learned and not run.progress.broken:
-        accuracy = run.evidence.accuracy
-        assert accuracy is not None
-        best = float(np.nanmax(accuracy[-3:]))
-        yield run.finding("short of target", "certain", accuracy=best, target=run.evidence.target)
+        what = "validation_loss" if run.evidence.accuracy is None else "accuracy"
+        numbers = {what: run.progress.best_held_out, "target": run.evidence.target}
+        yield run.finding("short of target", "certain", numbers=numbers)
 
 
 def converged(run: Reading) -> Iterator[Finding]:

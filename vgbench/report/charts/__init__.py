@@ -11,7 +11,7 @@ from vgbench.records.runs import Run
 from vgbench.report.charts.answer import NARROW, answer
 from vgbench.report.charts.benefit import cost_and_benefit
 from vgbench.report.charts.curves import learning_curves
-from vgbench.report.charts.depth import accuracy_by_depth, cost_by_depth
+from vgbench.report.charts.depth import cost_by_depth, metric_by_depth
 from vgbench.report.charts.forward import forward_signal
 from vgbench.report.charts.gradients import gradient_in_time, gradient_norms
 from vgbench.report.charts.heatmap import gradient_in_training
@@ -55,7 +55,7 @@ PICTURES = {
     "forward": Picture(
         "Forward signal at initialisation: its scale, and the cosine distance between inputs", _of_runs(forward_signal)
     ),
-    "accuracy": Picture("Test accuracy against depth, with 95 % intervals", accuracy_by_depth),
+    "accuracy": Picture("Test metric against depth, with 95 % intervals", metric_by_depth),
     "benefit": Picture("Cost against benefit, and their Pareto front", cost_and_benefit),
     "curves": Picture(
         "Learning curves: the median over seeds, in a band from the lowest to the highest", _of_runs(learning_curves)

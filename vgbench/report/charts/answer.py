@@ -13,8 +13,10 @@ from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
 from vgbench.report.charts.places import places, ranked
+from vgbench.report.columns import metric_of
 from vgbench.report.predicted import relative_norms
 from vgbench.report.reference import compared
+from vgbench.spec.metric import ACCURACY, Metric
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ class Layout:
 WIDE = Layout(
     row=17,
     names=160,
-    widths={"lost": 140, "seeds": 46, "accuracy": 110, "step_ratio": 110, "memory_ratio": 66},
+    widths={"lost": 140, "seeds": 46, "test_metric": 110, "step_ratio": 110, "memory_ratio": 66},
     titles={
         "lost": "decades lost on the way back",
         "seeds": "seeds",
-        "accuracy": "test accuracy",
+        "test_metric": "test {metric}",
         "step_ratio": "time of a step, ratio",
         "memory_ratio": "memory, ratio",
     },
@@ -64,11 +66,11 @@ WIDE = Layout(
 NARROW = Layout(
     row=12,
     names=88,
-    widths={"lost": 54, "seeds": 24, "accuracy": 44, "step_ratio": 42, "memory_ratio": 26},
+    widths={"lost": 54, "seeds": 24, "test_metric": 44, "step_ratio": 42, "memory_ratio": 26},
     titles={
         "lost": "decades lost",
         "seeds": "seeds",
-        "accuracy": "accuracy",
+        "test_metric": "{metric}",
         "step_ratio": "time, ratio",
         "memory_ratio": "memory",
     },
@@ -94,7 +96,7 @@ def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> D
     """A block for each place and reference that other rows are compared with; of a run without any, all rows.
 
     Columns share the rows: decades of the gradient lost from the last layer to the first (a tick for theory), seeds
-    that reach the target (filled), test accuracy, and the ratios of time and memory, with their 95 % intervals. Grey
+    that reach the target (filled), the test metric, and the ratios of time and memory, with their 95 % intervals. Grey
     rows do not reach the target with every seed.
     """
     data = _data(runs, frame)
@@ -104,7 +106,8 @@ def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> D
     blocks = [block for block in blocks if len(block) > 1] or blocks
     shown: Rows = pd.concat(blocks)
     columns = [name for name in layout.widths if shown[_KNOWN.get(name, name)].notna().any()]
-    picture = _Picture(layout, look(shown["slot"], layout.legend), columns, _spans(shown))
+    metric = metric_of(frame)
+    picture = _Picture(layout, look(shown["slot"], layout.legend), columns, _spans(shown, metric), metric)
     key = {"text": list(layout.key), "fontSize": layout.font, "fontWeight": "normal"}
     return table(
         key, [(block["panel"].iloc[0], picture.views(block.assign(row=range(len(block))))) for block in blocks]
@@ -122,7 +125,7 @@ def _data(runs: Sequence[Run], frame: pd.DataFrame) -> Rows:
     data["fails"] = (data["trained"] < data["seeds"]).astype(bool)
     data = data[data["lost"].notna() | data["trained"].notna() | data["step_ratio"].notna()]
     numbers = [
-        name for column in ("lost", "accuracy", "step_ratio") for name in (column, f"{column}_low", f"{column}_high")
+        name for column in ("lost", "test_metric", "step_ratio") for name in (column, f"{column}_low", f"{column}_high")
     ]
     names = ["panel", "mitigation", "slot", "fails", "trained", "seeds", "target", *numbers, "theory", "memory_ratio"]
     data = data.sort_values("order")[names].reset_index(drop=True)
@@ -139,11 +142,12 @@ def _lost(entry: Entry, predicted: Sequence[float] | None) -> dict[str, float]:
     return {"lost": -change.value, "lost_low": -change.high, "lost_high": -change.low, "theory": expected}
 
 
-def _spans(shown: Rows) -> dict[str, Span]:
+def _spans(shown: Rows, metric: Metric | None) -> dict[str, Span]:
     """The axes that all blocks share, so that they can be compared."""
+    results = span(shown[["test_metric", "test_metric_low", "test_metric_high", "target"]].to_numpy())
     ratio = log_span(shown[["step_ratio_low", "step_ratio_high"]].to_numpy(), 1.0)
     return {
-        "accuracy": Span(0.0, 1.0),
+        "test_metric": Span(0.0, 1.0) if metric == ACCURACY else results,
         "step_ratio": ratio,
         "memory_ratio": log_span(shown["memory_ratio"].to_numpy(), 1.0),
     }
@@ -157,6 +161,7 @@ class _Picture:
     look: Look
     columns: Sequence[str]
     spans: dict[str, Span]
+    metric: Metric | None
 
     def views(self, block: Rows) -> list[View]:
         """The views from left to right."""
@@ -206,12 +211,13 @@ class _Picture:
     def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[View]:
         axis = self.spans.get(name) or span(block[["lost_low", "lost_high", "theory"]].to_numpy(), 0.0)
         ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3}
-        x = alt.X(f"{name}:Q", title=self.layout.titles[name], scale=axis.scale(), axis=self._axis(**ticks))
+        title = self.layout.titles[name].format(metric=self.metric.name if self.metric else "metric")
+        x = alt.X(f"{name}:Q", title=title, scale=axis.scale(), axis=self._axis(**ticks))
         base = alt.Chart(block).encode(y)
         views: list[Any] = []
         if name in _LINE:
             views.append(alt.Chart(pd.DataFrame({name: [_LINE[name]]})).mark_rule(color=NEUTRAL).encode(x))
-        if name == "accuracy":
+        if name == "test_metric":
             views.append(alt.Chart(block.head(1)).mark_rule(color=NEUTRAL, strokeDash=[2, 3]).encode(alt.X("target:Q")))
         if name == "lost":
             tick = base.mark_tick(thickness=1.2, size=0.75 * self.layout.row)

@@ -1,6 +1,7 @@
 """Cost against benefit: what a step costs and how well the network trains with it, and the Pareto front of the two."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import altair as alt
 import numpy as np
@@ -14,13 +15,15 @@ from vgbench.plain import one_line
 from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
 from vgbench.report.charts.places import places
+from vgbench.report.columns import metric_of
 from vgbench.report.reference import compared
+from vgbench.spec.metric import ACCURACY, Metric
 
 _SMALLEST = {"change": 1e-5, "error": 1e-3}
 """What is shown of each benefit at least, for the logarithm."""
-_TITLES = {"change": "|decay|, decades a layer", "error": "test error, 1 - accuracy"}
+_DECAY = "|decay|, decades a layer"
 _RATIO = ["step_ratio", "step_ratio_low", "step_ratio_high"]
-_TOOLTIP = ["mitigation:N", "slot:N", *(f"{name}:Q" for name in _RATIO), "accuracy:Q", "decay:Q"]
+_TOOLTIP = ["mitigation:N", "slot:N", *(f"{name}:Q" for name in _RATIO), "test_metric:Q", "decay:Q"]
 _SIZE = 420, 300
 
 
@@ -34,15 +37,21 @@ def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | N
     where["panel"] = [one_line(compared(panel, reference)) for panel, reference in known]
     data: Rows = frame.drop(columns="mitigation").join(where)
     data["change"] = data["decay"].abs().clip(lower=_SMALLEST["change"])
-    data["error"] = (1 - data["accuracy"]).clip(lower=_SMALLEST["error"])
-    data = data[[*where, *_RATIO, "accuracy", "decay", "change", "error"]].dropna(subset="step_ratio")
+    metric = metric_of(frame)
+    error = 1 - data["test_metric"] if metric == ACCURACY else data["test_metric"]
+    data["error"] = error.clip(lower=_SMALLEST["error"]) if metric else float("nan")
+    data = data[[*where, *_RATIO, "test_metric", "decay", "change", "error"]].dropna(subset="step_ratio")
     data[data.columns[len(where.columns) :]] = rounded(data[data.columns[len(where.columns) :]], 4)
     data = data[data["error"].notna() | data["change"].notna()]
     several = data.groupby("panel")["mitigation"].transform("size") > 1
-    return small_multiples(data[several].reset_index(drop=True), _panel)
+    return small_multiples(data[several].reset_index(drop=True), partial(_panel, _error_title(metric)))
 
 
-def _panel(rows: Rows, each: Look) -> Sequence[View]:
+def _error_title(metric: Metric | None) -> str:
+    return "test error, 1 - accuracy" if metric is None or metric == ACCURACY else f"test {metric.name}"
+
+
+def _panel(error: str, rows: Rows, each: Look) -> Sequence[View]:
     benefit = "error" if rows["error"].notna().any() else "change"
     rows = rows.dropna(subset=benefit)
     across, up = log_span(rows[_RATIO]), log_span(rows[benefit])
@@ -54,7 +63,12 @@ def _panel(rows: Rows, each: Look) -> Sequence[View]:
     )
     scale = up.scale()
     scale.reverse = True
-    y = alt.Y(f"{benefit}:Q", title=_TITLES[benefit], scale=scale, axis=alt.Axis(tickCount=5, grid=False))
+    y = alt.Y(
+        f"{benefit}:Q",
+        title=error if benefit == "error" else _DECAY,
+        scale=scale,
+        axis=alt.Axis(tickCount=5, grid=False),
+    )
     rows = rows.join(_labels(rows, benefit, across, up))
     best = rows[_front(rows, benefit)].sort_values("step_ratio")
     front = alt.Chart(best).mark_line(interpolate="step-after", color=NEUTRAL, strokeWidth=1.2).encode(x, y)

@@ -1,4 +1,4 @@
-"""What depth does: to the accuracy, and to the time, the memory and the compilation of a step."""
+"""What depth does: to the test metric, and to the time, the memory and the compilation of a step."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,12 @@ import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import Lines
-from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded, span
 from vgbench.pictures.style import HEIGHT, NEUTRAL, WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
+from vgbench.report.columns import metric_of
+from vgbench.spec.metric import ACCURACY
 
 _COSTS = {
     "latency": ("time of a step, ms", 1e3),
@@ -19,20 +21,20 @@ _COSTS = {
 }
 
 
-def accuracy_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
-    """Test accuracy with its t-interval against depth; None for a single depth."""
-    data = _against_depth(runs, frame, "accuracy")
+def metric_by_depth(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
+    """The test metric with its t-interval against depth; None for a single depth."""
+    data, metric = _against_depth(runs, frame, "test_metric"), metric_of(frame)
     if data is None:
         return None
 
     def panel(rows: Rows, each: Look) -> Sequence[View]:
-        x, heights = _depth(rows), Span(0.0, 1.0)
+        x, heights = _depth(rows), Span(0.0, 1.0) if metric == ACCURACY else span(rows[[*_METRIC, "target"]])
         base = alt.Chart(rows).encode(x, each.color, opacity=each.opacity)
         target = alt.Chart(rows.head(1)).mark_rule(color=NEUTRAL, strokeDash=[2, 3]).encode(alt.Y("target:Q"))
-        ends = alt.Y("accuracy_low:Q", scale=heights.scale()), alt.Y2("accuracy_high:Q")
+        ends = alt.Y("test_metric_low:Q", scale=heights.scale()), alt.Y2("test_metric_high:Q")
         interval = base.mark_rule(strokeWidth=1.2).encode(*ends)
-        shown = ["depth:Q", "accuracy:Q", "accuracy_low:Q", "accuracy_high:Q"]
-        lines = Lines(x, "accuracy", "test accuracy", heights, each, (WIDTH, HEIGHT), shown)
+        shown, title = ["depth:Q", *(f"{name}:Q" for name in _METRIC)], f"test {metric.name if metric else 'metric'}"
+        lines = Lines(x, "test_metric", title, heights, each, (WIDTH, HEIGHT), shown)
         return [lines.drawn(rows, points=True, above=[target, interval])]
 
     return small_multiples(data, panel)
@@ -69,4 +71,5 @@ def _against_depth(runs: Sequence[Run], frame: pd.DataFrame, needed: str) -> pd.
     return data[[*where, *_USED]].reset_index(drop=True) if data["depth"].nunique() > 1 else None
 
 
-_USED = ["depth", "accuracy", "accuracy_low", "accuracy_high", "target", "form", *_COSTS]
+_METRIC = ["test_metric", "test_metric_low", "test_metric_high"]
+_USED = ["depth", *_METRIC, "target", "form", *_COSTS]

@@ -43,4 +43,5 @@ def _achieved(entry: Entry) -> tuple[float, float, float]:
     known = np.inf if np.isnan(change) else round(change, 6)  # smaller differences are rounding in float32
     if curves is None:
         return 1.0, 0.0, known
-    return -curves.trained / len(curves.test_accuracy), -float(curves.test_accuracy.mean()), known
+    result = float(curves.metric.score(curves.test_metric.mean()))
+    return -curves.trained / len(curves.test_metric), -result, known

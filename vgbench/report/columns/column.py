@@ -1,14 +1,17 @@
 """A column of a run's frame, and how a table shows it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
 
 from vgbench.report.columns.source import Source, Value
+from vgbench.spec.metric import Metric
 from vgbench.statistics import Interval
 
+METRIC = "METRIC"
+"""In a heading the place of the name of what rows are judged by."""
 NOTHING = "-"
 """The text of a cell where nothing is known."""
 
@@ -23,12 +26,15 @@ Text = Callable[[Row, str], str]
 """The text of a cell, from its row and the name of its column."""
 
 
+_BETTER: dict[str, Literal["↑", "↓"]] = {"higher": "↑", "lower": "↓"}
+
+
 @dataclass(frozen=True)
 class Shown:
     """How tables show a column.
 
     Attributes:
-        heading: above the column.
+        heading: above the column; of `METRIC` in it `of_metric` makes a name.
         text: of its cells.
         side: whether it names the `row`, or says what its `benefit` or its `cost` is.
         legend: what the column shows, for readers of a table; the column's meaning where empty.
@@ -49,6 +55,13 @@ class Shown:
     room: Literal["index", "page", "all"] = "all"
     when: Literal["always", "known", "differs"] = "always"
     align: Literal["left", "right"] = "right"
+
+    def of_metric(self, metric: Metric | None) -> "Shown":
+        """The same for rows that are judged by `metric`; None where they are not, or by several."""
+        if METRIC not in self.heading:
+            return self
+        name, direction = (metric.name, _BETTER[metric.better]) if metric else ("metric", "")
+        return replace(self, heading=self.heading.replace(METRIC, name), direction=direction)
 
 
 @dataclass(frozen=True)

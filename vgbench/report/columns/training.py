@@ -7,7 +7,18 @@ import pandas as pd
 
 from vgbench.diagnosis import diagnose
 from vgbench.report.benefit import seconds_to_target, steps_to_target
-from vgbench.report.columns.column import NOTHING, Bold, Column, Row, Shown, as_it_is, interval, number, plus_minus
+from vgbench.report.columns.column import (
+    METRIC,
+    NOTHING,
+    Bold,
+    Column,
+    Row,
+    Shown,
+    as_it_is,
+    interval,
+    number,
+    plus_minus,
+)
 from vgbench.report.columns.source import Source, of_training
 from vgbench.statistics import Interval, t_interval
 
@@ -25,7 +36,7 @@ def _trained(row: Row, name: str) -> str:
     return f"{seeds} at {row['learning_rate']:.2g}{edge}{diverged}"
 
 
-def _accuracy(row: Row, name: str) -> str:
+def _outcome(row: Row, name: str) -> str:
     text = plus_minus(".3f")(row, name)
     if row["against_best"] == "undecided":
         return f"{text} ?"
@@ -39,8 +50,8 @@ def _gain(source: Source) -> Interval | None:
         return None
     if reference.case.seeds != cell.case.seeds:
         return None
-    gains = cell.training.test_accuracy - reference.training.test_accuracy
-    return t_interval(np.asarray(gains, np.float64))
+    score, ends = cell.training.metric.score, (cell.training.test_metric, reference.training.test_metric)
+    return t_interval(np.asarray(score(ends[0] - ends[1]), np.float64))
 
 
 def _verdict(source: Source) -> str | None:
@@ -60,18 +71,23 @@ TRAINING = (
             _trained,
             direction="↑",
             room="index",
-            legend="evaluation seeds whose test accuracy after the last step reaches the target, at the learning rate"
-            " that was chosen on the tuning seeds (* where that is the lowest or the highest tried)",
+            legend="evaluation seeds that reach the target on the test examples after the last step, at the learning"
+            " rate that was chosen on the tuning seeds (* where that is the lowest or the highest tried)",
             marks={
                 "diverged": "the number of seeds whose loss became non-finite",
-                "none better than chance": "no learning rate gave a validation accuracy above what guessing reaches"
-                " (binomial test, level 0.05)",
+                "none better than chance": "no learning rate is better on the validation examples than guessing (an"
+                " accuracy by a binomial test, level 0.05)",
             },
         ),
     ),
     Column(
+        "metric",
+        "what test and validation examples are judged by: `accuracy`, or `bits/byte` of a text (less is better)",
+        of_training(lambda curves: curves.metric.name),
+    ),
+    Column(
         "target",
-        "test accuracy that counts as trained",
+        "value of the metric on the test examples that counts as trained",
         of_training(lambda curves: curves.target),
     ),
     Column(
@@ -86,7 +102,7 @@ TRAINING = (
     ),
     Column(
         "none_better_than_chance",
-        "whether no learning rate gave a validation accuracy above what guessing reaches",
+        "whether no learning rate is better on the validation examples than guessing",
         of_training(lambda curves: curves.none_better_than_chance),
     ),
     Column(
@@ -95,17 +111,17 @@ TRAINING = (
         of_training(lambda curves: int(curves.diverged.sum())),
     ),
     *interval(
-        "accuracy",
-        "test accuracy after the last step, mean over the evaluation seeds",
-        of_training(lambda curves: curves.accuracy),
+        "test_metric",
+        "`metric` on the test examples after the last step, mean over the evaluation seeds",
+        of_training(lambda curves: curves.outcome),
         _shown(
-            "test accuracy",
-            _accuracy,
-            direction="↑",
+            f"test {METRIC}",
+            _outcome,
+            legend="on the test examples after the last step, mean over the evaluation seeds",
             room="index",
             marks={
-                "bold": "every seed reaches the target, and the accuracy is the highest among the rows of the same"
-                " depth (and other swept values) or is shown to be within 0.02 of it",
+                "bold": "every seed reaches the target, and it is the best among the rows of the same depth (and other"
+                " swept values) or is shown to be within 0.02 of that",
                 "?": "neither that nor the opposite is shown: one-sided t-tests paired by seed at level 0.05, each with"
                 " Holm's correction over the table (Holm 1979)",
             },
@@ -113,14 +129,14 @@ TRAINING = (
     ),
     Column(
         "against_best",
-        "`best` where that is the highest of this device and these swept values; another row is `within` 0.02 of it or"
+        "`best` where that is the best of this device and these swept values; another row is `within` 0.02 of it or"
         " `worse` where a one-sided t-test paired by seed shows so, each with Holm's correction over all rows of the"
         " device at level 0.05, and otherwise `undecided`; empty without training or a second seed",
         lambda source: source.rank,
     ),
     *interval(
-        "accuracy_gain",
-        "difference between the test accuracy and that of the reference, paired by seed",
+        "metric_gain",
+        "how much better the test metric is than that of the reference, paired by seed",
         _gain,
         _shown("gain", plus_minus("+z.3f"), direction="↑"),
     ),
@@ -132,8 +148,8 @@ TRAINING = (
     ),
     Column(
         "steps_to_target",
-        "updates after which the median seed's validation accuracy, which is measured every 25th step, first reaches"
-        " the target; infinite where it never does",
+        "updates after which the median seed's validation metric, which is measured every 25th step, first reaches the"
+        " target; infinite where it never does",
         of_training(steps_to_target),
     ),
     Column(
@@ -144,7 +160,7 @@ TRAINING = (
             "s to target",
             number(".2f"),
             direction="↓",
-            legend="seconds of plain training until the median seed's validation accuracy, which is measured every 25th"
+            legend="seconds of plain training until the median seed's validation metric, which is measured every 25th"
             " step, reaches the target",
         ),
     ),

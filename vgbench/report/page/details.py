@@ -68,11 +68,12 @@ def _facts(what: str, record: CellRecord | CostRecord | None) -> Iterator[tuple[
 def _training(entry: Entry) -> Iterator[tuple[str, str]]:
     curves = entry.cell.training if entry.cell else None
     if curves is not None:
-        means: Sequence[float] = curves.tuning_accuracy.mean(axis=1) if curves.tuning_accuracy.size else [float("nan")]
+        means: Sequence[float] = curves.tuning_metric.mean(axis=1) if curves.tuning_metric.size else [float("nan")]
         tried = [f"{rate:.3g} ({mean:.3f})" for rate, mean in zip(curves.learning_rates, means, strict=True)]
         none = " (none better than chance)" if curves.none_better_than_chance else ""
-        yield "learning rate", f"{curves.learning_rate:.3g}{none}; tried, with validation accuracy: {', '.join(tried)}"
-        yield "test accuracy by seed", ", ".join(f"{value:.3f}" for value in curves.test_accuracy)
+        held_out = f"tried, with validation {curves.metric.name}"
+        yield "learning rate", f"{curves.learning_rate:.3g}{none}; {held_out}: {', '.join(tried)}"
+        yield f"test {curves.metric.name} by seed", ", ".join(f"{value:.3f}" for value in curves.test_metric)
 
 
 def _pictures(entry: Entry) -> Iterator[tuple[str, pd.DataFrame]]:
