@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.contributing import CLAIMS, MEMBERS, SUITES, defined, snippet
+from helpers.contributing import CLAIMS, MEMBERS, SUITES, ZIP, defined, snippet
 from jax import Array
 
 import vgbench as vg
@@ -22,6 +22,7 @@ from vgbench.models import build_network
 from vgbench.models.layers import measured_by_layer
 from vgbench.models.network import Variables
 from vgbench.spec.registry import REGISTRIES, Member
+from vgbench.theory import point
 
 ROOT = Path(__file__).parents[1]
 # One shape for all, since what draws a shape of weights is compiled once.
@@ -183,6 +184,15 @@ def test_suite_answers_its_question(tmp_path: Path) -> None:
     # Halved weights leave tanh nearly linear, so each layer halves the gradient.
     assert decays["halved"] == pytest.approx(np.log10(0.5), abs=0.05)
     assert decays["baseline"] > decays["halved"] + 0.1
+
+
+def test_axes_that_go_together_are_six_correlation_lengths_deep(tmp_path: Path) -> None:
+    path = tmp_path / "example.toml"
+    path.write_text(f"{SUITES[0]}\n{ZIP}".replace("[sweep]\ndepth = [8, 32]\n", ""))
+    cells = [cell for cell in vg.read_suite(path).cells() if cell.mitigation == "baseline"]
+    for case in (cell.case for cell in cells):
+        assert case.depth == int(6 * point("tanh", gain=case.init.options()["gain"]).depth_scale)
+    assert len(cells) == 3
 
 
 def test_claim_added_to_the_suite_is_tested_on_cells_of_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ def _snippets(language: str) -> list[str]:
 MEMBERS = _snippets("python")
 SUITES = [text for text in _snippets("toml") if "baseline" in tomllib.loads(text)]
 (CLAIMS,) = [text for text in _snippets("toml") if "claims" in tomllib.loads(text)]
+(ZIP,) = [text for text in _snippets("toml") if "zip" in tomllib.loads(text)]
 (PLUGIN,) = [text for text in _snippets("toml") if "project" in tomllib.loads(text)]
 
 

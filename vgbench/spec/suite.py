@@ -1,6 +1,5 @@
 """The suite: a baseline, named mitigations as patches over it, swept axes and a protocol, read from one TOML file."""
 
-import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field
 
 from vgbench.boundary.paths import check_folder_name
 from vgbench.errors import InputError, explain, unknown
+from vgbench.spec.axes import check_axes, check_setting, combinations, with_settings
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Claim
 from vgbench.spec.label import label
@@ -20,18 +20,10 @@ from vgbench.spec.protocol import Protocol
 from vgbench.spec.registry import Choice, Strict
 
 BASELINE = "baseline"
-_LIST_FIELDS = ("learning_rates", "seeds", "tuning_seeds")
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _check_setting(field: str, values: Sequence[Any]) -> None:
-    if field not in Case.model_fields:
-        raise InputError(unknown("field", field, Case.model_fields))
-    if not values and field not in _LIST_FIELDS:
-        raise InputError(f"{field}: needs at least one value")
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,7 @@ class Suite(Strict):
         mitigations: for each name the fields that it changes in its reference. The key `on` names the reference:
             `baseline` (the default) or one of `baselines`.
         sweep: for each field its values; every combination is measured.
+        zip: the same for fields that go together: the first values of all, the second of all, and so on.
         protocol: how cells are trained and timed.
         claims: the claims that the records decide.
         quick: the settings of the quick version; a single value stands for a list of one.
@@ -86,6 +79,7 @@ class Suite(Strict):
     baselines: dict[str, dict[str, Any]] = {}
     mitigations: dict[str, dict[str, Any]] = {}
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    zip: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
     protocol: Protocol = Protocol()
     claims: Annotated[tuple[Claim, ...], Field(strict=False)] = ()
     quick: dict[str, Annotated[list[Any], BeforeValidator(_as_list)]] = {}
@@ -124,8 +118,13 @@ class Suite(Strict):
         return self
 
     @model_validator(mode="after")
+    def _axes_go_together(self) -> "Suite":
+        check_axes(self.sweep, self.zip)
+        return self
+
+    @model_validator(mode="after")
     def _known_cells(self) -> "Suite":
-        known = {"mitigation": self.names, "swept axis": list(self.sweep)}
+        known = {"mitigation": self.names, "swept axis": [*self.zip, *self.sweep]}
         for number, claim in enumerate(self.claims):
             for kind, name in claim.named():
                 if name not in known[kind]:
@@ -136,7 +135,7 @@ class Suite(Strict):
     @classmethod
     def _known_settings(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
         for field, values in value.items():
-            _check_setting(field, values)
+            check_setting(field, values)
         return value
 
     @property
@@ -160,8 +159,7 @@ class Suite(Strict):
         """
         cells: dict[tuple[Any, ...], Cell] = {}
         limit = self.protocol.time_to_depth
-        for values in itertools.product(*self.sweep.values()):
-            axes = dict(zip(self.sweep, values, strict=True))
+        for axes in combinations(self.sweep, self.zip):
             references = {name: self._case(name, axes) for name in self._references}
             for name in self.names:
                 case = references.get(name) or self._case(name, axes)
@@ -184,10 +182,9 @@ class Suite(Strict):
                 return case.model_copy(update={"steps": 0, "learning_rates": (), "tuning_seeds": ()})
             if "learning_rates" in fields:
                 return case
-            transform, optimizer, tuned = case.gradient_transform.name, case.optimizer.name, bool(case.tuning_seeds)
-            return case.model_copy(
-                update={"learning_rates": self.protocol.learning_rates(transform, optimizer, tuned=tuned)}
-            )
+            names = name, case.gradient_transform.name, case.optimizer.name
+            rates = self.protocol.learning_rates(*names, tuned=bool(case.tuning_seeds))
+            return case.model_copy(update={"learning_rates": rates})
         except ValidationError as error:
             raise explain(error, place) from None
 
@@ -195,26 +192,18 @@ class Suite(Strict):
         """Narrow the suite: set fields to other values, and keep some mitigations with their baselines.
 
         Args:
-            settings: values for each field; several values make (or replace) a swept axis.
+            settings: values for each field; several values make (or replace) a swept axis, and those of an axis of
+                `zip` replace it there.
             only: names of mitigations and baselines to keep; all if empty. `baseline` is always kept.
 
         Raises:
-            InputError: a field or mitigation is unknown.
+            InputError: a field or mitigation is unknown, or axes that go together differ in the number of values.
         """
-        baseline, sweep = dict(self.baseline), dict(self.sweep)
-        for field, values in (settings or {}).items():
-            _check_setting(field, values)
-            if field in _LIST_FIELDS:
-                baseline[field] = list(values)
-            elif field in sweep or len(values) > 1:
-                sweep[field] = list(values)
-            else:
-                baseline[field] = values[0]
+        changed = with_settings(self.baseline, self.sweep, self.zip, settings or {})
         for name in only:
             if name not in self.names:
                 raise InputError(unknown("mitigation", name, self.names))
         kept = {*only, *map(self.reference_of, only)} or {*self.names}
-        changed = {"baseline": baseline, "sweep": sweep}
         for table, patches in (("baselines", self.baselines), ("mitigations", self.mitigations)):
             changed[table] = {name: patch for name, patch in patches.items() if name in kept}
         return self.model_copy(update=changed)
