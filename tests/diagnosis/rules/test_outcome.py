@@ -96,3 +96,11 @@ def test_labels_with_noise_are_no_softmax_that_is_applied_twice() -> None:
     assert vg.verdict(evidence(loss=np.r_[2.45, loss[1:]], **answers)) == "nothing found"  # as logits begin
     peak = np.where(np.arange(RECORDS) == 1, 2.6, 2.2)  # above what probabilities can give
     assert vg.verdict(evidence(loss=loss, peak=peak, **answers)) == "nothing found"
+
+
+def test_a_target_may_be_a_validation_loss_where_no_accuracy_is_known() -> None:
+    held_out = {"accuracy": None, "validation_loss": np.linspace(2.3, 0.85, RECORDS)}
+    (missed,) = vg.diagnose(evidence(target=0.8, **held_out))
+    assert missed.name == "short of target"
+    assert missed.evidence == pytest.approx({"validation loss": 0.85, "target": 0.8})
+    assert vg.verdict(evidence(target=0.9, **held_out)) == "converged"
