@@ -126,7 +126,7 @@ def test_every_program_of_every_member_lowers(name: str) -> None:
 
 def test_every_family_is_here() -> None:
     assert set(FAMILIES) == {family.name for family in MODELS} - {MODELS.imports}
-    stored = {"digits", "fashion_mnist", "gaussian", "npz", "idx", "datasets", "text"}
+    stored = {"digits", "fashion_mnist", "gaussian", "npz", "idx", "datasets", "text", "ucr"}
     assert {name.removeprefix("data-") for name in STREAMS} == {source.name for source in DATA} - stored
 
 

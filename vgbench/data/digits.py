@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from vgbench.data.dataset import Dataset, Split
+from vgbench.data.stratified import stratified
 from vgbench.spec.registry import DATA
 
 
@@ -12,8 +12,7 @@ from vgbench.spec.registry import DATA
 def digits(*, split_seed: int = 0) -> Dataset:
     """Handwritten digits, 8 x 8: 60 % training, 20 % validation and 20 % test, stratified, fixed by `split_seed`."""
     x, y = map(np.asarray, load_digits(return_X_y=True))
-    train, rest = _split(np.arange(len(y)), y, 0.4, split_seed)
-    validation, test = _split(rest, y[rest], 0.5, split_seed)
+    train, validation, test = stratified(y, split_seed)
     mean, std = x[train].mean(axis=0), x[train].std(axis=0)
     scale = np.where(std > 0, std, 1)  # border pixels that are always blank stay 0
 
@@ -21,8 +20,3 @@ def digits(*, split_seed: int = 0) -> Dataset:
         return Split(((x[chosen] - mean) / scale).astype(np.float32), y[chosen].astype(np.int32))
 
     return Dataset(standardised(train), standardised(validation), standardised(test), outputs=10)
-
-
-def _split(indices: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    first, second = train_test_split(indices, test_size=share, stratify=labels, random_state=seed)
-    return np.asarray(first), np.asarray(second)

@@ -16,7 +16,7 @@ FOLDER = Path("/usr/share/datasets/fashion-mnist")
 @DATA.register(
     source="Xiao, Rasul & Vollgraf 2017; Debian's package dataset-fashion-mnist",
     defaults={"target": 0.8},
-    installed=lambda: fingerprint(str(FOLDER)),
+    installed=lambda _: fingerprint(str(FOLDER)),
 )
 def fashion_mnist(*, path: str | None = None, digest: str = "", split_seed: int = 0) -> Dataset:
     """Articles of clothing, 28 x 28, of a folder with the four files, by default Debian's; a fifth validates."""

@@ -81,7 +81,7 @@ def _files(path: str | None) -> list[Path]:
 @DATA.register(
     source="Xue et al. 2022 (bytes as tokens); scikit-learn's source code",
     refuses=_no_language_model,
-    installed=_installed_digest,
+    installed=lambda _: _installed_digest(),
     metric=BITS_PER_BYTE,
     defaults={"target": 3.0},
 )

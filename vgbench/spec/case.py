@@ -63,7 +63,7 @@ def digest_of_files(choice: Choice) -> str:
     """
     path: str | None = choice.options()["path"]
     installed = DATA[choice.name].installed
-    return installed() if path is None and installed else fingerprint(str(path))
+    return installed(choice) if path is None and installed else fingerprint(str(path))
 
 
 DataChoice = Annotated[_AnyChoice, BeforeValidator(DATA.choose), AfterValidator(_with_digest)]

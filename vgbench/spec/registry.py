@@ -82,7 +82,7 @@ class Member:
     data_dependent: bool
     traced_options: tuple[str, ...]
     defaults: Mapping[str, Any]
-    installed: Callable[[], str] | None
+    installed: Callable[[Any], str] | None
     metric: Metric
     choice: type[Choice]
 
@@ -125,7 +125,7 @@ class Registry:
         data_dependent: bool = False,
         traced_options: tuple[str, ...] = (),
         defaults: Mapping[str, Any] | None = None,
-        installed: Callable[[], str] | None = None,
+        installed: Callable[[Any], str] | None = None,
         metric: Metric = ACCURACY,
     ) -> Callable[[F], F]:
         """Add the decorated function under its own name.
@@ -140,7 +140,7 @@ class Registry:
             traced_options: for gradient transforms, options that may be traced numbers, so that cells that differ only
                 in them share one compiled program. They must have defaults.
             defaults: for models and data, fields of the case that have other defaults with this member.
-            installed: for data, the digest of the installed files that are read if no path is given.
+            installed: for data, the digest of the installed files that a choice reads if it has no path.
             metric: for data, what answers to held-out examples are judged by, in whose unit targets are.
         """
 
