@@ -126,6 +126,12 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
         ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.1, 0.1)}, np.log10(50)),
         ("log10_seconds_to_target", {"validation_metric": accuracy(0.1, 0.9, 0.95)}, np.log10(0.25)),
         ("loss_fall", {"loss": LOSS}, 0.75),
+        ("log10_final_loss", {"loss": LOSS}, np.log10(0.5)),
+        (
+            "log10_lowest_slope_last_over_first",
+            {"mean_slope": snapshots([0.2, 0.2, 0.2], [0.2, 9, 0.002], [0.1, 9, 0.1])},  # it saturates for a while
+            -2.0,
+        ),
         ("test_accuracy", {"test_metric": np.asarray([0.5, 0.5], np.float32)}, 0.5),
         ("test_score", {"test_metric": np.asarray([0.5, 0.5], np.float32)}, 0.5),
     ],
@@ -366,6 +372,31 @@ def toml(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ["supported", "refuted", "depends", "unclear"]),
+        ({"source": "Somebody 1999"}, ["reproduced", "not reproduced", "reproduced in part", "unclear"]),
+        (
+            {"source": "Somebody 1999", "needs_scale": "It had more"},
+            ["reproduced", "needs scale", "reproduced in part", "unclear"],
+        ),
+    ],
+)
+def test_verdict_on_a_papers_result_says_whether_it_was_reproduced(fields: dict[str, str], expected: list[str]) -> None:
+    row = trained(test_metric=np.asarray([0.5, 0.5], np.float32))
+    found = [judge([claim(**fields, rule={"above": bound})], [row])[0] for bound in (0.4, 0.6)]
+    assert [each.outcome for each in found] == [each.words for each in found] == expected[:2]
+    one = claim(**fields)
+    assert [one.in_words(verdict) for verdict in ("supported", "refuted", "depends", "unclear")] == expected
+    assert ("Source" in one.facts, "Scale" in one.facts) == ("source" in fields, "needs_scale" in fields)
+
+
+def test_scale_of_no_source_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs_scale: needs `source`"):
+        claim(needs_scale="It had more")
+
+
 def test_digest_of_the_rules_changes_with_every_part_of_them() -> None:
     changes: list[dict[str, Any]] = [
         {"sentence": "It learns"},
@@ -373,6 +404,8 @@ def test_digest_of_the_rules_changes_with_every_part_of_them() -> None:
         {"statistic": "loss_fall"},
         {"cells": [{"mitigation": "baseline"}]},
         {"rule": {"above": 0.6}},
+        {"source": "Somebody 1999"},
+        {"source": "Somebody 1999", "needs_scale": "A larger one"},
     ]
     digests = {rules_digest([claim(**changed)]) for changed in [{}, *changes]}
     assert len(digests) == 1 + len(changes)

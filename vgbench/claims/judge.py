@@ -50,16 +50,22 @@ class Judgement:
         return "depends" if {"supported", "refuted"} <= found else "unclear"
 
     @property
+    def outcome(self) -> str:
+        """The verdict as the claim puts it."""
+        return self.claim.in_words(self.verdict)
+
+    @property
     def words(self) -> str:
         """The verdict with what it depends on."""
         if len({condition.verdict for condition in self.conditions}) < 2:
-            return self.verdict
-        sides: dict[str, list[str]] = {}
+            return self.outcome
+        sides: dict[Verdict, list[str]] = {}
         for condition in self.conditions:
             sides.setdefault(condition.verdict, []).append(condition.label)
-        order = ("supported", "refuted", "unclear", "not measured")
-        found = "; ".join(f"{side} for {' / '.join(sides[side])}" for side in order if side in sides)
-        return f"{self.verdict}: {found}"
+        order: tuple[Verdict, ...] = ("supported", "refuted", "unclear", "not measured")
+        said = self.claim.in_words
+        found = "; ".join(f"{said(side)} for {' / '.join(sides[side])}" for side in order if side in sides)
+        return f"{self.outcome}: {found}"
 
 
 def judge(claims: Sequence[Claim], measured: Sequence[Measured]) -> list[Judgement]:

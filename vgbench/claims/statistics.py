@@ -82,6 +82,20 @@ def log10_slope_first_over_last(measured: Measured) -> Values | None:
     return None if slopes is None else first_over_last(slopes)
 
 
+@STATISTICS.register(source="Glorot & Bengio 2010")
+def log10_lowest_slope_last_over_first(measured: Measured) -> Values | None:
+    """Lowest value at any record of training of log10 of the mean |phi'| of the last hidden layer over the first's."""
+    curves = measured.curves
+    if curves is None:
+        return None
+    slopes = curves.snapshots.mean_slope
+    known = ~np.isnan(slopes).any(axis=(0, 1))
+    if not known.any():
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -first_over_last(np.log10(slopes[..., known])).max(axis=1)
+
+
 @STATISTICS.register(source="Zhang, Bengio & Singer 2022, Are all layers created equal?")
 def log10_displacement_first_over_last(measured: Measured) -> Values | None:
     """log10 of the relative displacement of the first hidden layers over that of the last, after the last step.
@@ -158,6 +172,16 @@ def loss_fall(measured: Measured) -> Values | None:
     first, last = ends_of_loss(curves)
     with np.errstate(divide="ignore", invalid="ignore"):
         return 1 - last / first
+
+
+@STATISTICS.register(source="He, Zhang, Ren & Sun 2016: training error")
+def log10_final_loss(measured: Measured) -> Values | None:
+    """log10 of the mean training loss of the last tenth of steps."""
+    curves = measured.curves
+    if curves is None:
+        return None
+    with np.errstate(divide="ignore"):
+        return np.log10(ends_of_loss(curves)[1])
 
 
 @STATISTICS.register(source="vgbench")

@@ -78,19 +78,13 @@ def claims_page(report: Report) -> str:
 
 def verdicts(judged: Judged) -> str:
     """The verdict on each claim in a table."""
-    rows = [(judgement.claim.sentence, judgement.verdict) for judgement in judged.judgements]
+    rows = [(judgement.claim.sentence, judgement.outcome) for judgement in judged.judgements]
     return _claims_table(("claim", "verdict"), rows)
 
 
 def _claim(judgement: Judgement) -> Iterator[str]:
-    claim = judgement.claim
-    facts = {
-        "Hypothesis": claim.hypothesis,
-        "Measured": claim.measure,
-        "Rule": str(claim.rule),
-        "Verdict": judgement.words,
-    }
-    yield f"## {escape(claim.sentence)}"
+    facts = {**judgement.claim.facts, "Verdict": judgement.words}
+    yield f"## {escape(judgement.claim.sentence)}"
     yield "\n".join(f"- {name}: {inline(text)}" for name, text in facts.items())
     rows = [(each.label, effect(each.effect), each.verdict, ", ".join(each.cells)) for each in judgement.conditions]
     yield _claims_table(("condition", "effect", "verdict", "cells"), rows)

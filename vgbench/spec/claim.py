@@ -97,6 +97,10 @@ class Claim(Strict):
             others).
         cells: the cells on which the claim is tested.
         rule: decides every condition.
+        source: the paper (authors, year) whose result the claim is, with what it says; the verdict then reads
+            reproduced, not reproduced or, where it depends, reproduced in part.
+        needs_scale: what the source had and these cells do not have, if a refutation may be due to that; the verdict
+            then reads needs scale.
     """
 
     sentence: Annotated[str, Field(min_length=1)]
@@ -105,6 +109,8 @@ class Claim(Strict):
     sign: Annotated[str, _member_of(SIGNS)] | None = None
     cells: Annotated[tuple[Cells, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     rule: Rule
+    source: Annotated[str, Field(min_length=1)] | None = None
+    needs_scale: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_measure(self) -> "Claim":
@@ -112,7 +118,16 @@ class Claim(Strict):
             raise ValueError("needs either a statistic or a sign")
         if self.sign is not None and any(cells.reference for cells in self.cells):
             raise ValueError("reference: a claim with a sign does not compare cells; leave it out")
+        if self.needs_scale and not self.source:
+            raise ValueError("needs_scale: needs `source`, the paper whose result is measured at a smaller scale")
         return self
+
+    def in_words(self, verdict: Verdict | Literal["depends"]) -> str:
+        """The verdict itself, or on a paper's result what it says of that."""
+        if self.source is None:
+            return verdict
+        refuted = "needs scale" if self.needs_scale else "not reproduced"
+        return {"supported": "reproduced", "refuted": refuted, "depends": "reproduced in part"}.get(verdict, verdict)
 
     def named(self) -> Iterator[tuple[str, str]]:
         """The names that the claim uses of its suite, each after its kind: `mitigation` or `swept axis`."""
@@ -130,7 +145,21 @@ class Claim(Strict):
         assert self.statistic is not None
         return f"{self.statistic} ({STATISTICS[self.statistic].description})"
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the claim rests on and how it is decided, each part by its heading."""
+        stated = {
+            "Source": self.source,
+            "Scale": self.needs_scale,
+            "Hypothesis": self.hypothesis,
+            "Measured": self.measure,
+            "Rule": str(self.rule),
+        }
+        return {heading: text for heading, text in stated.items() if text}
+
 
 def rules_digest(claims: Sequence[Claim]) -> str:
     """Hash of the claims with their rules: 16 hexadecimal digits."""
-    return content_id([claim.model_dump(mode="json") for claim in claims])
+    # Without the fields that a claim does not have, so that rules that are older than these keep their hash.
+    absent = [{name for name in ("source", "needs_scale") if getattr(claim, name) is None} for claim in claims]
+    return content_id([claim.model_dump(mode="json", exclude=left) for claim, left in zip(claims, absent, strict=True)])
