@@ -13,7 +13,7 @@ from helpers import by_hand
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.measure import shared
+from vgbench.measure import programs, shared
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import make_optimizer, make_step, over_layers, propose, start
@@ -187,6 +187,22 @@ def test_the_last_snapshot_is_of_the_last_step(steps: int) -> None:
     curves = vg.measure_training(vg.Case(**SMALL, steps=steps, learning_rates=(1e-3,), seeds=(0,), tuning_seeds=()))
     assert curves.step.tolist() == sorted({0, 25, steps})
     assert curves.validation_metric.shape == (1, len(curves.step))
+
+
+def test_many_validation_examples_are_sampled_but_for_the_last_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "SAMPLED", 50)
+    case = vg.Case(**SMALL | {"width": 15}, steps=25, learning_rates=(1e-2,), seeds=(0,), tuning_seeds=())
+    dataset = load_dataset(case)
+    curves, sample = vg.measure_training(case), programs.sampled(dataset)
+    rows = [np.flatnonzero((dataset.validation.x == each).all(axis=1))[0] for each in sample.validation.x]
+    assert len(set(rows)) == 50
+    np.testing.assert_array_equal(dataset.validation.y[rows], sample.validation.y)
+    network = build_network(case, dataset.problem)
+    answers = network.apply(network.init(jax.random.key(0)), jnp.asarray(sample.validation.x), train=False).answers
+    assert curves.validation_metric[0, 0] == pytest.approx(np.mean(answers.argmax(axis=1) == sample.validation.y))
+    right = curves.validation_metric[0, 1] * len(dataset.validation.y), curves.test_metric[0] * len(dataset.test.y)
+    np.testing.assert_allclose(right, np.round(right), atol=1e-3)
+    assert programs.sampled(dataset._replace(validation=sample.validation)).validation is sample.validation
 
 
 def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:

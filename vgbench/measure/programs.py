@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from vgbench.data import Dataset, load_dataset
+from vgbench.data.dataset import Split
 from vgbench.measure.draw import TracedOptions, traced_options_of, training_of, with_traced_options
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
@@ -25,6 +26,9 @@ Splits: TypeAlias = tuple[Any, Any, Any]
 
 SNAPSHOT_EVERY = 25
 """Steps between two snapshots; also the steps of one call to the device."""
+SAMPLED = 2000
+"""Validation examples, at most, on which states are evaluated in the course of training; the last is on all."""
+_ALL, _SAMPLE = 0, -1
 
 
 class Evaluation(NamedTuple):
@@ -48,10 +52,12 @@ class Programs(NamedTuple):
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
             losses); consumes the state.
         evaluate: (state, initial parameters, learning rates, traced_options, first batches, data) to an `Evaluation`.
+        look: the same on the data of `sampled`.
     """
 
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
     evaluate: Callable[..., Evaluation]
+    look: Callable[..., Evaluation]
 
 
 def programs_of(case: Case, runs: int) -> Programs:
@@ -70,16 +76,19 @@ def _compiled(case: Case, runs: int) -> Programs:
 
     with ThreadPoolExecutor(len(programs)) as pool:
         executables = dict(zip(programs, pool.map(compiled, programs), strict=True))
-    return Programs(evaluate=executables.pop(0), advance=executables)
+    evaluate = executables.pop(_ALL)
+    return Programs(evaluate=evaluate, look=executables.pop(_SAMPLE, evaluate), advance=executables)
 
 
 def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
     """The programs to compile for `runs` runs of a case: jitted functions and the shapes of their arguments.
 
     Returns:
-        By the number of steps of a chunk, with 0 for the evaluation of a state.
+        By the number of steps of a chunk, with 0 for the evaluation of a state, and -1 for that on a sample if there
+        is one.
     """
     dataset = load_dataset(case)
+    sample = sampled(dataset)
     network = build_network(case, dataset.problem)
     everywhere = whole(case)
     advance = jax.jit(
@@ -97,7 +106,7 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
-    def arguments(*one: Any) -> Any:
+    def arguments(*one: Any, dataset: Dataset = dataset) -> Any:
         *stacked, last = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
         )
@@ -106,7 +115,23 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
 
     lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
     found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
-    return found | {0: (evaluate, arguments(state, initial, rate, batches()))}
+    on = {_ALL: dataset} if sample is dataset else {_ALL: dataset, _SAMPLE: sample}
+    return found | {
+        key: (evaluate, arguments(state, initial, rate, batches(), dataset=each)) for key, each in on.items()
+    }
+
+
+def sampled(dataset: Dataset) -> Dataset:
+    """The data with a sample of the validation examples, the same in all runs, and one test example.
+
+    The data themselves if they have few validation examples. Evaluating the 22,000 held-out examples of Fashion-MNIST
+    at every snapshot took longer than training did.
+    """
+    validation, test = dataset.validation, dataset.test
+    if validation.examples <= SAMPLED:
+        return dataset
+    chosen = np.sort(np.random.default_rng(0x5A3).permutation(validation.examples)[:SAMPLED])
+    return dataset._replace(validation=Split(*validation.take(chosen)), test=Split(*test.take(np.arange(1))))
 
 
 def splits_of(case: Case, dataset: Dataset) -> Splits:

@@ -1,6 +1,6 @@
 """Runs of one case, vmapped: many steps in one program, and an evaluation of the state in between."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_options_of
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, sampled, splits_of
 from vgbench.measure.step import Params, TrainState, start
 from vgbench.models import Network
 from vgbench.spec.case import Case
@@ -54,12 +54,15 @@ class Trainer:
         """
         case = self._case
         groups = self._start(_deal(runs))
-        programs, data = programs_of(case, runs=len(groups[0].learning_rates)), splits_of(case, self._dataset)
+        programs = programs_of(case, runs=len(groups[0].learning_rates))
+        data = splits_of(case, self._dataset)
+        looked_at = sampled(self._dataset)
+        sample = data if looked_at is self._dataset else (data[0], *splits_of(case, looked_at)[1:])
 
         def alone(group: _RunGroup) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return _train(group, programs, data, recorded)
+                return _train(group, programs, data, sample if recorded else None)
 
         # Programs of several devices deadlock side by side.
         with ThreadPoolExecutor(usable_cores() if case.devices == 1 else 1) as pool:
@@ -100,24 +103,20 @@ class _RunGroup(NamedTuple):
     batches: list[Int[np.ndarray, "runs steps batch"]]
 
 
-def _train(group: _RunGroup, programs: Programs, data: Splits, recorded: bool) -> Trained:
-    def evaluate(state: TrainState) -> Evaluation:
-        return jax.tree.map(
-            np.asarray,
-            programs.evaluate(
-                state, group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], data
-            ),
-        )
+def _train(group: _RunGroup, programs: Programs, data: Splits, sample: Splits | None) -> Trained:
+    def evaluated(by: Callable[..., Evaluation], state: TrainState, on: Splits) -> Evaluation:
+        given = group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], on
+        return jax.tree.map(np.asarray, by(state, *given))
 
     state, losses, evaluations = group.state, [], []
     for batches in group.batches:
-        if recorded:
-            evaluations.append(evaluate(state))
+        if sample is not None:
+            evaluations.append(evaluated(programs.look, state, sample))
         state, loss = programs.advance[batches.shape[1]](
             state, group.learning_rates, group.traced_options, batches, data
         )
         losses.append(np.asarray(loss))
-    evaluations.append(evaluate(state))
+    evaluations.append(evaluated(programs.evaluate, state, data))
     return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *evaluations))
 
 

@@ -35,7 +35,8 @@ class TrainingCurves(Displayed):
         target: value of the metric from which a seed counts as trained.
         loss: training loss of every step, [seeds, steps].
         step: updates made before each snapshot, 0 and every 25th up to the last, [snapshots].
-        validation_metric: on the validation examples, with running statistics, [seeds, snapshots].
+        validation_metric: on the validation examples, with running statistics, [seeds, snapshots]. If there are more
+            than 2,000, all but the last are on a sample of 2,000 of them, the same in all runs.
         snapshots: of the network and its gradient, after each of these steps.
         test_metric: on the test examples after the last step, with running statistics, [seeds].
         chance: the metric of the best constant answer to the validation examples; NaN in records that are older
