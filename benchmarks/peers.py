@@ -26,7 +26,7 @@ PARTS = {
         " multiplies the squared norm of the gradient on its way back, which is the slope of the neural tangent kernel"
         " after the block over the one before it. *off* is the largest relative error of each package's factors, by a"
         " third computation: Gauss-Legendre panels on both sides of zero, fine at every scale. Neural Tangents has"
-        " formulas for linear, ReLU, erf and GELU, and otherwise a quadrature of 200 nodes, too coarse for kinks"
+        " formulas for linear, (leaky) ReLU, erf and GELU, otherwise a quadrature of 200 nodes, too coarse for kinks"
         " and for large variances; vgbench's quadrature is off most for GELU at large variances.",
     ),
 }
