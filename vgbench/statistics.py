@@ -35,12 +35,12 @@ def first_over_last(log10: Float[np.ndarray, "*others layers"]) -> Float[np.ndar
         return np.asarray(log10[..., 0] - log10[..., -1])
 
 
-def t_interval(samples: Float[np.ndarray, "n"]) -> Interval:
+def t_interval(samples: Float[np.ndarray, "n"], confidence: float = CONFIDENCE) -> Interval:
     """Mean with a t-interval; a bootstrap of so few samples would cover 73 % (n = 3) to 83 % (n = 5), not 95 %."""
     n, mean = len(samples), float(np.mean(samples)) if len(samples) else float("nan")
     if n < 2 or not np.isfinite(samples).all():
         return Interval(mean, float("nan"), float("nan"))
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(samples, ddof=1) / np.sqrt(n))
+    reach = float(stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(samples, ddof=1) / np.sqrt(n))
     return Interval(mean, mean - reach, mean + reach)
 
 

@@ -1,15 +1,20 @@
 """From claims and records to verdicts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from vgbench.claims import signs, statistics
-from vgbench.claims.statistics import Measured
+import numpy as np
+
+from vgbench.claims import signs, statistics, undecided
+from vgbench.claims.looks import confidence
+from vgbench.claims.statistics import Measured, Values
 from vgbench.spec.claim import Cells, Claim, Verdict
-from vgbench.statistics import Interval, t_interval
+from vgbench.statistics import CONFIDENCE, Interval, t_interval
 
 _NOTHING = Interval(*[float("nan")] * 3)
+_NOTES = 3
+"""So many different notes of its conditions a claim repeats."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,27 @@ class Condition:
         effect: with its 95 % interval; NaN where it is not measured.
         verdict: of the claim's rule.
         cells: ids of the cells behind it.
+        look: number of seeds at the look that decided it, or at the last one; None where it was judged once.
+        note: what would decide it where it is unclear.
     """
 
     label: str
     effect: Interval
     verdict: Verdict
     cells: tuple[str, ...]
+    look: int | None = None
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """The verdict with the look that it is from, and with what would decide it."""
+        look = "" if self.look is None else f" at {self.look} seeds"
+        return f"{self.verdict}{look}{self.note and f': {self.note}'}"
+
+    @property
+    def needs_seeds(self) -> bool:
+        """Whether a further look may decide it."""
+        return self.verdict == "unclear" and self.look is not None and bool(np.isfinite(self.effect.low))
 
 
 @dataclass(frozen=True)
@@ -67,10 +87,26 @@ class Judgement:
         found = "; ".join(f"{said(side)} for {' / '.join(sides[side])}" for side in order if side in sides)
         return f"{self.outcome}: {found}"
 
+    @property
+    def note(self) -> str:
+        """What would decide it where it is unclear, otherwise the look that decided it; empty where there was none."""
+        if self.verdict == "unclear":
+            notes = list(dict.fromkeys(each.note for each in self.conditions if each.note))
+            return "; ".join([*notes[:_NOTES], *([f"and {len(notes) - _NOTES} more"] if notes[_NOTES:] else [])])
+        looks = [each.look for each in self.conditions if each.look is not None and each.verdict != "unclear"]
+        return f"decided at {max(looks)} seeds" if looks else ""
 
-def judge(claims: Sequence[Claim], measured: Sequence[Measured]) -> list[Judgement]:
-    """Judge claims by the rows of a run."""
-    return [Judgement(claim, tuple(_conditions(claim, measured))) for claim in claims]
+
+def judge(claims: Sequence[Claim], measured: Sequence[Measured], looks: Sequence[int] = ()) -> list[Judgement]:
+    """Judge claims by the rows of a run.
+
+    Args:
+        claims: of its suite.
+        measured: its rows.
+        looks: the numbers of seeds after which each condition is judged until it is decided, by intervals that are
+            wide enough for all of them; without any, it is judged once, by all seeds. Signs are judged at the first.
+    """
+    return [Judgement(claim, tuple(_conditions(claim, measured, looks))) for claim in claims]
 
 
 def selected(cells: Cells, measured: Sequence[Measured]) -> list[tuple[Measured, Measured | None]]:
@@ -83,22 +119,39 @@ def selected(cells: Cells, measured: Sequence[Measured]) -> list[tuple[Measured,
     return [(each, _reference(cells, each, measured)) for each in found]
 
 
-def _conditions(claim: Claim, measured: Sequence[Measured]) -> Iterator[Condition]:
+def _conditions(claim: Claim, measured: Sequence[Measured], looks: Sequence[int]) -> Iterator[Condition]:
     found = [(cells, selected(cells, measured)) for cells in claim.cells]
     pairs = [(cells, pair) for cells, chosen in found for pair in chosen]
     missing = [label for cells, chosen in found for label in _missing(cells, chosen)]
     yield from (Condition(label, _NOTHING, "not measured", ()) for label in missing)
     if claim.sign is not None:
         rows = {(row.row.place, row.row.cell_id): row for _, (row, _) in pairs}
-        yield from _of_sign(claim, claim.sign, list(rows.values()))
+        yield from _of_sign(claim, claim.sign, [row.first(looks[0]) if looks else row for row in rows.values()])
         return
     for cells, (row, other) in pairs:
-        label, ids = row.row.label, (row.row.cell_id,)
-        if cells.reference is not None:
-            label = f"{label} against {other.row.label if other else cells.reference}"
-            ids = (*ids, other.row.cell_id) if other else ids
-        effect = _effect(claim, row, other, alone=cells.reference is None)
-        yield Condition(label, effect or _NOTHING, claim.rule.judge(effect) if effect else "not measured", ids)
+        yield _of_statistic(claim, cells.reference, row, other, looks)
+
+
+def _of_statistic(
+    claim: Claim, reference: str | None, row: Measured, other: Measured | None, looks: Sequence[int]
+) -> Condition:
+    label, ids = row.row.label, (row.row.cell_id,)
+    if reference is not None:
+        label = f"{label} against {other.row.label if other else reference}"
+        ids = (*ids, other.row.cell_id) if other else ids
+    condition = Condition(label, _NOTHING, "not measured", ids)
+    certain = confidence() if looks else CONFIDENCE
+    for look in looks or (None,):
+        values = _values(claim, reference is None, row.first(look), other.first(look) if other else None)
+        if values is None:
+            break
+        effect = t_interval(values, certain)
+        verdict = claim.rule.judge(effect)
+        note = undecided.by_seeds(claim.rule, values, certain) if verdict == "unclear" else ""
+        condition = replace(condition, effect=effect, verdict=verdict, look=look, note=note)
+        if not condition.needs_seeds:
+            break
+    return condition
 
 
 def _missing(cells: Cells, pairs: Sequence[tuple[Measured, Measured | None]]) -> Iterator[str]:
@@ -113,13 +166,11 @@ def _missing(cells: Cells, pairs: Sequence[tuple[Measured, Measured | None]]) ->
             yield from (f"{name}, {axis} {value}" for value in values if str(value) not in there)
 
 
-def _effect(claim: Claim, row: Measured, other: Measured | None, *, alone: bool) -> Interval | None:
+def _values(claim: Claim, alone: bool, row: Measured, other: Measured | None) -> Values | None:
     assert claim.statistic is not None
     if alone:
-        values = statistics.value(claim.statistic, row)
-    else:
-        values = None if other is None else statistics.difference(claim.statistic, row, other)
-    return None if values is None else t_interval(values)
+        return statistics.value(claim.statistic, row)
+    return None if other is None else statistics.difference(claim.statistic, row, other)
 
 
 def _of_sign(claim: Claim, sign: str, measured: Sequence[Measured]) -> Iterator[Condition]:
@@ -129,7 +180,8 @@ def _of_sign(claim: Claim, sign: str, measured: Sequence[Measured]) -> Iterator[
         effect = signs.wilson(right, len(group))
         verdict: Verdict = claim.rule.judge(effect) if group else "not measured"
         label = f"{name} ({right} of {len(group)} cells)"
-        yield Condition(label, effect, verdict, tuple(each.row.cell_id for each in group))
+        note = undecided.by_cells(claim.rule, right, len(group)) if verdict == "unclear" else ""
+        yield Condition(label, effect, verdict, tuple(each.row.cell_id for each in group), note=note)
 
 
 def _reference(cells: Cells, row: Measured, measured: Sequence[Measured]) -> Measured | None:

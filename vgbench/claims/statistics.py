@@ -3,13 +3,16 @@
 A statistic is None where the records do not hold what it needs.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.measure.training import TrainingCurves
+from vgbench.records.runs import Entry
 from vgbench.records.schema import CellRecord, CostRecord, Row
+from vgbench.records.seeds import chosen
 from vgbench.spec.metric import ACCURACY
 from vgbench.spec.registry import STATISTICS
 from vgbench.statistics import first_over_last
@@ -34,6 +37,18 @@ class Measured:
     def curves(self) -> TrainingCurves | None:
         """How it trained; None where it did not."""
         return self.cell.training if self.cell else None
+
+    def first(self, seeds: int | None) -> "Measured":
+        """The row by its first seeds alone, all for None; where it has fewer, as if its cell were not measured."""
+        held = self.seeds or ()
+        if seeds is None or self.cell is None:
+            return self
+        return replace(self, cell=chosen(self.cell, held[:seeds]) if len(held) >= seeds else None)
+
+
+def measured(entries: Iterable[Entry]) -> list[Measured]:
+    """The rows of a run as claims look at them."""
+    return [Measured(entry.row, entry.cell, entry.cost) for entry in entries]
 
 
 _SMALLEST_MOVE = 1e-8

@@ -139,9 +139,10 @@ def _union(folders: Sequence[tuple[Folder, bool]]) -> _Union:
     for key, (_, error) in damaged.items():
         if key not in there:
             raise error
-    last = max(manifests, key=lambda manifest: canonical(dataclasses.replace(manifest, rows=())))
+    last = max(manifests, key=lambda manifest: canonical(dataclasses.replace(manifest, rows=(), looks=())))
     provenance = max((manifest.provenance for manifest in manifests), key=canonical)
-    manifest = dataclasses.replace(last, rows=_rows(manifests), provenance=provenance)
+    looks = max(manifest.looks for manifest in manifests)  # seeds that were added as claims needed them stay so
+    manifest = dataclasses.replace(last, rows=_rows(manifests), provenance=provenance, looks=looks)
     return _Union(manifest, list(map(_best, there.values())), [path for path, _ in damaged.values()])
 
 

@@ -42,6 +42,10 @@ class RunOptions(Strict):
     seeds: int | None = _option(WHAT, None, ge=1, le=1000, metavar="N")
     """Measure the evaluation seeds 0 to N-1 of every cell; those that its record lacks are added to it."""
 
+    decide: bool = _option(WHAT, False)
+    """Measure 3 seeds of every cell, and 6, 9 and then 12 of those whose claims are unclear; the intervals of these
+    looks are so wide that all of them cover the effect at once with 95 %."""
+
     shard: str | None = _option(WHAT, None, metavar="I/N")
     """Measure the I-th of N parts, with its costs; `vgbench merge` makes one run of all parts."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vgbench.errors import InputError, unknown
+from vgbench.harness.decide import rounds
 from vgbench.harness.options import RunOptions, read_options
 from vgbench.harness.plan import survey, tasks_of
 from vgbench.harness.preregistration import fixed_in
@@ -63,15 +64,18 @@ def measure(selection: Selection, options: RunOptions, observers: Sequence[Obser
         with lock_run(out) as lock, closing(_executor(options, cells)) as workers:
             origin = workers.prepare([cell.case for cell in cells])
             folder = device_folder(out, origin.device.slug)
-            rows = tuple(_row(place, cell) for place, cell in selection.placed)
-            content = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed_in(suite)
-            lock.check()
-            write_record(folder.manifest, Manifest(*content))
-            tasks = tasks_of(cells)
-            reused = reuse_records(tasks, folder, options.reuse, origin)
-            plan = survey(tasks, folder, origin, keep_stale=options.keep_stale, retry_failed=options.retry_failed)
-            plan = replace(plan, notes=(*_unidentified(out, origin.device), *reused, *plan.notes))
-            Work(plan, folder, origin, workers, lock, observers).go()
+            fixed, said = fixed_in(suite), _unidentified(out, origin.device)
+            for placed, found in rounds(selection.placed, folder, selection.looks):
+                rows = tuple(_row(place, cell) for place, cell in placed)
+                content = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed, selection.looks
+                lock.check()
+                write_record(folder.manifest, Manifest(*content))
+                tasks = tasks_of(cell for _, cell in placed)
+                reused = reuse_records(tasks, folder, options.reuse, origin)
+                plan = survey(tasks, folder, origin, keep_stale=options.keep_stale, retry_failed=options.retry_failed)
+                plan = replace(plan, notes=(*said, *found, *reused, *plan.notes))
+                Work(plan, folder, origin, workers, lock, observers).go()
+                said = ()
     except OSError as error:
         raise InputError(
             f"{error.filename or out}: cannot write records here: {error.strerror or error}; every finished"

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vgbench.boundary.paths import check_folder_name
+from vgbench.claims.looks import LOOKS
 from vgbench.errors import InputError
 from vgbench.harness.options import RunOptions
 from vgbench.harness.shard import read_shard
 from vgbench.spec.suite import Cell, Suite, read_suite
+
+Placed = tuple[tuple[int, Cell], ...]
+"""Cells, each with its place among all of its suite."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,14 @@ class Selection:
     Attributes:
         suite: the narrowed suite.
         folder: the name of its folder, where no other is asked for.
-        placed: the cells of the part that is asked for, each with its place among all.
+        placed: the cells of the part that is asked for, with all seeds that they may get.
+        looks: the numbers of seeds at which its claims are judged; empty where they are judged once.
     """
 
     suite: Suite
     folder: str
-    placed: tuple[tuple[int, Cell], ...]
+    placed: Placed
+    looks: tuple[int, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -34,16 +40,28 @@ def select(suite: Suite | str | Path, options: RunOptions) -> Selection:
     """Narrow a suite, or the built-in one or the TOML file of this name, and make its cells.
 
     Raises:
-        InputError: the suite, a setting, a mitigation or the part cannot be used.
+        InputError: the suite, a setting, a mitigation or the part cannot be used, or a run is to decide claims that
+            it does not have or cannot add seeds to.
     """
     whole = suite if isinstance(suite, Suite) else read_suite(suite)
-    settings = dict(options.settings)
-    if options.seeds is not None:
+    settings, seeds = dict(options.settings), LOOKS[-1] if options.decide else options.seeds
+    if options.decide:
+        _check_decidable(whole, options)
+    if seeds is not None:
         if "seeds" in settings:
             raise InputError("seeds: are set already, as a field of every case; leave one of the two out")
-        settings["seeds"] = list(range(options.seeds))
+        settings["seeds"] = list(range(seeds))
     narrowed = (whole.quick_version() if options.quick else whole).select(settings, options.only)
     part = None if options.shard is None else read_shard(options.shard)
     folder = check_folder_name(part.folder(narrowed.name) if part else narrowed.name)
     cells = enumerate(narrowed.cells())
-    return Selection(narrowed, folder, tuple((i, cell) for i, cell in cells if part is None or part.holds(cell.case)))
+    placed = tuple((i, cell) for i, cell in cells if part is None or part.holds(cell.case))
+    return Selection(narrowed, folder, placed, LOOKS if options.decide else ())
+
+
+def _check_decidable(suite: Suite, options: RunOptions) -> None:
+    if not suite.claims:
+        raise InputError(f"decide: suite {suite.name} makes no claims; leave it out, or add [[claims]] to the suite")
+    for option, fault in (("seeds", "chooses the seeds itself"), ("shard", "judges claims by the cells of all parts")):
+        if getattr(options, option) is not None:
+            raise InputError(f"decide: {fault}; leave {option} out")

@@ -8,7 +8,7 @@ hash of its case as it was written; migrations do not change it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA = 5
+SCHEMA = 6
 """The current version, in which records are written."""
 WITHOUT_SEEDS = 4
 """The version from which the ids in the names of records leave out the evaluation seeds."""
@@ -104,6 +104,11 @@ def _to_5(body: _Body) -> _Body:
     return {**body, "training": {**_renamed(body["training"], names), "metric": accuracy}}
 
 
+def _to_6(body: _Body) -> _Body:
+    """A run may judge its claims at several numbers of seeds, which no run did until now."""
+    return body
+
+
 def _row_2(row: Any) -> Any:
     known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
     return {**row, "axes": _case_2(row["axes"])} if known else row
@@ -117,5 +122,5 @@ def _blocks(form: Any) -> Any:
     return _BLOCKS.get(form, form) if isinstance(form, str) else form
 
 
-_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5)
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)
 """From version 1 to 2, and so on."""

@@ -78,12 +78,13 @@ def read_runs(root: Path) -> list[Run]:
     manifests = [read_record(folder.manifest, Manifest) for folder in folders]
     names = device_names(manifest.provenance.device for manifest in manifests)
     return [
-        Run(manifest, names[manifest.provenance.device], _entries(folder, manifest))
+        Run(manifest, names[manifest.provenance.device], read_entries(folder, manifest))
         for folder, manifest in zip(folders, manifests, strict=True)
     ]
 
 
-def _entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
+def read_entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
+    """Read the records of a manifest's rows; raises `InputError` where one is damaged, with the name of its file."""
     there = {(kind, path.stem): path for kind, path in places(folder, manifest) if path.exists()}
     cells = {name: read_record(path, CellRecord) for (kind, name), path in there.items() if kind == "cell"}
     costs = {name: read_record(path, CostRecord) for (kind, name), path in there.items() if kind == "cost"}

@@ -214,6 +214,8 @@ class Manifest:
         provenance: the device, source and versions when the run was last started.
         claims: the claims that its records decide.
         fixed: the commit that fixed their rules; None without claims, or if no commit has the current rules.
+        looks: the numbers of seeds at which the claims are judged, where seeds are added until they are decided; empty
+            where they are judged once, by all seeds.
     """
 
     suite: str
@@ -223,6 +225,7 @@ class Manifest:
     provenance: Provenance
     claims: tuple[Claim, ...] = ()
     fixed: Fixed | None = None
+    looks: tuple[Count, ...] = ()
 
 
 def places(folder: Folder, manifest: Manifest) -> Iterator[tuple[Kind, Path]]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vgbench.claims.judge import Judgement, judge
-from vgbench.claims.statistics import Measured
+from vgbench.claims.looks import confidence
+from vgbench.claims.statistics import measured
 from vgbench.records.runs import Run, footer
 from vgbench.spec.claim import rules_digest
 from vgbench.statistics import Interval
 
-NOTE = (
+_NOTE = (
     "Each condition is judged by its own 95 % interval (t over seeds, paired by seed where two cells are compared;"
     " Wilson's for shares of cells), without a correction for their number."
 )
@@ -26,12 +27,14 @@ class Judged:
         judgements: a claim each.
         rules: what was decided beforehand, and the commit that fixed it.
         records: what produced the records and when.
+        looks: the numbers of seeds at which they were judged; empty where they were judged once.
     """
 
     device: str
     judgements: tuple[Judgement, ...]
     rules: str
     records: tuple[str, ...]
+    looks: tuple[int, ...]
 
 
 def judged(runs: Sequence[Run]) -> list[Judged]:
@@ -40,12 +43,26 @@ def judged(runs: Sequence[Run]) -> list[Judged]:
 
 
 def _judged(run: Run) -> Judged:
-    rows = [Measured(entry.row, entry.cell, entry.cost) for entry in run.entries]
+    looks = run.manifest.looks
     return Judged(
         device=run.device,
-        judgements=tuple(judge(run.manifest.claims, rows)),
+        judgements=tuple(judge(run.manifest.claims, measured(run.entries), looks)),
         rules=_rules(run),
         records=tuple(footer([run])),
+        looks=looks,
+    )
+
+
+def note(found: Sequence[Judged]) -> str:
+    """How the verdicts come about."""
+    looks = next((each.looks for each in found if each.looks), ())
+    if not looks:
+        return _NOTE
+    numbers = f"{', '.join(map(str, looks[:-1]))} and {looks[-1]}"
+    return (
+        f"{_NOTE} Seeds were added until a condition was decided, with looks at {numbers} seeds: each look's t-interval"
+        f" has a confidence of {confidence():.2%}, with which the intervals of all looks cover the effect at once with"
+        " 95 % (Pocock 1977; Jennison & Turnbull 1989, 1991). Signs were judged at the first look."
     )
 
 
@@ -74,7 +91,8 @@ def lines(found: Sequence[Judged]) -> Iterator[str]:
         if len(found) > 1:
             yield each.device
         for judgement in each.judgements:
-            yield f"{judgement.claim.sentence}: {judgement.words}{_effects(judgement)}"
+            more = f"; {judgement.note}" if judgement.note else ""
+            yield f"{judgement.claim.sentence}: {judgement.words}{_effects(judgement)}{more}"
         yield each.rules
 
 

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from vgbench.claims.judge import Judgement
 from vgbench.plain import one_line
-from vgbench.report.claims import NOTE, Judged, effect
+from vgbench.report.claims import Judged, effect, note
 from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
@@ -67,7 +67,7 @@ def page(report: Report) -> str:
 
 def claims_page(report: Report) -> str:
     """Each claim: verdict, effects with their intervals, the cells behind them, the rule."""
-    parts = [f"# {escape(report.title)}", escape(report.question), NOTE]
+    parts = [f"# {escape(report.title)}", escape(report.question), note(report.claims)]
     for judged in report.claims:
         if len(report.claims) > 1:
             parts.append(f"# {escape(judged.device)}")
@@ -83,10 +83,11 @@ def verdicts(judged: Judged) -> str:
 
 
 def _claim(judgement: Judgement) -> Iterator[str]:
-    facts = {**judgement.claim.facts, "Verdict": judgement.words}
+    decision = {"Decision": judgement.note} if judgement.note else {}
+    facts = {**judgement.claim.facts, "Verdict": judgement.words, **decision}
     yield f"## {escape(judgement.claim.sentence)}"
     yield "\n".join(f"- {name}: {inline(text)}" for name, text in facts.items())
-    rows = [(each.label, effect(each.effect), each.verdict, ", ".join(each.cells)) for each in judgement.conditions]
+    rows = [(each.label, effect(each.effect), each.words, ", ".join(each.cells)) for each in judgement.conditions]
     yield _claims_table(("condition", "effect", "verdict", "cells"), rows)
 
 

@@ -23,7 +23,7 @@ from vgbench.pictures.style import DARK, LIGHT
 from vgbench.records.runs import Entry, swept
 from vgbench.report.charts import PICTURES
 from vgbench.report.cite import bibtex
-from vgbench.report.claims import NOTE, effect
+from vgbench.report.claims import effect, note
 from vgbench.report.outcomes import OUTCOMES, outcome
 from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.report.page.details import details
@@ -66,7 +66,7 @@ def page(report: Report) -> str:
             outcomes=OUTCOMES,
             command=command(report.runs),
             bibtex=bibtex(report.runs),
-            claims_note=NOTE,
+            claims_note=note(report.claims),
             effect=effect,
             profile={"width": WIDTH, "height": HEIGHT},
             style=Markup(_asset("page.css")),  # ours, as the scripts are
