@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from jaxtyping import Bool
 from pydantic import Field
 
 
@@ -24,9 +22,9 @@ class Metric:
         """The values (a number or an array), or minus them where lower is better: the higher, the better."""
         return values if self.better == "higher" else -values
 
-    def reached(self, values: Any, target: float) -> Bool[np.ndarray, "*any"]:
+    def reached(self, values: Any, target: float) -> Any:
         """Which values (a number or an array) are as good as `target`, to the precision of their dtype."""
-        return np.asarray(self.score(values) >= self.score(target))
+        return self.score(values) >= self.score(target)
 
     def refuses(self, target: float) -> str | None:
         """Why no value is as good as `target`, which is above 0; None where one may be."""
