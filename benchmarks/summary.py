@@ -17,8 +17,8 @@ PARTS = {
     "watching": (
         "Recording",
         "watching.py",
-        "time of a step in a scan that `vgbench.Recorder.scan` or `vgbench.watch` records every tenth time, over that of"
-        " one that is not recorded",
+        "time of a step that `vgbench.Recorder.scan` or `vgbench.watch` records every tenth time in a scan, over that"
+        " of one that is not recorded",
     ),
     "sweep": ("A whole sweep", "sweep.py", "one by one over vgbench, cell by cell; `total` is the ratio of the sums"),
     "overhead": (
