@@ -14,7 +14,8 @@ from typing import Any
 
 import jax
 from corpus import Build, builds
-from generate import Job, Outcome, jobs_of, train
+from generate import Job, jobs_of, train
+from outcome import Outcome
 from score import Row, page
 from tools import TOOLS
 

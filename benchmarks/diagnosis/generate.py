@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from corpus import Build, Fault
+from outcome import Outcome
 
 import vgbench as vg
 from vgbench.data import Dataset, batch_indices, load_dataset
-from vgbench.diagnosis import Evidence
 from vgbench.diagnosis.measured import from_curves
 from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
@@ -58,22 +58,6 @@ def half(*, loss_scale: float) -> optax.GradientTransformation:
         return (gradient * loss_scale).astype(jnp.float16).astype(gradient.dtype) / loss_scale
 
     return optax.stateless(lambda gradients, _: jax.tree.map(rounded, gradients))
-
-
-class Outcome(NamedTuple):
-    """What a run showed.
-
-    Attributes:
-        evidence: for the diagnosis.
-        mean_gradient: mean |g| of every layer's weights from the histogram's bins, [records, layers].
-        loss: of every step.
-        accuracy: on validation data, at the records.
-    """
-
-    evidence: Evidence
-    mean_gradient: np.ndarray
-    loss: np.ndarray
-    accuracy: np.ndarray
 
 
 class Job(NamedTuple):

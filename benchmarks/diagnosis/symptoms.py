@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from generate import Outcome
+from outcome import Outcome
 from tools import TOOLS as VANISHES
 
 from vgbench.boundary.run_file import HISTOGRAM_EDGES

@@ -7,7 +7,7 @@ TheDeepChecker (Ben Braiek & Khomh 2023) and DLCheck. A rule fires on a run if i
 from collections.abc import Callable
 
 import numpy as np
-from generate import Outcome
+from outcome import Outcome
 
 
 def autotrainer(run: Outcome) -> bool:

@@ -179,6 +179,8 @@ def measured_twice(tmp_path: Path) -> tuple[Path, Path, dict[str, bytes]]:
         for name, accuracy in (("out", 0.25), ("source", 0.75))
     )
     whole = contents(merge(shutil.copytree(out, tmp_path / "whole"), [source]))
+    if whole == contents(out):  # of records that are alike their bytes decide which one stays
+        out, source = source, out
     assert whole == contents(merge(shutil.copytree(source, tmp_path / "turned"), [out])) != contents(out)
     return out, source, whole
 

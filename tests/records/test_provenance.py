@@ -278,7 +278,7 @@ def modules_behind(*names: str) -> set[str]:
     ("kind", "names"),
     [
         ("cell", ("vgbench.measure.gradients", "vgbench.measure.forward", "vgbench.measure.training")),
-        ("cost", ("vgbench.measure.cost",)),
+        ("cost", ("vgbench.measure.timing",)),
     ],
 )
 def test_digest_covers_all_that_a_measurement_loads_and_of_measure_nothing_else(

@@ -296,6 +296,8 @@ def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) ->
         if value is None
         else not value
         if isinstance(value, bool)
+        else value[::-1]
+        if isinstance(value, str)
         else value * 2 or 1
         if isinstance(value, int)
         else value * 1.5

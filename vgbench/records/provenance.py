@@ -22,6 +22,7 @@ _PACKAGE = Path(__file__).parents[1]
 _MEASURING_SOURCE = (
     "spec/case.py",
     "spec/fingerprint.py",
+    "spec/metric.py",
     "spec/registry.py",
     "statistics.py",
     "instruments/probe.py",
