@@ -70,6 +70,8 @@ class Driver:
             "Temperature": lambda handle, kind: 61,
             "ComputeRunningProcesses": lambda handle: [SimpleNamespace(pid=-1)],
         }
+        if not name.startswith("nvmlDeviceGet"):
+            raise AttributeError(name)
         return answers[name.removeprefix("nvmlDeviceGet")]
 
 
