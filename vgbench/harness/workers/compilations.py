@@ -1,13 +1,13 @@
 """Timings of the same pair by programs that were compiled anew, each in a process of its own."""
 
 import json
-import os
-import subprocess
 import sys
+from typing import Any
 
 import jax
 import numpy as np
 
+from vgbench.harness.workers.own_process import answer_of
 from vgbench.measure.timing import Rounds, measure_rounds
 from vgbench.records.provenance import find_device
 from vgbench.spec.case import Case
@@ -25,34 +25,16 @@ def further_rounds(device: str | None, case: Case, reference: Case, precision: f
     """Compile and time the pair `times` times more.
 
     A process that has autotuned a program remembers what it chose, and caches on disk do so, too: they are switched
-    off. A process that comes to nothing, say because the device has no room beside this one, gives no rounds.
+    off. A process that comes to nothing gives no rounds.
     """
-    environment = {
-        **os.environ,
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "JAX_ENABLE_COMPILATION_CACHE": "false",
-    }
-    given = json.dumps([device, *(each.model_dump(mode="json") for each in (case, reference)), precision])
-    return [found for _ in range(times) if (found := _asked(given, environment)) is not None]
+    question = [device, *(each.model_dump(mode="json") for each in (case, reference)), precision]
+    answers = (answer_of(__name__, question, _SECONDS, JAX_ENABLE_COMPILATION_CACHE="false") for _ in range(times))
+    return [
+        Rounds(*(np.asarray(each, np.float64) for each in answer)) for answer in answers if isinstance(answer, list)
+    ]
 
 
-def _asked(given: str, environment: dict[str, str]) -> Rounds | None:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", __name__],
-            input=given,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_SECONDS,
-        )
-        return Rounds(*(np.asarray(each, np.float64) for each in json.loads(done.stdout.splitlines()[-1])))
-    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
-        return None
-
-
-def _answer(device: str | None, case: str, reference: str, precision: float) -> list[list[float]]:
+def _answer(device: str | None, case: dict[str, Any], reference: dict[str, Any], precision: float) -> list[list[float]]:
     with jax.default_device(find_device(device)):
         rounds = measure_rounds(Case.model_validate(case), Case.model_validate(reference), precision=precision)
     return [each.tolist() for each in rounds]

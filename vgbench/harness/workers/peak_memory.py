@@ -1,13 +1,12 @@
 """The most memory that a device held for one case's step: a process's lifetime figure, so each case gets its own."""
 
 import json
-import os
-import subprocess
 import sys
 from typing import Any
 
 import jax
 
+from vgbench.harness.workers.own_process import answer_of
 from vgbench.measure.executable import Executable
 from vgbench.records.provenance import find_device
 from vgbench.spec.case import Case
@@ -20,26 +19,12 @@ def device_peak_bytes(device: str | None, case: Case) -> int | None:
     """Run the case's step in a process of its own and ask the device for the most bytes that were in use.
 
     Drawing the weights and compiling count, too. None where the device keeps no such statistics, as a CPU does, or
-    where that process came to nothing, say because the device has no room beside this one.
+    where that process came to nothing.
     """
     if _PEAK not in (find_device(device).memory_stats() or {}):
         return None
-    # Beside this process, which holds most of the device's memory already, it takes what it needs and no more.
-    environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    given = json.dumps([device, case.model_dump(mode="json")])
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", __name__],
-            input=given,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_SECONDS,
-        )
-        return int(json.loads(done.stdout.splitlines()[-1])[_PEAK])
-    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
-        return None
+    statistics = answer_of(__name__, [device, case.model_dump(mode="json")], _SECONDS)
+    return int(statistics[_PEAK]) if isinstance(statistics, dict) and _PEAK in statistics else None
 
 
 def statistics_after_a_step(device: str | None, case: Case) -> dict[str, Any] | None:
