@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
 from vgbench.errors import InputError, unknown
+from vgbench.instruments.printed import printed
 from vgbench.statistics import Interval, slope, t_interval
 
 if TYPE_CHECKING:
@@ -149,10 +150,7 @@ class CoordinateCheck:
         return table
 
     def __str__(self) -> str:
-        console = Console(width=140, no_color=True)
-        with console.capture() as text:
-            console.print(self.__rich__())
-        return text.get()
+        return printed(self.__rich__())
 
 
 def _known(quantity: str) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from vgbench.boundary.run_file import Header, Layer, Module, Record, Run
+from vgbench.instruments.printed import printed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -118,10 +118,7 @@ class ModelProfile:
         return table
 
     def __str__(self) -> str:
-        console = Console(width=140, no_color=True)
-        with console.capture() as text:
-            console.print(self.__rich__())
-        return text.get()
+        return printed(self.__rich__())
 
 
 def _shown(forward: Module | None) -> list[str]:
