@@ -62,6 +62,21 @@ def _first_of_two():
     return tokens.astype(np.int32), (places[:, 0] < places[:, 1]).astype(np.int32)
 
 
+def _ordered(forward, tokens, first, seed):
+    """A transformer of two blocks that is asked which of the two comes first."""
+
+    def loss(params, batch, offsets):
+        logits, hidden = forward(params, batch[0], offsets)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean(), hidden
+
+    def error(params):
+        return 2 * (forward(params, tokens, None)[0].argmax(-1) != first).mean()
+
+    params = blocks(seed, 2, 2, tokens=10, length=10)
+    optimizer = optax.adam(3e-3)
+    return own(params, loss, (tokens, first), optimizer, error, chance=float(np.log(2)), steps=300, batch=64)
+
+
 @second(
     "constant answer",
     kind="input left out",
@@ -78,16 +93,7 @@ def order_unknown(broken: bool) -> Setup:
         x, points, scores = trunk(params, x, offsets)
         return linear(params["out"], normalised(x).mean(1)), (*points, *scores)
 
-    def loss(params, batch, offsets):
-        logits, hidden = forward(params, batch[0], offsets)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean(), hidden
-
-    def error(params):
-        return 2 * (forward(params, tokens, None)[0].argmax(-1) != first).mean()
-
-    params = blocks(2, 2, 2, tokens=10, length=10)
-    optimizer = optax.adam(3e-3)
-    return own(params, loss, (tokens, first), optimizer, error, chance=float(np.log(2)), steps=300, batch=64)
+    return _ordered(forward, tokens, first, seed=2)
 
 
 @second(
@@ -108,16 +114,7 @@ def nothing_to_attend_to(broken: bool) -> Setup:
         x, points, scores = trunk(params, x, offsets, (tokens > 0)[:, None], -jnp.inf if broken else -1e9)
         return linear(params["out"], normalised(x).mean(1)), (*points, *scores)
 
-    def loss(params, batch, offsets):
-        logits, hidden = forward(params, batch[0], offsets)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean(), hidden
-
-    def error(params):
-        return 2 * (forward(params, tokens, None)[0].argmax(-1) != first).mean()
-
-    params = blocks(3, 2, 2, tokens=10, length=10)
-    optimizer = optax.adam(3e-3)
-    return own(params, loss, (tokens, first), optimizer, error, chance=float(np.log(2)), steps=300, batch=64)
+    return _ordered(forward, tokens, first, seed=3)
 
 
 @second(
