@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 import vgbench as vg
-from vgbench.instruments.coordinates import _owns
+from vgbench.instruments.coordinate_steps import _owns
 
 RATE = 0.1
 DRAW = np.random.default_rng(0)

@@ -277,7 +277,7 @@ def modules_behind(*names: str) -> set[str]:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("cell", ("vgbench.measure.gradients", "vgbench.measure.forward", "vgbench.measure.training")),
+        ("cell", tuple(f"vgbench.measure.{name}" for name in ("gradients", "forward", "training", "coordinates"))),
         ("cost", ("vgbench.measure.timing",)),
     ],
 )

@@ -42,7 +42,7 @@ def show(written: "Report", *, wide: bool = False) -> None:
     from vgbench.cli.terminal import console
     from vgbench.plain import one_line
     from vgbench.report import claims
-    from vgbench.report.terminal import WIDTH, table_of
+    from vgbench.report.terminal import WIDTH, coordinate_tables, table_of
 
     out = console()
     out.print()
@@ -52,6 +52,8 @@ def show(written: "Report", *, wide: bool = False) -> None:
         out.print(Text(one_line(line)))
     out.print()
     out.print(table_of(written, wide=wide), width=None if wide else WIDTH)
+    for table in coordinate_tables(written):
+        out.print(table, width=None if wide else WIDTH)
     for line in written.failures:
         out.print(Text(one_line(f"not ok: {line}")))
     for line in written.footer:

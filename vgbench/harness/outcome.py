@@ -8,6 +8,7 @@ from typing import Any
 from vgbench.harness.plan import Record, Task
 from vgbench.records.origin import Provenance
 from vgbench.records.schema import CellRecord, CostRecord, Status
+from vgbench.records.seeds import PARTS
 
 
 @dataclass(frozen=True)
@@ -72,5 +73,5 @@ def record_of(
         "attempts": attempts,
     }
     if task.kind == "cell":
-        return CellRecord(**{name: measured.get(name) for name in ("gradients", "forward", "training")}, **common)
+        return CellRecord(**{name: measured.get(name) for name in PARTS}, **common)
     return CostRecord(reference=task.reference, cost=measured.get("cost"), **common)

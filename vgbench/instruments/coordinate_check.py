@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from vgbench.errors import InputError, unknown
+from vgbench.instruments.coordinate_steps import QUANTITIES, Run
 from vgbench.instruments.printed import printed
 from vgbench.statistics import Interval, slope, t_interval
 
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
     import altair as alt
 
 Along = Literal["width", "depth"]
-QUANTITIES = {
-    "size": "of the output",
-    "change": "of the output's difference from that at initialisation",
-    "update": "of its difference from that before the last step",
-    "own": "of the part of the change that the module's own weights make on the inputs of now",
-    "inputs": "of the part that its inputs make with the weights at initialisation",
-}
-"""The root mean squares that are measured of every module's output; change = own + inputs, as vectors."""
-Run: TypeAlias = dict[str, Float64[np.ndarray, "steps quantities"]]
-"""The root mean squares at every place, by name, of one model in training."""
 FLAT = 0.1
 """Exponents up to this count as none: a factor of 1.3 between widths that differ by a factor of 16."""
 _LAYER = re.compile(r"(?:^|(?<=[._/\[]))\d+(?=$|[./\]#])")
@@ -168,7 +159,8 @@ def _shown(found: Exponents) -> str:
 
 def sweep_of(along: Along, values: Sequence[int], runs: Sequence[Sequence[Run]]) -> Sweep:
     """Join the runs at several widths or depths, one for each value and seed."""
-    merged = [[_by_kind(run) if along == "depth" else run for run in seeds] for seeds in runs]
+    numbered = along == "depth" and any(run.keys() != runs[0][0].keys() for seeds in runs for run in seeds)
+    merged = [[_by_kind(run) if numbered else run for run in seeds] for seeds in runs]
     modules = tuple(name for name in merged[0][0] if all(name in seeds[0] for seeds in merged))
     arrays = [[np.stack([run[name] for name in modules], axis=1) for run in seeds] for seeds in merged]
     return Sweep(along, tuple(values), modules, np.asarray(arrays, np.float64).swapaxes(0, 1))

@@ -2,26 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array
 
 from vgbench.errors import InputError
 from vgbench.instruments.coordinate_check import Along, CoordinateCheck, Run, Sweep, sweep_of
-from vgbench.instruments.graph import run
+from vgbench.instruments.coordinate_steps import loss_of, measured_steps, root_mean_squares
 from vgbench.instruments.model import opened
 from vgbench.instruments.passes import Traced
-from vgbench.instruments.probe import ScaledNorm, scaled_norm, wide
-from vgbench.instruments.profiling import Loss, trace
+from vgbench.instruments.probe import ScaledNorm
+from vgbench.instruments.tracing import Loss, trace
 from vgbench.instruments.tree import is_parameter
 
 Build = Callable[..., tuple[Any, optax.GradientTransformation]]
-Outputs = dict[str, list[Array]]
 
 
 def coordinate_check(
@@ -96,12 +95,11 @@ def _runs(
     found, trained = trace(first, loss_fn, batches[0]), _trained(model)
     program = jax.jit(partial(_program, found, [*first.parameters], jax.tree.structure(trained), optimizer, steps))
     stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *batches)
-    places = dict.fromkeys(site.mark.name for site in found.sites)  # jax sorts the keys of dicts
     runs = []
     for each, _ in built:
         own = opened(each)
         norms = jax.device_get(program([*own.parameters.values()], own.others, stacked))
-        runs.append({name: _rms(found, name, norms[name]) for name in places})
+        runs.append(root_mean_squares(found, norms))
     return runs
 
 
@@ -109,13 +107,6 @@ def _trained(model: Any) -> Any:
     """The tree that an optimizer gets; its leaves are those of `Opened.parameters`."""
     tree = nnx.state(model, nnx.Param) if isinstance(model, nnx.Module) else model
     return jax.tree.map(lambda leaf: leaf if is_parameter(leaf) else None, tree)
-
-
-def _rms(found: Traced, name: str, norms: ScaledNorm) -> np.ndarray:
-    """Root mean squares from the norms of one place."""
-    sites = [site for site in found.sites if site.mark.name == name]
-    numbers = sum(int(np.prod((*site.lengths, *shape))) for site in sites for shape in site.shapes)
-    return np.ldexp(norms.mantissa.astype(np.float64), norms.exponent.astype(np.int64)) / np.sqrt(numbers)
 
 
 def _program(
@@ -129,73 +120,17 @@ def _program(
     batches: Any,
 ) -> dict[str, ScaledNorm]:
     """Take the steps; norms of what `QUANTITIES` names, [steps + 1, quantities], at every place."""
-    measured = partial(_measured, found, names, [*others, *jax.tree.leaves(jax.tree.map(lambda x: x[0], batches))])
+    tree = partial(jax.tree.unflatten, structure)
     count = len(jax.tree.leaves(batches)[0])
 
-    def loss(parameters: list[Array], batch: Any) -> Array:
-        return run(found.closed, [*parameters, *others, *jax.tree.leaves(batch)], _kept)[0][0]
+    def data(i: Array | int) -> list[Array]:
+        return [*others, *jax.tree.leaves(jax.tree.map(lambda x: x[i], batches))]
 
-    def step(state: Any, i: Array) -> Any:
-        before, now, memory = state
-        gradients = jax.grad(loss)(now, jax.tree.map(lambda x: x[i % count], batches))
+    def advance(state: Any, i: Array) -> Any:
+        now, memory = state
+        gradients = jax.grad(partial(loss_of, found))(now, data(i % count))
         updates, memory = optimizer.update(tree(gradients), memory, tree(now))
-        after = [optax.apply_updates(*each) for each in zip(now, jax.tree.leaves(updates), strict=True)]
-        return (now, after, memory), measured(initial, before, now)
+        return [optax.apply_updates(*each) for each in zip(now, jax.tree.leaves(updates), strict=True)], memory
 
-    tree = partial(jax.tree.unflatten, structure)
-    # One update more than is measured, so that the measurement is compiled once.
-    return jax.lax.scan(step, (initial, initial, optimizer.init(tree(initial))), jnp.arange(steps + 1))[1]
-
-
-def _kept(tap: int, eqn: Any, operands: Any, given: Any, read: Any) -> Any:
-    arrays = operands[:-1] if eqn.params["mark"].layered else operands
-    return arrays, arrays
-
-
-def _measured(
-    found: Traced,
-    names: Sequence[str],
-    data: Sequence[Array],
-    initial: list[Array],
-    before: list[Array],
-    now: list[Array],
-) -> dict[str, ScaledNorm]:
-    """Norms of the quantities at every place, with the weights as they are now."""
-
-    def outputs(parameters: list[Array]) -> Outputs:
-        places: Outputs = {}
-        for site, arrays in zip(found.sites, run(found.closed, [*parameters, *data], _kept)[1], strict=True):
-            places.setdefault(site.mark.name, []).extend(map(wide, arrays))
-        return places
-
-    first, last, output = outputs(initial), outputs(before), outputs(now)
-    own = jnp.asarray([[_owns(place, name) for name in names] for place in output])
-
-    def divided(given: tuple[Array, Array]) -> tuple[ScaledNorm, ScaledNorm]:
-        """Of the place of this number: what its own weights, and what its inputs changed."""
-        number, at_first = given
-        mixed = outputs([jnp.where(at_first[i], *pair) for i, pair in enumerate(zip(initial, now, strict=True))])
-        parts = [(_apart(output[place], mixed[place]), _apart(mixed[place], first[place])) for place in output]
-        return jax.tree.map(lambda *each: jnp.stack(each)[number], *parts)
-
-    parts = jax.lax.map(divided, (jnp.arange(len(own)), own))
-    return {
-        place: jax.tree.map(
-            lambda *each: jnp.stack(each),
-            scaled_norm(output[place]),
-            _apart(output[place], first[place]),
-            _apart(output[place], last[place]),
-            *jax.tree.map(lambda each, i=i: each[i], parts),
-        )
-        for i, place in enumerate(output)
-    }
-
-
-def _apart(one: list[Array], other: list[Array]) -> ScaledNorm:
-    return scaled_norm([a - b for a, b in zip(one, other, strict=True)])
-
-
-def _owns(place: str, parameter: str) -> bool:
-    """Whether a parameter is below a module, by their paths; Linen's begin with the name of a collection."""
-    path = parameter.removeprefix("params.")
-    return path.startswith((f"{place}.", f"{place}/"))
+    start = initial, optimizer.init(tree(initial))
+    return measured_steps(found, names, data(0), start, advance, itemgetter(0), steps)

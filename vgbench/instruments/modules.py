@@ -14,15 +14,16 @@ _PATH = "vgbench_path"
 
 
 @contextmanager
-def outputs_tapped(model: Any) -> Iterator[None]:
+def outputs_tapped(model: Any, name: str = "") -> Iterator[None]:
     """Within, what a module below the whole model returns from its `__call__` is tapped under the module's path.
 
     Args:
         model: a Flax NNX module, which is changed; anything else is left as it is.
+        name: the path of an NNX module itself, with which those of the modules below begin.
     """
     with ExitStack() as stack:
         if isinstance(model, nnx.Module):
-            stack.enter_context(_nnx(model))
+            stack.enter_context(_nnx(model, name))
         for library, intercept in (("flax.linen", _linen), ("haiku", _haiku)):
             if library in sys.modules:
                 stack.enter_context(sys.modules[library].intercept_methods(intercept))
@@ -41,13 +42,13 @@ def _haiku(call: Callable[..., Any], args: Any, kwargs: Any, context: Any) -> An
 
 
 @contextmanager
-def _nnx(model: nnx.Module) -> Iterator[None]:
+def _nnx(model: nnx.Module, name: str) -> Iterator[None]:
     # NNX has no interceptors: for the time of the trace each class of a module has a `__call__` that taps. The path is
     # an attribute, so that it outlives what splits and merges modules on the way, as nnx.scan does.
     classes: dict[type, Any] = {}
     for path, module in nnx.iter_modules(model):
         if path and not hasattr(module, _PATH):
-            setattr(module, _PATH, ".".join(map(str, path)))
+            setattr(module, _PATH, ".".join(map(str, (*filter(None, [name]), *path))))
             classes[type(module)] = vars(type(module)).get("__call__")
     inside: set[int] = set()
     try:

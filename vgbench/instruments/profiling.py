@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,18 +15,15 @@ from jaxtyping import Array
 from vgbench.boundary.run_file import Header, Moments
 from vgbench.errors import InputError
 from vgbench.instruments.cuts import Plan
-from vgbench.instruments.graph import flattened
 from vgbench.instruments.model import Opened, opened
 from vgbench.instruments.model_profile import ModelProfile, Reading
-from vgbench.instruments.modules import outputs_tapped
 from vgbench.instruments.parameters import Sized, layers_of, read_parameters, readings_of, sized
-from vgbench.instruments.passes import Traced, signals, traced
+from vgbench.instruments.passes import Traced, signals
 from vgbench.instruments.readout import Row, all_rows, log10_smallest, narrowed, read_taps
 from vgbench.instruments.spectrum import zero_fraction
-from vgbench.instruments.tap import tapping
+from vgbench.instruments.tracing import Loss, trace
 from vgbench.instruments.tree import name_of
 
-Loss = Callable[[Any, Any], Any]
 _NEAR_THE_END = 12
 """Decades above the smallest number of its dtype within which a plain gradient is taken again in float64."""
 _KEPT = 8
@@ -119,28 +116,6 @@ def _pattern(name: str, text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise InputError(f"profile: {name}: {text!r} is no regular expression: {error}") from None
-
-
-def trace(model: Opened, loss_fn: Loss, batch: Any) -> Traced:
-    """Trace the loss of a model with the outputs of its modules tapped.
-
-    Raises:
-        InputError: the loss is no scalar, or the model has no floating-point arrays.
-    """
-
-    def loss(parameters: Sequence[Array], others: Sequence[Array], batch: Any) -> Array:
-        built = model.build(parameters, others)
-        with outputs_tapped(built):
-            found = jnp.asarray(loss_fn(built, batch))
-        if found.shape != ():
-            raise InputError(f"loss_fn: the loss must be a scalar, not of shape {found.shape}")
-        return found
-
-    if not model.parameters:
-        raise InputError("model: it has no floating-point arrays to take a gradient by")
-    with tapping():
-        closed = flattened(loss, [*model.parameters.values()], model.others, batch)
-    return traced(closed, len(model.parameters))
 
 
 def _compiled(model: Opened, loss_fn: Loss, batch: Any, stacked: Collection[str]) -> Compiled:

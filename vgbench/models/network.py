@@ -93,7 +93,7 @@ class Part:
 
     def apply(self, params: Tree, stats: Tree, x: Any, train: bool) -> tuple[Any, Tree]:
         """Return (output, updated state)."""
-        return _called(self.module(params, stats, train), x)
+        return called(self.module(params, stats, train), x)
 
     def watch(self, params: Tree, stats: Tree, x: Any) -> tuple[Any, tuple[Tree, list[Array]]]:
         """Apply in training mode, watching every attribute named `activation` (or as Flax's cells call it).
@@ -107,7 +107,7 @@ class Part:
                 activation = getattr(inner, name, None)
                 if activation is not None:
                     setattr(inner, name, _recorded(activation, given))
-        y, stats = _called(module, x)
+        y, stats = called(module, x)
         return y, (stats, given)
 
     def module(self, params: Tree, stats: Tree, train: bool) -> Any:
@@ -125,7 +125,7 @@ def _shaped(state: Any, tree: Tree) -> Any:
     return jax.tree.unflatten(jax.tree.structure(state), jax.tree.leaves(tree))
 
 
-def _called(module: Any, x: Any) -> tuple[Any, Tree]:
+def called(module: Any, x: Any) -> tuple[Any, Tree]:
     """A module's output and its state after the call, without its parameters."""
     y = module(x)
     return y, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))

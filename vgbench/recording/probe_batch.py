@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from vgbench.boundary.run_file import Module
 from vgbench.instruments.model import Opened
 from vgbench.instruments.passes import Traced, signals
-from vgbench.instruments.profiling import trace
 from vgbench.instruments.readout import all_rows, log10_smallest, read_taps
+from vgbench.instruments.tracing import trace
 from vgbench.instruments.tree import named
 
 

@@ -8,7 +8,7 @@ hash of its case as it was written; migrations do not change it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA = 6
+SCHEMA = 7
 """The current version, in which records are written."""
 WITHOUT_SEEDS = 4
 """The version from which the ids in the names of records leave out the evaluation seeds."""
@@ -109,6 +109,11 @@ def _to_6(body: _Body) -> _Body:
     return body
 
 
+def _to_7(body: _Body) -> _Body:
+    """A cell may have a coordinate check, which none had until now."""
+    return body
+
+
 def _row_2(row: Any) -> Any:
     known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
     return {**row, "axes": _case_2(row["axes"])} if known else row
@@ -122,5 +127,5 @@ def _blocks(form: Any) -> Any:
     return _BLOCKS.get(form, form) if isinstance(form, str) else form
 
 
-_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7)
 """From version 1 to 2, and so on."""

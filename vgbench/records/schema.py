@@ -12,6 +12,8 @@ from pydantic import AfterValidator
 
 from vgbench.boundary.schema import ContentId, Count, Seconds, Timestamp
 from vgbench.errors import InputError, unknown
+from vgbench.instruments.coordinate_steps import QUANTITIES
+from vgbench.measure.coordinates import Coordinates
 from vgbench.measure.cost import Cost, pair_id
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
@@ -68,6 +70,8 @@ class CellRecord:
         started: the start time, ISO 8601, UTC.
         seconds: the duration of the measurement.
         attempts: the number of times that it was started.
+        coordinates: the sizes of modules' outputs over the first steps of training; None if the case does not ask for
+            them or the measurement failed.
     """
 
     case: Case
@@ -80,6 +84,7 @@ class CellRecord:
     started: Timestamp
     seconds: Seconds
     attempts: Count
+    coordinates: Coordinates | None = None
 
     @property
     def dimensions(self) -> dict[str, int]:
@@ -88,6 +93,9 @@ class CellRecord:
         kinds = {"states": len(parts.states), "kinds": len(parts.kinds)} if parts else {}
         tuning = len(case.tuning_seeds) if len(case.learning_rates) > 1 else 0
         counts = {
+            "updates": case.coordinate_steps + 1,
+            "modules": len(self.coordinates.modules) if self.coordinates else 0,
+            "quantities": len(QUANTITIES),
             "learning_rates": len(case.learning_rates),
             "tuning": tuning,
             "steps": case.steps,
@@ -99,6 +107,8 @@ class CellRecord:
         """Raise `ValueError` if the status, the case and the measurements contradict each other."""
         if self.status in RESULTS and (self.gradients is None or (self.training is None) != (self.case.steps == 0)):
             raise ValueError(f"status {self.status!r} with missing or surplus measurements for this case")
+        if self.status in RESULTS and (self.coordinates is None) != (self.case.coordinate_steps == 0):
+            raise ValueError("coordinates: missing, or not asked for by this case")
         if self.gradients is not None and self.gradients.log10_parameter_norm.shape[1] < 2:
             raise ValueError("gradients: fewer than two layers of weights")
         curves = self.training

@@ -13,7 +13,7 @@ from vgbench.records.store import pack
 
 T = TypeVar("T")
 
-PARTS = ("gradients", "forward", "training")
+PARTS = ("gradients", "forward", "training", "coordinates")
 """The fields of a cell's record that hold arrays by seed."""
 
 

@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from vgbench.claims.judge import Judgement
 from vgbench.plain import one_line
+from vgbench.report import coordinates
 from vgbench.report.claims import Judged, effect, note
 from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
@@ -55,7 +56,7 @@ def page(report: Report) -> str:
     """The whole report: findings, both halves of the table, what is not ok, what the columns mean, and the origin."""
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     both = halves(report.table)
-    tables = "\n\n".join(map(markdown, both))
+    tables = "\n\n".join([*map(markdown, both), *map(_titled, coordinates.tables(report.checks))])
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
     not_ok = f"Status other than ok:\n\n{not_ok}\n" if not_ok else ""
     meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
@@ -63,6 +64,12 @@ def page(report: Report) -> str:
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     again = f"Measured again by: {inline(command(report.runs))}"
     return f"{head}\n\n{tables}\n\n{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
+
+
+def _titled(table: tuple[str, pd.DataFrame]) -> str:
+    title, content = table
+    rows = [[*map(str, row)] for row in content.to_numpy()]
+    return f"{escape(title)}:\n\n{_text_table([*map(str, content)], rows)}"
 
 
 def claims_page(report: Report) -> str:
@@ -79,7 +86,7 @@ def claims_page(report: Report) -> str:
 def verdicts(judged: Judged) -> str:
     """The verdict on each claim in a table."""
     rows = [(judgement.claim.sentence, judgement.outcome) for judgement in judged.judgements]
-    return _claims_table(("claim", "verdict"), rows)
+    return _text_table(("claim", "verdict"), rows)
 
 
 def _claim(judgement: Judgement) -> Iterator[str]:
@@ -88,9 +95,9 @@ def _claim(judgement: Judgement) -> Iterator[str]:
     yield f"## {escape(judgement.claim.sentence)}"
     yield "\n".join(f"- {name}: {inline(text)}" for name, text in facts.items())
     rows = [(each.label, effect(each.effect), each.words, ", ".join(each.cells)) for each in judgement.conditions]
-    yield _claims_table(("condition", "effect", "verdict", "cells"), rows)
+    yield _text_table(("condition", "effect", "verdict", "cells"), rows)
 
 
-def _claims_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     written = [[inline(text) for text in row] for row in rows]
-    return tabulate(written, headers=list(heads), tablefmt="github", disable_numparse=True)
+    return tabulate(written, headers=[*map(inline, heads)], tablefmt="github", disable_numparse=True)

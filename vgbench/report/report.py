@@ -14,9 +14,11 @@ from vgbench.pictures.compose import Definition
 from vgbench.pictures.render import interactive
 from vgbench.records.runs import Run, footer, swept
 from vgbench.records.seeds import lacking
+from vgbench.report import coordinates
 from vgbench.report.answer import answer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
+from vgbench.report.coordinates import Check, checks
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.html_table import html_table
@@ -37,6 +39,7 @@ class Report:
         table: as text.
         failures: one line for each measurement that is not ok, with the reason.
         footer: what produced the records and when; numbered where there is more than one.
+        checks: the coordinate checks of the run; empty where it has none.
         claims: the verdicts on the claims of its suite, a device each; empty where it has none.
         files: the paths written.
         runs: that it is made from.
@@ -51,6 +54,7 @@ class Report:
     table: pd.DataFrame
     failures: list[str]
     footer: list[str]
+    checks: list[Check]
     claims: list[Judged]
     files: list[Path]
     runs: Sequence[Run]
@@ -81,23 +85,25 @@ class Report:
         listed = [*self.sentences, *lines(self.claims), *self.failures]
         sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in listed)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
-        tables = "".join(map(html_table, halves(self.table)))
+        both = [*halves(self.table), *(table for _, table in coordinates.tables(self.checks))]
+        tables = "".join(map(html_table, both))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
 
 
 def report_of(runs: Sequence[Run]) -> Report:
     """The report of the runs of a suite; nothing is written."""
-    data, manifest, claims = frame(runs), runs[0].manifest, judged(runs)
+    data, manifest, claims, found = frame(runs), runs[0].manifest, judged(runs), checks(runs)
     return Report(
         suite=manifest.suite,
         title=manifest.title,
         question=manifest.question,
-        answer=answer(data, swept(runs), claims),
-        sentences=headlines(data, swept(runs)),
+        answer=coordinates.answer(found) or answer(data, swept(runs), claims),
+        sentences=[*coordinates.sentences(found), *headlines(data, swept(runs))],
         frame=data,
         table=display(data),
         failures=[*failures(runs), *_incomplete(runs)],
         footer=footer(runs),
+        checks=found,
         claims=claims,
         files=[],
         runs=runs,

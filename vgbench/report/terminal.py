@@ -13,6 +13,7 @@ from vgbench.diagnosis import diagnose
 from vgbench.pictures.panels import thinned
 from vgbench.plain import one_line
 from vgbench.records.runs import swept
+from vgbench.report import coordinates
 from vgbench.report.columns.column import NOTHING, Bold
 from vgbench.report.outcomes import Outcome, outcome
 from vgbench.report.report import Report
@@ -35,6 +36,17 @@ def table_of(report: Report, *, wide: bool = False) -> Table:
     return terminal(
         report.table.filter(items=["depth", *names]), report.title, names, [outcome(each) for each in entries]
     )
+
+
+def coordinate_tables(report: Report) -> Iterator[Table]:
+    """The exponents of a run's coordinate checks."""
+    for title, content in coordinates.tables(report.checks):
+        shown = Table(title=Text(one_line(title)), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+        for name in content:
+            shown.add_column(Text(one_line(str(name))), justify="left" if name == "module" else "right")
+        for row in content.to_numpy():
+            shown.add_row(*(Text(one_line(str(text))) for text in row))
+        yield shown
 
 
 def terminal(table: pd.DataFrame, title: str, names: Sequence[str] = (), outcomes: Sequence[Outcome] = ()) -> Table:

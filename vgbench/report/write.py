@@ -8,7 +8,7 @@ from vgbench.boundary.files import write_bytes
 from vgbench.errors import InputError, unknown
 from vgbench.pictures.render import RENDERERS, render
 from vgbench.records.runs import read_runs
-from vgbench.report import export, latex, markdown
+from vgbench.report import coordinates, export, latex, markdown
 from vgbench.report.page import page
 from vgbench.report.report import Report, report_of
 
@@ -36,7 +36,8 @@ def write_report(
         directory: that a run has written.
         formats: some of `FORMATS`: `table.md`, `table.csv`, `table.json`, `table.parquet`, `table.tex` and
             `report.html`, the last with all pictures.
-            With `md` goes `claims.md` where the suite has claims.
+            With `md` goes `claims.md` where the suite has claims, and with `csv` `coordinates.csv` where cells have
+            coordinate checks.
         pictures: forms of the pictures that are to lie in `pictures/` as well: png, svg, pdf, html. A picture is drawn
             where the run has what it shows.
 
@@ -50,6 +51,8 @@ def write_report(
     root = Path(directory)
     report = report_of(read_runs(root))
     files = {name: write(report) for name, write in (_FORMATS[each] for each in formats)}
+    if "csv" in formats and report.checks:
+        files["coordinates.csv"] = export.csv(coordinates.frame(report.checks)).encode()
     if "md" in formats and report.claims:
         files["claims.md"] = markdown.claims_page(report).encode()
     files |= dict(_drawn(report, pictures))

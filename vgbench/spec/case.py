@@ -117,6 +117,8 @@ class Case(Strict):
             last step from which a run counts as trained.
         seeds: evaluation seeds, which are reported.
         tuning_seeds: seeds that choose the learning rate; they are never reported.
+        coordinate_steps: the number of first steps, at the only learning rate, over which a coordinate check measures
+            the output of every module; 0 for no check.
         remat: whether the backward pass recomputes the inner values of every block (or time step) to save memory.
         block_execution: whether blocks are scanned or unrolled. "auto" scans them for gradients and training
             (compilation time is constant in depth), and times them as people run them: unrolled up to depth 64, scanned
@@ -148,6 +150,7 @@ class Case(Strict):
     target: float = _affects("protocol", default=0.9, gt=0)
     seeds: Seeds = _affects("protocol", default=(0, 1, 2), min_length=1)
     tuning_seeds: Seeds = _affects("protocol", default=(1000, 1001))
+    coordinate_steps: int = _affects("protocol", default=0, ge=0, le=1000)
     block_execution: Literal["auto", "scan", "unroll"] = _affects("network", default="auto")
 
     @model_validator(mode="before")
@@ -172,6 +175,9 @@ class Case(Strict):
             raise ValueError("learning_rates: a case that trains (steps > 0) needs at least one learning rate")
         if len(self.learning_rates) > 1 and not self.tuning_seeds and self.steps:
             raise ValueError("tuning_seeds: choosing among several learning rates needs at least one tuning seed")
+        if self.coordinate_steps and (len(self.learning_rates) != 1 or self.recurrent):
+            needs = "a network of layers, not of time steps" if self.recurrent else "exactly one learning rate"
+            raise ValueError(f"coordinate_steps: a coordinate check needs {needs}")
         if self.steps and self.warmup_steps >= self.steps:
             raise ValueError(
                 f"warmup_steps: {self.warmup_steps} leaves none of {self.steps} steps at the full learning rate"

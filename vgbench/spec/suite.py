@@ -179,7 +179,9 @@ class Suite(Strict):
             case = Case(**{"learning_rates": (1.0,), **fields})
             limit = self.protocol.train_to_depth
             if case.steps == 0 or (limit is not None and case.depth > limit):
-                return case.model_copy(update={"steps": 0, "learning_rates": (), "tuning_seeds": ()})
+                case = case.model_copy(update={"steps": 0, "tuning_seeds": ()})
+            if not (case.steps or case.coordinate_steps):
+                return case.model_copy(update={"learning_rates": ()})
             if "learning_rates" in fields:
                 return case
             names = name, case.gradient_transform.name, case.optimizer.name

@@ -17,6 +17,7 @@ from vgbench.harness.plan import Task
 from vgbench.harness.workers.compilations import compilations_on, further_rounds
 from vgbench.harness.workers.peak_memory import device_peak_bytes
 from vgbench.harness.workers.visible_devices import Visible
+from vgbench.measure.coordinates import measure_coordinates
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.gradients import measure_gradients
 from vgbench.measure.mesh import whole
@@ -121,6 +122,7 @@ def execute(task: Task, device: str | None, precision: float, compilations: int 
                 measured["gradients"] = measure_gradients(case)
                 measured["forward"] = None if unfit(case) else measure_forward(case)
                 measured["training"] = measure_training(case, tuned=tuned) if case.steps else None
+                measured["coordinates"] = measure_coordinates(case) if case.coordinate_steps else None
                 status, reason = judged(measured["gradients"], measured["training"])
             else:
                 cost = measure_cost(task.case, task.reference, precision=precision)

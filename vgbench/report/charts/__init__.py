@@ -10,6 +10,7 @@ from vgbench.pictures.compose import Definition
 from vgbench.records.runs import Run
 from vgbench.report.charts.answer import NARROW, answer
 from vgbench.report.charts.benefit import cost_and_benefit
+from vgbench.report.charts.coordinates import coordinates
 from vgbench.report.charts.curves import learning_curves
 from vgbench.report.charts.depth import cost_by_depth, metric_by_depth
 from vgbench.report.charts.forward import forward_signal
@@ -63,6 +64,11 @@ PICTURES = {
     "heatmap": Picture("Gradient norm in training, by layer and step", _of_runs(gradient_in_training)),
     "histograms": Picture(
         "Histograms of the entries of the weights' gradients, by layer", _of_runs(gradient_histograms)
+    ),
+    "coordinates": Picture(
+        "Coordinate check: how much the first steps change the output of each module, against width or depth; flat lines"
+        " are those of a parametrization under which a learning rate carries over",
+        _of_runs(coordinates),
     ),
     "cost": Picture(
         "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart", cost_by_depth

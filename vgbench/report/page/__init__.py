@@ -24,6 +24,7 @@ from vgbench.records.runs import Entry, swept
 from vgbench.report.charts import PICTURES
 from vgbench.report.cite import bibtex
 from vgbench.report.claims import effect, note
+from vgbench.report.coordinates import tables
 from vgbench.report.outcomes import OUTCOMES, outcome
 from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.report.page.details import details
@@ -66,6 +67,7 @@ def page(report: Report) -> str:
             outcomes=OUTCOMES,
             command=command(report.runs),
             bibtex=bibtex(report.runs),
+            checks=[*tables(report.checks)],
             claims_note=note(report.claims),
             effect=effect,
             profile={"width": WIDTH, "height": HEIGHT},

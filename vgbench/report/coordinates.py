@@ -1,0 +1,170 @@
+"""The coordinate checks of a run: cells that differ in width or depth alone, and the power laws that they follow."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from vgbench.instruments.coordinate_check import FLAT, Along, CoordinateCheck, Exponents, Sweep, sweep_of
+from vgbench.instruments.coordinate_steps import QUANTITIES
+from vgbench.measure.coordinates import Coordinates
+from vgbench.records.runs import Entry, Run
+from vgbench.report.columns.column import NOTHING
+from vgbench.spec.label import label
+
+
+_OF_OUTPUT = [*QUANTITIES].index("own")
+"""Quantities before this one depend on the output alone, and not on whose weights changed it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was measured of one mitigation along width or depth.
+
+    Attributes:
+        device: on which it was measured.
+        mitigation: or baseline.
+        at: the values of the other axes, in words; empty if there are none.
+        steps: updates made.
+        sweep: the root mean squares.
+    """
+
+    device: str
+    mitigation: str
+    at: str
+    steps: int
+    sweep: Sweep
+
+    @property
+    def place(self) -> str:
+        """What is swept and where, in words."""
+        first, *_, last = self.sweep.values
+        where = f" ({self.at})" if self.at else ""
+        return f"{self.sweep.along} {first:,} to {last:,}{where}"
+
+    @cached_property
+    def modules(self) -> tuple[str, ...]:
+        """The modules, without those that return just what a module around them returns."""
+        outputs = dict(zip(self.sweep.modules, np.moveaxis(self.sweep.rms[..., :_OF_OUTPUT], -2, 0), strict=True))
+
+        def inner(name: str, rms: np.ndarray) -> bool:
+            around = (outer for outer in outputs if name.startswith(f"{outer}."))
+            return any(np.array_equal(rms, outputs[outer], equal_nan=True) for outer in around)
+
+        return tuple(name for name, rms in outputs.items() if not inner(name, rms))
+
+    def change(self, module: str) -> Exponents:
+        """The power law of the change of a module's output after the last step."""
+        return self.sweep.exponents(module, "change", self.steps)
+
+
+def checks(runs: Sequence[Run]) -> list[Check]:
+    """All coordinate checks of runs: those along width first, in the order of the rows."""
+    found: list[Check] = []
+    for along in get_args(Along):
+        for run in runs:
+            groups: dict[tuple[str, str, int], dict[int, Entry]] = {}
+            for entry in run.entries:
+                if entry.cell is None or entry.cell.coordinates is None or along not in entry.row.axes:
+                    continue
+                case = entry.cell.case
+                at = label([], {name: value for name, value in entry.row.axes.items() if name != along})
+                key = entry.row.mitigation, at, case.coordinate_steps
+                groups.setdefault(key, {}).setdefault(getattr(case, along), entry)
+            found += [_check(run.device, *key, along, group) for key, group in groups.items() if len(group) > 1]
+    return found
+
+
+def _check(device: str, mitigation: str, at: str, steps: int, along: Along, group: dict[int, Entry]) -> Check:
+    values = sorted(group)
+    cells = [cell for value in values if (cell := group[value].cell)]
+    seeds = [seed for seed in cells[0].case.seeds if all(seed in cell.case.seeds for cell in cells)]
+    measured: list[Coordinates] = [cell.coordinates for cell in cells if cell.coordinates]
+    runs = [
+        [each.run(cell.case.seeds.index(seed)) for seed in seeds] for cell, each in zip(cells, measured, strict=True)
+    ]
+    return Check(device, mitigation, at, steps, sweep_of(along, values, runs))
+
+
+def sentences(found: Sequence[Check]) -> list[str]:
+    """A sentence for each check: in how many modules the change does not depend on width or depth, and where it does."""
+    several = len({check.device for check in found}) > 1
+    return [f"{f'{check.device}, ' if several else ''}{_sentence(check)}" for check in found]
+
+
+def _sentence(check: Check) -> str:
+    laws = [check.change(module) for module in check.modules]
+    flat = [law for law in laws if law.verdict == "independent"]
+    others = [law for law in laws if law.verdict.startswith(("grows", "shrinks"))]
+    unclear = len(laws) - len(flat) - len(others)
+    worst = max(others, key=lambda law: abs(law.exponent.value), default=None)
+    strongest = f"; most of all in {worst.module} it {worst.verdict}" if worst else ""
+    open_ = f"; {unclear} {'is' if unclear == 1 else 'are'} unclear" if unclear else ""
+    return (
+        f"{check.mitigation}, {check.place}: after {check.steps} steps the change of the output is independent of"
+        f" {check.sweep.along} (exponent within {FLAT}) in {len(flat)} of {len(laws)} modules{strongest}{open_}."
+    )
+
+
+def answer(found: Sequence[Check]) -> list[str]:
+    """A sentence for each place: which mitigations keep the change of every module independent of width or depth."""
+    places: dict[str, list[Check]] = {}
+    for check in found:
+        places.setdefault(check.place, []).append(check)
+    return [_answer(place, group) for place, group in places.items()]
+
+
+def _answer(place: str, group: Sequence[Check]) -> str:
+    kept = [each for each in group if all(each.change(module).verdict == "independent" for module in each.modules)]
+    lost = [check for check in group if check not in kept]
+    along = group[0].sweep.along
+    no = f"; with {_listed(lost)} it is not" if lost and kept else ""
+    return (
+        f"Over {place}, the change of every module's output after {group[0].steps} steps is independent of {along} with"
+        f" {_listed(kept) if kept else f'none of {_listed(lost)}'}{no}."
+    )
+
+
+def _listed(found: Sequence[Check]) -> str:
+    return ", ".join(dict.fromkeys(check.mitigation for check in found))
+
+
+def tables(found: Sequence[Check]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """A table for each place, of a title and the exponents of the change as text: a row a module, a column a mitigation."""
+    several = len({check.device for check in found}) > 1
+    places: dict[str, list[Check]] = {}
+    for check in found:
+        device = f", {check.device}" if several else ""
+        title = f"Exponent over {check.place} of the change of the output after {check.steps} steps{device}"
+        places.setdefault(title, []).append(check)
+    for title, group in places.items():
+        modules = list(dict.fromkeys(module for check in group for module in check.modules))
+        columns = {
+            check.mitigation: [shown(check.change(module)) if module in check.modules else NOTHING for module in modules]
+            for check in group
+        }
+        yield title, pd.DataFrame({"module": modules, **columns})
+
+
+def shown(law: Exponents) -> str:
+    """An exponent with half of its interval."""
+    value, low, _ = law.exponent
+    if np.isnan(value):
+        return NOTHING
+    return f"{value:+z.2f}" if np.isnan(low) else f"{value:+z.2f}±{law.exponent.half_width:.2f}"
+
+
+def frame(found: Sequence[Check]) -> pd.DataFrame:
+    """A row for every check, module, quantity and step: the exponent with its interval, and the verdict."""
+    parts = [
+        CoordinateCheck((check.sweep,), check.steps)
+        .frame()
+        .assign(device=check.device, mitigation=check.mitigation, at=check.at)
+        for check in found
+    ]
+    data = pd.concat(parts, ignore_index=True)
+    first = ["device", "mitigation", "at"]
+    return data[[*first, *data.columns.difference(first, sort=False)]]
