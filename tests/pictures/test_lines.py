@@ -19,6 +19,10 @@ def test_labels_keep_their_order_and_do_not_overlap(places: list[float]) -> None
     assert found.max() <= 300 + 1e-9
 
 
+def test_panel_without_lines_has_no_labels() -> None:
+    assert spread(np.empty(0), GAP, 100).size == 0
+
+
 def test_labels_stay_at_their_lines_where_there_is_room() -> None:
     assert list(spread(np.asarray([200.0, 10.0, 100.0]), GAP, 300)) == [200, 10, 100]
     assert list(spread(np.asarray([100.0, 100.0]), 10, 300)) == [95, 105]

@@ -99,6 +99,7 @@ def test_claims_are_tested_on_cells_of_other_suites_where_these_have_them() -> N
 
 RECURRENT = ("recurrent", "sequential-digits")
 FAMILIES = ("convnet", "transformer", "language-model", "precision")
+PARAMETRIZATIONS = ("coordinates", "parametrization")
 OTHERS = ("quickstart", "claims", "literature")
 """The first one, one that is mostly made of others' cells, and one of all families."""
 
@@ -106,13 +107,14 @@ OTHERS = ("quickstart", "claims", "literature")
 @pytest.mark.parametrize(
     ("names", "minutes"),
     [
-        (set(NAMES).difference(RECURRENT, FAMILIES, OTHERS), 60),
+        (set(NAMES).difference(RECURRENT, FAMILIES, PARAMETRIZATIONS, OTHERS), 60),
         (RECURRENT, 20),
         (FAMILIES, 40),
+        (PARAMETRIZATIONS, 20),
         (("mitigations",), 15),
         (("literature",), 12),
     ],
-    ids=["feed-forward", "recurrent", "families", "mitigations", "literature"],
+    ids=["feed-forward", "recurrent", "families", "parametrizations", "mitigations", "literature"],
 )
 def test_suites_of_a_kind_together_take_no_longer_than_promised(names: Collection[str], minutes: float) -> None:
     assert sum(suite.minutes or 0 for suite in built_in_suites() if suite.name in names) <= minutes

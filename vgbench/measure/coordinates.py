@@ -35,7 +35,8 @@ class Coordinates:
     """Root mean squares at every module of a network, before the first step of training and after each of the first.
 
     Attributes:
-        modules: their paths, in the order of the forward pass; scanned blocks are one module, "blocks".
+        modules: their paths, in the order of the forward pass; scanned blocks are one module, "blocks",
+            whose own weights are those of all blocks.
         rms: of what `QUANTITIES` of `vgbench.instruments.coordinate_steps` names, in its order.
     """
 
@@ -60,13 +61,16 @@ def measure_coordinates(case: Case) -> Coordinates:
         network = network_of(case, dataset.problem)
         if not isinstance(network, Stack):
             raise InputError(f"coordinate_steps: model {case.model.name!r} is no stack of layers")
-        draws = [(drawn(case, network, dataset, seed), _batches(case, dataset, seed)) for seed in case.seeds]
-        states = [(start(network, case, variables), batches) for variables, batches in draws]
+        states = [(_start(network, case, dataset, seed), _batches(case, dataset, seed)) for seed in case.seeds]
         found, names = _traced(network, *states[0])
         program = jax.jit(partial(_program, network, case, found, names))
         runs = [root_mean_squares(found, jax.device_get(program(*each))) for each in states]
     rms = [np.stack([*run.values()], axis=1) for run in runs]
     return Coordinates(tuple(runs[0]), np.stack(rms))
+
+
+def _start(network: Network, case: Case, dataset: Dataset, seed: int) -> TrainState:
+    return start(network, case, jax.tree.map(jnp.asarray, drawn(case, network, dataset, seed)))
 
 
 def _batches(case: Case, dataset: Dataset, seed: int) -> _Batches:

@@ -20,6 +20,8 @@ _LIMIT = 190
 
 def spread(places: Float[np.ndarray, "places"], gap: int, end: int) -> Float[np.ndarray, "places"]:
     """The nearest places that keep their order and lie `gap` apart, between 0 and `end` where all fit."""
+    if not len(places):
+        return places
     order = np.argsort(places, kind="stable")
     offsets = gap * np.arange(len(places))
     nearest = isotonic_regression(places[order] - offsets).x

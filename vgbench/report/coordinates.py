@@ -10,11 +10,9 @@ import pandas as pd
 
 from vgbench.instruments.coordinate_check import FLAT, Along, CoordinateCheck, Exponents, Sweep, sweep_of
 from vgbench.instruments.coordinate_steps import QUANTITIES
-from vgbench.measure.coordinates import Coordinates
-from vgbench.records.runs import Entry, Run
+from vgbench.records.runs import Run
+from vgbench.report.along import Group, along
 from vgbench.report.columns.column import NOTHING
-from vgbench.spec.label import label
-
 
 _OF_OUTPUT = [*QUANTITIES].index("own")
 """Quantities before this one depend on the output alone, and not on whose weights changed it."""
@@ -26,24 +24,20 @@ class Check:
 
     Attributes:
         device: on which it was measured.
-        mitigation: or baseline.
-        at: the values of the other axes, in words; empty if there are none.
+        group: the cells, which differ in width or depth alone.
         steps: updates made.
         sweep: the root mean squares.
     """
 
     device: str
-    mitigation: str
-    at: str
+    group: Group
     steps: int
     sweep: Sweep
 
     @property
-    def place(self) -> str:
-        """What is swept and where, in words."""
-        first, *_, last = self.sweep.values
-        where = f" ({self.at})" if self.at else ""
-        return f"{self.sweep.along} {first:,} to {last:,}{where}"
+    def after(self) -> str:
+        """The number of updates, in words."""
+        return f"{self.steps} step{'' if self.steps == 1 else 's'}"
 
     @cached_property
     def modules(self) -> tuple[str, ...]:
@@ -63,34 +57,26 @@ class Check:
 
 def checks(runs: Sequence[Run]) -> list[Check]:
     """All coordinate checks of runs: those along width first, in the order of the rows."""
-    found: list[Check] = []
-    for along in get_args(Along):
-        for run in runs:
-            groups: dict[tuple[str, str, int], dict[int, Entry]] = {}
-            for entry in run.entries:
-                if entry.cell is None or entry.cell.coordinates is None or along not in entry.row.axes:
-                    continue
-                case = entry.cell.case
-                at = label([], {name: value for name, value in entry.row.axes.items() if name != along})
-                key = entry.row.mitigation, at, case.coordinate_steps
-                groups.setdefault(key, {}).setdefault(getattr(case, along), entry)
-            found += [_check(run.device, *key, along, group) for key, group in groups.items() if len(group) > 1]
-    return found
-
-
-def _check(device: str, mitigation: str, at: str, steps: int, along: Along, group: dict[int, Entry]) -> Check:
-    values = sorted(group)
-    cells = [cell for value in values if (cell := group[value].cell)]
-    seeds = [seed for seed in cells[0].case.seeds if all(seed in cell.case.seeds for cell in cells)]
-    measured: list[Coordinates] = [cell.coordinates for cell in cells if cell.coordinates]
-    runs = [
-        [each.run(cell.case.seeds.index(seed)) for seed in seeds] for cell, each in zip(cells, measured, strict=True)
+    return [
+        _check(run.device, group)
+        for axis in get_args(Along)
+        for run in runs
+        for group in along(run, axis, lambda cell: cell.coordinates is not None)
     ]
-    return Check(device, mitigation, at, steps, sweep_of(along, values, runs))
+
+
+def _check(device: str, group: Group) -> Check:
+    seeds = [seed for seed in group.cells[0].case.seeds if all(seed in cell.case.seeds for cell in group.cells)]
+    runs = [
+        [cell.coordinates.run(cell.case.seeds.index(seed)) for seed in seeds]
+        for cell in group.cells
+        if cell.coordinates
+    ]
+    return Check(device, group, group.cells[0].case.coordinate_steps, sweep_of(group.along, group.values, runs))
 
 
 def sentences(found: Sequence[Check]) -> list[str]:
-    """A sentence for each check: in how many modules the change does not depend on width or depth, and where it does."""
+    """A sentence for each check: in how many modules the change is independent of what is swept, and where not."""
     several = len({check.device for check in found}) > 1
     return [f"{f'{check.device}, ' if several else ''}{_sentence(check)}" for check in found]
 
@@ -104,8 +90,9 @@ def _sentence(check: Check) -> str:
     strongest = f"; most of all in {worst.module} it {worst.verdict}" if worst else ""
     open_ = f"; {unclear} {'is' if unclear == 1 else 'are'} unclear" if unclear else ""
     return (
-        f"{check.mitigation}, {check.place}: after {check.steps} steps the change of the output is independent of"
-        f" {check.sweep.along} (exponent within {FLAT}) in {len(flat)} of {len(laws)} modules{strongest}{open_}."
+        f"{check.group.mitigation}, {check.group.where}: after {check.after} the change of the output is"
+        f" independent of {check.group.along} (exponent within {FLAT}) in {len(flat)} of {len(laws)}"
+        f" modules{strongest}{open_}."
     )
 
 
@@ -113,43 +100,45 @@ def answer(found: Sequence[Check]) -> list[str]:
     """A sentence for each place: which mitigations keep the change of every module independent of width or depth."""
     places: dict[str, list[Check]] = {}
     for check in found:
-        places.setdefault(check.place, []).append(check)
+        places.setdefault(check.group.where, []).append(check)
     return [_answer(place, group) for place, group in places.items()]
 
 
 def _answer(place: str, group: Sequence[Check]) -> str:
     kept = [each for each in group if all(each.change(module).verdict == "independent" for module in each.modules)]
     lost = [check for check in group if check not in kept]
-    along = group[0].sweep.along
+    along = group[0].group.along
     no = f"; with {_listed(lost)} it is not" if lost and kept else ""
     return (
-        f"Over {place}, the change of every module's output after {group[0].steps} steps is independent of {along} with"
+        f"Over {place}, the change of every module's output after {group[0].after} is independent of {along} with"
         f" {_listed(kept) if kept else f'none of {_listed(lost)}'}{no}."
     )
 
 
 def _listed(found: Sequence[Check]) -> str:
-    return ", ".join(dict.fromkeys(check.mitigation for check in found))
+    return ", ".join(dict.fromkeys(check.group.mitigation for check in found))
 
 
 def tables(found: Sequence[Check]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """A table for each place, of a title and the exponents of the change as text: a row a module, a column a mitigation."""
+    """A title and a table for each place, of exponents of the change as text: a row a module, a column a mitigation."""
     several = len({check.device for check in found}) > 1
     places: dict[str, list[Check]] = {}
     for check in found:
         device = f", {check.device}" if several else ""
-        title = f"Exponent over {check.place} of the change of the output after {check.steps} steps{device}"
+        title = f"Exponent over {check.group.where} of the change of the output after {check.after}{device}"
         places.setdefault(title, []).append(check)
     for title, group in places.items():
         modules = list(dict.fromkeys(module for check in group for module in check.modules))
         columns = {
-            check.mitigation: [shown(check.change(module)) if module in check.modules else NOTHING for module in modules]
+            check.group.mitigation: [
+                _shown(check.change(each)) if each in check.modules else NOTHING for each in modules
+            ]
             for check in group
         }
         yield title, pd.DataFrame({"module": modules, **columns})
 
 
-def shown(law: Exponents) -> str:
+def _shown(law: Exponents) -> str:
     """An exponent with half of its interval."""
     value, low, _ = law.exponent
     if np.isnan(value):
@@ -162,7 +151,7 @@ def frame(found: Sequence[Check]) -> pd.DataFrame:
     parts = [
         CoordinateCheck((check.sweep,), check.steps)
         .frame()
-        .assign(device=check.device, mitigation=check.mitigation, at=check.at)
+        .assign(device=check.device, mitigation=check.group.mitigation, at=check.group.at)
         for check in found
     ]
     data = pd.concat(parts, ignore_index=True)

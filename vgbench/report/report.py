@@ -23,6 +23,7 @@ from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.html_table import html_table
 from vgbench.report.tables import display, failures, halves
+from vgbench.report.transfer import transfers
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def report_of(runs: Sequence[Run]) -> Report:
         title=manifest.title,
         question=manifest.question,
         answer=coordinates.answer(found) or answer(data, swept(runs), claims),
-        sentences=[*coordinates.sentences(found), *headlines(data, swept(runs))],
+        sentences=[*coordinates.sentences(found), *map(str, transfers(runs)), *headlines(data, swept(runs))],
         frame=data,
         table=display(data),
         failures=[*failures(runs), *_incomplete(runs)],

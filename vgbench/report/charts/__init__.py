@@ -17,6 +17,7 @@ from vgbench.report.charts.forward import forward_signal
 from vgbench.report.charts.gradients import gradient_in_time, gradient_norms
 from vgbench.report.charts.heatmap import gradient_in_training
 from vgbench.report.charts.histograms import gradient_histograms
+from vgbench.report.charts.tuning import learning_rates
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,13 @@ PICTURES = {
     "histograms": Picture(
         "Histograms of the entries of the weights' gradients, by layer", _of_runs(gradient_histograms)
     ),
+    "learning-rates": Picture(
+        "Choice of the learning rate: the validation metric by learning rate, the mean over tuning seeds",
+        _of_runs(learning_rates),
+    ),
     "coordinates": Picture(
-        "Coordinate check: how much the first steps change the output of each module, against width or depth; flat lines"
-        " are those of a parametrization under which a learning rate carries over",
+        "Coordinate check: how much the first steps change the output of each module, against width or depth; lines are"
+        " flat under a parametrization in which a learning rate carries over",
         _of_runs(coordinates),
     ),
     "cost": Picture(

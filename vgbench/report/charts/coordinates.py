@@ -19,7 +19,7 @@ from vgbench.report.coordinates import Check, checks
 def coordinates(runs: Sequence[Run]) -> Definition | None:
     """A panel for each mitigation and what it is swept along, a line for each module: the geometric mean over seeds."""
     slots = {words["mitigation"]: words["slot"] for words, _ in places(runs)}
-    frames = [_rows(check).assign(slot=slots[one_line(check.mitigation)]) for check in checks(runs)]
+    frames = [_rows(check).assign(slot=slots[one_line(check.group.mitigation)]) for check in checks(runs)]
     if not frames:
         return None
 
@@ -40,5 +40,5 @@ def _rows(check: Check) -> pd.DataFrame:
         change = 10 ** np.log10(check.sweep.rms[:, :, -1, which, 1]).mean(axis=0)
     index = pd.MultiIndex.from_product([check.sweep.values, check.modules], names=["value", "mitigation"])
     rows = pd.DataFrame({"change": rounded(change.ravel())}, index=index).reset_index()
-    panel = one_line(f"{check.mitigation}: {check.place}")
-    return rows[rows["change"] > 0].assign(panel=panel, along=check.sweep.along, step=check.steps)
+    panel = one_line(f"{check.group.mitigation}: {check.group.where}")
+    return rows[rows["change"] > 0].assign(panel=panel, along=check.group.along, step=check.steps)
