@@ -154,6 +154,5 @@ def frame(found: Sequence[Check]) -> pd.DataFrame:
         .assign(device=check.device, mitigation=check.group.mitigation, at=check.group.at)
         for check in found
     ]
-    data = pd.concat(parts, ignore_index=True)
     first = ["device", "mitigation", "at"]
-    return data[[*first, *data.columns.difference(first, sort=False)]]
+    return pd.concat(parts, ignore_index=True).set_index(first).reset_index()
