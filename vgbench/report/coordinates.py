@@ -97,7 +97,7 @@ def _sentence(check: Check) -> str:
 
 
 def answer(found: Sequence[Check]) -> list[str]:
-    """A sentence for each place: which mitigations keep the change of every module independent of width or depth."""
+    """A sentence for each place: with which mitigations the change of every module is independent of what is swept."""
     places: dict[str, list[Check]] = {}
     for check in found:
         places.setdefault(check.group.where, []).append(check)
@@ -105,18 +105,16 @@ def answer(found: Sequence[Check]) -> list[str]:
 
 
 def _answer(place: str, group: Sequence[Check]) -> str:
-    kept = [each for each in group if all(each.change(module).verdict == "independent" for module in each.modules)]
-    lost = [check for check in group if check not in kept]
     along = group[0].group.along
-    no = f"; with {_listed(lost)} it is not" if lost and kept else ""
-    return (
-        f"Over {place}, the change of every module's output after {group[0].after} is independent of {along} with"
-        f" {_listed(kept) if kept else f'none of {_listed(lost)}'}{no}."
-    )
-
-
-def _listed(found: Sequence[Check]) -> str:
-    return ", ".join(dict.fromkeys(check.group.mitigation for check in found))
+    independent, depending = f"are independent of {along} in every module", f"depend on {along} in some"
+    named: dict[str, dict[str, None]] = {independent: {}, depending: {}, "are unclear": {}}
+    for check in group:
+        verdicts = {check.change(module).verdict for module in check.modules}
+        moved = any(verdict.startswith(("grows", "shrinks")) for verdict in verdicts)
+        words = depending if moved else independent if verdicts == {"independent"} else "are unclear"
+        named[words][check.group.mitigation] = None
+    shares = "; they ".join(f"{words} with {', '.join(names)}" for words, names in named.items() if names)
+    return f"Over {place}, changes of the outputs after {group[0].after} {shares}."
 
 
 def tables(found: Sequence[Check]) -> Iterator[tuple[str, pd.DataFrame]]:

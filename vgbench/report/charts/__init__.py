@@ -46,6 +46,11 @@ _ANSWER = (
 PICTURES = {
     "answer": Picture(_ANSWER, answer),
     "answer-narrow": Picture(_ANSWER, partial(answer, layout=NARROW)),
+    "coordinates": Picture(
+        "Coordinate check: how much the first steps change the output of each module, against width or depth; lines are"
+        " flat under a parametrization in which a learning rate carries over",
+        _of_runs(coordinates),
+    ),
     "gradients": Picture(
         "Gradient norm by layer at initialisation: the mean over seeds, in a band from the lowest to the highest;"
         " dashed lines are theory's, and lines that lie on one another share a label",
@@ -69,11 +74,6 @@ PICTURES = {
     "learning-rates": Picture(
         "Choice of the learning rate: the validation metric by learning rate, the mean over tuning seeds",
         _of_runs(learning_rates),
-    ),
-    "coordinates": Picture(
-        "Coordinate check: how much the first steps change the output of each module, against width or depth; lines are"
-        " flat under a parametrization in which a learning rate carries over",
-        _of_runs(coordinates),
     ),
     "cost": Picture(
         "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart", cost_by_depth

@@ -60,7 +60,7 @@ def page(report: Report) -> str:
             columns=_columns(table, swept(report.runs)),
             rows=_rows(report, table, entries),
             filters=_filters(table),
-            answers=[name for name in ANSWERS if name in report.pictures],
+            answers=[name for name in ANSWERS if name in report.pictures and not report.checks],
             pictures={name: PICTURES[name].title for name in report.pictures if name not in ANSWERS},
             titles={name: picture.title for name, picture in PICTURES.items()},
             legend=_legend(table),
