@@ -78,8 +78,8 @@ def test_sentences_and_answer_name_what_is_flat_and_what_is_not() -> None:
     )
     assert second.endswith("in 3 of 3 modules.")
     assert answer(found) == [
-        "Over width 4 to 16 (depth 2), changes of the outputs after 2 steps are independent of width in every module with"
-        " mup; they depend on width in some with baseline."
+        "Over width 4 to 16 (depth 2), changes of the outputs after 2 steps are independent of width in every module"
+        " with mup; they depend on width in some with baseline."
     ]
 
 
