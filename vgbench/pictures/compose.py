@@ -20,6 +20,7 @@ def small_multiples(
     draw: Callable[[Rows, Look], Sequence[View]],
     stacked: Stacked = "vconcat",
     columns: int | None = None,
+    legend: int = 5,
 ) -> Definition | None:
     """Draw one panel for each value of the column `panel`.
 
@@ -28,13 +29,14 @@ def small_multiples(
         draw: makes the views of a panel, from its rows and the look of the picture's slots.
         stacked: the arrangement of the views in a panel.
         columns: the number of panels side by side; two if None.
+        legend: slots in a row of the legend.
 
     Returns:
         The definition; None if `data` is empty.
     """
     if data.empty:
         return None
-    each = look(data["slot"])
+    each = look(data["slot"], legend)
     datasets: Definition = {}
     drawn = [
         _joined([_plain(view, datasets) for view in draw(data[data["panel"] == panel], each)], stacked, title=panel)

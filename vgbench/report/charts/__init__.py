@@ -17,6 +17,7 @@ from vgbench.report.charts.forward import forward_signal
 from vgbench.report.charts.gradients import gradient_in_time, gradient_norms
 from vgbench.report.charts.heatmap import gradient_in_training
 from vgbench.report.charts.histograms import gradient_histograms
+from vgbench.report.charts.roofline import roofline
 from vgbench.report.charts.tuning import learning_rates
 
 
@@ -77,6 +78,11 @@ PICTURES = {
     ),
     "cost": Picture(
         "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart", cost_by_depth
+    ),
+    "roofline": Picture(
+        "Roofline: operations a second of the matrix products against operations a byte, under what plain products and a"
+        " plain copy achieve in the same run; the table has the numbers as FLOP/byte and of roof",
+        roofline,
     ),
 }
 """The pictures of a report, by the names of their files."""

@@ -201,12 +201,14 @@ COST = (
         "intensity",
         "operations for each byte that is read or written, both by XLA's count",
         of_cost(lambda cost: cost.intensity),
+        _shown("FLOP/byte", number(".3g"), when="known"),
     ),
     Column(
         "roof_share",
         "flops_per_second over the roof, which is the lower of what plain products achieve and of what a plain copy"
         " allows at this intensity, both timed in the same run",
         of_cost(lambda cost: cost.flops_per_second / cost.roof),
+        _shown("of roof", number(".0%"), direction="↑", when="known"),
     ),
     Column(
         "peak_share",
