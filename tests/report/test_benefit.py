@@ -1,13 +1,19 @@
-"""Cost against benefit: trainable depth, time to the target and the Pareto front."""
+"""Cost against benefit: trainable depth, time to the target and its price, and the Pareto front."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.made import in_bits, snapshots, training
+from helpers.command_line import vgbench
+from helpers.made import in_bits, measured, snapshots, training, write_run
 
 from vgbench.measure.training import TrainingCurves
+from vgbench.report import load
 from vgbench.report.benefit import Merits, on_front, reaches_target, steps_to_target, trainable_depth
+from vgbench.spec.case import Case
+
+CASE = Case(depth=3, width=4, seeds=(0, 1), learning_rates=(0.1,))
 
 
 @pytest.mark.parametrize(
@@ -68,3 +74,30 @@ def test_front_is_that_of_a_group_and_leaves_out_what_is_not_timed() -> None:
 def test_what_is_not_known_counts_as_worst() -> None:
     rows = [("a", merits(1.0, float("nan"))), ("a", merits(1.0, 2.0)), ("a", merits(0.5, float("nan")))]
     assert on_front(rows) == [False, True, True]
+
+
+def test_price_of_reaching_the_target_is_seconds_times_the_price_of_an_hour(tmp_path: Path) -> None:
+    write_run(tmp_path, [("baseline", measured(CASE, 0.95))])
+    data = load(tmp_path, price=7.2)
+    assert data["price_to_target"].tolist() == pytest.approx((data["seconds_to_target"] * 0.002).tolist())
+    assert load(tmp_path)["price_to_target"].isna().all()
+    plain = vgbench("report", tmp_path, "--format", "md", "--wide").out
+    shown = vgbench("report", tmp_path, "--format", "md,latex,html", "--wide", "--price", "7.2").out
+    assert "price ↓" not in plain
+    for text in (shown, *((tmp_path / name).read_text() for name in ("table.md", "table.tex", "report.html"))):
+        assert "price: 7.2 an hour of one device, for the training steps of the median seed" in text
+    assert "| price ↓ |" in " ".join((tmp_path / "table.md").read_text().split())
+
+
+def test_every_device_of_a_case_is_paid_for(tmp_path: Path) -> None:
+    case = CASE.model_copy(update={"devices": 4})
+    write_run(tmp_path, [("baseline", measured(case, 0.95))])
+    data = load(tmp_path, price=3600.0)
+    assert data["price_to_target"].tolist() == (4 * data["seconds_to_target"]).tolist()
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "nan", "inf"])
+def test_price_that_is_none_is_refused(tmp_path: Path, price: str) -> None:
+    write_run(tmp_path, [("baseline", measured(CASE, 0.95))])
+    result = vgbench("report", tmp_path, "--price", price)
+    assert (result.code, f"price: {price} is not a positive number" in result.err) == (2, True)

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from vgbench.report.report import Report
 
 
+PRICE = typer.Option(
+    metavar="NUMBER", help="Price of an hour of one device, in any currency: adds the price of reaching the target."
+)
+
+
 def report(
     directories: Annotated[list[Path], typer.Argument(help="Folders that runs have written.", metavar="DIR...")],
     format_: Annotated[
@@ -22,6 +27,7 @@ def report(
         typer.Option(metavar="FORM[,FORM...]", help="Also write the pictures as files: png, svg, pdf, html."),
     ] = "",
     wide: Annotated[bool, typer.Option("--wide", help="Show all columns of the table.")] = False,
+    price: Annotated[float | None, PRICE] = None,
 ) -> None:
     """Write the report of each run from its records into its folder, and show the table in 100 columns.
 
@@ -31,8 +37,9 @@ def report(
     from vgbench.report import write_report
 
     stay_on_host()
+    forms = pictures.split(",") if pictures else ()
     for directory in directories:
-        show(write_report(directory, format_.split(","), pictures.split(",") if pictures else ()), wide=wide)
+        show(write_report(directory, format_.split(","), forms, price=price), wide=wide)
 
 
 def show(written: "Report", *, wide: bool = False) -> None:
@@ -42,7 +49,7 @@ def show(written: "Report", *, wide: bool = False) -> None:
     from vgbench.cli.terminal import console
     from vgbench.plain import one_line
     from vgbench.report import claims
-    from vgbench.report.terminal import WIDTH, coordinate_tables, table_of
+    from vgbench.report.terminal import WIDTH, coordinate_tables, plain_table, table_of
 
     out = console()
     out.print()
@@ -54,6 +61,8 @@ def show(written: "Report", *, wide: bool = False) -> None:
     out.print(table_of(written, wide=wide), width=None if wide else WIDTH)
     for table in coordinate_tables(written):
         out.print(table, width=None if wide else WIDTH)
+    if written.devices:
+        out.print(plain_table(written.devices.table))
     for line in written.failures:
         out.print(Text(one_line(f"not ok: {line}")))
     for line in written.footer:

@@ -74,6 +74,10 @@ class RunOptions(Strict):
     out: Annotated[Path | None, BeforeValidator(_as_path)] = _option(KEPT, None, metavar="DIR")
     """Folder for records and report, made if missing; by default runs/SUITE, of a part runs/SUITE-I-of-N."""
 
+    trace: bool = _option(KEPT, False)
+    """Keep a trace of five steps of each cell that this run times, taken after the timing, in DEVICE/traces/ID of the
+    folder: `xprof --logdir` shows such a folder, and ui.perfetto.dev its .trace.json.gz."""
+
     retry_failed: bool = _option(KEPT, False)
     """Measure again what ran out of time or memory, crashed, did not compile or was skipped."""
 
@@ -88,7 +92,7 @@ class RunOptions(Strict):
     def limits(self) -> dict[str, Any]:
         """What a worker's supervisor takes of them."""
         memory = None if self.memory_limit is None else int(self.memory_limit * 2**30)
-        timing = {"precision": self.precision, "compilations": self.compilations}
+        timing = {"precision": self.precision, "compilations": self.compilations, "trace": self.trace}
         return {"timeout": self.timeout, **timing, "memory_limit": memory}
 
 

@@ -1,7 +1,8 @@
 """What becomes of a task: its record, made where the task ends, whether a worker or its supervisor sees that."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,11 +20,15 @@ class Outcome:
         record: of it; `attempts` counts those of this run of the task alone.
         programs: compiled for it, those of costs apart; others it shared with tasks before it.
         worn: whether its process holds so much that another one should go on.
+        trace: the files of a trace that the record names, by their paths in its folder.
+        note: what is worth saying and changes no measurement; empty if nothing.
     """
 
     record: Record
     programs: int = 0
     worn: bool = False
+    trace: Mapping[str, bytes] = field(default_factory=dict)
+    note: str = ""
 
 
 class Stopwatch:

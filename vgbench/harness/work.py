@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from vgbench.boundary.files import write_all
 from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Plan, Record, Task
@@ -15,7 +16,7 @@ from vgbench.harness.run_lock import RunLock
 from vgbench.harness.workers.executor import Executor, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import RESULTS, CellRecord
+from vgbench.records.schema import RESULTS, CellRecord, CostRecord
 from vgbench.records.seeds import joined
 from vgbench.records.store import Folder, write_record
 
@@ -143,12 +144,17 @@ class Work:
         record = replace(outcome.record, attempts=self._begun.get(task.id, 0) + outcome.record.attempts)
         self._check()
         kept = _extended(task.held, record) if task.held else record
+        if outcome.trace and isinstance(kept, CostRecord) and kept.trace:  # first, so that no record names none
+            place = self._folder.path / kept.trace
+            write_all({place / name: content for name, content in outcome.trace.items()})
         if kept is not task.held:
             write_record(task.record(self._folder), kept)
         self._records[task.id] = kept
         self._tally.ended(task, record, outcome.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.progress)
+            if outcome.note:
+                observer.noted(outcome.note)
             if outcome.worn:
                 observer.noted(_WORN)
 

@@ -1,7 +1,8 @@
-"""The time that a device is at work, from a trace of the profiler."""
+"""Traces of the profiler: the time that a device is at work, and files to look at."""
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,45 @@ _OPERATIONS, _STREAM = "XLA Ops", "Stream "
 """Names of the lines that operations are on: of a TPU one, of a GPU those of its streams."""
 
 
-def device_seconds(run: Callable[[], None], kept: Path | None = None) -> float | None:
+KEPT = {
+    "plugins/profile/steps/vgbench.xplane.pb": "*.xplane.pb",
+    "plugins/profile/steps/vgbench.trace.json.gz": "*.trace.json.gz",
+}
+"""The files of a trace that is kept, as XProf looks for them and without the host's name, and what the profiler calls
+them: the first is XProf's, the second Perfetto's."""
+
+
+def device_seconds(run: Callable[[], None]) -> float | None:
     """Seconds that the busiest device is at work while `run` runs; None where the profiler does not see the device.
 
     So it is on CPUs, which are the host.
 
     Args:
         run: does something on the device and waits for it.
-        kept: a folder that the trace is left in, for XProf or Perfetto; else it is deleted.
     """
+    with _traced(run) as folder:
+        return busy_seconds(ProfileData.from_file(str(next(folder.rglob("*.xplane.pb")))))
+
+
+def recorded(run: Callable[[], None]) -> dict[str, bytes]:
+    """The files of a trace of `run`, as `KEPT` names them.
+
+    Args:
+        run: does something on the device and waits for it.
+    """
+    with _traced(run) as folder:
+        return {name: next(folder.rglob(pattern)).read_bytes() for name, pattern in KEPT.items()}
+
+
+@contextmanager
+def _traced(run: Callable[[], None]) -> Iterator[Path]:
+    """The folder of a trace of `run`, for as long as it is looked at."""
     options = jax.profiler.ProfileOptions()
     options.python_tracer_level = 0  # it slows the host, whose launches the device waits for
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = scratch if kept is None else str(kept)
+    with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder, profiler_options=options):
             run()
-        newest = max(Path(folder).rglob("*.xplane.pb"), key=lambda path: path.stat().st_mtime)
-        return busy_seconds(ProfileData.from_file(str(newest)))
+        yield Path(folder)
 
 
 def busy_seconds(trace: Any) -> float | None:

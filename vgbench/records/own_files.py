@@ -11,7 +11,8 @@ from vgbench.errors import InputError
 LOCK, NOTE = ".lock", "running.json"
 _FILES = re.compile(
     r"\.lock|running\.json|table\.(md|csv|tex)|report\.html|claims\.md|pictures/[^/]+\.(png|svg|pdf|html)"
-    r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?)"
+    r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?"
+    r"|traces/[0-9a-f]{16}/plugins/profile/steps/vgbench\.(xplane\.pb|trace\.json\.gz))"
 )
 """The files of a run and its report, by their paths in its folder."""
 _HARMLESS = re.compile(
@@ -47,7 +48,7 @@ def strangers(device: Path) -> list[Path]:
 
 def sweep(root: Path) -> None:
     """Remove half-written files of a run, which killed writers have left."""
-    for pattern in ("", "*/", "*/cells/", "*/costs/"):
+    for pattern in ("", "*/", "*/cells/", "*/costs/", "*/traces/*/plugins/profile/steps/"):
         for left in root.glob(f"{pattern}.*.part"):
             inside = left.parent.resolve() == root.resolve() / left.parent.relative_to(root)  # no symbolic link
             if inside and part_of(left.name) and _is_ours(root, left):

@@ -132,9 +132,19 @@ class CellRecord:
         return case_id(body["case"], with_seeds=version < WITHOUT_SEEDS)
 
 
+def trace_place(cost_id: str) -> str:
+    """Where a trace of a pair's steps lies, relative to the folder of its device."""
+    return f"traces/{cost_id}"
+
+
 @dataclass(frozen=True)
 class CostRecord:
-    """The cost of a pair's steps on a device; fields as in `CellRecord`."""
+    """The cost of a pair's steps on a device; other fields as in `CellRecord`.
+
+    Attributes:
+        trace: where a trace of the case's steps was put, relative to the folder of the device. Runs that are merged,
+            published or reused have the record alone. None where no trace was kept.
+    """
 
     case: Case
     reference: Case
@@ -145,11 +155,14 @@ class CostRecord:
     started: Timestamp
     seconds: Seconds
     attempts: Count
+    trace: str | None = None
 
     def check(self) -> None:
         """Raise `ValueError` if the status, the cases and the timings contradict each other."""
         if (self.status in RESULTS) != (self.cost is not None):
             raise ValueError(f"status {self.status!r} with{'' if self.cost else 'out'} a cost")
+        if self.trace not in (None, trace_place(pair_id(self.case.cell_id, self.reference.cell_id))):
+            raise ValueError("trace: is not the place of this pair's trace")
         if self.cost is None:
             return
         if (self.cost.form, self.cost.batch_size) != (self.case.timed_form, self.case.batch_size):

@@ -47,6 +47,11 @@ def seconds_to_target(curves: TrainingCurves | None, cost: Cost | None) -> float
     return None if curves is None or cost is None else steps_to_target(curves) * cost.latency
 
 
+def price_to_target(seconds: float | None, devices: int, price: float | None) -> float | None:
+    """What those seconds cost on so many devices at a price an hour of one; None where either is unknown."""
+    return None if seconds is None or price is None else seconds * devices * price / 3600
+
+
 def trainable_depth(trains: Mapping[int, bool]) -> int:
     """The greatest depth up to which every depth that was trained reaches the target; 0 where the shallowest fails."""
     deepest = 0

@@ -1,12 +1,14 @@
 """Records as a pandas frame: one row a cell and device, numbers only rounded by whoever prints them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from vgbench.errors import InputError
 from vgbench.records.runs import Entry, Run, origins, read_runs, swept
 from vgbench.records.schema import Row
 from vgbench.report.benefit import Merits, on_front, reaches_target, seconds_to_target, trainable_depth
@@ -16,23 +18,43 @@ from vgbench.report.columns.column import Column
 from vgbench.report.columns.source import Source
 
 
-def load(directory: str | Path) -> pd.DataFrame:
+def load(directory: str | Path, *, price: float | None = None) -> pd.DataFrame:
     """Read the records of a run as a frame with a row for each cell, in the order of the suite.
 
     `vgbench.report.columns.COLUMNS` says what each column holds, as does the documentation's page of columns. Any other
     swept axis has a column of its own name before them.
 
+    Args:
+        directory: that a run has written.
+        price: of an hour of one device, for the column `price_to_target`.
+
     Raises:
-        InputError: no records are there, or one is damaged.
+        InputError: no records are there, one is damaged, or the price is not positive or for several devices.
     """
-    return frame(read_runs(Path(directory)))
+    return frame(read_runs(Path(directory)), price)
 
 
-def frame(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row for each entry of `runs`."""
+def frame(runs: Sequence[Run], price: float | None = None) -> pd.DataFrame:
+    """One row for each entry of `runs`; with a price of an hour of one device also that of reaching the target.
+
+    Raises:
+        InputError: the price is not positive, or for several devices.
+    """
+    _check(price, runs)
     known, columns = list(origins(runs)), columns_of(swept(runs))
-    rows = [_row(source, columns) for run in runs for source in _sources(run, known)]
+    rows = [_row(replace(source, price=price), columns) for run in runs for source in _sources(run, known)]
     return pd.DataFrame(rows, columns=[column.name for column in columns])
+
+
+def _check(price: float | None, runs: Sequence[Run]) -> None:
+    if price is None:
+        return
+    if not (np.isfinite(price) and price > 0):
+        raise InputError(f"price: {price:g} is not a positive number (the price of an hour of one device)")
+    if len(devices := {run.device for run in runs}) > 1:
+        raise InputError(
+            f"price: an hour has one for each of {', '.join(sorted(devices))}; report one device at a time"
+        )
 
 
 def _row(source: Source, columns: Sequence[Column]) -> dict[str, Any]:

@@ -4,12 +4,14 @@ import re
 from functools import cache
 from importlib import resources
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined, Template
 
 from vgbench.plain import one_line
 from vgbench.report.columns.column import Bold
+from vgbench.report.devices import HEADING, LEGEND
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
 from vgbench.report.tables import alignment, halves, header, legend
@@ -49,7 +51,24 @@ def page(report: Report) -> str:
         }
         for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
     ]
-    return _template().render(report=report, tables=tables, command=command(report.runs))
+    return _template().render(report=report, tables=[*tables, *_devices(report)], command=command(report.runs))
+
+
+def _devices(report: Report) -> list[dict[str, Any]]:
+    """The table of what carries over; none with a single device."""
+    if report.devices is None:
+        return []
+    table = report.devices.table
+    return [
+        {
+            "caption": f"{report.title}. Time of a step over the reference's by device.",
+            "label": f"tab:{re.sub('[^a-zA-Z0-9]+', '-', report.suite)}-devices",
+            "alignment": "l" * len(table.columns),
+            "heads": list(map(str, table)),
+            "groups": [table.to_numpy().tolist()],
+            "legend": {HEADING: LEGEND},
+        }
+    ]
 
 
 def _groups(table: pd.DataFrame) -> list[list[list[str]]]:

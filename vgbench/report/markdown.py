@@ -11,6 +11,7 @@ from vgbench.plain import one_line
 from vgbench.report import coordinates
 from vgbench.report.claims import Judged, effect, note
 from vgbench.report.columns.column import Bold
+from vgbench.report.devices import LEGEND, Across
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
 from vgbench.report.tables import halves, header, legend, tabulated
@@ -63,7 +64,13 @@ def page(report: Report) -> str:
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     again = f"Measured again by: {inline(command(report.runs))}"
-    return f"{head}\n\n{tables}\n\n{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
+    return f"{head}\n\n{tables}\n\n{_devices(report.devices)}{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
+
+
+def _devices(devices: Across | None) -> str:
+    if devices is None:
+        return ""
+    return f"{_text_table(list(map(str, devices.table)), devices.table.to_numpy().tolist())}\n\n{LEGEND}\n\n"
 
 
 def _titled(table: tuple[str, pd.DataFrame]) -> str:

@@ -19,11 +19,17 @@ from vgbench.report.answer import answer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.coordinates import Check, checks
+from vgbench.report.devices import Across, across
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.html_table import html_table
 from vgbench.report.tables import display, failures, halves
 from vgbench.report.transfer import transfers
+
+_PRICE = (
+    "price: {:g} an hour of one device, for the training steps of the median seed until it reaches the target (s to"
+    " target); compiling, choosing the learning rate and evaluating are not included"
+)
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,10 @@ class Report:
         frame: its numbers, as `vgbench.load` gives them.
         table: as text.
         failures: one line for each measurement that is not ok, with the reason.
-        footer: what produced the records and when; numbered where there is more than one.
+        footer: what produced the records and when; numbered where there is more than one. Then what a price includes.
         checks: the coordinate checks of the run; empty where it has none.
         claims: the verdicts on the claims of its suite, a device each; empty where it has none.
+        devices: what carries over from one device to the others; None with a single one.
         files: the paths written.
         runs: that it is made from.
     """
@@ -57,6 +64,7 @@ class Report:
     footer: list[str]
     checks: list[Check]
     claims: list[Judged]
+    devices: Across | None
     files: list[Path]
     runs: Sequence[Run]
 
@@ -91,21 +99,32 @@ class Report:
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
 
 
-def report_of(runs: Sequence[Run]) -> Report:
-    """The report of the runs of a suite; nothing is written."""
-    data, manifest, claims, found = frame(runs), runs[0].manifest, judged(runs), checks(runs)
+def report_of(runs: Sequence[Run], price: float | None = None) -> Report:
+    """The report of the runs of a suite, with the price of reaching the target if that of an hour is given.
+
+    Raises:
+        InputError: the price is not positive, or for several devices.
+    """
+    data, manifest, claims, found = frame(runs, price), runs[0].manifest, judged(runs), checks(runs)
+    devices = across(data, swept(runs))
     return Report(
         suite=manifest.suite,
         title=manifest.title,
         question=manifest.question,
         answer=coordinates.answer(found) or answer(data, swept(runs), claims),
-        sentences=[*coordinates.sentences(found), *map(str, transfers(runs)), *headlines(data, swept(runs))],
+        sentences=[
+            *coordinates.sentences(found),
+            *map(str, transfers(runs)),
+            *headlines(data, swept(runs)),
+            *([devices.sentence] if devices else []),
+        ],
         frame=data,
         table=display(data),
         failures=[*failures(runs), *_incomplete(runs)],
-        footer=footer(runs),
+        footer=[*footer(runs), *([] if price is None else [_PRICE.format(price)])],
         checks=found,
         claims=claims,
+        devices=devices,
         files=[],
         runs=runs,
     )

@@ -15,6 +15,7 @@ from vgbench.plain import one_line
 from vgbench.records.runs import swept
 from vgbench.report import coordinates
 from vgbench.report.columns.column import NOTHING, Bold
+from vgbench.report.columns.row import DEVICE
 from vgbench.report.outcomes import Outcome, outcome
 from vgbench.report.report import Report
 from vgbench.report.reproduce import cell_command
@@ -24,7 +25,7 @@ WIDTH = 100
 """Columns of the table that is not wide."""
 STYLES = {"trains": "green", "some seeds": "yellow", "does not train": "red", "not trained": "dim", "not ok": "red"}
 """The colours of outcomes, as on the page."""
-_WRAPPED = ("mitigation", "decay")
+_WRAPPED = (DEVICE, "mitigation", "decay")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _POINTS = 32
 
@@ -32,7 +33,7 @@ _POINTS = 32
 def table_of(report: Report, *, wide: bool = False) -> Table:
     """The table of a report, with what is worth most in `WIDTH` columns, or all of it."""
     entries = [entry for run in report.runs for entry in run.entries]
-    names = list(report.table.columns) if wide else with_room(report.table, ("index",), swept(report.runs))
+    names = list(report.table.columns) if wide else with_room(report.table, ("index",), [DEVICE, *swept(report.runs)])
     return terminal(
         report.table.filter(items=["depth", *names]), report.title, names, [outcome(each) for each in entries]
     )
@@ -79,6 +80,16 @@ def terminal(table: pd.DataFrame, title: str, names: Sequence[str] = (), outcome
         previous = row["depth"]
         color = STYLES[outcomes[index].word] if outcomes else ""
         shown.add_row(*(_cell(str(name), row[name], color) for name in names))
+    return shown
+
+
+def plain_table(table: pd.DataFrame) -> Table:
+    """A table of text for rich, as it is."""
+    shown = Table(header_style="bold", pad_edge=False, box=box.SIMPLE)
+    for name in table:
+        shown.add_column(Text(one_line(str(name))))
+    for row in table.to_numpy().tolist():
+        shown.add_row(*(Text(one_line(text)) for text in row))
     return shown
 
 

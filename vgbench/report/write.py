@@ -25,7 +25,11 @@ FORMATS = tuple(_FORMATS)
 
 
 def write_report(
-    directory: str | Path, formats: Sequence[str] = ("md", "csv", "html"), pictures: Sequence[str] = ()
+    directory: str | Path,
+    formats: Sequence[str] = ("md", "csv", "html"),
+    pictures: Sequence[str] = (),
+    *,
+    price: float | None = None,
 ) -> Report:
     """Write the report of a run into its folder, from the records there alone.
 
@@ -40,16 +44,18 @@ def write_report(
             coordinate checks.
         pictures: forms of the pictures that are to lie in `pictures/` as well: png, svg, pdf, html. A picture is drawn
             where the run has what it shows.
+        price: of an hour of one device, in any currency, which adds the price of reaching the target.
 
     Raises:
-        InputError: no records are there, one is damaged, the folder cannot be written, or a format is unknown.
+        InputError: no records are there, one is damaged, the folder cannot be written, a format is unknown, or the
+            price is not positive or for several devices.
     """
     for kind, names, known in (("format", formats, FORMATS), ("form of a picture", pictures, RENDERERS)):
         for name in names:
             if name not in known:
                 raise InputError(unknown(kind, name, known))
     root = Path(directory)
-    report = report_of(read_runs(root))
+    report = report_of(read_runs(root), price)
     files = {name: write(report) for name, write in (_FORMATS[each] for each in formats)}
     if "csv" in formats and report.checks:
         files["coordinates.csv"] = export.csv(coordinates.frame(report.checks)).encode()

@@ -40,6 +40,7 @@ class Supervisor:
         precision: of timed ratios, as in `measure_cost`.
         compilations: how often a pair is compiled and timed, as in `RunOptions`.
         memory_limit: bytes of memory that the worker may take (Linux); no limit if None.
+        trace: whether to trace some steps of each case that is timed.
     """
 
     def __init__(
@@ -51,11 +52,12 @@ class Supervisor:
         precision: float,
         compilations: int | None,
         memory_limit: int | None,
+        trace: bool = False,
     ) -> None:
         self._device = device
         self._environment = dict(environment or {})
         self._timeout = timeout
-        self._timing = precision, compilations
+        self._timing, self._trace = (precision, compilations), trace
         self._memory_limit = memory_limit
         self._worn = False
         self._start()
@@ -114,7 +116,9 @@ class Supervisor:
             stopwatch, kills = Stopwatch(), _kills()
             arguments = [task, self._device, *self._timing, origin]
             try:
-                future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
+                future = self._pool.schedule(
+                    worker.execute, args=arguments, kwargs={"trace": self._trace}, timeout=self._timeout
+                )
                 outcome = self._result(future, stop)
             except OutOfTime:
                 failure: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"

@@ -80,8 +80,8 @@ PICTURES = {
         "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart", cost_by_depth
     ),
     "roofline": Picture(
-        "Roofline: operations a second of the matrix products against operations a byte, under what plain products and a"
-        " plain copy achieve in the same run; the table has the numbers as FLOP/byte and of roof",
+        "Roofline: operations a second of the matrix products against operations a byte, under what plain products and"
+        " a plain copy achieve in the same run; the table has its numbers (FLOP/byte, of roof)",
         roofline,
     ),
 }

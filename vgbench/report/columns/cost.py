@@ -4,6 +4,7 @@ from functools import partial
 
 import pandas as pd
 
+from vgbench.report.benefit import price_to_target, seconds_to_target
 from vgbench.report.columns.column import NOTHING, Column, Row, Shown, as_it_is, interval, number
 from vgbench.report.columns.source import Source, of_cost
 
@@ -27,6 +28,11 @@ def _front(row: Row, name: str) -> str:
 
 def _bound(row: Row, name: str) -> str:
     return "launch" if row[name] is True else NOTHING
+
+
+def _price(source: Source) -> float | None:
+    seconds = seconds_to_target(source.training, source.cost)
+    return price_to_target(seconds, source.cell.case.devices if source.cell else 1, source.price)
 
 
 def _status(source: Source) -> str | None:
@@ -245,6 +251,20 @@ COST = (
         "what lowered the device's clocks or shared the device while the energy was metered; empty if nothing is known",
         of_cost(lambda cost: (cost.energy.disturbance or None) if cost.energy else None),
         _shown("disturbed by", as_it_is, when="known", align="left"),
+    ),
+    Column(
+        "price_to_target",
+        "price of `seconds_to_target` on the row's devices, at the price of an hour of one that the report was asked"
+        " for (`--price`); empty without",
+        _price,
+        _shown(
+            "price",
+            number(".3g"),
+            direction="↓",
+            when="known",
+            legend="price of the training steps until the median seed's validation metric reaches the target;"
+            " compiling, choosing the learning rate and evaluating are not included",
+        ),
     ),
     Column("parameter_bytes", "memory of the parameters", of_cost(lambda cost: cost.memory.parameters)),
     Column("optimizer_bytes", "memory of the optimizer's state", of_cost(lambda cost: cost.memory.optimizer)),

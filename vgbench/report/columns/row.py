@@ -10,6 +10,8 @@ from vgbench.report.columns.column import Column, Row, Shown, as_it_is
 from vgbench.report.columns.source import Source, of_cell
 from vgbench.spec.suite import BASELINE
 
+DEVICE = "device"
+"""The column that tells the devices of a suite apart."""
 _shown = partial(Shown, side="row")
 
 
@@ -38,7 +40,12 @@ def _mixed(source: Source) -> bool:
 
 ROW = (
     Column("suite", "name of the suite", lambda source: source.run.manifest.suite),
-    Column("device", "what it ran on", lambda source: source.run.device),
+    Column(
+        DEVICE,
+        "what it ran on",
+        lambda source: source.run.device,
+        _shown(DEVICE, as_it_is, when="differs", room="index", align="left"),
+    ),
     Column(
         "device_code",
         "six digits that distinguish devices of one name; empty in records that do not hold the model",

@@ -24,7 +24,9 @@ from vgbench.records.runs import Entry, swept
 from vgbench.report.charts import PICTURES
 from vgbench.report.cite import bibtex
 from vgbench.report.claims import effect, note
+from vgbench.report.columns.row import DEVICE
 from vgbench.report.coordinates import tables
+from vgbench.report.devices import LEGEND
 from vgbench.report.outcomes import OUTCOMES, outcome
 from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.report.page.details import details
@@ -57,7 +59,7 @@ def page(report: Report) -> str:
         .from_string(_asset("page.html.jinja"))
         .render(
             report=report,
-            columns=_columns(table, swept(report.runs)),
+            columns=_columns(table, [DEVICE, *swept(report.runs)]),
             rows=_rows(report, table, entries),
             filters=_filters(table),
             answers=[name for name in ANSWERS if name in report.pictures and not report.checks],
@@ -68,6 +70,7 @@ def page(report: Report) -> str:
             command=command(report.runs),
             bibtex=bibtex(report.runs),
             checks=[*tables(report.checks)],
+            devices_note=LEGEND,
             claims_note=note(report.claims),
             effect=effect,
             profile={"width": WIDTH, "height": HEIGHT},
