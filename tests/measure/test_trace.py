@@ -1,6 +1,8 @@
 """Device time: what of a profiler's trace counts as work, in traces written by hand as the profiler lays them out."""
 
-from pathlib import Path
+import gzip
+import json
+import socket
 from typing import Any
 
 import jax
@@ -8,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 from jax.profiler import ProfileData
 
-from vgbench.measure.trace import busy_seconds, device_seconds
+from vgbench.measure.trace import KEPT, busy_seconds, device_seconds, recorded
 
 
 def trace(*planes: tuple[str, dict[str, list[tuple[int, int]]]]) -> Any:
@@ -43,7 +45,24 @@ def test_of_a_tpu_the_line_of_operations_counts_and_of_several_devices_the_busie
     assert busy_seconds(devices) == pytest.approx(40e-6)
 
 
-def test_a_cpu_has_no_device_of_its_own_and_a_trace_can_be_kept(tmp_path: Path) -> None:
+def test_a_cpu_has_no_device_of_its_own() -> None:
     run = jax.jit(jnp.sin)
-    assert device_seconds(lambda: run(1.0).block_until_ready(), kept=tmp_path) is None
-    assert list(tmp_path.rglob("*.xplane.pb"))
+    assert device_seconds(lambda: run(1.0).block_until_ready()) is None
+
+
+def test_recorded_trace_has_the_files_of_both_viewers_and_not_the_name_of_the_host() -> None:
+    run = jax.jit(jnp.sin)
+
+    def steps() -> None:
+        with jax.profiler.StepTraceAnnotation("step", step_num=7):
+            run(1.0).block_until_ready()
+
+    for _ in range(2):  # a second trace of one process is its own
+        files = recorded(steps)
+    assert list(files) == list(KEPT)
+    assert not any(socket.gethostname() in name for name in files)
+    planes, events = files.values()
+    traced = ProfileData.from_serialized_xspace(planes)
+    names = [event.name for plane in traced.planes for line in plane.lines for event in line.events]
+    assert names.count("step") == 1
+    assert "step" in {event.get("name") for event in json.loads(gzip.decompress(events))["traceEvents"]}
