@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from helpers.command_line import vgbench
 from helpers.inline import Instant
 
@@ -106,6 +107,27 @@ def test_example_for_slurm_measures_the_jobs_part(tmp_path: Path) -> None:
     slurm = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "4", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", example, "quickstart"], env=slurm, capture_output=True, text=True, check=True)
     assert done.stdout == "vgbench run quickstart --shard 3/4\n"
+
+
+def test_pods_of_the_example_for_kubernetes_measure_all_cells_once(tmp_path: Path) -> None:
+    (tmp_path / "vgbench").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "vgbench").chmod(0o755)
+    job = yaml.safe_load((Path(__file__).parents[2] / "examples" / "kubernetes.yaml").read_text())
+    assert (job["apiVersion"], job["kind"], job["spec"]["completionMode"]) == ("batch/v1", "Job", "Indexed")
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    given = {each["name"]: each["value"] for each in container["env"]} | {"SUITE": "parts.toml"}
+    assert int(given["PARTS"]) == job["spec"]["completions"]
+    assert [mount["name"] for mount in container["volumeMounts"]] == [volume["name"] for volume in pod["volumes"]]
+    cells: list[str] = []
+    for index in range(job["spec"]["completions"]):
+        environment = {**given, "JOB_COMPLETION_INDEX": str(index), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        command = [*container["command"], *container["args"]]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        shown = vgbench(*done.stdout.splitlines(), "--dry-run")
+        assert (shown.code, shown.err) == (0, "")
+        cells += shown.out.splitlines()
+    assert sorted(cells) == sorted(vgbench("run", "parts.toml", "--dry-run").out.splitlines())
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "4", "1/0", "-1/4", "a/b", "1/4/2"])
