@@ -64,11 +64,11 @@ class Driver:
             "HandleByUUID": lambda uuid: {"GPU-b": 1}[uuid],
             "Name": lambda handle: self.names[handle],
             "TotalEnergyConsumption": lambda handle: 5000 + handle,
-            "CurrentClocksThrottleReasons": lambda handle: 0x1 | 0x4,
+            "CurrentClocksEventReasons": lambda handle: 0x1 | 0x4,
             "ClockInfo": lambda handle, kind: 1980,
             "EnforcedPowerLimit": lambda handle: 700_000,
             "Temperature": lambda handle, kind: 61,
-            "ComputeRunningProcesses": lambda handle: [SimpleNamespace(pid=-1)],
+            "ComputeRunningProcesses": lambda handle: [SimpleNamespace(pid=-1), SimpleNamespace(pid=-2)],
         }
         if not name.startswith("nvmlDeviceGet"):
             raise AttributeError(name)
@@ -89,6 +89,30 @@ def test_a_gpu_is_the_one_that_cuda_is_shown(
     assert Energy(1.0, "nvml", state).disturbance == "clocks lowered: power limit; 1 other process(es)"
     gpu.device_kind = "NVIDIA C"  # numbered in another order
     assert meter_of(gpu) is None
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    return SimpleNamespace(platform="gpu", local_hardware_id=0, device_kind="NVIDIA A")
+
+
+def test_in_a_container_the_process_itself_is_no_other(monkeypatch: pytest.MonkeyPatch, gpu: Any) -> None:
+    driver = Driver()
+    driver.nvmlDeviceGetComputeRunningProcesses = lambda handle: [SimpleNamespace(pid=-1)]  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    meter: Any = meter_of(gpu)
+    assert meter.state().other_processes == 0
+
+
+def test_energy_is_known_where_the_state_of_a_gpu_is_not(monkeypatch: pytest.MonkeyPatch, gpu: Any) -> None:
+    driver = Driver()
+    driver.nvmlDeviceGetEnforcedPowerLimit = lambda handle: 1 / 0  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    meter: Any = meter_of(gpu)
+    seconds = itertools.count(step=0.5)
+    found = energy_of(meter, lambda: 10, clock=lambda: next(seconds))
+    assert (found.state, found.counter, found.disturbance) == (None, "nvml", "")
 
 
 def test_without_the_driver_there_is_no_counter(monkeypatch: pytest.MonkeyPatch) -> None:

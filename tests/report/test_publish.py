@@ -2,7 +2,10 @@
 
 import dataclasses
 import itertools
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -315,3 +318,20 @@ def test_check_says_what_is_wrong_and_writes_nothing(tmp_path: Path, capsys: pyt
     incomplete(source)
     dirty(source)
     assert set(check(source)) == {"incomplete", "dirty"}
+
+
+@pytest.mark.parametrize("verb", ["publish", "compare"])
+def test_records_of_a_gpu_are_read_where_there_is_none(tmp_path: Path, verb: str) -> None:
+    source, results = run(tmp_path / "run", origin=GPU), tmp_path / "results"
+    place = [source, results] if verb == "publish" else [source, source, "--across-devices"]
+    # A process that started this backend would end with an error, since it is not here.
+    environment = {**os.environ, "JAX_PLATFORMS": "cuda"}
+    command = [sys.executable, "-m", "vgbench", verb, *map(str, place)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    if verb == "publish":
+        assert check(source) == {}
+        assert records(results / "tiny").items() >= records(source).items()
+        assert "Fast (1 gpu device(s))" in (results / "README.md").read_text()
+    else:
+        assert "0 worse, 0 better" in done.stdout

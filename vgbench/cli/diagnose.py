@@ -15,8 +15,10 @@ def diagnose(
 ) -> None:
     """Show what is wrong with each training run, with the evidence and what to try, or what is missing to tell."""
     from vgbench.boundary.run_lines import read_run
+    from vgbench.cli.host import stay_on_host
     from vgbench.diagnosis import diagnose as answer_to
 
+    stay_on_host()
     if not what.is_dir():
         _show("", answer_to(read_run(what)))
         return

@@ -15,6 +15,7 @@ def merge(
     ] = False,
 ) -> None:
     """Merge runs of one suite into one, in any order, and show its table; each device has its own rows."""
+    from vgbench.cli.host import stay_on_host
     from vgbench.cli.report import show
     from vgbench.harness.merge import merge as merge_runs
     from vgbench.report import write_report
@@ -22,4 +23,5 @@ def merge(
     def say(line: str) -> None:
         typer.echo(f"vgbench: {line}", err=True)
 
+    stay_on_host()
     show(write_report(merge_runs(out, sources, allow_mixed=allow_mixed, say=say)))

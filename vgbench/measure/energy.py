@@ -33,7 +33,8 @@ class State:
         power_limit_watts: that is enforced.
         temperature_celsius: of the chip.
         throttled: why its clocks are lower than they could be; empty if they are not.
-        other_processes: that compute on it beside this one.
+        other_processes: that compute on it beside this one, which NVML counts with them. Their ids say nothing: in a
+            container they are those of the host.
     """
 
     clock_mhz: Count
@@ -50,7 +51,7 @@ class Energy:
     Attributes:
         joules_per_step: of the device; on a CPU of all its packages, whatever else runs on them.
         counter: `nvml` or `rapl`.
-        state: of a GPU after the steps; None on a CPU.
+        state: of a GPU after the steps; None on a CPU, and where the driver does not say it, as of a virtual GPU.
     """
 
     joules_per_step: NonNegative
@@ -105,16 +106,20 @@ class Nvml:
         """Since the driver was loaded."""
         return self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) * 1e-3
 
-    def state(self) -> State:
-        """Of the GPU now."""
+    def state(self) -> State | None:
+        """Of the GPU now; None where the driver does not say all of it."""
+        with suppress(Exception):  # a virtual GPU has no power limit, a partition no temperature
+            return self._state()
+
+    def _state(self) -> State:
         nvml, handle = self._nvml, self._handle
-        reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+        reasons = nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)
         return State(
             clock_mhz=nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
             power_limit_watts=nvml.nvmlDeviceGetEnforcedPowerLimit(handle) * 1e-3,
             temperature_celsius=nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
             throttled=tuple(words for bit, words in _THROTTLING.items() if reasons & bit),
-            other_processes=sum(each.pid != os.getpid() for each in nvml.nvmlDeviceGetComputeRunningProcesses(handle)),
+            other_processes=max(0, len(nvml.nvmlDeviceGetComputeRunningProcesses(handle)) - 1),
         )
 
 

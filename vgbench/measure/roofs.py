@@ -55,14 +55,14 @@ def product(case: Case, network: Network) -> Roof:
 
 
 def copy(case: Case, held: int) -> Roof:
-    """Reads and writes of as many bytes as a step holds, so that they come from the same level of memory.
+    """Reads and writes of as many bytes on each device as a step holds there, to come from the same level of memory.
 
     Args:
         case: whose dtype is copied.
-        held: bytes that the step holds at once.
+        held: bytes that the step holds at once on each device.
     """
     dtype = jnp.dtype(case.dtype)
-    numbers = max(_COPIED_AT_LEAST, min(held // 2, _COPIED_AT_MOST)) // dtype.itemsize // case.devices
+    numbers = max(_COPIED_AT_LEAST, min(held // 2, _COPIED_AT_MOST)) // dtype.itemsize
     x = jax.device_put(np.ones((case.devices, numbers), dtype), split(case))
     one = jax.device_put(np.ones((), dtype), whole(case))
     # A product by a number that the compiler does not know, as in STREAM's "scale".

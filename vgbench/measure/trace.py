@@ -30,7 +30,8 @@ def device_seconds(run: Callable[[], None]) -> float | None:
         run: does something on the device and waits for it.
     """
     with _traced(run) as folder:
-        return busy_seconds(ProfileData.from_file(str(next(folder.rglob("*.xplane.pb")))))
+        planes = next(folder.rglob("*.xplane.pb"), None)
+        return None if planes is None else busy_seconds(ProfileData.from_file(str(planes)))
 
 
 def recorded(run: Callable[[], None]) -> dict[str, bytes]:
