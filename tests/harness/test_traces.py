@@ -34,7 +34,9 @@ class Traced(Instant):
         if task.kind == "cell" or not self._traces:
             return outcome
         assert isinstance(outcome.record, CostRecord)
-        return Outcome(replace(outcome.record, trace=trace_place(task.id)), trace=TRACE, note="a note")
+        place = trace_place(task.id)
+        traces = {f"{place}/{name}": content for name, content in TRACE.items()}
+        return Outcome(replace(outcome.record, trace=place), traces=traces)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_table_has_a_column_for_each_device_and_says_what_carries_over(run: Path
         ["lecun, depth 3", "1.50 [1.50, 1.50]", "1.50 [1.50, 1.50]", "yes, slower"],
     ]
     assert found.sentence == (
-        "Across 2 devices, 1 of 2 step ratios carry over, 1 do not (he, depth 3), and 0 are unclear."
+        "On 2 devices, 1 of 2 step ratios carries over, 1 does not (he, depth 3), and 0 are unclear."
     )
 
 
@@ -87,7 +87,7 @@ def test_report_of_two_devices_has_the_table_in_every_form(run: Path) -> None:
     assert written.devices is not None
     for text in (page, tex, html):
         assert "carries over" in text
-        assert "Across 2 devices, 1 of 2 step ratios carry over" in text
+        assert "On 2 devices, 1 of 2 step ratios carries over" in text
     assert LEGEND in page
     assert "Fast <1>" not in html  # text from a file stays text
     assert "Fast &lt;1> \\| \\$x\\$" in page

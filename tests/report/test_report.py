@@ -388,7 +388,7 @@ def test_two_devices_share_a_report(run: Path) -> None:
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
         "Chip (2 CPU cores), depth 2, activation tanh",
         "Fast (1 gpu device(s)), depth 2, activation tanh",
-        "Across 2 devices, 1 of 1 step ratios carry over, 0 do not, and 0 are unclear.",
+        "On 2 devices, 1 of 1 step ratios carries over, 0 do not, and 0 are unclear.",
     ]
     assert list(written.table["device"]) == list(load(run)["device"])
     assert list(load(run)["device"]) == [str(DEVICE)] * 2 + ["Fast (1 gpu device(s))"] * 2

@@ -20,14 +20,14 @@ class Outcome:
         record: of it; `attempts` counts those of this run of the task alone.
         programs: compiled for it, those of costs apart; others it shared with tasks before it.
         worn: whether its process holds so much that another one should go on.
-        trace: the files of a trace that the record names, by their paths in its folder.
+        traces: the files of traces, by their paths in the folder of the device.
         note: what is worth saying and changes no measurement; empty if nothing.
     """
 
     record: Record
     programs: int = 0
     worn: bool = False
-    trace: Mapping[str, bytes] = field(default_factory=dict)
+    traces: Mapping[str, bytes] = field(default_factory=dict)
     note: str = ""
 
 

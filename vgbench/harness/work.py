@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from vgbench.boundary.files import write_all
+from vgbench.boundary.paths import within
 from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Plan, Record, Task
@@ -16,7 +17,7 @@ from vgbench.harness.run_lock import RunLock
 from vgbench.harness.workers.executor import Executor, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import RESULTS, CellRecord, CostRecord
+from vgbench.records.schema import RESULTS, CellRecord
 from vgbench.records.seeds import joined
 from vgbench.records.store import Folder, write_record
 
@@ -132,21 +133,23 @@ class Work:
     def _end(self, future: Future[Outcome]) -> None:
         task = self._running.pop(future)
         try:
-            self._keep(task, future.result())
+            outcome = future.result()
         except WorkerLostError as error:
             self._begun[task.id] = attempts = self._begun.get(task.id, 0) + 1
             if attempts - self._plan.attempts.get(task.id, 0) < ATTEMPTS:
                 self._waiting.insert(0, task)
                 return
-            self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "crashed", str(error), attempts=0)))
+            outcome = Outcome(record_of(task, self._origin, Stopwatch(), "crashed", str(error), attempts=0))
+        if outcome.traces:  # before the record, so that none names a trace that is not there
+            self._check()
+            root = self._folder.path
+            write_all({within(root, root / name): content for name, content in outcome.traces.items()})
+        self._keep(task, outcome)
 
     def _keep(self, task: Task, outcome: Outcome) -> None:
         record = replace(outcome.record, attempts=self._begun.get(task.id, 0) + outcome.record.attempts)
         self._check()
         kept = _extended(task.held, record) if task.held else record
-        if outcome.trace and isinstance(kept, CostRecord) and kept.trace:  # first, so that no record names none
-            place = self._folder.path / kept.trace
-            write_all({place / name: content for name, content in outcome.trace.items()})
         if kept is not task.held:
             write_record(task.record(self._folder), kept)
         self._records[task.id] = kept

@@ -1,6 +1,6 @@
 """Several devices of one suite: the time of a step over the reference's on each, and what carries over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -81,7 +81,7 @@ def _named(row: Any, axes: Sequence[str]) -> str:
     return label([f"{row['mitigation']}{versus}"], {name: plain(row[name]) for name in axes})
 
 
-def _carried(rows: dict[str, dict[str, Any]]) -> Carried | None:
+def _carried(rows: Mapping[str, dict[str, Any]]) -> Carried | None:
     """None for a row that is not timed on two devices."""
     timed = [row for row in rows.values() if not pd.isna(row["step_ratio"])]
     if len(timed) < 2:
@@ -96,12 +96,16 @@ def _text(row: dict[str, Any] | None) -> str:
     return f"{shown.text(row, 'step_ratio')}{' launch' if row['launch_bound'] is True else ''}"
 
 
-def _sentence(verdicts: dict[str, Carried | None], devices: int) -> str:
+def _sentence(verdicts: Mapping[str, Carried | None], devices: int) -> str:
     known = {name: each for name, each in verdicts.items() if each is not None}
     kept = sum(each.startswith("yes") for each in known.values())
     lost = [name for name, each in known.items() if each == "no"]
+    unclear = len(known) - kept - len(lost)
     named = f" ({'; '.join(lost)})" if lost else ""
-    return (
-        f"Across {devices} devices, {kept} of {len(known)} step ratios carry over, {len(lost)} do not{named}, and"
-        f" {len(known) - kept - len(lost)} are unclear."
-    )
+    over = f"{kept} of {len(known)} step ratios {_verb(kept, 'carries', 'carry')} over"
+    against = f"{len(lost)} {_verb(len(lost), 'does', 'do')} not{named}"
+    return f"On {devices} devices, {over}, {against}, and {unclear} {_verb(unclear, 'is', 'are')} unclear."
+
+
+def _verb(count: int, one: str, several: str) -> str:
+    return one if count == 1 else several

@@ -92,7 +92,7 @@ def test_each_device_has_a_panel_with_its_own_roof(bare: list[Run]) -> None:
     fast = {"copy_bytes_per_second": np.full(5, 1e9), "product_flops_per_second": np.full(5, 1e12)}
     other = [dataclasses.replace(run, device="Fast (1 gpu device(s))") for run in with_roof(bare, **fast)]
     definition = drawn([*with_roof(bare), *other])
-    titles = [panel["title"] for panel in definition["concat"]]
+    titles = [" ".join(panel["title"]["text"]) for panel in definition["concat"]]
     assert titles == ["Chip (2 CPU cores), depth 3", "Fast (1 gpu device(s)), depth 3"]
     assert [rows(definition, roof)[1]["achieved"] for roof in by_mark(definition, "line")] == [4e6, 1e12]
 

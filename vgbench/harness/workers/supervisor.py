@@ -17,9 +17,11 @@ from vgbench.errors import InputError
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
 from vgbench.harness.workers import worker
+from vgbench.harness.workers.step_trace import step_trace
 from vgbench.harness.workers.visible_devices import Visible
+from vgbench.plain import printable
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import Status
+from vgbench.records.schema import CostRecord, Status, trace_place
 
 T = TypeVar("T")
 
@@ -116,9 +118,7 @@ class Supervisor:
             stopwatch, kills = Stopwatch(), _kills()
             arguments = [task, self._device, *self._timing, origin]
             try:
-                future = self._pool.schedule(
-                    worker.execute, args=arguments, kwargs={"trace": self._trace}, timeout=self._timeout
-                )
+                future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
                 outcome = self._result(future, stop)
             except OutOfTime:
                 failure: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
@@ -126,13 +126,31 @@ class Supervisor:
                 failure = _death(getattr(error, "exitcode", None), _kills() > kills)
             else:
                 self._worn = outcome.worn
-                return replace(outcome, record=replace(outcome.record, attempts=attempt))
+                return self._traced(replace(outcome, record=replace(outcome.record, attempts=attempt)), task, stop)
             self.close()
             self._start()
             if failure[0] == "timeout" or attempt == ATTEMPTS:
                 return Outcome(record_of(task, origin, stopwatch, *failure, attempt))
 
-    def _result(self, future: Future[Outcome], stop: Callable[[], bool]) -> Outcome:
+    def _traced(self, outcome: Outcome, task: Task, stop: Callable[[], bool]) -> Outcome:
+        """The outcome with a trace of the steps that were timed, if one is to be kept; a failure costs it alone."""
+        record = outcome.record
+        if not self._trace or not isinstance(record, CostRecord) or record.cost is None:
+            return outcome
+        try:
+            schedule, arguments = self._pool.schedule, [self._device, task.case]
+            files, why = self._result(schedule(step_trace, args=arguments, timeout=self._timeout), stop)
+        except (OutOfTime, ProcessExpired, BrokenProcessPool) as error:
+            self.close()
+            self._start()
+            files, why = {}, f"the worker ended ({type(error).__name__})"
+        if not files:
+            return replace(outcome, note=f"no trace of {task.label}: {printable(why)}")
+        place = trace_place(task.id)
+        traces = {f"{place}/{name}": content for name, content in files.items()}
+        return replace(outcome, record=replace(record, trace=place), traces=traces)
+
+    def _result(self, future: Future[T], stop: Callable[[], bool]) -> T:
         while not wait([future], timeout=0.2).done:
             if stop():
                 raise KeyboardInterrupt

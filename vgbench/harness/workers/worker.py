@@ -4,7 +4,6 @@ import os
 import pickle
 import threading
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
 from multiprocessing import parent_process
 from typing import Any
@@ -17,7 +16,6 @@ from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
 from vgbench.harness.workers.compilations import compilations_on, further_rounds
 from vgbench.harness.workers.peak_memory import device_peak_bytes
-from vgbench.harness.workers.step_trace import step_trace
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.measure.coordinates import measure_coordinates
 from vgbench.measure.forward import measure_forward, unfit
@@ -30,7 +28,7 @@ from vgbench.measure.training import measure_training
 from vgbench.plain import printable
 from vgbench.records.origin import Provenance
 from vgbench.records.provenance import find_device, provenance
-from vgbench.records.schema import Status, trace_place
+from vgbench.records.schema import Status
 from vgbench.records.status import judged
 from vgbench.spec.case import Case
 
@@ -105,15 +103,7 @@ def prepare(device: str | None, pickled: bytes) -> Provenance:
     return provenance(chosen)
 
 
-def execute(
-    task: Task,
-    device: str | None,
-    precision: float,
-    compilations: int | None,
-    origin: Provenance,
-    *,
-    trace: bool = False,
-) -> Outcome:
+def execute(task: Task, device: str | None, precision: float, compilations: int | None, origin: Provenance) -> Outcome:
     """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome.
 
     Args:
@@ -122,11 +112,8 @@ def execute(
         precision: of a timed ratio, as in `measure_cost`.
         compilations: how often a pair is compiled and timed, as in `RunOptions`.
         origin: what its record says of who measured it.
-        trace: whether to trace some steps of a case that is timed, once its timing is over.
     """
     stopwatch, measured, before = Stopwatch(), dict[str, Any](), programs_made()
-    files: Mapping[str, bytes] = {}
-    note = ""
     status: Status
     try:
         with jax.default_device(find_device(device)):
@@ -144,14 +131,10 @@ def execute(
                 peak = device_peak_bytes(device, task.case)
                 measured["cost"] = replace(with_compilations(cost, further), device_peak_bytes=peak)
                 status, reason = "ok", ""
-                if trace:
-                    files, failed = step_trace(task.case)
-                    measured["trace"] = trace_place(task.id) if files else None
-                    note = f"no trace of {task.label}: {printable(failed)}" if failed else ""
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         status, reason = classify(error)
     record = record_of(task, origin, stopwatch, status, reason, **measured)
-    return Outcome(record, programs_made() - before, worn(), files, note)
+    return Outcome(record, programs_made() - before, worn())
 
 
 def classify(error: BaseException) -> tuple[Status, str]:

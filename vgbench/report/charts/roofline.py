@@ -1,6 +1,7 @@
 """The roofline: how fast each step computes at its intensity, under what the device did in the same run."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -25,6 +26,10 @@ _BEYOND = 1.6
 """How far the panel goes beyond the corner of the roof, for the words there."""
 _ROOM = 50
 """Pixels that the words on the left of the slope need."""
+_LETTERS = 46
+"""Of a line of a panel's title."""
+_DIGITS = ((1,), (1, 3), (1, 2, 5), range(1, 10))
+"""Leading digits of ticks, the coarsest first."""
 _NUMBERS = ["intensity", "achieved", "product", "copy", "share"]
 _ENDS = _NUMBERS[:2]
 _TOOLTIP = ["mitigation:N", "slot:N", "intensity:Q", "achieved:Q", "share:Q"]
@@ -45,7 +50,10 @@ def roofline(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
     data: Rows = pd.DataFrame(rows, columns=["panel", "mitigation", "slot", *_NUMBERS])
     data = data.dropna(subset=_NUMBERS).reset_index(drop=True)
     data[_NUMBERS] = rounded(data[_NUMBERS], 4)
-    return small_multiples(data, _panel, columns=1, legend=3)
+    definition = small_multiples(data, _panel, columns=1, legend=3)
+    for panel in definition["concat"] if definition else ():
+        panel["title"] = {"text": wrap(panel["title"], _LETTERS), "fontSize": _FONT + 2} if "title" in panel else ""
+    return definition
 
 
 def _numbers(entry: Entry) -> dict[str, float]:
@@ -62,8 +70,8 @@ def _panel(rows: Rows, each: Look) -> Sequence[View]:
     height = max(_HEIGHT, _GAP * len(rows))
     across = log_span(rows["intensity"], product / copy * _BEYOND)
     up = log_span(rows["achieved"], product * _BEYOND)
-    x = alt.X("intensity:Q", title="FLOP/byte", scale=across.scale(), axis=_axis("~g"))
-    y = alt.Y("achieved:Q", title="achieved FLOP/s", scale=up.scale(), axis=_axis("~s"))
+    x = alt.X("intensity:Q", title="FLOP/byte", scale=across.scale(), axis=_axis(across, "~g"))
+    y = alt.Y("achieved:Q", title="achieved FLOP/s", scale=up.scale(), axis=_axis(up, "~s"))
     base = alt.Chart(rows.assign(label=_labels(rows, up, height))).encode(each.color, opacity=each.opacity)
     lead = base.mark_rule(strokeWidth=0.5, strokeOpacity=0.6).encode(
         x, y, x2=alt.value(_WIDTH + _LEAD - 2), y2="label:Q"
@@ -105,5 +113,10 @@ def _note(text: str, x: float, y: float, axes: tuple[alt.X, alt.Y], **place: Any
     return alt.Chart(at).mark_text(fontSize=_FONT, color=NEUTRAL, text=text, **place).encode(*axes)
 
 
-def _axis(form: str) -> alt.Axis:
-    return alt.Axis(format=form, tickCount=4, grid=False, labelFontSize=_FONT, titleFontSize=_FONT + 0.5)
+def _axis(span: Span, form: str) -> alt.Axis:
+    """Ticks at powers of ten, or at round numbers between them where few of those are on the axis."""
+    powers = range(int(np.floor(np.log10(span.low))), int(np.ceil(np.log10(span.high))) + 1)
+    grids = [[digit * 10.0**power for power in powers for digit in digits] for digits in _DIGITS]
+    within = [[value for value in grid if span.low <= value <= span.high] for grid in grids]
+    ticks = next((values for values in within if len(values) > 1), within[-1])
+    return alt.Axis(format=form, values=ticks, grid=False, labelFontSize=_FONT, titleFontSize=_FONT + 0.5)
