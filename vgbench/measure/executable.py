@@ -59,8 +59,7 @@ class Memory:
         parameters: trainable numbers.
         optimizer: its state.
         temporary: scratch memory.
-        peak: the most that is held at once, arguments and results included; of an executable that does not say, as one
-            that was read from a cache, the sum of arguments, results and scratch memory.
+        peak: the most that is held at once: arguments, results that do not take their places, and scratch memory.
     """
 
     parameters: Count
@@ -69,10 +68,13 @@ class Memory:
     peak: Count
 
 
-def _peak(needs: Any) -> int:
-    """The most memory of a program by its own figures, JAX's `CompiledMemoryStats`."""
-    every = needs.argument_size_in_bytes + needs.output_size_in_bytes + needs.temp_size_in_bytes
-    return needs.peak_memory_in_bytes or every - needs.alias_size_in_bytes
+def _held(needs: Any) -> int:
+    """The bytes that a program holds while it runs, by JAX's `CompiledMemoryStats`.
+
+    Its `peak_memory_in_bytes` leaves scratch memory out on CPUs, and is 0 where the program comes from a cache.
+    """
+    results = needs.output_size_in_bytes - needs.alias_size_in_bytes
+    return needs.argument_size_in_bytes + results + needs.temp_size_in_bytes
 
 
 class Executable:
@@ -109,7 +111,7 @@ class Executable:
             parameters=sum(leaf.nbytes for leaf in params),
             optimizer=sum(leaf.nbytes for leaf in jax.tree.leaves(state.optimizer)),
             temporary=needs.temp_size_in_bytes,
-            peak=_peak(needs),
+            peak=_held(needs),
         )
         # It counts for one of the devices.
         self.xla_flops, self.xla_bytes = (
