@@ -12,7 +12,7 @@ from vgbench.records.origin import Device
 from vgbench.records.schema import CostRecord
 from vgbench.records.store import Folder, read_record, write_record
 from vgbench.report import load, write_report
-from vgbench.report.devices import HEADING, LEGEND, Carried, across, carried
+from vgbench.report.devices import HEADING, TITLE, Carried, across, carried
 from vgbench.spec.case import Case
 from vgbench.statistics import Interval
 
@@ -88,7 +88,7 @@ def test_report_of_two_devices_has_the_table_in_every_form(run: Path) -> None:
     for text in (page, tex, html):
         assert "carries over" in text
         assert "On 2 devices, 1 of 2 step ratios carries over" in text
-    assert LEGEND in page
+    assert TITLE in page
     assert "Fast <1>" not in html  # text from a file stays text
     assert "Fast &lt;1> \\| \\$x\\$" in page
     assert '<select data-axis="device">' in html

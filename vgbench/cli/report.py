@@ -49,7 +49,7 @@ def show(written: "Report", *, wide: bool = False) -> None:
     from vgbench.cli.terminal import console
     from vgbench.plain import one_line
     from vgbench.report import claims
-    from vgbench.report.terminal import WIDTH, coordinate_tables, plain_table, table_of
+    from vgbench.report.terminal import WIDTH, further_tables, table_of
 
     out = console()
     out.print()
@@ -59,10 +59,8 @@ def show(written: "Report", *, wide: bool = False) -> None:
         out.print(Text(one_line(line)))
     out.print()
     out.print(table_of(written, wide=wide), width=None if wide else WIDTH)
-    for table in coordinate_tables(written):
+    for table in further_tables(written):
         out.print(table, width=None if wide else WIDTH)
-    if written.devices:
-        out.print(plain_table(written.devices.table))
     for line in written.failures:
         out.print(Text(one_line(f"not ok: {line}")))
     for line in written.footer:

@@ -110,7 +110,7 @@ def _to_6(body: _Body) -> _Body:
 
 
 def _to_7(body: _Body) -> _Body:
-    """A cell may have a coordinate check, and a cost says where a trace of its steps lies: none had or did until now."""
+    """A cell may have a coordinate check, and a cost says where a trace of its steps lies: no record did until now."""
     return body
 
 

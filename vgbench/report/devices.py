@@ -18,12 +18,13 @@ Carried = Literal["yes, slower", "yes, faster", "yes, same", "no", "unclear"]
 """Whether a ratio carries over from one device to the others."""
 
 HEADING = "carries over"
-LEGEND = (
-    "Time of a step over the reference's, with its 95 % interval, by device. It carries over where the intervals of all"
-    " devices lie on the same side of 1, or all within 3 % of it; it does not where that is not so and the verdicts"
-    " (SLOWER, FASTER, SAME) of two devices differ; otherwise it is unclear. `launch` marks a device that is idle for"
-    " more than half of a queue of steps, so that its ratio compares launches."
+TITLE = (
+    "Time of a step over the reference's by device, with its 95 % interval; it carries over where the intervals of all"
+    " devices lie on the same side of 1, or all within 3 % of it, and does not where, without that, the verdicts"
+    " (SLOWER, FASTER, SAME) of two devices differ; launch marks a device that is idle for more than half of a queue of"
+    " steps, so that its ratio compares launches"
 )
+"""Of the table."""
 
 
 @dataclass(frozen=True)

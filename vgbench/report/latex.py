@@ -1,6 +1,7 @@
 """Tables for a paper: LaTeX with booktabs; text from suite files stays text."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -11,7 +12,6 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from vgbench.plain import one_line
 from vgbench.report.columns.column import Bold
-from vgbench.report.devices import HEADING, LEGEND
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
 from vgbench.report.tables import alignment, halves, header, legend
@@ -51,24 +51,20 @@ def page(report: Report) -> str:
         }
         for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
     ]
-    return _template().render(report=report, tables=[*tables, *_devices(report)], command=command(report.runs))
+    return _template().render(report=report, tables=[*tables, *_further(report)], command=command(report.runs))
 
 
-def _devices(report: Report) -> list[dict[str, Any]]:
-    """The table of what carries over; none with a single device."""
-    if report.devices is None:
-        return []
-    table = report.devices.table
-    return [
-        {
-            "caption": f"{report.title}. Time of a step over the reference's by device.",
-            "label": f"tab:{re.sub('[^a-zA-Z0-9]+', '-', report.suite)}-devices",
-            "alignment": "l" * len(table.columns),
+def _further(report: Report) -> Iterator[dict[str, Any]]:
+    """The tables that follow the main one."""
+    for number, (title, table) in enumerate(report.further, start=1):
+        yield {
+            "caption": f"{report.title}. {title}.",
+            "label": f"tab:{re.sub('[^a-zA-Z0-9]+', '-', report.suite)}-further-{number}",
+            "alignment": f"l{'r' * (len(table.columns) - 1)}",
             "heads": list(map(str, table)),
             "groups": [table.to_numpy().tolist()],
-            "legend": {HEADING: LEGEND},
+            "legend": {},
         }
-    ]
 
 
 def _groups(table: pd.DataFrame) -> list[list[list[str]]]:

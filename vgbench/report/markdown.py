@@ -8,10 +8,8 @@ from tabulate import tabulate
 
 from vgbench.claims.judge import Judgement
 from vgbench.plain import one_line
-from vgbench.report import coordinates
 from vgbench.report.claims import Judged, effect, note
 from vgbench.report.columns.column import Bold
-from vgbench.report.devices import LEGEND, Across
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
 from vgbench.report.tables import halves, header, legend, tabulated
@@ -57,20 +55,14 @@ def page(report: Report) -> str:
     """The whole report: findings, both halves of the table, what is not ok, what the columns mean, and the origin."""
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     both = halves(report.table)
-    tables = "\n\n".join([*map(markdown, both), *map(_titled, coordinates.tables(report.checks))])
+    tables = "\n\n".join([*map(markdown, both), *map(_titled, report.further)])
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
     not_ok = f"Status other than ok:\n\n{not_ok}\n" if not_ok else ""
     meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     again = f"Measured again by: {inline(command(report.runs))}"
-    return f"{head}\n\n{tables}\n\n{_devices(report.devices)}{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
-
-
-def _devices(devices: Across | None) -> str:
-    if devices is None:
-        return ""
-    return f"{_text_table(list(map(str, devices.table)), devices.table.to_numpy().tolist())}\n\n{LEGEND}\n\n"
+    return f"{head}\n\n{tables}\n\n{origin}\n\n{again}\n\n{not_ok}{meanings}\n"
 
 
 def _titled(table: tuple[str, pd.DataFrame]) -> str:

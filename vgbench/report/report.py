@@ -19,7 +19,7 @@ from vgbench.report.answer import answer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
 from vgbench.report.coordinates import Check, checks
-from vgbench.report.devices import Across, across
+from vgbench.report.devices import TITLE, Across, across
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.html_table import html_table
@@ -73,6 +73,11 @@ class Report:
         """Whether every measurement is there and ok."""
         return not self.failures
 
+    @property
+    def further(self) -> list[tuple[str, pd.DataFrame]]:
+        """Tables with their titles that follow the main one: exponents of coordinate checks, and several devices."""
+        return [*coordinates.tables(self.checks), *([(TITLE, self.devices.table)] if self.devices else [])]
+
     @cached_property
     def pictures(self) -> dict[str, Definition]:
         """Those of `PICTURES` that the run has something for."""
@@ -94,7 +99,7 @@ class Report:
         listed = [*self.sentences, *lines(self.claims), *self.failures]
         sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in listed)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
-        both = [*halves(self.table), *(table for _, table in coordinates.tables(self.checks))]
+        both = [*halves(self.table), *(table for _, table in self.further)]
         tables = "".join(map(html_table, both))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
 

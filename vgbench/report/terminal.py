@@ -13,7 +13,6 @@ from vgbench.diagnosis import diagnose
 from vgbench.pictures.panels import thinned
 from vgbench.plain import one_line
 from vgbench.records.runs import swept
-from vgbench.report import coordinates
 from vgbench.report.columns.column import NOTHING, Bold
 from vgbench.report.columns.row import DEVICE
 from vgbench.report.outcomes import Outcome, outcome
@@ -39,12 +38,12 @@ def table_of(report: Report, *, wide: bool = False) -> Table:
     )
 
 
-def coordinate_tables(report: Report) -> Iterator[Table]:
-    """The exponents of a run's coordinate checks."""
-    for title, content in coordinates.tables(report.checks):
+def further_tables(report: Report) -> Iterator[Table]:
+    """The tables that follow the main one."""
+    for title, content in report.further:
         shown = Table(title=Text(one_line(title)), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
         for name in content:
-            shown.add_column(Text(one_line(str(name))), justify="left" if name == "module" else "right")
+            shown.add_column(Text(one_line(str(name))), justify="left" if name in ("module", "row") else "right")
         for row in content.to_numpy():
             shown.add_row(*(Text(one_line(str(text))) for text in row))
         yield shown
@@ -80,16 +79,6 @@ def terminal(table: pd.DataFrame, title: str, names: Sequence[str] = (), outcome
         previous = row["depth"]
         color = STYLES[outcomes[index].word] if outcomes else ""
         shown.add_row(*(_cell(str(name), row[name], color) for name in names))
-    return shown
-
-
-def plain_table(table: pd.DataFrame) -> Table:
-    """A table of text for rich, as it is."""
-    shown = Table(header_style="bold", pad_edge=False, box=box.SIMPLE)
-    for name in table:
-        shown.add_column(Text(one_line(str(name))))
-    for row in table.to_numpy().tolist():
-        shown.add_row(*(Text(one_line(text)) for text in row))
     return shown
 
 

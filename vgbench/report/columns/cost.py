@@ -225,8 +225,8 @@ COST = (
     ),
     Column(
         "peak_bytes",
-        "most memory that the compiled step holds at once on a device, by the executable's own figures: arguments, results"
-        " that do not take their places, and scratch memory",
+        "most memory that the compiled step holds at once on a device, by the executable's own figures: arguments,"
+        " results that do not take their places, and scratch memory",
         of_cost(lambda cost: cost.memory.peak),
     ),
     Column(

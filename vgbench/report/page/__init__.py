@@ -25,8 +25,6 @@ from vgbench.report.charts import PICTURES
 from vgbench.report.cite import bibtex
 from vgbench.report.claims import effect, note
 from vgbench.report.columns.row import DEVICE
-from vgbench.report.coordinates import tables
-from vgbench.report.devices import LEGEND
 from vgbench.report.outcomes import OUTCOMES, outcome
 from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.report.page.details import details
@@ -69,8 +67,7 @@ def page(report: Report) -> str:
             outcomes=OUTCOMES,
             command=command(report.runs),
             bibtex=bibtex(report.runs),
-            checks=[*tables(report.checks)],
-            devices_note=LEGEND,
+            further=report.further,
             claims_note=note(report.claims),
             effect=effect,
             profile={"width": WIDTH, "height": HEIGHT},
