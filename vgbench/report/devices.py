@@ -66,7 +66,7 @@ def across(frame: pd.DataFrame, axes: Sequence[str]) -> Across | None:
     for row in frame.to_dict("records"):
         if row["mitigation"] != row["reference"]:
             found.setdefault(_named(row, axes), {})[row["device"]] = row  # pyright: ignore[reportArgumentType]
-    verdicts = {name: _carried(rows) for name, rows in found.items()}
+    verdicts: dict[str, Carried | None] = {name: _carried(rows) for name, rows in found.items()}
     if set(verdicts.values()) <= {None}:
         return None
     lines = [
