@@ -24,7 +24,6 @@ from side_by_side import Comparison, table, write
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.data.dataset import Split
 from vgbench.harness.plan import Task
 from vgbench.harness.workers.worker import execute
 from vgbench.measure import PRECISION
@@ -53,9 +52,10 @@ def alone(case: vg.Case) -> list[float]:
         step = jax.jit(make_step(network, case), donate_argnums=0)
         look = jax.jit(partial(snapshot, network, case))
         answer = jax.jit(lambda variables, x: network.apply(variables, x, train=False).answers)
-        train, validation, test = splits_of(case, dataset)
+        own = {seed: splits_of(case, dataset.of_seed(seed)) for seed in (*case.tuning_seeds, *case.seeds)}
 
-        def trained(rate: float, seed: int, held_out: Split, recorded: bool) -> float:
+        def trained(rate: float, seed: int, recorded: bool) -> float:
+            train, validation, test = own[seed]
             state = start(network, case, draw(case, network, dataset, seed))
             initial = jax.tree.map(jnp.copy, state.variables.params)
             batches = batch_indices(dataset.train.examples, case.batch_size, case.steps, seed)
@@ -65,14 +65,12 @@ def alone(case: vg.Case) -> list[float]:
                     [np.asarray(answer(state.variables, split.x)) for split in (validation, test)]
                 state, loss = step(state, train.take(batch), rate)
                 float(loss)
+            held_out = test if recorded else validation
             answers = np.asarray(answer(state.variables, held_out.x))
             return float((answers.argmax(axis=-1) == held_out.y).mean())
 
-        means = [
-            np.mean([trained(rate, seed, validation, False) for seed in case.tuning_seeds])
-            for rate in case.learning_rates
-        ]
-        return [trained(case.learning_rates[int(np.argmax(means))], seed, test, True) for seed in case.seeds]
+        means = [np.mean([trained(rate, seed, False) for seed in case.tuning_seeds]) for rate in case.learning_rates]
+        return [trained(case.learning_rates[int(np.argmax(means))], seed, True) for seed in case.seeds]
 
 
 def in_a_fresh_process(case: vg.Case) -> float:

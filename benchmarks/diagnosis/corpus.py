@@ -194,6 +194,7 @@ def builds() -> Iterator[Build]:
 def _of_net(half: Half, net: Net, seed: int, rate: float, factor: float) -> Iterator[Build]:
     good, *bad = (gained(init["name"], init["gain"] * factor) for init in (net.good, *net.bad))
     common = {"width": 24, "batch_size": 64, "steps": STEPS, "tuning_seeds": (), "optimizer": net.optimizer}
+    common |= {"data": {"name": "digits", "split_seed": 0}}  # runs with splits of their own would be other programs
     common |= {**net.slots, "seeds": (seed,), "learning_rates": (rate,), "init": good}
 
     def build(label: str, slots: dict[str, Any], cure: dict[str, Any] | None = None, **faults: Any) -> Build:

@@ -89,13 +89,14 @@ def _index(suites: tuple[Suite, ...], source: _Source) -> str:
 
 def _page(suite: Suite, source: _Source) -> str:
     minutes = f", in about {suite.minutes:g} minutes on two CPU cores" if suite.minutes else ""
+    needs = f" It needs {suite.needs}." if suite.needs else ""
     references = "\n".join(f"- {reference}" for reference in suite.references)
     file = Path(str(resources.files("vgbench.spec") / "suites" / f"{suite.name}.toml"))
     return f"""# {suite.name}
 
 {suite.question}
 
-`vgbench run {suite.name}` measures {len(suite.cells())} cells{minutes}.
+`vgbench run {suite.name}` measures {len(suite.cells())} cells{minutes}.{needs}
 
 ## What was found
 

@@ -83,6 +83,15 @@ def test_help_of_run_shows_every_option_in_its_group(monkeypatch: pytest.MonkeyP
         assert (field.description or "").split("\n")[0][:40] in group
 
 
+def test_list_and_dry_run_say_what_a_suite_needs() -> None:
+    needs = "needs the extra `sequences`, which carries the series: pip install 'vgbench[sequences]'"
+    listed = " ".join(vgbench("list", "suite").out.replace("│", " ").split())
+    assert listed.count("; needs ") == 1
+    assert needs in listed
+    assert vgbench("run", "real-sequences", "--dry-run").out.splitlines()[-1] == f"suite real-sequences {needs}"
+    assert "needs" not in vgbench("run", "recurrent", "--dry-run").out
+
+
 def test_version_is_printed_alone() -> None:
     assert vgbench("--version") == (0, f"vgbench {version('vgbench')}\n", "")
 

@@ -51,6 +51,26 @@ def test_copy_memory_wants_its_first_symbols_at_its_end() -> None:
     assert data.problem == Problem(features=300, outputs=8, objective=CLASSIFICATION, answers=4)
 
 
+@pytest.mark.parametrize("steps", [10, 47, 100])
+def test_temporal_order_asks_for_the_two_symbols_that_count(steps: int) -> None:
+    data = load_dataset(vg.Case(model="recurrent", depth=steps, data="temporal_order"))
+    x, y = map(np.asarray, data.train.take(np.arange(400)))
+    shown = x.reshape(400, steps, 6)
+    np.testing.assert_array_equal(shown.sum(axis=-1), 1)
+    symbols, tenth = shown.argmax(axis=-1), steps // 10
+    examples, places = np.nonzero(symbols < 2)
+    np.testing.assert_array_equal(examples.reshape(-1, 2), np.arange(400)[:, None] + [0, 0])
+    first, second = places.reshape(-1, 2).T
+    assert set(first.tolist()) == set(range(tenth, 2 * tenth))
+    assert set(second.tolist()) == set(range(5 * tenth, 6 * tenth))
+    counting = np.take_along_axis(symbols, np.stack([first, second], axis=1), axis=1)
+    np.testing.assert_array_equal(y, counting @ [2, 1])
+    assert np.bincount(y, minlength=4).min() > 60
+    assert set(symbols[:, -1].tolist()) == {2, 3, 4, 5}
+    assert data.problem == Problem(features=6 * steps, outputs=4, objective=CLASSIFICATION)
+    assert data.objective.chance(data.validation.y) == pytest.approx(1 / 4, abs=0.05)
+
+
 def test_splits_share_no_example_and_depend_on_the_seed_alone() -> None:
     data = adding(10)
     train = np.asarray(data.train.take(np.arange(1000))[0])

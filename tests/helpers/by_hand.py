@@ -63,8 +63,9 @@ def log10_activation_norms(case: Case) -> np.ndarray:
         slopes = jax.jit(jax.grad(partial(loss, case), argnums=3))
         for seed in case.seeds:
             params = jax.tree.map(jnp.asarray, plain(network.init(jax.random.key(seed)).params))
-            batch = batch_indices(dataset.train.examples, case.batch_size, 1, seed)[0]
-            x, y = dataset.train.x[batch].astype(case.dtype), dataset.train.y[batch]
+            train = dataset.of_seed(seed).train
+            batch = batch_indices(train.examples, case.batch_size, 1, seed)[0]
+            x, y = train.x[batch].astype(case.dtype), train.y[batch]
             offsets = [jnp.zeros((case.batch_size, case.width), case.dtype)] * case.depth
             gradients = slopes(params, x, y, offsets)
             rows.append([np.linalg.norm(np.asarray(g, np.float64)) for g in gradients])

@@ -23,6 +23,7 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("data", "text"): {"model": "causal_lm"},
     ("data", "adding"): {"model": "recurrent"},
     ("data", "copy_memory"): {"model": "recurrent", "depth": 21},
+    ("data", "temporal_order"): {"model": "recurrent", "depth": 10},
     **{("cell", cell.name): {"model": "recurrent"} for cell in CELLS if cell.name != "none"},
 }
 

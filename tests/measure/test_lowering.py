@@ -37,7 +37,7 @@ MEMBERS: dict[str, dict[str, Any]] = {
 RECURRENT = {f"cell-{cell.name}": FAMILIES["recurrent"] | {"cell": cell.name} for cell in CELLS if cell.name != "none"}
 STREAMS: dict[str, dict[str, Any]] = {
     f"data-{name}": FAMILIES["recurrent"] | NEEDS.get(("data", name), {}) | {"data": name}
-    for name in ("adding", "copy_memory", "gaussian_stream")
+    for name in ("adding", "copy_memory", "temporal_order", "gaussian_stream")
 }
 DTYPES = {
     f"{name}-{dtype}": slots | {"dtype": dtype}

@@ -52,7 +52,7 @@ def log2_counts(gradient: np.ndarray) -> np.ndarray:
 
 def shown_by_hand(case: vg.Case, seed: int) -> dict[str, np.ndarray]:
     """What a snapshot after all steps should show, by plain backpropagation and numpy, [layers]."""
-    (x, y), *_ = dataset = load_dataset(case)
+    (x, y), *_ = dataset = load_dataset(case).of_seed(seed)
     with numerics("float64", "highest"):
         network = build_network(case, dataset.problem, scanned=False)
         initial = params = jax.tree.map(jnp.asarray, by_hand.plain(network.init(jax.random.key(seed)).params))

@@ -13,7 +13,7 @@ from helpers import by_hand
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.measure import programs, shared
+from vgbench.measure import programs, shared, trainer
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import make_optimizer, make_step, over_layers, propose, start
@@ -219,7 +219,7 @@ def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
 
 def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves) -> None:
     case = vg.Case(**PROTOCOL)
-    (x, y), *_ = dataset = load_dataset(case)
+    (x, y), *_ = dataset = load_dataset(case).of_seed(1)
     network = build_network(case, dataset.problem)
     state, losses = start(network, case, network.init(jax.random.key(1))), []
     step = jax.jit(make_step(network, case))
@@ -227,6 +227,19 @@ def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves
         state, loss = step(state, (x[batch], y[batch]), curves.learning_rate)
         losses.append(float(loss))
     np.testing.assert_allclose(curves.loss[1], losses, rtol=1e-3)
+
+
+def test_runs_side_by_side_in_one_program_have_the_splits_of_their_seeds(
+    curves: TrainingCurves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "_deal", lambda runs: [runs])  # as on an accelerator
+    case = vg.Case(**PROTOCOL)
+    runs = [Run(curves.learning_rate, seed) for seed in case.seeds]
+    with numerics(case.dtype, case.matmul_precision):
+        together = Trainer(case, load_dataset(case)).train(runs, recorded=True)
+    np.testing.assert_allclose(together.loss, curves.loss, rtol=1e-3)
+    np.testing.assert_allclose(together.evaluations.validation_metric, curves.validation_metric, atol=0.01)
+    np.testing.assert_allclose(together.evaluations.test_metric[:, -1], curves.test_metric, atol=0.01)
 
 
 def test_it_learns_and_reports_the_running_statistics_accuracy(curves: TrainingCurves) -> None:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import by_hand
+from scipy import special
 
 import vgbench as vg
 from vgbench.mitigations.mean_field import critical_variance, moments, preserving_variance
@@ -28,6 +29,29 @@ from vgbench.spec.registry import ACTIVATIONS
 def test_moments_at_unit_variance(name: str, square: float, slope: float) -> None:
     got = moments(ACTIVATIONS[name].function, 1.0)[:2]
     assert got == pytest.approx((square, slope), abs=5e-5)
+
+
+Q = 10.0 ** np.linspace(-12, 8, 41)
+
+
+def gelu_moments(q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """E[phi^2], E[phi'^2], E[phi] and E[phi''] of z Phi(z), by Stein's lemma and E[Phi(z)^2] of Williams 1997."""
+    density = 1 / (2 * np.pi * np.sqrt(1 + 2 * q))  # E[phi(z)^2] of the standard normal density
+    both, product = 1 / 4 + np.arcsin(q / (1 + q)) / (2 * np.pi), q / (1 + q) * density
+    slope = both + 2 * product + q * density / (1 + 2 * q)
+    mean = q / np.sqrt(2 * np.pi * (1 + q))
+    return q * (both + 2 * product), slope, mean, (2 + q) / (np.sqrt(2 * np.pi) * (1 + q) ** 1.5)
+
+
+def test_gelu_has_its_moments_at_every_variance() -> None:
+    for got, exact in zip(moments(ACTIVATIONS["gelu"].function, Q), gelu_moments(Q), strict=True):
+        np.testing.assert_allclose(got, exact, rtol=1e-8)
+
+
+def test_slopes_of_saturating_units_are_exact_however_far_they_saturate() -> None:
+    hard, smooth = (moments(ACTIVATIONS[name].function, Q).slope for name in ("hard_tanh", "erf"))
+    np.testing.assert_allclose(hard, special.erf(1 / np.sqrt(2 * Q)), rtol=1e-9)
+    np.testing.assert_allclose(smooth, 4 / np.pi / np.sqrt(1 + 4 * Q), rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,10 @@ def test_families_have_their_own_defaults_which_a_case_may_change() -> None:
         ({"cell": {"name": "gated_linear", "heads": 5}, "width": 64}, "heads: a width of 64 does not divide into 5"),
         ({"data": "adding", "depth": 1}, "data 'adding': needs a depth of at least 2 time steps, not 1"),
         ({"data": "copy_memory", "depth": 20}, "data 'copy_memory': needs a depth of at least 21 time steps, not 20"),
+        (
+            {"data": "temporal_order", "depth": 9},
+            "data 'temporal_order': needs a depth of at least 10 time steps, not 9",
+        ),
         ({"model": "mlp", "cell": "gru"}, "cell 'gru': is for model 'recurrent', not 'mlp'"),
         ({"model": "mlp", "data": "adding"}, "data 'adding': is read step by step: needs model 'recurrent', not 'mlp'"),
     ],

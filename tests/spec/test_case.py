@@ -292,7 +292,7 @@ def test_cell_id_changes_with_every_option(slot: str, name: str, option: str) ->
     changed: Any = (
         next(each for each in get_args(annotation) if each != value)
         if get_origin(annotation) is Literal
-        else 1.5
+        else (1 if "int" in str(annotation) else 1.5)
         if value is None
         else not value
         if isinstance(value, bool)

@@ -53,5 +53,7 @@ def list_members(
 
 
 def _suite(suite: "Suite") -> tuple[str, str, str]:
-    minutes = f" (about {suite.minutes:g} minutes on two CPU cores)" if suite.minutes else ""
-    return suite.name, f"{suite.question}{minutes}", "; ".join(suite.references)
+    minutes = f"about {suite.minutes:g} minutes on two CPU cores" if suite.minutes else ""
+    needs = f"needs {suite.needs}" if suite.needs else ""
+    notes = "; ".join(filter(None, (minutes, needs)))
+    return suite.name, f"{suite.question}{notes and f' ({notes})'}", "; ".join(suite.references)

@@ -51,6 +51,8 @@ def run(
     if dry_run:
         for cell in selection.cells:
             say(f"{cell.case.cell_id}  {cell.label}")
+        if needs := selection.suite.needs:
+            say(f"suite {selection.suite.name} needs {needs}")
         return
     folder = _measure(selection, chosen, log_file)
     if not _show(folder, chosen) and strict:

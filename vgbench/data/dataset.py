@@ -90,6 +90,8 @@ class Dataset(NamedTuple):
         objective: the loss of answers, and what they are judged by.
         answers: at how many of the last time steps there is a target.
         vocabulary: how many tokens there are, where an example is made of their numbers; 0 for other data.
+        resplit: from a seed to the same examples split anew, as many in each split and the same ones in validation;
+            None where all seeds have the same splits.
     """
 
     train: Split | Stream | Windowed
@@ -99,6 +101,11 @@ class Dataset(NamedTuple):
     objective: Objective = CLASSIFICATION
     answers: int = 1
     vocabulary: int = 0
+    resplit: "Callable[[int], Dataset] | None" = None
+
+    def of_seed(self, seed: int) -> "Dataset":
+        """The splits of one seed's runs."""
+        return self if self.resplit is None else self.resplit(seed)
 
     @property
     def problem(self) -> Problem:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from vgbench.data.dataset import Dataset, Split
-from vgbench.data.stratified import stratified
+from vgbench.data.stratified import SplitSeed, split_by, stratified
 from vgbench.data.ts import read_ts
 from vgbench.errors import InputError
 from vgbench.spec.fingerprint import fingerprint
@@ -37,9 +37,9 @@ def ucr(
     dataset: Annotated[str, Field(pattern=r"^\w+$")] = "GunPoint",
     path: str | None = None,
     digest: str = "",
-    split_seed: int = 0,
+    split_seed: SplitSeed = None,
 ) -> Dataset:
-    """Labelled time series of equal length: 60 % training, 20 % validation and 20 % test, fixed by `split_seed`.
+    """Labelled time series: a fixed fifth validates; every seed, or `split_seed`, draws a fifth that tests.
 
     GunPoint (150 steps), ArrowHead (251), OSULeaf (427) and ACSF1 (1,460) come with sktime, the extra `sequences`; the
     depth of a recurrent network is the number of steps. `path` is a folder with DATASET_TRAIN.ts and DATASET_TEST.ts.
@@ -53,14 +53,17 @@ def ucr(
     if x.shape[1:] != more_x.shape[1:] or classes != more_classes:
         raise InputError(f"{folder}: the series of the two files differ in length, in channels or in their classes")
     x, y = np.concatenate([x, more_x]), np.concatenate([y, more_y]).astype(np.int32)
-    try:
-        splits = stratified(y, split_seed)
-    except ValueError as error:
-        raise InputError(f"{folder}: {len(y)} series cannot be split: {error}") from None
-    mean, std = x[splits[0]].mean(axis=(0, 1)), x[splits[0]].std(axis=(0, 1))
-    flat = ((x - mean) / np.where(std > 0, std, 1)).astype(np.float32).reshape(len(x), -1)
-    train, validation, test = (Split(flat[chosen], y[chosen]) for chosen in splits)
-    return Dataset(train, validation, test, outputs=len(classes))
+
+    def split(seed: int) -> Dataset:
+        try:
+            splits = stratified(y, seed)
+        except ValueError as error:
+            raise InputError(f"{folder}: {len(y)} series cannot be split: {error}") from None
+        mean, std = x[splits[0]].mean(axis=(0, 1)), x[splits[0]].std(axis=(0, 1))
+        flat = ((x - mean) / np.where(std > 0, std, 1)).astype(np.float32).reshape(len(x), -1)
+        return Dataset(*(Split(flat[chosen], y[chosen]) for chosen in splits), outputs=len(classes))
+
+    return split_by(split_seed, split)
 
 
 def _folder(dataset: str) -> Path:

@@ -76,8 +76,9 @@ def _start(network: Network, case: Case, dataset: Dataset, seed: int) -> TrainSt
 def _batches(case: Case, dataset: Dataset, seed: int) -> _Batches:
     """The batches of the steps, one more than there are steps."""
     steps = case.coordinate_steps + 1
-    taken = batch_indices(dataset.train.examples, case.batch_size, steps, seed)
-    x, y = dataset.train.take(taken.ravel())
+    train = dataset.of_seed(seed).train
+    taken = batch_indices(train.examples, case.batch_size, steps, seed)
+    x, y = train.take(taken.ravel())
     return tuple(jnp.asarray(each).reshape(*taken.shape, *each.shape[1:]) for each in (x, y))  # pyright: ignore[reportReturnType]
 
 

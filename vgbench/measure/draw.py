@@ -81,7 +81,8 @@ def first_batch(
     case: Case, dataset: Dataset, seed: int
 ) -> tuple[Float[Array, "batch features"], Shaped[Array, "batch *answers"]]:
     """The batch that a seed's training starts with."""
-    x, y = dataset.train.take(batch_indices(dataset.train.examples, case.batch_size, 1, seed)[0])
+    train = dataset.of_seed(seed).train
+    x, y = train.take(batch_indices(train.examples, case.batch_size, 1, seed)[0])
     return jax.device_put((jnp.asarray(x), jnp.asarray(y)), split(case))
 
 

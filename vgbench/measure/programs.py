@@ -50,7 +50,8 @@ class Programs(NamedTuple):
 
     Attributes:
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
-            losses); consumes the state.
+            losses); consumes the state. The data have a leading axis of runs where several runs have splits of their
+            own.
         evaluate: (state, initial parameters, learning rates, traced_options, first batches, data) to an `Evaluation`.
         look: the same on the data of `sampled`.
     """
@@ -90,14 +91,15 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
     dataset = load_dataset(case)
     sample = sampled(dataset)
     network = build_network(case, dataset.problem)
-    everywhere = whole(case)
+    everywhere, own = whole(case), runs > 1 and dataset.resplit is not None
+    of_data = 0 if own else None
     advance = jax.jit(
-        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)),
+        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, of_data)),
         donate_argnums=0,
         out_shardings=everywhere,
     )
     evaluate = jax.jit(
-        jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere
+        jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, of_data)), out_shardings=everywhere
     )
 
     state = jax.eval_shape(lambda key: start(network, case, network.init(key)), jax.random.key(0))
@@ -106,12 +108,16 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
-    def arguments(*one: Any, dataset: Dataset = dataset) -> Any:
-        *stacked, last = jax.tree.map(
+    def of_every_run(one: Any) -> Any:
+        return jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
         )
+
+    def arguments(*one: Any, dataset: Dataset = dataset) -> Any:
+        *stacked, last = of_every_run(one)
         dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
-        return *stacked, traced_options_of(case), dealt, splits_of(case, dataset)
+        data = splits_of(case, dataset)
+        return *stacked, traced_options_of(case), dealt, of_every_run(data) if own else data
 
     lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
     found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}

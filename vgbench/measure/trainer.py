@@ -53,21 +53,28 @@ class Trainer:
         Keys and batches depend on the seed alone, so that they are the same in every cell.
         """
         case = self._case
-        groups = self._start(_deal(runs))
+        dealt = _deal(runs)
+        groups = self._start(dealt)
         programs = programs_of(case, runs=len(groups[0].learning_rates))
-        data = splits_of(case, self._dataset)
-        looked_at = sampled(self._dataset)
-        sample = data if looked_at is self._dataset else (data[0], *splits_of(case, looked_at)[1:])
 
-        def alone(group: _RunGroup) -> Trained:
+        def alone(group: _RunGroup, data: _Data) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return _train(group, programs, data, sample if recorded else None)
+                return _train(group, programs, data.all, data.sample if recorded else None)
 
         # Programs of several devices deadlock side by side.
         with ThreadPoolExecutor(usable_cores() if case.devices == 1 else 1) as pool:
-            results = list(pool.map(alone, groups))
+            results = list(pool.map(alone, groups, self._data(dealt)))
         return jax.tree.map(lambda *parts: np.concatenate(parts), *results)
+
+    def _data(self, dealt: Sequence[Sequence[Run]]) -> "list[_Data]":
+        """The data of each group: one and the same, or of every run that of its seed."""
+        case, dataset = self._case, self._dataset
+        if dataset.resplit is None:
+            return [_Data.of(case, dataset)] * len(dealt)
+        seeds = {run.seed for group in dealt for run in group}
+        own = {seed: _Data.of(case, dataset.of_seed(seed)) for seed in seeds}
+        return [_stacked(case, [own[run.seed] for run in group]) for group in dealt]
 
     def _start(self, dealt: Sequence[Sequence[Run]]) -> list["_RunGroup"]:
         case, examples = self._case, self._dataset.train.examples
@@ -101,6 +108,25 @@ class _RunGroup(NamedTuple):
     learning_rates: Float[np.ndarray, "runs"]
     traced_options: TracedOptions
     batches: list[Int[np.ndarray, "runs steps batch"]]
+
+
+class _Data(NamedTuple):
+    """Data on the device: all of them, and those on which states are looked at in the course of training."""
+
+    all: Splits
+    sample: Splits
+
+    @classmethod
+    def of(cls, case: Case, dataset: Dataset) -> "_Data":
+        every, looked_at = splits_of(case, dataset), sampled(dataset)
+        return cls(every, every if looked_at is dataset else (every[0], *splits_of(case, looked_at)[1:]))
+
+
+def _stacked(case: Case, data: Sequence[_Data]) -> _Data:
+    """The data of a group's runs, with a leading axis where there are several."""
+    if len(data) == 1:
+        return data[0]
+    return jax.device_put(jax.tree.map(lambda *runs: jnp.stack(runs), *data), whole(case))
 
 
 def _train(group: _RunGroup, programs: Programs, data: Splits, sample: Splits | None) -> Trained:

@@ -19,23 +19,27 @@ from vgbench.errors import InputError
 
 Activation = Callable[[Array], Array]
 
-_REACH, _PIECES, _NODES = 12.0, 96, 12
+_RATIO, _PIECES, _NODES = 2 ** (1 / 3), 64, 10
 _LOG10_Q = np.linspace(-12, 4, 161)
 _TOLERANCE = 1e-4
 _PIECE = 1 << 14
 
 
-def _rule() -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
-    """Nodes and weights of E[f(g)]: Gauss-Legendre in short pieces, since a kink at 0 spoils Gauss-Hermite."""
+def _rule(q: Float[np.ndarray, "*q"]) -> tuple[Float[np.ndarray, "*q nodes"], Float[np.ndarray, "*q nodes"]]:
+    """Nodes z and weights of E[f(sqrt(q) g)]: Gauss-Legendre in pieces on both sides of 0, where rectifiers bend.
+
+    The edges of the pieces are powers of one ratio, the lowest a tenth of the shorter of two lengths: 1, over which
+    activations bend, and sqrt(q). So a bend of any width is met at every variance between 0 and 1e8 (pieces of one
+    length in g missed GELU's from q = 1e3 on, and chi was off by 4e-4), and 1, where hard tanh bends, is an edge.
+    """
+    deviation = np.sqrt(q)[..., None]
+    lowest = np.floor(np.log(np.minimum(deviation, 1) / 10) / np.log(_RATIO))
+    edges = np.concatenate([np.zeros_like(lowest), _RATIO ** (lowest + np.arange(_PIECES))], axis=-1)
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    edges = np.linspace(-_REACH, _REACH, _PIECES + 1)
-    centers, half = (edges[1:] + edges[:-1]) / 2, _REACH / _PIECES
-    g = (centers[:, None] + half * nodes).ravel()
-    density = np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi)
-    return g, np.tile(half * weights, _PIECES) * density
-
-
-_G, _WEIGHTS = _rule()
+    middle, half = (edges[..., 1:] + edges[..., :-1])[..., None] / 2, np.diff(edges)[..., None] / 2
+    z, lengths = (each.reshape(*np.shape(q), -1) for each in (middle + half * nodes, half * weights))
+    density = np.exp(-((z / deviation) ** 2) / 2) / (np.sqrt(2 * np.pi) * deviation)
+    return np.concatenate([-z, z], axis=-1), np.concatenate([lengths * density] * 2, axis=-1)
 
 
 class Moments(NamedTuple):
@@ -68,10 +72,12 @@ def with_slope(
 
 
 def moments(activation: Activation, q: float | Float[np.ndarray, "*q"]) -> Moments:
-    """Moments under a Gaussian pre-activation of each variance q."""
-    values, slopes = with_slope(activation, np.sqrt(q)[..., None] * _G)
-    tilted = slopes * _G / np.sqrt(q)[..., None]
-    return Moments(*(np.asarray(at @ _WEIGHTS) for at in (values**2, slopes**2, values, tilted)))
+    """Moments under a Gaussian pre-activation of each variance q, between 0 and 1e8."""
+    q = np.asarray(q, np.float64)
+    z, weights = _rule(q)
+    values, slopes = with_slope(activation, z)
+    tilted = slopes * z / q[..., None]
+    return Moments(*(np.asarray((at * weights).sum(axis=-1)) for at in (values**2, slopes**2, values, tilted)))
 
 
 class Curves:
@@ -105,9 +111,8 @@ class Curves:
 
 def centred_variance(activation: Activation) -> float:
     """Var phi(g), which is what weights of mean 0 for each output carry on."""
-    with jax.enable_x64(True), jax.ensure_compile_time_eval():
-        values = np.asarray(activation(jnp.asarray(_G)))
-    return float(values**2 @ _WEIGHTS - (values @ _WEIGHTS) ** 2)
+    found = moments(activation, 1.0)
+    return float(found.square - found.mean**2)
 
 
 def preserving_variance(activation: Activation) -> float:

@@ -115,7 +115,8 @@ class Case(Strict):
         steps: training steps; 0 measures gradients at initialisation and cost only.
         target: the value of the data's metric (an accuracy, or bits per byte of a text) on the test examples after the
             last step from which a run counts as trained.
-        seeds: evaluation seeds, which are reported.
+        seeds: evaluation seeds, which are reported. A seed chooses initial weights, batches and, where the option
+            `split_seed` of the data is None, which examples train and which test.
         tuning_seeds: seeds that choose the learning rate; they are never reported.
         coordinate_steps: the number of first steps, at the only learning rate, over which a coordinate check measures
             the output of every module; 0 for no check.

@@ -59,6 +59,7 @@ class Suite(Strict):
         question: the question that the suite answers.
         references: the papers on which it is based.
         minutes: the author's estimate of its duration on two CPU cores.
+        needs: what must be installed besides vgbench, with the command that does it.
         baseline: the fields of the case that mitigations change unless they name another baseline.
         baselines: for each further baseline the fields in which it differs from `baseline`; it is its own reference.
         mitigations: for each name the fields that it changes in its reference. The key `on` names the reference:
@@ -75,6 +76,7 @@ class Suite(Strict):
     question: str
     references: Annotated[tuple[str, ...], Field(strict=False)] = ()  # TOML knows lists only
     minutes: float | None = Field(default=None, gt=0)
+    needs: str | None = None
     baseline: dict[str, Any]
     baselines: dict[str, dict[str, Any]] = {}
     mitigations: dict[str, dict[str, Any]] = {}
