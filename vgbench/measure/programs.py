@@ -1,4 +1,4 @@
-"""The compiled programs that train: a chunk of steps in one scan, and the evaluation of a state."""
+"""The compiled programs that train: the first state, a chunk of steps in one scan, and the evaluation of a state."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +13,14 @@ from jaxtyping import Array, Float, Int
 from vgbench.data import Dataset, load_dataset
 from vgbench.data.dataset import Split
 from vgbench.measure.draw import TracedOptions, traced_options_of, training_of, with_traced_options
+from vgbench.measure.effort import compiler_options
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, make_step, start
 from vgbench.models import Network, build_network
+from vgbench.models.network import Variables
 from vgbench.spec.case import Case
 
 Splits: TypeAlias = tuple[Any, Any, Any]
@@ -28,7 +30,7 @@ SNAPSHOT_EVERY = 25
 """Steps between two snapshots; also the steps of one call to the device."""
 SAMPLED = 2000
 """Validation examples, at most, on which states are evaluated in the course of training; the last is on all."""
-_ALL, _SAMPLE = 0, -1
+START, EVALUATE, LOOK = "start", "evaluate", "look"
 
 
 class Evaluation(NamedTuple):
@@ -49,12 +51,14 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
+        start: a seed's variables to the state that its training starts with.
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
             losses); consumes the state.
         evaluate: (state, initial parameters, learning rates, traced_options, first batches, data) to an `Evaluation`.
         look: the same on the data of `sampled`.
     """
 
+    start: Callable[[Variables], TrainState]
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
     evaluate: Callable[..., Evaluation]
     look: Callable[..., Evaluation]
@@ -69,28 +73,33 @@ def programs_of(case: Case, runs: int) -> Programs:
 def _compiled(case: Case, runs: int) -> Programs:
     programs = jobs(case, runs)
 
-    def compiled(steps: int) -> Any:
-        function, given = programs[steps]
+    def compiled(name: str | int) -> Any:
+        function, given = programs[name]
         with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
             return function.lower(*given).compile()
 
     with ThreadPoolExecutor(len(programs)) as pool:
         executables = dict(zip(programs, pool.map(compiled, programs), strict=True))
-    evaluate = executables.pop(_ALL)
-    return Programs(evaluate=evaluate, look=executables.pop(_SAMPLE, evaluate), advance=executables)
+    begin, evaluate = executables.pop(START), executables.pop(EVALUATE)
+    return Programs(begin, advance=executables, evaluate=evaluate, look=executables.pop(LOOK, evaluate))
 
 
-def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
+def jobs(case: Case, runs: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
     """The programs to compile for `runs` runs of a case: jitted functions and the shapes of their arguments.
 
     Returns:
-        By the number of steps of a chunk, with 0 for the evaluation of a state, and -1 for that on a sample if there
-        is one.
+        By the number of steps of a chunk, and by `START`, `EVALUATE` and (if states are evaluated on a sample) `LOOK`.
     """
     dataset = load_dataset(case)
     sample = sampled(dataset)
     network = build_network(case, dataset.problem)
     everywhere = whole(case)
+
+    def placed(tree: Any, *axes: int) -> Any:
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((*axes, *leaf.shape), leaf.dtype, sharding=everywhere), tree
+        )
+
     advance = jax.jit(
         jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)),
         donate_argnums=0,
@@ -100,25 +109,29 @@ def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
         jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere
     )
 
-    state = jax.eval_shape(lambda key: start(network, case, network.init(key)), jax.random.key(0))
+    begin = jax.jit(
+        partial(start, network, case), out_shardings=everywhere, compiler_options=compiler_options(operations=0)
+    )
+    variables = placed(jax.eval_shape(network.init, jax.random.key(0)))
+    state = jax.eval_shape(begin, variables)
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
     def arguments(*one: Any, dataset: Dataset = dataset) -> Any:
-        *stacked, last = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
-        )
+        *stacked, last = placed(one, runs)
         dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
         return *stacked, traced_options_of(case), dealt, splits_of(case, dataset)
 
     lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
-    found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
-    on = {_ALL: dataset} if sample is dataset else {_ALL: dataset, _SAMPLE: sample}
-    return found | {
-        key: (evaluate, arguments(state, initial, rate, batches(), dataset=each)) for key, each in on.items()
-    }
+    found: dict[Any, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
+    on = {EVALUATE: dataset} if sample is dataset else {EVALUATE: dataset, LOOK: sample}
+    return (
+        {START: (begin, (variables,))}
+        | found
+        | {key: (evaluate, arguments(state, initial, rate, batches(), dataset=each)) for key, each in on.items()}
+    )
 
 
 def sampled(dataset: Dataset) -> Dataset:

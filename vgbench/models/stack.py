@@ -171,6 +171,12 @@ class Stack(Network):
         params["output_layer"] = {name: each for name, each in params["output_layer"].items() if name != self.tied}
         return self.cast(Variables(params, stats))
 
+    def laid_out(self, variables: Variables) -> Variables:
+        """Variables that this network's stacked form has drawn, in the layout of this one."""
+        if self.stacked or not equal(self.blocks):
+            return variables
+        return Variables(*(tree | {"blocks": self._unstack(tree["blocks"])} for tree in variables))
+
     def by_use(self, params: dict[str, Any]) -> dict[str, Any]:
         """Trees like the parameters, with what is tied in the output layer, too."""
         if self.tied is None:
