@@ -70,7 +70,7 @@ each = pytest.mark.parametrize
 def programs(case: vg.Case) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """What is compiled to train the case and to profile it, and what draws its weights, each with its arguments."""
     dataset = load_dataset(case)
-    for name, (function, given) in jobs(training_of(case), runs=2).items():
+    for name, (function, given) in jobs(training_of(case), runs=2, often=1).items():
         yield str(name), function, given
     network = initial_network(case, dataset.problem)
     x, y = first_batch(case, dataset, 0)

@@ -30,6 +30,8 @@ SNAPSHOT_EVERY = 25
 """Steps between two snapshots; also the steps of one call to the device."""
 SAMPLED = 2000
 """Validation examples, at most, on which states are evaluated in the course of training; the last is on all."""
+USUAL_SEEDS = 3
+"""Evaluation seeds of most cases. Their number itself must not decide how a program is compiled, which changes bits."""
 START, EVALUATE, LOOK = "start", "evaluate", "look"
 
 
@@ -66,12 +68,13 @@ class Programs(NamedTuple):
 
 def programs_of(case: Case, runs: int) -> Programs:
     """The programs of `runs` runs of a case, compiled anew only where no recent case trained alike."""
-    return _compiled(training_of(case), runs)  # pyright: ignore[reportArgumentType]
+    tuning = len(case.learning_rates) * len(case.tuning_seeds)
+    return _compiled(training_of(case), runs, 1 + tuning // USUAL_SEEDS)  # pyright: ignore[reportArgumentType]
 
 
 @shared
-def _compiled(case: Case, runs: int) -> Programs:
-    programs = jobs(case, runs)
+def _compiled(case: Case, runs: int, often: int) -> Programs:
+    programs = jobs(case, runs, often)
 
     def compiled(name: str | int) -> Any:
         function, given = programs[name]
@@ -84,8 +87,13 @@ def _compiled(case: Case, runs: int) -> Programs:
     return Programs(begin, advance=executables, evaluate=evaluate, look=executables.pop(LOOK, evaluate))
 
 
-def jobs(case: Case, runs: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
+def jobs(case: Case, runs: int, often: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
     """The programs to compile for `runs` runs of a case: jitted functions and the shapes of their arguments.
+
+    Args:
+        case: what is trained.
+        runs: side by side.
+        often: how many runs are trained, those that choose the learning rate included, for each evaluation seed.
 
     Returns:
         By the number of steps of a chunk, and by `START`, `EVALUATE` and (if states are evaluated on a sample) `LOOK`.
@@ -100,18 +108,22 @@ def jobs(case: Case, runs: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
             lambda leaf: jax.ShapeDtypeStruct((*axes, *leaf.shape), leaf.dtype, sharding=everywhere), tree
         )
 
-    advance = jax.jit(
-        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)),
-        donate_argnums=0,
-        out_shardings=everywhere,
-    )
-    evaluate = jax.jit(
-        jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, None)), out_shardings=everywhere
-    )
+    def jitted(function: Any, operations: int, **options: Any) -> Any:
+        return jax.jit(
+            function, out_shardings=everywhere, compiler_options=compiler_options(often * operations), **options
+        )
 
-    begin = jax.jit(
-        partial(start, network, case), out_shardings=everywhere, compiler_options=compiler_options(operations=0)
+    def evaluating(on: Dataset) -> Any:
+        work = (case.steps // SNAPSHOT_EVERY + 2) * _operations(case, network, on)
+        return jitted(jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, None)), work)
+
+    forward, backward = network.forward_flops, network.backward_flops
+    advance = jitted(
+        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, None)),
+        case.steps * case.batch_size * (forward + backward),
+        donate_argnums=0,
     )
+    begin = jitted(partial(start, network, case), operations=0)
     variables = placed(jax.eval_shape(network.init, jax.random.key(0)))
     state = jax.eval_shape(begin, variables)
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
@@ -127,11 +139,16 @@ def jobs(case: Case, runs: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
     lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
     found: dict[Any, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
     on = {EVALUATE: dataset} if sample is dataset else {EVALUATE: dataset, LOOK: sample}
-    return (
-        {START: (begin, (variables,))}
-        | found
-        | {key: (evaluate, arguments(state, initial, rate, batches(), dataset=each)) for key, each in on.items()}
-    )
+    for name, each in on.items():
+        found[name] = evaluating(each), arguments(state, initial, rate, batches(), dataset=each)
+    return found | {START: (begin, (variables,))}
+
+
+def _operations(case: Case, network: Network, data: Dataset) -> int:
+    """Floating-point operations of an evaluation: two backward passes and three forward ones, and the held-out data."""
+    held_out = data.validation.examples + data.test.examples
+    passes = case.batch_size * (3 * network.forward_flops + 2 * network.backward_flops)
+    return passes + held_out * network.forward_flops
 
 
 def sampled(dataset: Dataset) -> Dataset:
