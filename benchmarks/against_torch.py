@@ -27,6 +27,8 @@ from side_by_side import SAMPLE_SECONDS, Comparison, compare, sampler, write_com
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.instruments.probe import scaled_norm, weight_matrices
+from vgbench.measure.draw import draw
+from vgbench.measure.effort import compiler_options
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import TrainState, propose, start
 from vgbench.models import build_network
@@ -94,7 +96,8 @@ def with_norms(case: vg.Case, steps: int) -> Callable[[], Any]:
         )
 
     with numerics(case.dtype, case.matmul_precision):
-        state = start(network, case, jax.tree.map(jnp.copy, network.init(jax.random.key(0))))
+        begin = jax.jit(partial(start, network, case), compiler_options=compiler_options(operations=0))
+        state = begin(draw(case, network, dataset, seed=0))
         advance = jax.jit(partial(jax.lax.scan, body), donate_argnums=0).lower(state, batches).compile()
 
     def run() -> Any:

@@ -63,7 +63,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr(runner, "Local", Inline)
-    monkeypatch.setattr(worker, "measure_gradients", boom)
+    monkeypatch.setattr(worker, "measure_profiles", boom)
     monkeypatch.setattr(worker, "measure_cost", boom)
 
 

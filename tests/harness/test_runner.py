@@ -96,11 +96,11 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
     assert isinstance(cost, CostRecord)
     measured: list[Case] = []
 
-    def gradients(case: Case) -> Any:
+    def profiles(case: Case) -> Any:
         measured.append(case)
-        return cell.gradients
+        return cell.gradients, cell.forward
 
-    monkeypatch.setattr(worker, "measure_gradients", gradients)
+    monkeypatch.setattr(worker, "measure_profiles", profiles)
     monkeypatch.setattr(worker, "measure_training", lambda case, tuned: cell.training)
     monkeypatch.setattr(worker, "measure_cost", lambda case, reference, precision: cost.cost)
     return measured
@@ -111,14 +111,14 @@ def executed(task: Task) -> Record:
 
 
 def crash_on(activation: str) -> Callable[[Case], Any]:
-    measure = worker.measure_gradients
+    measure = worker.measure_profiles
 
-    def gradients(case: Case) -> Any:
+    def profiles(case: Case) -> Any:
         if case.activation.name == activation:
             raise RuntimeError("out of memory\nand a second line")
         return measure(case)
 
-    return gradients
+    return profiles
 
 
 def changed(**fields: Any) -> Callable[[Any], Any]:
@@ -345,7 +345,7 @@ def test_damaged_record_is_named_and_measured_again(copy: Path, instant: list[Ca
 def test_crashing_cell_is_an_outcome_and_the_others_go_on(
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "measure_gradients", crash_on("tanh"))
+    monkeypatch.setattr(worker, "measure_profiles", crash_on("tanh"))
     log = rerun(tmp_path)
     assert [record.status for record in log.records] == ["crashed", "skipped", "ok", "skipped"]
     assert log.records[3].reason == "its baseline could not be measured (crashed)"
@@ -358,7 +358,7 @@ def test_failed_cell_and_the_cost_skipped_for_it_are_repeated_only_where_that_is
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(worker, "measure_gradients", crash_on("relu"))
+        patched.setattr(worker, "measure_profiles", crash_on("relu"))
         log = rerun(tmp_path)
         assert [record.status for record in log.records] == ["ok", "ok", "crashed", "skipped"]
         assert log.records[3].reason == "it could not be measured (crashed)"
@@ -375,7 +375,7 @@ def test_results_that_are_not_ok_are_never_repeated(
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = profile([np.nan, np.nan], [0.0, 0.0])
-    monkeypatch.setattr(worker, "measure_gradients", lambda case: broken)
+    monkeypatch.setattr(worker, "measure_profiles", lambda case: (broken, None))
     assert {record.status for record in rerun(tmp_path).records} == {"nonfinite", "ok"}
     assert rerun(tmp_path, retry_failed=True).begun == []
 
@@ -384,7 +384,7 @@ def test_cell_that_crashes_after_it_once_succeeded_is_on_record_as_crashed(
     copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "provenance", other_source)
-    monkeypatch.setattr(worker, "measure_gradients", crash_on("relu"))
+    monkeypatch.setattr(worker, "measure_profiles", crash_on("relu"))
     rerun(copy)
     assert read_cell(copy, TASKS[2]).status == "crashed"
 
@@ -685,7 +685,7 @@ def profile(norms: list[float], largest: list[float]) -> GradientProfile:
 def test_status_of_a_cell_says_how_its_gradients_ended(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, gradients: GradientProfile, status: str, reason: str
 ) -> None:
-    monkeypatch.setattr(worker, "measure_gradients", lambda case: gradients)
+    monkeypatch.setattr(worker, "measure_profiles", lambda case: (gradients, None))
     record = executed(TASKS[0])
     assert (record.status, record.reason) == (status, reason)
 
@@ -723,7 +723,7 @@ primitive.def_abstract_eval(lambda x: x)
 def test_exception_while_measuring_is_an_outcome_with_one_line_of_reason(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], status: str, reason: str
 ) -> None:
-    monkeypatch.setattr(worker, "measure_gradients", lambda case: fail())
+    monkeypatch.setattr(worker, "measure_profiles", lambda case: fail())
     jax.config.update("jax_traceback_filtering", "off")  # as `worker.begin` does
     record = executed(TASKS[0])
     assert record.status == status, record.reason

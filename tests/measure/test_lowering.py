@@ -13,10 +13,12 @@ from helpers.needs import NEEDS, SLOTS
 import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.harness.workers import worker
-from vgbench.measure import forward, gradients
+from vgbench.measure import initial
 from vgbench.measure.draw import first_batch, function_of, initial_network, training_of
+from vgbench.measure.forward import followed, unfit
+from vgbench.measure.gradients import profiled
 from vgbench.measure.numerics import check_dtype, numerics
-from vgbench.measure.programs import jobs
+from vgbench.measure.programs import EVALUATE, jobs
 from vgbench.models.lsuv import unit_variance
 from vgbench.spec.registry import ACTIVATIONS, CELLS, DATA, INITIALIZERS, MODELS, REGISTRIES
 
@@ -68,8 +70,8 @@ each = pytest.mark.parametrize
 def programs(case: vg.Case) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """What is compiled to train the case and to profile it, and what draws its weights, each with its arguments."""
     dataset = load_dataset(case)
-    for steps, (function, given) in jobs(training_of(case), runs=2).items():
-        yield f"{steps} training steps" if steps else "snapshot", function, given
+    for name, (function, given) in jobs(training_of(case), runs=2, often=1).items():
+        yield str(name), function, given
     network = initial_network(case, dataset.problem)
     x, y = first_batch(case, dataset, 0)
 
@@ -80,9 +82,8 @@ def programs(case: vg.Case) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     key = jax.ShapeDtypeStruct((2,), "uint32")
     variables, function = jax.eval_shape(draw, key), function_of(case, network)
     yield "draw", jax.jit(draw), (key,)
-    yield "profile", gradients._program(function, dataset.problem), (variables, x, y)
-    if forward.unfit(case) is None:
-        yield "forward profile", forward._program(function, dataset.problem), (variables, x)
+    measures = (profiled,) if unfit(case) else (profiled, followed)
+    yield "profiles", initial.program(function, dataset.problem, 0, measures), (variables, x, y)
 
 
 def refused(case: vg.Case, platform: str) -> bool:
@@ -110,12 +111,12 @@ def check_that_it_lowers(slots: dict[str, Any], *names: str) -> None:
 
 @each("family", FAMILIES)
 def test_probed_pass_of_every_family_lowers(family: str) -> None:
-    check_that_it_lowers(FAMILIES[family], "profile")
+    check_that_it_lowers(FAMILIES[family], "profiles")
 
 
 def test_snapshot_lowers() -> None:
     """It holds the step that the optimizer would take, the probed pass and what reaches the activations."""
-    check_that_it_lowers({}, "snapshot")
+    check_that_it_lowers({}, EVALUATE)
 
 
 @pytest.mark.slow
@@ -142,7 +143,7 @@ def test_what_an_accelerator_lacks_is_found(operation: str) -> None:
             return (z.astype("float64") * 2.0).astype("float32")
 
     with pytest.raises((NotImplementedError, AssertionError), match=r"schur|computes in float64"):
-        check_that_it_lowers({"activation": "odd"}, "profile")
+        check_that_it_lowers({"activation": "odd"}, "profiles")
 
 
 def test_float64_is_refused_on_a_tpu_and_nowhere_else() -> None:

@@ -16,7 +16,7 @@ from vgbench.data import batch_indices, load_dataset
 from vgbench.measure import programs, shared, trainer
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
-from vgbench.measure.step import make_optimizer, make_step, over_layers, propose, start
+from vgbench.measure.step import TrainState, make_optimizer, make_step, over_layers, propose, start
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
@@ -276,6 +276,43 @@ def test_a_run_that_diverges_everywhere_is_an_outcome() -> None:
     assert (shown.gradient_histogram[:, -1, :, -1] > 0).all()
 
 
+def test_run_that_is_lost_is_trained_no_further_and_recorded_as_if_it_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = vg.Case(**PROTOCOL)
+    asked: list[int] = []
+    ran = trainer._lost
+
+    def watched(state: Any, loss: Any) -> bool:
+        asked.append(loss.shape[1])
+        return ran(state, loss)
+
+    monkeypatch.setattr(trainer, "_lost", watched)
+    with numerics(case.dtype, case.matmul_precision):
+        runs = [Run(1e30, 0)]
+        early = Trainer(case, load_dataset(case)).train(runs, recorded=True)
+        assert asked == [25]
+        monkeypatch.setattr(trainer, "_lost", lambda state, loss: False)
+        late = Trainer(case, load_dataset(case)).train(runs, recorded=True)
+    np.testing.assert_array_equal(early.loss, late.loss)
+    assert np.isnan(early.loss[0, -1])
+    for name in ("validation_metric", "test_metric"):
+        np.testing.assert_array_equal(getattr(early.evaluations, name), getattr(late.evaluations, name))
+    for one, other in zip(early.evaluations.snapshot.profile, late.evaluations.snapshot.profile, strict=True):
+        jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_run_with_a_loss_that_is_not_a_number_goes_on_while_its_parameters_are() -> None:
+    def state(*second: float) -> TrainState:
+        return TrainState(Variables({"w": np.ones((2, 3)), "b": np.asarray(second)}, {}), ())
+
+    lost, finite = np.full((2, 4), np.nan), np.ones((2, 4))
+    assert [trainer._lost(state(*each), lost) for each in ((1, 1), (1, np.nan), (np.nan, np.nan))] == [
+        False,
+        False,
+        True,
+    ]
+    assert not trainer._lost(state(np.nan, np.nan), finite)
+
+
 def test_a_case_without_steps_cannot_be_trained() -> None:
     with pytest.raises(vg.InputError, match="steps: 0 means that this case is not trained"):
         vg.measure_training(vg.Case(**SMALL, steps=0))
@@ -337,14 +374,14 @@ def test_cells_that_differ_in_initialisation_and_protocol_alone_share_their_comp
     made = shared.programs_made()
     for others in ({}, {"init": "orthogonal", "learning_rates": (1e-2,), "seeds": (5,), "target": 0.5}):
         vg.measure_training(vg.Case(**(slots | others)))
-    assert shared.programs_made() - made == 1
+    assert shared.programs_made() - made == 3  # and one that draws for each initialisation
     tight, loose = ({"gradient_transform": {"name": "clip_by_global_norm", "max_norm": norm}} for norm in (1e-3, 1e3))
     optimizer = {"optimizer": {"name": "sgd", "momentum": 0.0}}
     clipped, whole, free = (
         vg.measure_training(vg.Case(**(slots | optimizer | each))).snapshots.displacement[0, -1]
         for each in (tight, loose, {})
     )
-    assert shared.programs_made() - made == 3
+    assert shared.programs_made() - made == 5
     np.testing.assert_allclose(whole, free, rtol=1e-5)
     assert (clipped < free / 100).all()
     for others in (

@@ -1,9 +1,9 @@
 """The initial variables and the first batch of a seed, and the parts of a case that shared programs depend on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from vgbench.data import Dataset, batch_indices
+from vgbench.measure.effort import A_DRAW, compiler_options
 from vgbench.measure.mesh import split, whole
+from vgbench.measure.numerics import numerics
+from vgbench.measure.shared import shared
 from vgbench.models import Network, build_network
 from vgbench.models.lsuv import unit_variance
 from vgbench.models.network import Variables
@@ -91,13 +94,8 @@ def draw(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables
 
     Its activations are computed in float32 whatever the network computes in, as everything is drawn in float32.
     """
-    variables = network.init(jax.random.key(seed))
-    if INITIALIZERS[case.init.name].data_dependent and isinstance(network, Stack):
-        x, _ = first_batch(case, dataset, seed)
-        single = replace(network, dtype="float32")
-        with jax.default_matmul_precision("highest"):  # whatever the measurement traces under, as in `Stack.init`
-            variables = network.cast(jax.jit(lambda v: unit_variance(single, single.cast(v), x))(variables))
-    return jax.device_put(variables, whole(case))
+    x = first_batch(case, dataset, seed)[0] if _reads_data(case) else None
+    return jax.device_put(_draw(_drawn_from(case), network, dataset.problem, seed, x), whole(case))
 
 
 def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variables:
@@ -105,11 +103,14 @@ def drawn(case: Case, network: Network, dataset: Dataset, seed: int) -> Variable
     small = isinstance(network, Stack) and not network.redrawn and network.weights <= KEPT_WEIGHTS
     if not small:
         return draw(case, network, dataset, seed)
-    if INITIALIZERS[case.init.name].data_dependent:
+    if _reads_data(case):
         return jax.tree.map(np.asarray, draw(case, network, dataset, seed))
-    seeds = (*case.seeds, *case.tuning_seeds)
-    together = seeds if network.stacked and seed in seeds else (seed,)
-    return _kept(_drawn_from(case), dataset.problem, together)[seed]  # pyright: ignore[reportArgumentType]
+    return _kept(_drawn_from(case), dataset.problem, seed)  # pyright: ignore[reportArgumentType]
+
+
+def _reads_data(case: Case) -> bool:
+    """Whether its initial weights depend on the data; other networks than stacks refuse such initialisers."""
+    return INITIALIZERS[case.init.name].data_dependent
 
 
 def _drawn_from(case: Case) -> Case:
@@ -121,11 +122,37 @@ def _built(case: Case, problem: Problem) -> Network:
     return build_network(case, problem)
 
 
-@lru_cache(maxsize=16)
-def _kept(case: Case, problem: Problem, seeds: tuple[int, ...]) -> dict[int, Variables]:
-    init = _built(case, problem).init  # pyright: ignore[reportArgumentType]
-    if len(seeds) == 1:
-        return {seeds[0]: jax.tree.map(np.asarray, init(jax.random.key(seeds[0])))}
-    # All at once: jax takes an operation apart in Python at every call, which took most of the time of a small cell.
-    drawn = jax.tree.map(np.asarray, jax.vmap(init)(jax.vmap(jax.random.key)(np.asarray(seeds))))
-    return {seed: jax.tree.map(itemgetter(i), drawn) for i, seed in enumerate(seeds)}
+@lru_cache(maxsize=64)
+def _kept(case: Case, problem: Problem, seed: int) -> Variables:
+    network = _built(case, problem)  # pyright: ignore[reportArgumentType]
+    return jax.tree.map(np.asarray, _draw(case, network, problem, seed, None))
+
+
+def _draw(case: Case, network: Network, problem: Problem, seed: int, x: Array | None) -> Variables:
+    redrawn = isinstance(network, Stack) and network.redrawn
+    with numerics(case.dtype, "highest"):  # whatever the measurement traces under
+        variables = _drawing(case, problem, redrawn)(np.uint32(seed), x)
+    return network.laid_out(variables) if isinstance(network, Stack) else variables
+
+
+@shared
+def _drawing(case: Case, problem: Problem, redrawn: bool) -> Callable[..., Variables]:
+    """The program that draws a seed's variables, given the seed and the inputs that a data-dependent initialiser sees.
+
+    All are drawn in one program: operations that jax compiles one by one took longer than the rest of a small cell.
+    """
+    network = build_network(case, problem, scanned=True)  # stacked blocks are drawn side by side
+    if isinstance(network, Stack) and redrawn:
+        network = replace(network, redrawn=True)
+
+    def drawing(seed: Array, x: Float[Array, "batch features"] | None) -> Variables:
+        variables = network.init(jax.random.key(seed))
+        if x is None:
+            return variables
+        single = cast(Stack, replace(network, dtype="float32"))
+        return network.cast(unit_variance(single, single.cast(variables), x))
+
+    if isinstance(network, Stack) and len(set(network.blocks)) > 1:
+        return drawing  # one by one after all, since many blocks have operations of the same shapes
+    weights = network.weights if isinstance(network, Stack) else 0  # few: they are shared by all time steps
+    return jax.jit(drawing, compiler_options=compiler_options(A_DRAW * weights))

@@ -1,9 +1,8 @@
 """The forward signal: its scale, its slopes, and whether different inputs remain distinguishable."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,16 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float, Float64
 
 from vgbench.boundary.schema import Each
-from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, wide
 from vgbench.measure.bounds import LOG10
-from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
-from vgbench.measure.numerics import numerics
+from vgbench.measure.initial import measured_at_start
 from vgbench.measure.preactivation import Activation, activation_of, describe
-from vgbench.measure.shared import shared
 from vgbench.models.network import Part, Tree, Variables
-from vgbench.models.problem import Problem
 from vgbench.models.stack import Signal, Stack
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
@@ -77,7 +72,7 @@ class ForwardProfile(Displayed):
         return 1 - self.token_distance
 
 
-class _Layer(NamedTuple):
+class Layer(NamedTuple):
     """The measures of one layer; `distance` is that of |tangent| to |h|, a pair each."""
 
     scale: ScaledNorm
@@ -117,42 +112,35 @@ def measure_forward(case: Case) -> ForwardProfile:
     Raises:
         InputError: the data cannot serve the case, or `unfit` says why it has no such profile.
     """
-    dataset = load_dataset(case)
-    reason = unfit(case)
-    if reason:
+    if reason := unfit(case):
         raise InputError(reason)
-    with numerics(case.dtype, "highest"):
-        network = initial_network(case, dataset.problem)
-        profile = _program(function_of(case, network), dataset.problem)  # pyright: ignore[reportArgumentType]
-        seeds = [
-            jax.tree.map(np.asarray, profile(drawn(case, network, dataset, seed), first_batch(case, dataset, seed)[0]))
-            for seed in case.seeds
-        ]
-    scale, slope, distance, tokens = jax.tree.map(lambda *layers: np.stack(layers), *seeds)
+    (layers,) = measured_at_start(case, followed)
+    return forward_profile(layers)
+
+
+def forward_profile(layers: Layer) -> ForwardProfile:
+    """What the measures of layers as numpy arrays [seeds, depth, ...] say."""
+    scale, slope, distance, tokens = layers
     return ForwardProfile(
         log10_activation_scale=log10_norms(*scale),
-        mean_slope=slope.astype(np.float64),
+        mean_slope=np.asarray(slope, np.float64),
         log10_pair_distance=log10_norms(*distance).mean(axis=-1),
-        token_distance=tokens.astype(np.float64),
+        token_distance=np.asarray(tokens, np.float64),
     )
 
 
-@shared
-def _program(function: Case, problem: Problem) -> Callable[..., _Layer]:
-    network = cast(Stack, initial_network(function, problem))
-    return jax.jit(partial(_profile, network, activation_of(function)))
-
-
-def _profile(network: Stack, activation: Activation, variables: Variables, x: Float[Array, "batch features"]) -> _Layer:
+def followed(network: Stack, case: Case, variables: Variables, x: Float[Array, "batch features"], y: Any) -> Layer:
+    """The measure of the forward signal, one seed's, stacked to [depth, ...]."""
+    del y
     pairs = len(x) // 2
     x = x[: 2 * pairs].astype(network.dtype)
     start = _Pairs(x, x[pairs:] - x[:pairs], jnp.zeros(pairs, wide(x).dtype))
-    return network.walk(variables, partial(_visit, activation, network.signal), start, None)[2]
+    return network.walk(variables, partial(_visit, activation_of(case), network.signal), start, None)[2]
 
 
 def _visit(
     activation: Activation, signal: Signal | None, part: Part, params: Tree, stats: Tree, at: _Pairs, _: None
-) -> tuple[_Pairs, tuple[Tree, _Layer]]:
+) -> tuple[_Pairs, tuple[Tree, Layer]]:
     # Equal steps apart leave the statistics of a batch alone, and are exact to second order.
     apart = jnp.concatenate([-at.difference / 2, at.difference / 2])
     run = partial(part.watch, params, stats)
@@ -172,7 +160,7 @@ def _visit(
     after = _Pairs(h, jnp.where(chosen, fresh, carried), jnp.where(direct, fresh_exponent, exponent))
     norm = scaled_norm(seen[3])
     scale = norm._replace(mantissa=norm.mantissa / seen[3].size ** 0.5)
-    return after, (new_stats, _Layer(scale, slope, distance, _token_distance(wide(seen[3]))))
+    return after, (new_stats, Layer(scale, slope, distance, _token_distance(wide(seen[3]))))
 
 
 def _across_kinks(

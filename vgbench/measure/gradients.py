@@ -1,12 +1,10 @@
 """Gradient decay at initialisation: the exact norm of dL/dh_l at every layer."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -15,11 +13,10 @@ from pydantic import Field
 from vgbench.data import load_dataset
 from vgbench.instruments.probe import log10_norms, smallest_number
 from vgbench.measure.bounds import LOG10
-from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
-from vgbench.measure.numerics import numerics
+from vgbench.measure.draw import network_of
+from vgbench.measure.initial import measured_at_start
 from vgbench.measure.profile import Profile, profile
-from vgbench.measure.shared import shared
-from vgbench.models.problem import Problem
+from vgbench.models import Network
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
 from vgbench.statistics import Interval, first_over_last, power_exponents, slope, t_interval
@@ -175,16 +172,20 @@ def measure_gradients(case: Case) -> GradientProfile:
     Raises:
         InputError: the data cannot serve the case.
     """
-    dataset = load_dataset(case)
-    with numerics(case.dtype, "highest"):
-        network = initial_network(case, dataset.problem)
-        run = _program(function_of(case, network), dataset.problem)  # pyright: ignore[reportArgumentType]
-        # One seed after another: deep profiles are bound by memory, and the executable is shared.
-        seeds = [
-            jax.tree.map(np.asarray, run(drawn(case, network, dataset, seed), *first_batch(case, dataset, seed)))
-            for seed in case.seeds
-        ]
-    activation, parameter, state, kind, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
+    (found,) = measured_at_start(case, profiled)
+    return gradient_profile(case, found)
+
+
+def profiled(network: Network, case: Case, variables: Any, x: Any, y: Any) -> Profile:
+    """The measure of gradients, one seed's."""
+    del case
+    return profile(network, variables, x, y)
+
+
+def gradient_profile(case: Case, found: Profile) -> GradientProfile:
+    """What a case's `Profile` of numpy arrays [seeds, ...] says."""
+    activation, parameter, state, kind, largest = found
+    network = network_of(case, load_dataset(case).problem)
     info = jnp.finfo(case.dtype)
     with np.errstate(divide="ignore"):
         log10_largest = np.log10(largest.astype(np.float64))
@@ -205,8 +206,3 @@ def measure_gradients(case: Case) -> GradientProfile:
 def _zero_exponent(dtype: str) -> int:
     """The exponent e for which numbers below 2**e read as zero."""
     return math.frexp(smallest_number(dtype))[1] - 1  # a power of two
-
-
-@shared
-def _program(function: Case, problem: Problem) -> Callable[..., Profile]:
-    return jax.jit(partial(profile, initial_network(function, problem)))

@@ -18,11 +18,16 @@ def numerics(dtype: str, matmul_precision: str) -> Iterator[None]:
         InputError: the default device has no such dtype.
     """
     if dtype == "float64":
-        (device,) = jnp.zeros(()).devices()
-        check_dtype(dtype, device.platform)
+        check_dtype(dtype, platform())
     precision = None if matmul_precision == "default" else matmul_precision
     with jax.enable_x64(dtype == "float64"), jax.default_matmul_precision(precision):
         yield
+
+
+def platform() -> str:
+    """The platform of the default device: cpu, gpu or tpu."""
+    (device,) = jnp.zeros(()).devices()
+    return device.platform
 
 
 def check_dtype(dtype: str, platform: str) -> None:

@@ -1,4 +1,4 @@
-"""The compiled programs that train: a chunk of steps in one scan, and the evaluation of a state."""
+"""The compiled programs that train: the first state, a chunk of steps in one scan, and the evaluation of a state."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +13,14 @@ from jaxtyping import Array, Float, Int
 from vgbench.data import Dataset, load_dataset
 from vgbench.data.dataset import Split
 from vgbench.measure.draw import TracedOptions, traced_options_of, training_of, with_traced_options
+from vgbench.measure.effort import compiler_options
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, make_step, start
 from vgbench.models import Network, build_network
+from vgbench.models.network import Variables
 from vgbench.spec.case import Case
 
 Splits: TypeAlias = tuple[Any, Any, Any]
@@ -28,7 +30,9 @@ SNAPSHOT_EVERY = 25
 """Steps between two snapshots; also the steps of one call to the device."""
 SAMPLED = 2000
 """Validation examples, at most, on which states are evaluated in the course of training; the last is on all."""
-_ALL, _SAMPLE = 0, -1
+USUAL_SEEDS = 3
+"""Evaluation seeds of most cases. Their number itself must not decide how a program is compiled, which changes bits."""
+START, EVALUATE, LOOK = "start", "evaluate", "look"
 
 
 class Evaluation(NamedTuple):
@@ -49,6 +53,7 @@ class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
     Attributes:
+        start: a seed's variables to the state that its training starts with.
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
             losses); consumes the state. The data have a leading axis of runs where several runs have splits of their
             own.
@@ -56,6 +61,7 @@ class Programs(NamedTuple):
         look: the same on the data of `sampled`.
     """
 
+    start: Callable[[Variables], TrainState]
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
     evaluate: Callable[..., Evaluation]
     look: Callable[..., Evaluation]
@@ -63,68 +69,89 @@ class Programs(NamedTuple):
 
 def programs_of(case: Case, runs: int) -> Programs:
     """The programs of `runs` runs of a case, compiled anew only where no recent case trained alike."""
-    return _compiled(training_of(case), runs)  # pyright: ignore[reportArgumentType]
+    tuning = len(case.learning_rates) * len(case.tuning_seeds)
+    return _compiled(training_of(case), runs, 1 + tuning // USUAL_SEEDS)  # pyright: ignore[reportArgumentType]
 
 
 @shared
-def _compiled(case: Case, runs: int) -> Programs:
-    programs = jobs(case, runs)
+def _compiled(case: Case, runs: int, often: int) -> Programs:
+    programs = jobs(case, runs, often)
 
-    def compiled(steps: int) -> Any:
-        function, given = programs[steps]
+    def compiled(name: str | int) -> Any:
+        function, given = programs[name]
         with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
             return function.lower(*given).compile()
 
     with ThreadPoolExecutor(len(programs)) as pool:
         executables = dict(zip(programs, pool.map(compiled, programs), strict=True))
-    evaluate = executables.pop(_ALL)
-    return Programs(evaluate=evaluate, look=executables.pop(_SAMPLE, evaluate), advance=executables)
+    begin, evaluate = executables.pop(START), executables.pop(EVALUATE)
+    return Programs(begin, advance=executables, evaluate=evaluate, look=executables.pop(LOOK, evaluate))
 
 
-def jobs(case: Case, runs: int) -> dict[int, tuple[Any, tuple[Any, ...]]]:
+def jobs(case: Case, runs: int, often: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
     """The programs to compile for `runs` runs of a case: jitted functions and the shapes of their arguments.
 
+    Args:
+        case: what is trained.
+        runs: side by side.
+        often: how many runs are trained, those that choose the learning rate included, for each evaluation seed.
+
     Returns:
-        By the number of steps of a chunk, with 0 for the evaluation of a state, and -1 for that on a sample if there
-        is one.
+        By the number of steps of a chunk, and by `START`, `EVALUATE` and (if states are evaluated on a sample) `LOOK`.
     """
     dataset = load_dataset(case)
     sample = sampled(dataset)
     network = build_network(case, dataset.problem)
     everywhere, own = whole(case), runs > 1 and dataset.resplit is not None
     of_data = 0 if own else None
-    advance = jax.jit(
-        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, of_data)),
-        donate_argnums=0,
-        out_shardings=everywhere,
-    )
-    evaluate = jax.jit(
-        jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, of_data)), out_shardings=everywhere
-    )
 
-    state = jax.eval_shape(lambda key: start(network, case, network.init(key)), jax.random.key(0))
+    def placed(tree: Any, *axes: int) -> Any:
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((*axes, *leaf.shape), leaf.dtype, sharding=everywhere), tree
+        )
+
+    def jitted(function: Any, operations: int, **options: Any) -> Any:
+        return jax.jit(
+            function, out_shardings=everywhere, compiler_options=compiler_options(often * operations), **options
+        )
+
+    def evaluating(on: Dataset) -> Any:
+        work = (case.steps // SNAPSHOT_EVERY + 2) * _operations(case, network, on)
+        return jitted(jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, of_data)), work)
+
+    forward, backward = network.forward_flops, network.backward_flops
+    advance = jitted(
+        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, of_data)),
+        case.steps * case.batch_size * (forward + backward),
+        donate_argnums=0,
+    )
+    begin = jitted(partial(start, network, case), operations=0)
+    variables = placed(jax.eval_shape(network.init, jax.random.key(0)))
+    state = jax.eval_shape(begin, variables)
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
-    def of_every_run(one: Any) -> Any:
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=everywhere), one
-        )
-
     def arguments(*one: Any, dataset: Dataset = dataset) -> Any:
-        *stacked, last = of_every_run(one)
+        *stacked, last = placed(one, runs)
         dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
         data = splits_of(case, dataset)
-        return *stacked, traced_options_of(case), dealt, of_every_run(data) if own else data
+        return *stacked, traced_options_of(case), dealt, placed(data, runs) if own else data
 
     lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
-    found: dict[int, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
-    on = {_ALL: dataset} if sample is dataset else {_ALL: dataset, _SAMPLE: sample}
-    return found | {
-        key: (evaluate, arguments(state, initial, rate, batches(), dataset=each)) for key, each in on.items()
-    }
+    found: dict[Any, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
+    on = {EVALUATE: dataset} if sample is dataset else {EVALUATE: dataset, LOOK: sample}
+    for name, each in on.items():
+        found[name] = evaluating(each), arguments(state, initial, rate, batches(), dataset=each)
+    return found | {START: (begin, (variables,))}
+
+
+def _operations(case: Case, network: Network, data: Dataset) -> int:
+    """Floating-point operations of an evaluation: two backward passes and three forward ones, and the held-out data."""
+    held_out = data.validation.examples + data.test.examples
+    passes = case.batch_size * (3 * network.forward_flops + 2 * network.backward_flops)
+    return passes + held_out * network.forward_flops
 
 
 def sampled(dataset: Dataset) -> Dataset:

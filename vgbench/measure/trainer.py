@@ -3,21 +3,23 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
 from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_options_of
 from vgbench.measure.mesh import whole
-from vgbench.measure.numerics import numerics, usable_cores
+from vgbench.measure.numerics import numerics, platform, usable_cores
+from vgbench.measure.profile import Profile
 from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, sampled, splits_of
-from vgbench.measure.step import Params, TrainState, start
+from vgbench.measure.step import Params, TrainState
 from vgbench.models import Network
 from vgbench.spec.case import Case
+
+T = TypeVar("T")
 
 
 class Run(NamedTuple):
@@ -50,17 +52,30 @@ class Trainer:
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
         """Train all runs with the plain step; evaluate the last state and, if `recorded`, those before every chunk.
 
-        Keys and batches depend on the seed alone, so that they are the same in every cell.
+        Keys and batches depend on the seed alone, so that they are the same in every cell. A run is trained no further
+        where its losses would all be NaN: they are recorded as such, and its last state is evaluated in place of those
+        to come.
         """
-        case = self._case
-        dealt = _deal(runs)
-        groups = self._start(dealt)
-        programs = programs_of(case, runs=len(groups[0].learning_rates))
+        return self._side_by_side(runs, partial(_train, recorded=recorded))
 
-        def alone(group: _RunGroup, data: _Data) -> Trained:
+    def profile_at_start(self) -> Profile:
+        """The gradient's profile at initialisation, as arrays [seeds, ...]; equal to that of the first snapshot."""
+
+        def profiled(group: _RunGroup, programs: Programs, data: _Data) -> Profile:
+            return _evaluated(group, programs.look, group.state, data.sample).snapshot.profile
+
+        return self._side_by_side([Run(self._case.learning_rates[0], seed) for seed in self._case.seeds], profiled)
+
+    def _side_by_side(self, runs: Sequence[Run], work: "Callable[[_RunGroup, Programs, _Data], T]") -> T:
+        """What `work` makes of the groups of runs, on as many cores as there are, its arrays joined."""
+        case, dealt = self._case, _deal(runs)
+        programs = programs_of(case, runs=len(dealt[0]))
+        groups = self._start(dealt, programs)
+
+        def alone(group: _RunGroup, data: _Data) -> T:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return _train(group, programs, data.all, data.sample if recorded else None)
+                return work(group, programs, data)
 
         # Programs of several devices deadlock side by side.
         with ThreadPoolExecutor(usable_cores() if case.devices == 1 else 1) as pool:
@@ -76,12 +91,15 @@ class Trainer:
         own = {seed: _Data.of(case, dataset.of_seed(seed)) for seed in seeds}
         return [_stacked(case, [own[run.seed] for run in group]) for group in dealt]
 
-    def _start(self, dealt: Sequence[Sequence[Run]]) -> list["_RunGroup"]:
+    def _start(self, dealt: Sequence[Sequence[Run]], programs: Programs) -> list["_RunGroup"]:
         case, examples = self._case, self._dataset.train.examples
         length, runs = len(dealt[0]), [run for group in dealt for run in group]
-        seeds = {run.seed: drawn(case, self._network, self._dataset, run.seed) for run in runs}
-        variables = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
-        state = jax.tree.map(np.asarray, jax.vmap(partial(start, self._network, case))(variables))
+
+        def started(seed: int) -> TrainState:
+            return jax.tree.map(np.asarray, programs.start(drawn(case, self._network, self._dataset, seed)))
+
+        seeds = {seed: started(seed) for seed in {run.seed for run in runs}}
+        state = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
         chunks = range(0, case.steps, SNAPSHOT_EVERY)
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
 
@@ -91,7 +109,7 @@ class Trainer:
 
             return _RunGroup(
                 state=own(state),
-                initial=own(variables.params),
+                initial=own(state.variables.params),
                 learning_rates=np.asarray([run.rate for run in runs[rows]], np.float32),
                 traced_options=traced_options_of(case),
                 batches=[batches[rows, first : first + SNAPSHOT_EVERY] for first in chunks],
@@ -129,21 +147,36 @@ def _stacked(case: Case, data: Sequence[_Data]) -> _Data:
     return jax.device_put(jax.tree.map(lambda *runs: jnp.stack(runs), *data), whole(case))
 
 
-def _train(group: _RunGroup, programs: Programs, data: Splits, sample: Splits | None) -> Trained:
-    def evaluated(by: Callable[..., Evaluation], state: TrainState, on: Splits) -> Evaluation:
-        given = group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], on
-        return jax.tree.map(np.asarray, by(state, *given))
-
+def _train(group: _RunGroup, programs: Programs, data: _Data, *, recorded: bool) -> Trained:
     state, losses, evaluations = group.state, [], []
     for batches in group.batches:
-        if sample is not None:
-            evaluations.append(evaluated(programs.look, state, sample))
+        if recorded:
+            evaluations.append(_evaluated(group, programs.look, state, data.sample))
         state, loss = programs.advance[batches.shape[1]](
-            state, group.learning_rates, group.traced_options, batches, data
+            state, group.learning_rates, group.traced_options, batches, data.all
         )
         losses.append(np.asarray(loss))
-    evaluations.append(evaluated(programs.evaluate, state, data))
+        if _lost(state, losses[-1]):
+            break
+    left = group.batches[len(losses) :]
+    losses += [np.full(batches.shape[:2], np.nan, losses[0].dtype) for batches in left]
+    if recorded and left:
+        evaluations += [_evaluated(group, programs.look, state, data.sample)] * len(left)
+    evaluations.append(_evaluated(group, programs.evaluate, state, data.all))
     return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *evaluations))
+
+
+def _evaluated(group: _RunGroup, by: Callable[..., Evaluation], state: TrainState, on: Splits) -> Evaluation:
+    given = group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], on
+    return jax.tree.map(np.asarray, by(state, *given))
+
+
+def _lost(state: TrainState, loss: Float[np.ndarray, "runs steps"]) -> bool:
+    """Whether every run's last loss is NaN and so are some of its parameters, which no update makes a number again."""
+    if not np.isnan(loss[:, -1]).all():
+        return False
+    broken = [np.isnan(leaf).reshape(len(leaf), -1).any(axis=1) for leaf in jax.tree.leaves(state.variables.params)]
+    return bool(np.any(broken, axis=0).all())
 
 
 def _deal(runs: Sequence[Run]) -> list[Sequence[Run]]:
@@ -153,6 +186,5 @@ def _deal(runs: Sequence[Run]) -> list[Sequence[Run]]:
     and each core runs one in a thread. It also makes a run independent of how many there are, to the last bit: programs
     for other numbers of runs take their sums in another order.
     """
-    (device,) = jnp.zeros(()).devices()
-    length = 1 if device.platform == "cpu" else len(runs)
+    length = 1 if platform() == "cpu" else len(runs)
     return [runs[first : first + length] for first in range(0, len(runs), length)]

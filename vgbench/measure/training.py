@@ -33,7 +33,8 @@ class TrainingCurves(Displayed):
         learning_rate: the chosen one, of best mean `tuning_metric`; the first of equals. It means nothing where
             `none_better_than_chance`.
         target: value of the metric from which a seed counts as trained.
-        loss: training loss of every step, [seeds, steps].
+        loss: training loss of every step, [seeds, steps]; NaN to the end once it and the parameters are, since the
+            seed is then trained no further.
         step: updates made before each snapshot, 0 and every 25th up to the last, [snapshots].
         validation_metric: on the validation examples, with running statistics, [seeds, snapshots]. If there are more
             than 2,000, all but the last are on a sample of 2,000 of them, the same in all runs.

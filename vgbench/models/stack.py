@@ -169,7 +169,19 @@ class Stack(Network):
             }
         params, stats = ({name: part[i] for name, part in drawn.items()} for i in range(2))
         params["output_layer"] = {name: each for name, each in params["output_layer"].items() if name != self.tied}
-        return self.cast(Variables(params, stats))
+        return self.laid_out(self.cast(Variables(params, stats)))
+
+    def laid_out(self, variables: Variables) -> Variables:
+        """Variables with equal blocks stacked, as they are drawn, in the layout of this network."""
+        if self.stacked or not equal(self.blocks):
+            return variables
+
+        def blocks(tree: dict[str, Any]) -> tuple[Tree, ...]:
+            # Of numbers with numpy, which is faster; of shapes alone, as a program is traced, there are none.
+            given = jax.tree.map(lambda leaf: leaf if isinstance(leaf, Tracer) else np.asarray(leaf), tree["blocks"])
+            return tuple(jax.tree.map(lambda leaf, i=i: jnp.asarray(leaf[i]), given) for i in range(self.depth - 1))
+
+        return Variables(*(tree | {"blocks": blocks(tree)} for tree in variables))
 
     def by_use(self, params: dict[str, Any]) -> dict[str, Any]:
         """Trees like the parameters, with what is tied in the output layer, too."""
@@ -184,18 +196,7 @@ class Stack(Network):
             return tuple(params for params, _ in drawn), tuple(stats for _, stats in drawn)
         if self.redrawn:
             return {"key": jax.random.key_data(keys), "layer": jnp.arange(2, self.depth + 1)}, {}
-        stacked = jax.vmap(self.blocks[0].init)(keys, jnp.arange(2, self.depth + 1))
-        return stacked if self.stacked else (self._unstack(stacked[0]), self._unstack(stacked[1]))
-
-    def _unstack(self, stacked: Tree) -> tuple[Tree, ...]:
-        # Of numbers with numpy, which is faster; of shapes alone, as a program is traced, there are none.
-        traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(stacked))
-        leaves = stacked if traced else jax.tree.map(np.asarray, stacked)
-
-        def layer(i: int) -> Tree:
-            return jax.tree.map(lambda leaf: jnp.asarray(leaf[i]), leaves)
-
-        return tuple(map(layer, range(self.depth - 1)))
+        return jax.vmap(self.blocks[0].init)(keys, jnp.arange(2, self.depth + 1))
 
     def apply(
         self,

@@ -18,10 +18,9 @@ from vgbench.harness.workers.compilations import compilations_on, further_rounds
 from vgbench.harness.workers.peak_memory import device_peak_bytes
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.measure.coordinates import measure_coordinates
-from vgbench.measure.forward import measure_forward, unfit
-from vgbench.measure.gradients import measure_gradients
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
+from vgbench.measure.profiles import measure_profiles
 from vgbench.measure.shared import programs_made, worn
 from vgbench.measure.timing import measure_cost, with_compilations
 from vgbench.measure.training import measure_training
@@ -119,8 +118,7 @@ def execute(task: Task, device: str | None, precision: float, compilations: int 
         with jax.default_device(find_device(device)):
             if task.kind == "cell":
                 case, tuned = task.remaining, task.held.training if task.held else None
-                measured["gradients"] = measure_gradients(case)
-                measured["forward"] = None if unfit(case) else measure_forward(case)
+                measured["gradients"], measured["forward"] = measure_profiles(case)
                 measured["training"] = measure_training(case, tuned=tuned) if case.steps else None
                 measured["coordinates"] = measure_coordinates(case) if case.coordinate_steps else None
                 status, reason = judged(measured["gradients"], measured["training"])

@@ -1,0 +1,40 @@
+"""How hard the compiler tries: less at small programs that run a few times, and take longer to compile than to run."""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from vgbench.measure.numerics import platform
+
+OPERATIONS = 1_500_000_000
+"""Floating-point operations of a program's run up to which it is compiled in a hurry. Profiles then compile in a third
+of the time and run five times as long; three runs of more operations than these would take longer than that saves."""
+A_DRAW = 1000
+"""Operations that drawing a weight counts as."""
+
+_HURRY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+
+
+def compiler_options(operations: int) -> dict[str, Any] | None:
+    """Options for a program that takes so many operations a run and runs a few times; None for the usual ones.
+
+    They depend on one run alone, not on how many there are, so that a seed's numbers are the same to the last bit
+    whichever seeds are measured beside it. Other platforms than CPUs always get the usual ones.
+    """
+    return _hurry() if platform() == "cpu" and operations <= OPERATIONS else None
+
+
+@lru_cache(maxsize=1)
+def _hurry() -> dict[str, Any]:
+    """Those of the options that this version of XLA has."""
+    return {name: value for name, value in _HURRY.items() if _known(name, value)}
+
+
+def _known(name: str, value: int | bool) -> bool:
+    try:
+        jax.jit(jnp.negative, compiler_options={name: value}).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
