@@ -70,7 +70,8 @@ class Work:
     ) -> None:
         self._plan, self._folder, self._origin = plan, folder, origin
         self._executor, self._lock, self._observers = executor, lock, observers
-        self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers)
+        timers = 1 if origin.device.platform == "cpu" else executor.workers  # as `may_take` has it
+        self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers, timers)
         self._records = dict(plan.present)
         self._waiting = list(plan.missing)
         self._running: dict[Future[Outcome], Task] = {}
@@ -100,7 +101,7 @@ class Work:
             raise Interrupted(said, asked.signal)
 
     def _begin(self, asked: Interrupts) -> None:
-        """Begin whatever can be begun, in the order of the plan, in which the cells of a place come before its timings."""
+        """Begin whatever can be begun, in the order of the plan."""
         cells = {task.id for task in (*self._waiting, *self._running.values()) if task.kind == "cell"}
         for task in list(self._waiting):
             if asked.stopping or len(self._running) == self._executor.workers:
