@@ -9,12 +9,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from vgbench.diagnosis import diagnose
 from vgbench.pictures.panels import thinned
 from vgbench.plain import one_line
 from vgbench.records.runs import swept
 from vgbench.report import coordinates
 from vgbench.report.columns.column import NOTHING, Bold
+from vgbench.report.diagnosed import diagnosed
 from vgbench.report.outcomes import Outcome, outcome
 from vgbench.report.report import Report
 from vgbench.report.reproduce import cell_command
@@ -111,7 +111,7 @@ def row_lines(report: Report, place: int) -> Iterator[Text]:
     for name in row.index:
         if row[name] != NOTHING:
             yield Text(f"  {header(str(name)):<18} {one_line(str(row[name]))}")
-    for line in diagnose(entry.cell).lines() if entry.cell else ():
+    for line in diagnosed(entry.cell).lines() if entry.cell else ():
         yield Text(one_line(line))
     yield Text(one_line(cell_command(manifest, entry.row)), style="dim")
 
