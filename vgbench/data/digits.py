@@ -1,7 +1,6 @@
 """Real handwritten digits that ship with scikit-learn: 1,797 images of 8 x 8 pixels in ten classes."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from vgbench.data.dataset import Dataset, Split
 from vgbench.data.stratified import stratified
@@ -11,6 +10,8 @@ from vgbench.spec.registry import DATA
 @DATA.register(source="Alpaydin & Kaynak 1998; scikit-learn's load_digits")
 def digits(*, split_seed: int = 0) -> Dataset:
     """Handwritten digits, 8 x 8: 60 % training, 20 % validation and 20 % test, stratified, fixed by `split_seed`."""
+    from sklearn.datasets import load_digits  # here, since it takes as long to import as jax
+
     x, y = map(np.asarray, load_digits(return_X_y=True))
     train, validation, test = stratified(y, split_seed)
     mean, std = x[train].mean(axis=0), x[train].std(axis=0)

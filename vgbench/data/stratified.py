@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Int
-from sklearn.model_selection import train_test_split
 
 
 def stratified(y: Int[np.ndarray, "examples"], split_seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -13,5 +12,7 @@ def stratified(y: Int[np.ndarray, "examples"], split_seed: int) -> tuple[np.ndar
 
 
 def _split(indices: np.ndarray, labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split  # here, since it takes as long to import as jax
+
     first, second = train_test_split(indices, test_size=share, stratify=labels, random_state=seed)
     return np.asarray(first), np.asarray(second)
