@@ -75,8 +75,9 @@ def measure(selection: Selection, options: RunOptions, observers: Sequence[Obser
                 if plan.missing:
                     workers.check()
                 lock.check()
-                write_record(folder.manifest, Manifest(*content))
-                Work(plan, folder, origin, workers, lock, observers).go()
+                manifest = Manifest(*content)
+                write_record(folder.manifest, manifest)
+                Work(plan, manifest, folder, origin, workers, lock, observers).go()
                 said = ()
     except OSError as error:
         raise InputError(

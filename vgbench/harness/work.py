@@ -11,11 +11,13 @@ from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress, Tally
+from vgbench.harness.rows import Rows
 from vgbench.harness.run_lock import RunLock
 from vgbench.harness.workers.executor import Executor, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import RESULTS, CellRecord
+from vgbench.records.runs import Run
+from vgbench.records.schema import RESULTS, CellRecord, Manifest, Row
 from vgbench.records.seeds import joined
 from vgbench.records.store import Folder, write_record
 
@@ -40,6 +42,14 @@ class Observer(Protocol):
         they could not be measured, what is on disk is the record from before.
         """
 
+    def completed(self, run: Run, rows: Sequence[Row]) -> None:
+        """Rows of the table are complete.
+
+        Args:
+            run: with the entries of all rows that are complete by now, and of no others.
+            rows: those of them that have become so.
+        """
+
     def noted(self, note: str) -> None:
         """Something happened that changes no measurement."""
 
@@ -52,6 +62,7 @@ class Work:
 
     Args:
         plan: what is to be done.
+        manifest: the rows that it is to fill.
         folder: of the device.
         origin: what records say of what nobody measured.
         executor: has tasks measured.
@@ -62,6 +73,7 @@ class Work:
     def __init__(
         self,
         plan: Plan,
+        manifest: Manifest,
         folder: Folder,
         origin: Provenance,
         executor: Executor,
@@ -73,6 +85,7 @@ class Work:
         timers = 1 if origin.device.platform == "cpu" else executor.workers  # as `may_take` has it
         self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers, timers)
         self._records = dict(plan.present)
+        self._rows = Rows(manifest, self._records)
         self._waiting = list(plan.missing)
         self._running: dict[Future[Outcome], Task] = {}
         self._begun = dict(plan.attempts)
@@ -96,6 +109,7 @@ class Work:
                     time.sleep(_POLL_SECONDS)  # all workers are lost, and may come back
                 for future in wait(self._running, _POLL_SECONDS, FIRST_COMPLETED).done:
                     self._end(future)
+                self._tell_rows()
         if self._tally.progress.left:
             said = f"stopped with {self._tally.progress}; the same command goes on from here"
             raise Interrupted(said, asked.signal)
@@ -151,6 +165,14 @@ class Work:
             observer.ended(task, record, self._tally.progress)
             if outcome.worn:
                 observer.noted(_WORN)
+
+    def _tell_rows(self) -> None:
+        """Inform the observers of rows that are complete now, while this process has nothing else to do."""
+        rows = self._rows.fresh(self._records)
+        if rows and self._observers:
+            run = self._rows.run(self._records)
+            for observer in self._observers:
+                observer.completed(run, rows)
 
     def _check(self) -> None:
         """Write nothing into a folder that is not the one any more in which the run began."""

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from vgbench.pictures.panels import thinned
 from vgbench.plain import one_line
-from vgbench.records.runs import swept
+from vgbench.records.runs import Run, swept
 from vgbench.report import coordinates
 from vgbench.report.columns.column import NOTHING, Bold
 from vgbench.report.diagnosed import diagnosed
@@ -31,11 +31,14 @@ _POINTS = 32
 
 def table_of(report: Report, *, wide: bool = False) -> Table:
     """The table of a report, with what is worth most in `WIDTH` columns, or all of it."""
-    entries = [entry for run in report.runs for entry in run.entries]
-    names = list(report.table.columns) if wide else with_room(report.table, ("index",), swept(report.runs))
-    return terminal(
-        report.table.filter(items=["depth", *names]), report.title, names, [outcome(each) for each in entries]
-    )
+    return shown_table(report.runs, report.table, report.title, wide=wide)
+
+
+def shown_table(runs: Sequence[Run], table: pd.DataFrame, title: str, *, wide: bool = False) -> Table:
+    """The table of runs, given as text; otherwise as `table_of`."""
+    entries = [entry for run in runs for entry in run.entries]
+    names = list(table.columns) if wide else with_room(table, ("index",), swept(runs))
+    return terminal(table.filter(items=["depth", *names]), title, names, [outcome(each) for each in entries])
 
 
 def coordinate_tables(report: Report) -> Iterator[Table]:
