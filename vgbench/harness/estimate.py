@@ -5,8 +5,8 @@ in tasks of its kind, plus how much more so with its components. Each of the thr
 leave unexplained, held to 0 as if it had been seen to be 0 some times before.
 """
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from math import exp, log
 
 from vgbench.harness.plan import Task
@@ -18,7 +18,20 @@ _SHORTEST = 0.05
 _FIRST = 4.0
 """Seconds by which the first task of a run is longer: data are loaded, and jax starts."""
 
-_Key = tuple[str, str]
+
+@dataclass(frozen=True)
+class _Expected:
+    """What is expected of a task.
+
+    Attributes:
+        prior: seconds that it takes by `prior`.
+        timing: whether a pair is timed.
+        groups: those that it belongs to, from the coarsest: the machine's tasks, its kind's, and its slots'.
+    """
+
+    prior: float
+    timing: bool
+    groups: tuple[Hashable, ...]
 
 
 class Estimate:
@@ -29,21 +42,20 @@ class Estimate:
     """
 
     def __init__(self, tasks: Sequence[Task]) -> None:
-        self._tasks = tasks
-        self._waiting = set(map(_key, tasks))
-        self._priors: dict[_Key, float] = {}
-        self._ended: list[tuple[Task, float]] = []
+        self._waiting: dict[str, _Expected] = {}
+        self._ended: list[tuple[_Expected, float]] = []
         compiled: set[str] = set()
         for task in tasks:
-            programs = _programs(task)
+            programs, kind, slots = _programs(task), _kind(task), _slots(task)
             extra = 0.0 if compiled else _FIRST
-            self._priors[_key(task)] = extra + prior(task, compiles=programs not in compiled)
+            seconds = extra + prior(task, compiles=programs not in compiled)
+            self._waiting[task.id] = _Expected(seconds, task.kind == "cost", ((), kind, slots))
             compiled.add(programs)
 
     def ended(self, task: Task, seconds: float) -> None:
         """Learn how long a task took."""
-        self._waiting.remove(_key(task))
-        self._ended.append((task, log(max(seconds, _SHORTEST) / self._priors[_key(task)])))
+        expected = self._waiting.pop(task.id)
+        self._ended.append((expected, log(max(seconds, _SHORTEST) / expected.prior)))
 
     def seconds_left(self, workers: int = 1, timers: int = 1) -> float | None:
         """Seconds until all tasks are done; None before the first has ended.
@@ -54,14 +66,23 @@ class Estimate:
         """
         if not self._ended:
             return None
-        slower = dict.fromkeys(self._priors, 0.0)
-        for group, held in ((_machine, HELD_MACHINE), (_kind, HELD_KIND), (_slots, HELD_SLOTS)):
-            means = _means(((group(task), log_ratio - slower[_key(task)]) for task, log_ratio in self._ended), held)
-            for task in self._tasks:
-                slower[_key(task)] += means[group(task)]
-        seconds = {key: self._priors[key] * exp(slower[key]) for key in self._waiting}
-        timing = sum(each for (kind, _), each in seconds.items() if kind == "cost")
-        return timing / timers + (sum(seconds.values()) - timing) / workers
+        slower = self._slower()
+        seconds = {True: 0.0, False: 0.0}
+        for task in self._waiting.values():
+            seconds[task.timing] += task.prior * exp(sum(slower.get(group, 0.0) for group in task.groups))
+        return seconds[True] / timers + seconds[False] / workers
+
+    def _slower(self) -> dict[Hashable, float]:
+        """For each group the log of how many times as long as expected its tasks take, beyond the coarser groups'."""
+        found: dict[Hashable, float] = {}
+        left = [log_ratio for _, log_ratio in self._ended]
+        for level, held in enumerate((HELD_MACHINE, HELD_KIND, HELD_SLOTS)):
+            members: dict[Hashable, list[float]] = {}
+            for (task, _), residual in zip(self._ended, left, strict=True):
+                members.setdefault(task.groups[level], []).append(residual)
+            found |= {group: sum(residuals) / (len(residuals) + held) for group, residuals in members.items()}
+            left = [each - found[task.groups[level]] for (task, _), each in zip(self._ended, left, strict=True)]
+        return found
 
 
 def prior(task: Task, *, compiles: bool) -> float:
@@ -80,22 +101,6 @@ def prior(task: Task, *, compiles: bool) -> float:
     tuning = 0 if task.held else len(case.learning_rates) * len(case.tuning_seeds)
     layers = case.steps * (tuning + len(task.remaining.seeds)) * case.depth
     return family * ((4 if compiles else 1) + layers * (4e-5 + 2e-11 * case.width**2 * case.batch_size))
-
-
-def _means(observed: Iterable[tuple[Hashable, float]], held: float) -> defaultdict[Hashable, float]:
-    """The mean of each group, held to 0, which it is of all others."""
-    groups: dict[Hashable, list[float]] = {}
-    for group, value in observed:
-        groups.setdefault(group, []).append(value)
-    return defaultdict(float, {group: sum(values) / (len(values) + held) for group, values in groups.items()})
-
-
-def _key(task: Task) -> _Key:
-    return task.kind, task.id
-
-
-def _machine(task: Task) -> None:
-    """All tasks run on the same one."""
 
 
 def _kind(task: Task) -> str:
