@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Shaped
-from scipy import stats
 
 CONFIDENCE = 0.95
 _FEWEST_LAYERS = 8
@@ -40,13 +40,13 @@ def t_interval(samples: Float[np.ndarray, "n"], confidence: float = CONFIDENCE) 
     n, mean = len(samples), float(np.mean(samples)) if len(samples) else float("nan")
     if n < 2 or not np.isfinite(samples).all():
         return Interval(mean, float("nan"), float("nan"))
-    reach = float(stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(samples, ddof=1) / np.sqrt(n))
+    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(samples, ddof=1) / np.sqrt(n))
     return Interval(mean, mean - reach, mean + reach)
 
 
 def bootstrap_median(samples: Float[np.ndarray, "n"], resamples: int = 2000) -> Interval:
     """Median with a percentile bootstrap interval; deterministic."""
-    result = stats.bootstrap(
+    result = scipy.stats.bootstrap(
         (samples,),
         np.median,
         n_resamples=resamples,
@@ -91,7 +91,7 @@ def guessing_reaches(chance: float, answers: int, tries: int) -> float:
 
     A guess is right with the probability `chance`. The binomial quantile has Bonferroni's correction.
     """
-    return float(stats.binom.ppf(1 - (1 - CONFIDENCE) / tries, answers, chance) / answers)
+    return float(scipy.stats.binom.ppf(1 - (1 - CONFIDENCE) / tries, answers, chance) / answers)
 
 
 def slope(x: Shaped[np.ndarray, "n"], y: Float[np.ndarray, "n"]) -> float:
@@ -149,7 +149,7 @@ def p_below(samples: Float[np.ndarray, "n"], bound: float) -> float:
     if np.ptp(distance) == 0:
         return 0.0 if distance[0] < 0 else 1.0
     t = np.mean(distance) / (np.std(distance, ddof=1) / np.sqrt(len(distance)))
-    return float(stats.t.cdf(t, len(distance) - 1))
+    return float(scipy.stats.t.cdf(t, len(distance) - 1))
 
 
 def p_differs(samples: Float[np.ndarray, "n"], value: float) -> float:

@@ -305,10 +305,22 @@ def test_quick_run_lies_in_a_folder_of_its_own(folder: Path, failing: None) -> N
 
 def test_run_names_each_task_once(finished: tuple[Path, Result]) -> None:
     lines = [re.sub(r", about \d+ (s|min) left\)$", ")", line) for line in finished[1].err.splitlines()]
-    tasks = [f"{verb} {name}, depth 2" for name in ("baseline", "relu") for verb in ("measuring", "timing")]
-    assert lines[:-1] == [f"{task} ({done} of 4 done)" for done, task in enumerate(tasks)]
-    assert lines[-1] == "6 programs compiled for 2 cells"  # a profile, a forward profile and training each
+    tasks = [f"{verb} {name}, depth 2" for verb in ("measuring", "timing") for name in ("baseline", "relu")]
+    begun = [line for line in lines if line.startswith(("measuring ", "timing "))]
+    assert begun == [f"{task} ({done} of 4 done)" for done, task in enumerate(tasks)]
+    assert "6 programs compiled for 2 cells" in lines  # a profile, a forward profile and training each
     assert finished[1].err.count(" left)") == 3
+
+
+def test_rows_and_what_they_show_are_printed_as_soon_as_they_are_complete(finished: tuple[Path, Result]) -> None:
+    lines = finished[1].err.splitlines()
+    timed, row, finding = (
+        next(place for place, line in enumerate(lines) if line.startswith(begins))
+        for begins in ("timing relu", "baseline, depth 2: ", "Depth 2: ")
+    )
+    assert row < timed < finding == len(lines) - 1
+    assert ", step ratio " in lines[row]
+    assert lines[finding] in finished[1].out
 
 
 def test_log_file_has_a_line_with_its_time_for_every_event(folder: Path, failing: None) -> None:

@@ -1,8 +1,11 @@
 """A suite that is run in no time, and an observer that keeps all that it hears."""
 
+from collections.abc import Sequence
+
 from vgbench.harness.plan import Plan, Task
 from vgbench.harness.progress import Progress
-from vgbench.records.schema import CellRecord, CostRecord
+from vgbench.records.runs import Run
+from vgbench.records.schema import CellRecord, CostRecord, Row
 from vgbench.spec.suite import Suite
 
 TINY = Suite(
@@ -36,6 +39,7 @@ class Log:
         self.done: list[tuple[Task, CellRecord | CostRecord]] = []
         self.progresses: list[Progress] = []
         self.stops = 0
+        self.rows: list[tuple[Run, list[Row]]] = []
 
     def planned(self, plan: Plan, progress: Progress) -> None:
         self.missing, self.finished, self.notes = list(plan.missing), len(plan.present), list(plan.notes)
@@ -47,6 +51,9 @@ class Log:
     def ended(self, task: Task, record: CellRecord | CostRecord, progress: Progress) -> None:
         self.done.append((task, record))
         self.progresses.append(progress)
+
+    def completed(self, run: Run, rows: Sequence[Row]) -> None:
+        self.rows.append((run, list(rows)))
 
     def noted(self, note: str) -> None:
         self.notes.append(note)

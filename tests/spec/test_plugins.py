@@ -126,7 +126,7 @@ def test_plug_in_is_imported_once_when_a_registry_is_read(install: Callable[...,
     try:
         for _ in range(2):
             assert list(NORMS)
-            assert registry.load_plugins() == (Package("cubes", "1.2"),)
+            assert registry.PLUGINS.load() == (Package("cubes", "1.2"),)
         assert sys.imported == 1  # pyright: ignore[reportAttributeAccessIssue]
     finally:
         del sys.imported  # pyright: ignore[reportAttributeAccessIssue]
@@ -142,7 +142,7 @@ def test_plug_in_may_read_registries_while_it_is_imported(install: Callable[...,
 
 def test_members_that_are_registered_later_are_nobodys(install: Callable[..., None]) -> None:
     install("cubes", CUBE)
-    assert registry.load_plugins()
+    assert registry.PLUGINS.load()
 
     @ACTIVATIONS.register(source="Nobody 2000")
     def fourth(z: float) -> float:
@@ -167,7 +167,7 @@ def test_plug_in_that_fails_is_named_with_the_reason_again_and_again(
 ) -> None:
     install("broken", code)
     message = f"plug-in 'entry' of package broken 1.2 cannot be loaded: {reason}"
-    for read in (lambda: vg.Case(), lambda: NORMS["batch"], lambda: list(ACTIVATIONS), registry.load_plugins):
+    for read in (lambda: vg.Case(), lambda: NORMS["batch"], lambda: list(ACTIVATIONS), registry.PLUGINS.load):
         with pytest.raises(vg.PluginError) as caught:
             read()
         assert str(caught.value) == message
@@ -178,7 +178,7 @@ def test_second_plug_in_of_a_name_is_the_one_that_fails(install: Callable[..., N
     install("cubes", CUBE)
     install("more_cubes", CUBE)
     with pytest.raises(vg.PluginError, match=r"^plug-in 'entry' of package more_cubes 1\.2 .* 'cube' is registered"):
-        registry.load_plugins()
+        registry.PLUGINS.load()
 
 
 def test_name_is_the_built_in_members_though_its_slot_is_not_read(install: Callable[..., None], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 from vgbench.statistics import CONFIDENCE
 
@@ -28,7 +28,7 @@ _NODES, _POINTS = 40, 2001
 def confidence() -> float:
     """The confidence of each look's t-interval with which those of all looks cover the effect at once with 95 %."""
     allowed = 1 - CONFIDENCE
-    found = optimize.root_scalar(lambda level: miss(level) - allowed, bracket=(allowed / len(LOOKS), allowed))
+    found = scipy.optimize.root_scalar(lambda level: miss(level) - allowed, bracket=(allowed / len(LOOKS), allowed))
     return 1 - float(found.root)
 
 
@@ -47,13 +47,13 @@ def miss(level: float, looks: Sequence[int] = LOOKS) -> float:
         looks: numbers of seeds, three apart, the first of them 3.
     """
     seeds = np.asarray(looks)
-    t = stats.t.ppf(1 - level / 2, seeds - 1)
+    t = scipy.stats.t.ppf(1 - level / 2, seeds - 1)
     bounds = t / np.sqrt(t**2 + seeds - 1)
     cosine = np.linspace(-1, 1, 2 * _POINTS - 1)
     stays = np.ones_like(cosine)  # the probability that no later look misses, given the cosine at this one
     for n, bound in zip(seeds[-2::-1], bounds[:0:-1], strict=True):
         inside, area = _area(cosine, stays, bound)
-        roots, weights = special.roots_jacobi(_NODES, ADDED / 2 - 1, n / 2 - 1)
+        roots, weights = scipy.special.roots_jacobi(_NODES, ADDED / 2 - 1, n / 2 - 1)
         share = (1 + roots[:, None]) / 2
         middle, reach = np.sqrt(n * share / (n + ADDED)) * cosine, np.sqrt(ADDED * (1 - share) / (n + ADDED))
         mean = (np.interp(middle + reach, inside, area) - np.interp(middle - reach, inside, area)) / (2 * reach)

@@ -6,8 +6,8 @@ A cell shows a sign where at least half of its seeds do. Its exact profile alone
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Bool
-from scipy import stats
 
 from vgbench.claims.statistics import Measured, ends_of_loss
 from vgbench.diagnosis.thresholds import LOST_DECADES
@@ -102,7 +102,7 @@ def wilson(successes: int, trials: int) -> Interval:
     """A share with its 95 % score interval (Wilson 1927), which holds for few trials and near 0 and 1 as well."""
     if trials == 0:
         return Interval(*[float("nan")] * 3)
-    low, high = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    low, high = scipy.stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(successes / trials, float(low), float(high))
 
 

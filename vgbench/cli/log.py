@@ -1,5 +1,6 @@
 """`--log-file`: appends a line with the time to a file for every event of a run."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -8,6 +9,8 @@ from vgbench.errors import InputError
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress
 from vgbench.plain import one_line
+from vgbench.records.runs import Run
+from vgbench.records.schema import Row
 
 
 class Log:
@@ -38,6 +41,9 @@ class Log:
         """Log how a measurement ended."""
         reason = f": {record.reason}" if record.reason else ""
         self._say(f"{record.status}{reason} after {record.seconds:.1f} s ({progress})")
+
+    def completed(self, run: Run, rows: Sequence[Row]) -> None:
+        """The measurements of the rows are logged already."""
 
     def noted(self, note: str) -> None:
         """Log a note."""

@@ -1,7 +1,6 @@
 """Real handwritten digits that ship with scikit-learn: 1,797 images of 8 x 8 pixels in ten classes."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from vgbench.data.dataset import Dataset, Split
 from vgbench.data.stratified import SplitSeed, split_by, stratified
@@ -11,6 +10,8 @@ from vgbench.spec.registry import DATA
 @DATA.register(source="Alpaydin & Kaynak 1998; scikit-learn's load_digits")
 def digits(*, split_seed: SplitSeed = None) -> Dataset:
     """Handwritten digits, 8 x 8: a fixed fifth validates; every seed, or `split_seed`, draws a fifth that tests."""
+    from sklearn.datasets import load_digits  # here, since it takes as long to import as jax
+
     x, y = map(np.asarray, load_digits(return_X_y=True))
 
     def split(seed: int) -> Dataset:

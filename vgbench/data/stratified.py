@@ -7,7 +7,6 @@ from typing import Annotated, TypeAlias
 import numpy as np
 from jaxtyping import Int
 from pydantic import Field
-from sklearn.model_selection import train_test_split
 
 from vgbench.data.dataset import Dataset
 
@@ -36,5 +35,7 @@ def stratified(y: Int[np.ndarray, "examples"], split_seed: int) -> tuple[np.ndar
 
 def _split(indices: np.ndarray, labels: np.ndarray, second: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The indices in two parts, the second of which is so large."""
+    from sklearn.model_selection import train_test_split  # here, since it takes as long to import as jax
+
     parts = train_test_split(indices, test_size=second, stratify=labels, random_state=seed)
     return np.asarray(parts[0]), np.asarray(parts[1])

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from vgbench.claims.judge import judge
-from vgbench.claims.statistics import measured
 from vgbench.harness.selection import Placed
 from vgbench.records.runs import read_entries
 from vgbench.records.schema import Manifest
@@ -42,6 +40,9 @@ def _first(cell: Cell, seeds: int) -> Cell:
 
 def _unclear(folder: Folder, look: int) -> set[str]:
     """The cells of conditions that this look leaves unclear, if more seeds may decide them."""
+    from vgbench.claims.judge import judge  # here, since other runs judge no claims, which takes long to import
+    from vgbench.claims.statistics import measured
+
     manifest = read_record(folder.manifest, Manifest)
     judged = judge(manifest.claims, measured(read_entries(folder, manifest)), manifest.looks)
     conditions = (condition for judgement in judged for condition in judgement.conditions)

@@ -68,13 +68,16 @@ def measure(selection: Selection, options: RunOptions, observers: Sequence[Obser
             for placed, found in rounds(selection.placed, folder, selection.looks):
                 rows = tuple(_row(place, cell) for place, cell in placed)
                 content = suite.name, suite.title, suite.question, rows, origin, suite.claims, fixed, selection.looks
-                lock.check()
-                write_record(folder.manifest, Manifest(*content))
                 tasks = tasks_of(cell for _, cell in placed)
                 reused = reuse_records(tasks, folder, options.reuse, origin)
                 plan = survey(tasks, folder, origin, keep_stale=options.keep_stale, retry_failed=options.retry_failed)
                 plan = replace(plan, notes=(*said, *found, *reused, *plan.notes))
-                Work(plan, folder, origin, workers, lock, observers).go()
+                if plan.missing:
+                    workers.check()
+                lock.check()
+                manifest = Manifest(*content)
+                write_record(folder.manifest, manifest)
+                Work(plan, manifest, folder, origin, workers, lock, observers).go()
                 said = ()
     except OSError as error:
         raise InputError(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vgbench.boundary.paths import check_folder_name
-from vgbench.claims.looks import LOOKS
 from vgbench.errors import InputError
 from vgbench.harness.options import RunOptions
 from vgbench.harness.shard import read_shard
@@ -43,8 +42,9 @@ def select(suite: Suite | str | Path, options: RunOptions) -> Selection:
         InputError: the suite, a setting, a mitigation or the part cannot be used, or a run is to decide claims that
             it does not have or cannot add seeds to.
     """
+    looks = _looks() if options.decide else ()
     whole = suite if isinstance(suite, Suite) else read_suite(suite)
-    settings, seeds = dict(options.settings), LOOKS[-1] if options.decide else options.seeds
+    settings, seeds = dict(options.settings), looks[-1] if looks else options.seeds
     if options.decide:
         _check_decidable(whole, options)
     if seeds is not None:
@@ -56,7 +56,13 @@ def select(suite: Suite | str | Path, options: RunOptions) -> Selection:
     folder = check_folder_name(part.folder(narrowed.name) if part else narrowed.name)
     cells = enumerate(narrowed.cells())
     placed = tuple((i, cell) for i, cell in cells if part is None or part.holds(cell.case))
-    return Selection(narrowed, folder, placed, LOOKS if options.decide else ())
+    return Selection(narrowed, folder, placed, looks)
+
+
+def _looks() -> tuple[int, ...]:
+    from vgbench.claims.looks import LOOKS  # here, since other runs judge no claims, which takes long to import
+
+    return LOOKS
 
 
 def _check_decidable(suite: Suite, options: RunOptions) -> None:

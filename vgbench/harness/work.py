@@ -13,11 +13,13 @@ from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress, Tally
+from vgbench.harness.rows import Rows
 from vgbench.harness.run_lock import RunLock
 from vgbench.harness.workers.executor import Executor, WorkerLostError
 from vgbench.harness.workers.supervisor import ATTEMPTS
 from vgbench.records.origin import Provenance
-from vgbench.records.schema import RESULTS, CellRecord
+from vgbench.records.runs import Run
+from vgbench.records.schema import RESULTS, CellRecord, Manifest, Row
 from vgbench.records.seeds import joined
 from vgbench.records.store import Folder, write_record
 
@@ -42,6 +44,14 @@ class Observer(Protocol):
         they could not be measured, what is on disk is the record from before.
         """
 
+    def completed(self, run: Run, rows: Sequence[Row]) -> None:
+        """Rows of the table are complete.
+
+        Args:
+            run: with the entries of all rows that are complete by now, and of no others.
+            rows: those of them that have become so.
+        """
+
     def noted(self, note: str) -> None:
         """Something happened that changes no measurement."""
 
@@ -54,6 +64,7 @@ class Work:
 
     Args:
         plan: what is to be done.
+        manifest: the rows that it is to fill.
         folder: of the device.
         origin: what records say of what nobody measured.
         executor: has tasks measured.
@@ -64,6 +75,7 @@ class Work:
     def __init__(
         self,
         plan: Plan,
+        manifest: Manifest,
         folder: Folder,
         origin: Provenance,
         executor: Executor,
@@ -72,8 +84,10 @@ class Work:
     ) -> None:
         self._plan, self._folder, self._origin = plan, folder, origin
         self._executor, self._lock, self._observers = executor, lock, observers
-        self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers)
+        timers = 1 if origin.device.platform == "cpu" else executor.workers  # as `may_take` has it
+        self._tally = Tally(list(plan.present.values()), plan.missing, executor.workers, timers)
         self._records = dict(plan.present)
+        self._rows = Rows(manifest, self._records)
         self._waiting = list(plan.missing)
         self._running: dict[Future[Outcome], Task] = {}
         self._begun = dict(plan.attempts)
@@ -97,6 +111,7 @@ class Work:
                     time.sleep(_POLL_SECONDS)  # all workers are lost, and may come back
                 for future in wait(self._running, _POLL_SECONDS, FIRST_COMPLETED).done:
                     self._end(future)
+                self._tell_rows()
         if self._tally.progress.left:
             said = f"stopped with {self._tally.progress}; the same command goes on from here"
             raise Interrupted(said, asked.signal)
@@ -116,11 +131,10 @@ class Work:
                     self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "skipped", reason, attempts=0)))
                     continue
             future = self._executor.submit(task)
-            if future is not None:
-                self._running[future] = task
-                self._started(task)
-            elif task.kind == "cell":
-                return  # for which any free worker would do
+            if future is None:
+                return  # no worker is free, or a timing has to wait for others to end, which no others may delay
+            self._running[future] = task
+            self._started(task)
 
     def _started(self, task: Task) -> None:
         self._waiting.remove(task)
@@ -160,6 +174,14 @@ class Work:
                 observer.noted(outcome.note)
             if outcome.worn:
                 observer.noted(_WORN)
+
+    def _tell_rows(self) -> None:
+        """Inform the observers of rows that are complete now, while this process has nothing else to do."""
+        rows = self._rows.fresh(self._records)
+        if rows and self._observers:
+            run = self._rows.run(self._records)
+            for observer in self._observers:
+                observer.completed(run, rows)
 
     def _check(self) -> None:
         """Write nothing into a folder that is not the one any more in which the run began."""

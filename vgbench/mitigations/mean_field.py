@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
-from scipy.interpolate import CubicSpline
-from scipy.optimize import brentq
 
 from vgbench.errors import InputError
 
@@ -94,7 +93,7 @@ class Curves:
         # Signed ones as what they are of their largest possible size, between -1 and 1.
         bias = found.mean / np.sqrt(np.maximum(found.square, tiny))
         tilt = found.curvature * 10 ** (self._x / 2) / np.sqrt(np.maximum(found.slope, tiny))
-        self._spline = CubicSpline(self._x, np.stack([square, slope, bias, tilt], axis=-1))
+        self._spline = scipy.interpolate.CubicSpline(self._x, np.stack([square, slope, bias, tilt], axis=-1))
         self._ends = self._spline(self._x[[0, -1]]), self._spline(self._x[[0, -1]], 1)
 
     def __call__(self, q: float | Float[np.ndarray, "*q"]) -> Moments:
@@ -146,7 +145,7 @@ def critical_variance(activation: Activation | Curves, bias_std: float) -> float
             return variance
     sure = np.abs(drifts) > _TOLERANCE  # those nearer to 0 are rounding, as q goes to 0
     for i in np.flatnonzero(sure[:-1] & sure[1:] & (drifts[:-1] * drifts[1:] < 0)):
-        root: Any = brentq(lambda x: float(drift(x)), _LOG10_Q[i], _LOG10_Q[i + 1])
+        root: Any = scipy.optimize.brentq(lambda x: float(drift(x)), _LOG10_Q[i], _LOG10_Q[i + 1])
         q = 10.0 ** float(root)
         variance = float(1 / curves(q).slope)
         above, below = (variance * float(curves(q * step).square) for step in (1.01, 0.99))

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
-from vgbench.pictures.panels import Look, Rows, Span, View, rounded
+from vgbench.pictures.panels import Look, Rows, Span, View, rounded, tooltip
 
 GAP = 11
 """Pixels from one label to the next."""
@@ -96,16 +96,17 @@ class Lines:
         base = alt.Chart(lines).encode(
             self.x,
             self.each.color,
-            detail=["mitigation:N", *([f"{broken}:N"] if broken else [])],
+            detail=[alt.Detail(name) for name in ("mitigation:N", *([f"{broken}:N"] if broken else []))],
             opacity=self.each.opacity,
         )
-        views = [base.mark_line(strokeWidth=1.6).encode(y, tooltip=["names:N", *self.tooltip])]
+        hovered = tooltip(["names:N", *self.tooltip])
+        views = [base.mark_line(strokeWidth=1.6).encode(y, tooltip=hovered)]
         if band:
             views.insert(
                 0, base.mark_area(fillOpacity=0.13).encode(alt.Y("low:Q", scale=self.span.scale()), alt.Y2("high:Q"))
             )
         if points:
-            views.append(base.mark_point(size=30).encode(y, self.each.shape, tooltip=["names:N", *self.tooltip]))
+            views.append(base.mark_point(size=30).encode(y, self.each.shape, tooltip=hovered))
         return alt.layer(*views, *above, *self._labels(lines, width, height), width=width, height=height)
 
     def _labels(self, lines: Rows, width: int, height: int) -> list[View]:
@@ -115,14 +116,14 @@ class Lines:
         ends = ends.assign(label=rounded(self.span.at(places / height), 6))
         scale, base = self.span.scale(), alt.Chart(ends).encode(self.each.color, opacity=self.each.opacity)
         lead = base.mark_rule(strokeWidth=0.6, strokeOpacity=0.6).encode(
-            self.x, alt.Y(f"{self.y}:Q", scale=scale), x2=alt.value(width + _LEAD - 2), y2="label:Q"
+            self.x, alt.Y(f"{self.y}:Q", scale=scale), x2=alt.X2Value(width + _LEAD - 2), y2=alt.Y2("label:Q")
         )
         text = alt.Chart(ends).mark_text(align="left", baseline="middle", fontSize=10, limit=_LIMIT)
         named = text.encode(
-            x=alt.value(width + _LEAD),
+            x=alt.XValue(width + _LEAD),
             y=alt.Y("label:Q", scale=scale),
-            text="names:N",
+            text=alt.Text("names:N"),
             opacity=self.each.opacity,
-            tooltip=["names:N"],
+            tooltip=tooltip(["names:N"]),
         )
         return [lead, named]

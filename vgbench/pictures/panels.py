@@ -89,7 +89,15 @@ class Look:
 
     color: alt.Color
     shape: alt.Shape
-    opacity: Any
+    opacity: alt.OpacityValue
+
+
+def tooltip(fields: Iterable[str]) -> list[alt.Tooltip]:
+    """What hovering shows: fields with their types, such as `depth:Q`.
+
+    As objects: of each field that is given to `encode` as text, Altair hashes the schemas of all its classes anew.
+    """
+    return [alt.Tooltip(field) for field in fields]
 
 
 def look(slots: Iterable[str], columns: int = 5) -> Look:
@@ -103,7 +111,7 @@ def look(slots: Iterable[str], columns: int = 5) -> Look:
     return Look(
         alt.Color("slot:N", scale=alt.Scale(domain=names, range=list(colors)), **common),
         alt.Shape("slot:N", scale=alt.Scale(domain=names, range=list(shapes)), **common),
-        alt.condition(chosen, alt.value(1), alt.value(0.1)),
+        alt.OpacityValue.from_dict(alt.condition(chosen, alt.value(1), alt.value(0.1)), validate=False),
     )
 
 

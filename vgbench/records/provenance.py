@@ -16,7 +16,7 @@ from vgbench.measure.numerics import usable_cores
 from vgbench.records.git import opened
 from vgbench.records.origin import Device, Kind, Provenance
 from vgbench.records.processor import processor
-from vgbench.spec.registry import load_plugins
+from vgbench.spec.registry import plugin_packages
 
 _PACKAGE = Path(__file__).parents[1]
 _MEASURING_SOURCE = (
@@ -83,7 +83,7 @@ def provenance(device: Any) -> Provenance:
         commit=_commit(),
         source={"cell": source_digest("cell"), "cost": source_digest("cost")},
         python=platform.python_version(),
-        packages={name: version(name) for name in _PACKAGES} | {each.name: each.version for each in load_plugins()},
+        packages={name: version(name) for name in _PACKAGES} | {each.name: each.version for each in plugin_packages()},
         device=describe_device(device),
         cpu=f"{processor().name} ({usable_cores()} cores)",
         memory_bytes=_memory_bytes(device),

@@ -1,6 +1,6 @@
 """Reads runs from disk: each row of a run's table with its records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,6 +88,13 @@ def read_entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
     there = {(kind, path.stem): path for kind, path in places(folder, manifest) if path.exists()}
     cells = {name: read_record(path, CellRecord) for (kind, name), path in there.items() if kind == "cell"}
     costs = {name: read_record(path, CostRecord) for (kind, name), path in there.items() if kind == "cost"}
+    return entries_of(manifest.rows, cells, costs)
+
+
+def entries_of(
+    rows: Sequence[Row], cells: Mapping[str, CellRecord], costs: Mapping[str, CostRecord]
+) -> tuple[Entry, ...]:
+    """Rows with their records, which are given by their ids."""
 
     @cache  # a reference is one record for all its rows, and for its own
     def cell(name: str, seeds: tuple[int, ...]) -> CellRecord | None:
@@ -95,5 +102,5 @@ def read_entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
 
     return tuple(
         Entry(row, cell(row.cell_id, row.seeds), cell(row.reference_id, row.seeds), costs.get(row.cost_id or ""))
-        for row in manifest.rows
+        for row in rows
     )

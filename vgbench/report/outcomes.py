@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from vgbench.diagnosis import diagnose
 from vgbench.records.runs import Entry
+from vgbench.report.diagnosed import diagnosed
 
 OUTCOMES = {
     "trains": "every evaluation seed reaches the target",
@@ -38,5 +38,5 @@ def outcome(entry: Entry) -> Outcome:
         word = "trains"
     else:
         word = "some seeds" if curves.trained else "does not train"
-    found = [str(finding) for finding in diagnose(entry.cell)]
+    found = [str(finding) for finding in diagnosed(entry.cell)]
     return Outcome(word, f"{word}: {OUTCOMES[word]}. {' '.join(found[:1])}".strip())

@@ -9,12 +9,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from vgbench.diagnosis import diagnose
 from vgbench.pictures.panels import thinned
 from vgbench.plain import one_line
-from vgbench.records.runs import swept
+from vgbench.records.runs import Run, swept
 from vgbench.report.columns.column import NOTHING, Bold
 from vgbench.report.columns.row import DEVICE
+from vgbench.report.diagnosed import diagnosed
 from vgbench.report.outcomes import Outcome, outcome
 from vgbench.report.report import Report
 from vgbench.report.reproduce import cell_command
@@ -31,11 +31,14 @@ _POINTS = 32
 
 def table_of(report: Report, *, wide: bool = False) -> Table:
     """The table of a report, with what is worth most in `WIDTH` columns, or all of it."""
-    entries = [entry for run in report.runs for entry in run.entries]
-    names = list(report.table.columns) if wide else with_room(report.table, ("index",), [DEVICE, *swept(report.runs)])
-    return terminal(
-        report.table.filter(items=["depth", *names]), report.title, names, [outcome(each) for each in entries]
-    )
+    return shown_table(report.runs, report.table, report.title, wide=wide)
+
+
+def shown_table(runs: Sequence[Run], table: pd.DataFrame, title: str, *, wide: bool = False) -> Table:
+    """The table of runs, given as text; otherwise as `table_of`."""
+    entries = [entry for run in runs for entry in run.entries]
+    names = list(table.columns) if wide else with_room(table, ("index",), [DEVICE, *swept(runs)])
+    return terminal(table.filter(items=["depth", *names]), title, names, [outcome(each) for each in entries])
 
 
 def further_tables(report: Report) -> Iterator[Table]:
@@ -111,7 +114,7 @@ def row_lines(report: Report, place: int) -> Iterator[Text]:
     for name in row.index:
         if row[name] != NOTHING:
             yield Text(f"  {header(str(name)):<18} {one_line(str(row[name]))}")
-    for line in diagnose(entry.cell).lines() if entry.cell else ():
+    for line in diagnosed(entry.cell).lines() if entry.cell else ():
         yield Text(one_line(line))
     yield Text(one_line(cell_command(manifest, entry.row)), style="dim")
 

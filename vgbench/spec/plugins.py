@@ -61,9 +61,13 @@ class Plugins:
                     self._packages.append(self._import(entry))
             return tuple(dict.fromkeys(self._packages))
 
+    def packages(self) -> tuple[Package, ...]:
+        """The packages of all plug-ins, none of which is imported."""
+        _, others = _entries(self._group)
+        return tuple(dict.fromkeys(_package(entry) for entry in others))
+
     def _import(self, entry: EntryPoint) -> Package:
-        assert entry.dist  # set for every entry point that was found in a distribution
-        self.loading = package = Package(entry.dist.name, entry.dist.version)
+        self.loading = package = _package(entry)
         try:
             entry.load()
         except Exception as error:  # a plug-in may raise anything
@@ -73,6 +77,11 @@ class Plugins:
         finally:
             self.loading = None
         return package
+
+
+def _package(entry: EntryPoint) -> Package:
+    assert entry.dist  # set for every entry point that was found in a distribution
+    return Package(entry.dist.name, entry.dist.version)
 
 
 def _entries(group: str) -> tuple[list[EntryPoint], list[EntryPoint]]:

@@ -261,10 +261,10 @@ def metric_named(name: str) -> Metric:
     return known[name]
 
 
-def load_plugins() -> tuple[Package, ...]:
-    """The packages of installed plug-ins; the first call imports vgbench's own members and then the plug-ins.
+def plugin_packages() -> tuple[Package, ...]:
+    """The packages of installed plug-ins, none of which is imported.
 
     Raises:
-        PluginError: a plug-in fails; the message names its package.
+        PluginError: vgbench itself is not installed.
     """
-    return PLUGINS.load()
+    return PLUGINS.packages()

@@ -26,12 +26,19 @@ class Executor(Protocol):
     workers: int
 
     def prepare(self, cases: Sequence[Case]) -> Provenance:
-        """Check the devices and the cases, and say what they are measured with.
+        """Say what these cases are measured with.
+
+        Raises:
+            InputError: there are no such devices.
+        """
+        ...
+
+    def check(self) -> None:
+        """Check what only workers can check of the cases, before the first is measured.
 
         Raises:
             InputError: the workers cannot serve them.
         """
-        ...
 
     def submit(self, task: Task) -> Future[Outcome] | None:
         """Have a task measured; None while no worker may take it.

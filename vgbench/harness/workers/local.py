@@ -48,22 +48,33 @@ class Local:
         self.workers = len(workers)
         self._workers = workers
         self._slots: list[_WorkerSlot] = []
+        self._unchecked: bytes | None = None
         self._threads = ThreadPoolExecutor(self.workers)
         self._closing = threading.Event()
 
     def prepare(self, cases: Sequence[Case]) -> Provenance:
-        """Check the devices and the cases, and say what they are measured with.
+        """Say what the cases are measured with.
 
         Raises:
-            InputError: the workers cannot serve them.
+            InputError: there is no such device.
         """
-        pickled = pickle.dumps(cases)
-        origins = list(self._threads.map(lambda worker: worker.prepare(pickled), self._workers))
+        self._unchecked = pickle.dumps(cases)
+        origins = list(self._threads.map(lambda worker: worker.origin(), self._workers))
         self._slots = [
             _WorkerSlot(host="", origin=replace(origin, workers=self.workers), worker=worker)
             for worker, origin in zip(self._workers, origins, strict=True)
         ]
         return self._slots[0].origin
+
+    def check(self) -> None:
+        """Have every worker check the cases.
+
+        Raises:
+            InputError: the workers cannot serve them.
+        """
+        pickled, self._unchecked = self._unchecked, None
+        if pickled is not None:
+            list(self._threads.map(lambda worker: worker.prepare(pickled), self._workers))
 
     def submit(self, task: Task) -> Future[Outcome] | None:
         """Have a task measured by a worker that may take it; None where there is none."""

@@ -103,6 +103,9 @@ class Ray:
             self._settle()
         return self._slots[0].origin
 
+    def check(self) -> None:
+        """Nothing is left to check: each worker has, before it joined."""
+
     def submit(self, task: Task) -> Future[Outcome] | None:
         """Have a task measured by a worker that may take it; None where there is none.
 

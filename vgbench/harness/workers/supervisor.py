@@ -16,8 +16,7 @@ from pebble import ProcessExpired, ProcessPool
 from vgbench.errors import InputError
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
-from vgbench.harness.workers import worker
-from vgbench.harness.workers.step_trace import step_trace
+from vgbench.harness.workers import process
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.plain import printable
 from vgbench.records.origin import Provenance
@@ -68,7 +67,7 @@ class Supervisor:
         # A pool for each life of the worker: one that dies at a bad moment may leave the pool's locks taken.
         context: Any = multiprocessing.get_context("spawn")
         setting = self._environment, self._memory_limit
-        self._pool = ProcessPool(max_workers=1, initializer=worker.begin, initargs=setting, context=context)
+        self._pool = ProcessPool(max_workers=1, initializer=process.begin, initargs=setting, context=context)
         try:
             self._pid = self._pool.schedule(os.getpid).result()
         except (ProcessExpired, BrokenProcessPool):
@@ -83,7 +82,15 @@ class Supervisor:
         Raises:
             InputError: the worker cannot serve them.
         """
-        return self._ask(worker.prepare, pickled)
+        return self._ask(process.prepare, pickled)
+
+    def origin(self) -> Provenance:
+        """Have the worker say what it measures with.
+
+        Raises:
+            InputError: there is no such device.
+        """
+        return self._ask(process.origin)
 
     def visible(self) -> Visible:
         """Have the worker say which devices it sees.
@@ -91,7 +98,7 @@ class Supervisor:
         Raises:
             InputError: there is no such device.
         """
-        return self._ask(worker.visible)
+        return self._ask(process.visible)
 
     def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
         try:
@@ -118,7 +125,7 @@ class Supervisor:
             stopwatch, kills = Stopwatch(), _kills()
             arguments = [task, self._device, *self._timing, origin]
             try:
-                future = self._pool.schedule(worker.execute, args=arguments, timeout=self._timeout)
+                future = self._pool.schedule(process.execute, args=arguments, timeout=self._timeout)
                 outcome = self._result(future, stop)
             except OutOfTime:
                 failure: tuple[Status, str] = "timeout", f"stopped after {self._timeout:g} seconds (see --timeout)"
@@ -139,7 +146,7 @@ class Supervisor:
             return outcome
         try:
             schedule, arguments = self._pool.schedule, [self._device, task.case]
-            files, why = self._result(schedule(step_trace, args=arguments, timeout=self._timeout), stop)
+            files, why = self._result(schedule(process.step_trace, args=arguments, timeout=self._timeout), stop)
         except (OutOfTime, ProcessExpired, BrokenProcessPool) as error:
             self.close()
             self._start()

@@ -1,11 +1,8 @@
 """What the worker process does: it measures a task, and says how it ended."""
 
-import os
 import pickle
-import threading
 import traceback
 from dataclasses import replace
-from multiprocessing import parent_process
 from typing import Any
 
 import jax
@@ -16,7 +13,6 @@ from vgbench.harness.outcome import Outcome, Stopwatch, record_of
 from vgbench.harness.plan import Task
 from vgbench.harness.workers.compilations import compilations_on, further_rounds
 from vgbench.harness.workers.peak_memory import device_peak_bytes
-from vgbench.harness.workers.visible_devices import Visible
 from vgbench.measure.coordinates import measure_coordinates
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
@@ -33,40 +29,6 @@ from vgbench.spec.case import Case
 
 _COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
 _EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory")
-
-
-def begin(environment: dict[str, str], memory_limit: int | None) -> None:
-    """Set up a fresh worker process: add to its environment, limit its memory (bytes), and end it with its runner.
-
-    Devices are started later, so that they heed the environment.
-    """
-    os.environ.update(environment)
-    if memory_limit is not None:
-        import resource  # not on Windows
-
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
-    # With jax's own frames, an error tells whether it came from the compiler.
-    jax.config.update("jax_traceback_filtering", "off")
-    runner = parent_process()
-
-    def follow() -> None:
-        if runner is not None:
-            runner.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def visible(device: str | None) -> Visible:
-    """The devices that this process sees of the kind that `device` names, as in `find_device`; with a number, that one.
-
-    Raises:
-        InputError: no such device.
-    """
-    first = find_device(device)
-    there = jax.devices(first.platform)
-    one = device is not None and ":" in device
-    return Visible(first.platform, (there.index(first),) if one else tuple(range(len(there))), len(there))
 
 
 def prepare(device: str | None, pickled: bytes) -> Provenance:

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, table
-from vgbench.pictures.panels import Look, Rows, Span, View, log_span, look, rounded, span
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, look, rounded, span, tooltip
 from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
@@ -173,7 +173,7 @@ class _Picture:
     def _names(self, block: Rows) -> View:
         limit = self.layout.names - 6
         text = {"align": "right", "baseline": "middle", "fontSize": self.layout.font, "limit": limit}
-        base = alt.Chart(block).encode(x=alt.value(limit), y=_rows(block, None), text="mitigation:N")
+        base = alt.Chart(block).encode(x=alt.XValue(limit), y=_rows(block, None), text=alt.Text("mitigation:N"))
         reached = base.transform_filter("!datum.fails").mark_text(**text)
         failed = base.transform_filter("datum.fails").mark_text(**text, color=NEUTRAL)
         return alt.layer(reached, failed, width=self.layout.names, height=self._height(block), view=_BARE)
@@ -204,7 +204,9 @@ class _Picture:
             axis=self._axis(labels=False, ticks=False, titlePadding=self.layout.font + 10),
         )
         size = min(self.layout.point, (self.layout.widths["seeds"] / (most + 1)) ** 2)
-        base = alt.Chart(data).encode(x, y, color=self._ink(), tooltip=["mitigation:N", "trained:Q", "seeds:Q"])
+        base = alt.Chart(data).encode(
+            x, y, color=self._ink(), tooltip=tooltip(["mitigation:N", "trained:Q", "seeds:Q"])
+        )
         ring = base.mark_point(filled=False, size=size, strokeWidth=1, shape="circle")
         return [ring, base.transform_filter("datum.reached").mark_point(size=size, shape="circle")]
 
@@ -221,14 +223,14 @@ class _Picture:
             views.append(alt.Chart(block.head(1)).mark_rule(color=NEUTRAL, strokeDash=[2, 3]).encode(alt.X("target:Q")))
         if name == "lost":
             tick = base.mark_tick(thickness=1.2, size=0.75 * self.layout.row)
-            views.append(tick.encode(alt.X("theory:Q"), tooltip=["mitigation:N", "theory:Q"]))
+            views.append(tick.encode(alt.X("theory:Q"), tooltip=tooltip(["mitigation:N", "theory:Q"])))
         shown = ["mitigation:N", "slot:N", f"{name}:Q"]
         if f"{name}_low" in block:
             ends = alt.X(f"{name}_low:Q"), alt.X2(f"{name}_high:Q")
             views.append(base.mark_rule(strokeWidth=1.3).encode(*ends, color=self._ink()))
             shown += [f"{name}_low:Q", f"{name}_high:Q"]
         look = {"color": self._ink(), "shape": self.look.shape, "opacity": self.look.opacity}
-        points = base.mark_point(size=self.layout.point, strokeWidth=0).encode(x, tooltip=shown, **look)
+        points = base.mark_point(size=self.layout.point, strokeWidth=0).encode(x, tooltip=tooltip(shown), **look)
         return [*views, points]
 
     def _axis(self, **ticks: Any) -> alt.Axis:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded
+from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded, tooltip
 from vgbench.pictures.point_labels import beside
 from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
@@ -72,16 +72,16 @@ def _panel(error: str, rows: Rows, each: Look) -> Sequence[View]:
     rows = rows.join(_labels(rows, benefit, across, up))
     best = rows[_front(rows, benefit)].sort_values("step_ratio")
     front = alt.Chart(best).mark_line(interpolate="step-after", color=NEUTRAL, strokeWidth=1.2).encode(x, y)
-    base = alt.Chart(rows).encode(each.color, y, opacity=each.opacity, tooltip=_TOOLTIP)
+    base = alt.Chart(rows).encode(each.color, y, opacity=each.opacity, tooltip=tooltip(_TOOLTIP))
     interval = base.mark_rule(strokeWidth=1.2).encode(alt.X("step_ratio_low:Q"), alt.X2("step_ratio_high:Q"))
     points = base.mark_point(size=60).encode(x, each.shape)
     named = alt.Chart(rows.dropna(subset="label_x"))
     lead = named.mark_rule(strokeWidth=0.5, color=NEUTRAL, strokeOpacity=0.6).encode(
-        x, y, x2="label_x:Q", y2="label_y:Q"
+        x, y, x2=alt.X2("label_x:Q"), y2=alt.Y2("label_y:Q")
     )
     halo, text = (
         named.mark_text(align="left", baseline="middle", fontSize=10, style=style).encode(
-            alt.X("label_x:Q"), alt.Y("label_y:Q", scale=scale), text="mitigation:N"
+            alt.X("label_x:Q"), alt.Y("label_y:Q", scale=scale), text=alt.Text("mitigation:N")
         )
         for style in ("halo", "label")
     )

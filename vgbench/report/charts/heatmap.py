@@ -8,7 +8,7 @@ import pandas as pd
 
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
-from vgbench.pictures.panels import NORM, Rows, rounded, thinned
+from vgbench.pictures.panels import NORM, Rows, rounded, thinned, tooltip
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import ranked
 
@@ -38,7 +38,7 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
         shown = ["mitigation:N", "step:O", "layer:O", "norm:Q"]
         # Whole pixels a cell, also at one and a half times the size, or the paper shines through between them.
         width, height = _fitted(rows["step"], 120), _fitted(rows["layer"], 80)
-        return alt.Chart(rows, width=width, height=height).mark_rect().encode(x, y, color, tooltip=shown)
+        return alt.Chart(rows, width=width, height=height).mark_rect().encode(x, y, color, tooltip=tooltip(shown))
 
     return facets(data, draw)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
-from vgbench.pictures.panels import Rows, View, rounded, thinned
+from vgbench.pictures.panels import Rows, View, rounded, thinned, tooltip
 from vgbench.pictures.style import COLORS, NEUTRAL
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import ranked
@@ -47,8 +47,8 @@ def _draw(rows: Rows, scale: alt.Scale) -> View:
         alt.X("magnitude:Q", title="log10 of |g|", scale=scale),
         alt.Y("top:Q", title="layer", axis=names, scale=alt.Scale(nice=False)),
         alt.Color("moment:N", title=None, scale=color, legend=alt.Legend(orient="top")),
-        detail="layer:O",
-        tooltip=["mitigation:N", "moment:N", "layer:O", "magnitude:Q", "share:Q", "zeros:Q"],
+        detail=alt.Detail("layer:O"),
+        tooltip=tooltip(["mitigation:N", "moment:N", "layer:O", "magnitude:Q", "share:Q", "zeros:Q"]),
     )
     area = base.mark_area(opacity=0.4).encode(alt.Y2("foot:Q"))
     line = base.mark_line(strokeWidth=1).encode(strokeDash=alt.StrokeDash("moment:N", title=None, scale=dash))

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from vgbench.diagnosis import diagnose
 from vgbench.report.benefit import seconds_to_target, steps_to_target
 from vgbench.report.columns.column import (
     METRIC,
@@ -20,6 +19,7 @@ from vgbench.report.columns.column import (
     plus_minus,
 )
 from vgbench.report.columns.source import Source, of_training
+from vgbench.report.diagnosed import diagnosed
 from vgbench.statistics import Interval, t_interval
 
 _shown = partial(Shown, side="benefit")
@@ -57,7 +57,7 @@ def _gain(source: Source) -> Interval | None:
 def _verdict(source: Source) -> str | None:
     if source.cell is None or source.gradients is None:
         return None
-    answer = diagnose(source.cell)
+    answer = diagnosed(source.cell)
     return ", ".join(finding.name for finding in answer) or (answer.verdict if source.training else "no risk")
 
 

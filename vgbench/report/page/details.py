@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vgbench.diagnosis import diagnose
 from vgbench.pictures.single import MOMENTS, forward_layers, gradient_layers, timing_rounds
 from vgbench.records.runs import Entry
 from vgbench.records.schema import CellRecord, CostRecord
 from vgbench.report.case_text import as_python, as_toml
 from vgbench.report.charts.curves import curves_of
+from vgbench.report.diagnosed import diagnosed
 from vgbench.report.outcomes import outcome
 from vgbench.report.page.pack import packed
 from vgbench.spec.case import Case
@@ -32,7 +32,7 @@ def details(entry: Entry, title: str, texts: list[str]) -> dict[str, Any]:
         "title": title,
         "outcome": word,
         "why": why,
-        "evidence": list(diagnose(entry.cell).lines()) if entry.cell else [],
+        "evidence": list(diagnosed(entry.cell).lines()) if entry.cell else [],
         "facts": [*_facts("measurement", entry.cell), *_training(entry), *_facts("timing", entry.cost)],
         "origins": [_place(text, texts) for text in dict.fromkeys(str(each.provenance) for each in entry.records)],
         "toml": as_toml(case) if case else "",
