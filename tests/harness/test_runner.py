@@ -38,6 +38,7 @@ from vgbench.records.schema import CellRecord, CostRecord, Manifest
 from vgbench.records.store import device_folders, read_record
 from vgbench.report import load, write_report
 from vgbench.spec.case import Case
+from vgbench.spec.protocol import Protocol
 from vgbench.spec.registry import ACTIVATIONS
 from vgbench.spec.suite import Suite
 
@@ -91,7 +92,7 @@ def copy(first: tuple[Path, Log], tmp_path: Path) -> Path:
 def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     """Measurements in this process that hand out what the real run measured; returns the cases that were measured."""
     monkeypatch.setattr(runner, "Local", Inline)
-    cell, cost = (read_task(first[0], task) for task in TASKS[:2])
+    cell, cost = (read_task(first[0], task) for task in (TASKS[0], TASKS[2]))
     assert isinstance(cell, CellRecord)
     assert isinstance(cost, CostRecord)
     measured: list[Case] = []
@@ -130,16 +131,34 @@ def other_source(device: Any) -> Any:
     return dataclasses.replace(provenance(device), source={"cell": "0" * 16, "cost": "0" * 16})
 
 
-def test_plan_measures_each_cell_and_then_times_it_beside_its_baseline() -> None:
+def test_plan_measures_the_cells_of_a_place_and_then_times_each_beside_its_baseline() -> None:
     baseline, relu = TINY.cells()
     expected = (
         Task("cell", "baseline, depth 2", baseline.case, baseline.case),
-        Task("cost", "baseline, depth 2", baseline.case, baseline.case),
         Task("cell", "relu, depth 2", relu.case, baseline.case),
+        Task("cost", "baseline, depth 2", baseline.case, baseline.case),
         Task("cost", "relu, depth 2", relu.case, baseline.case),
     )
     assert expected == TASKS
-    assert [task.id for task in TASKS[2:]] == [relu.case.cell_id, cost_id(relu.case, baseline.case)]
+    assert [task.id for task in TASKS[1::2]] == [relu.case.cell_id, cost_id(relu.case, baseline.case)]
+
+
+def test_first_place_is_the_shallowest_at_which_networks_train_and_is_complete_before_the_next() -> None:
+    swept = TINY.select({"depth": [5, 4, 2, 3]}).model_copy(update={"protocol": Protocol(train_to_depth=4)})
+    tasks = tasks_of(swept.cells())
+    assert [(task.kind, task.label) for task in tasks[:5]] == [
+        ("cell", "baseline, depth 2"),
+        ("cell", "relu, depth 2"),
+        ("cost", "baseline, depth 2"),
+        ("cost", "relu, depth 2"),
+        ("cell", "baseline, depth 3"),
+    ]
+    assert [task.case.depth for task in tasks[::4]] == [2, 3, 4, 5]
+    untrained = swept.model_copy(update={"mitigations": {}}).select({"activation": ["tanh", "relu"], "steps": [0]})
+    assert [task.label for task in tasks_of(untrained.cells())[::2]][:2] == [
+        "baseline, depth 2, activation tanh",
+        "baseline, depth 2, activation relu",
+    ]
 
 
 def test_first_run_measures_every_task_in_order(first: tuple[Path, Log]) -> None:
@@ -150,7 +169,7 @@ def test_first_run_measures_every_task_in_order(first: tuple[Path, Log]) -> None
 
 
 def test_every_cell_has_a_record_of_what_was_measured(first: tuple[Path, Log]) -> None:
-    for task in TASKS[::2]:
+    for task in TASKS[:2]:
         record = read_cell(first[0], task)
         assert (record.case, record.status, record.reason) == (task.case, "ok", "")
         assert record.gradients is not None
@@ -163,7 +182,7 @@ def test_every_cell_has_a_record_of_what_was_measured(first: tuple[Path, Log]) -
 
 
 def test_only_a_case_with_steps_has_curves(first: tuple[Path, Log]) -> None:
-    trained, untrained = (read_cell(first[0], task).training for task in TASKS[::2])
+    trained, untrained = (read_cell(first[0], task).training for task in TASKS[:2])
     assert untrained is None
     assert trained is not None
     assert trained.loss.shape == (2, 4)
@@ -171,7 +190,7 @@ def test_only_a_case_with_steps_has_curves(first: tuple[Path, Log]) -> None:
 
 
 def test_every_pair_has_a_record_of_its_cost(first: tuple[Path, Log]) -> None:
-    for task in TASKS[1::2]:
+    for task in TASKS[2:]:
         record = read_task(first[0], task)
         assert isinstance(record, CostRecord)
         assert (record.case, record.reference, record.status) == (task.case, task.reference, "ok")
@@ -193,8 +212,8 @@ def test_manifest_says_what_the_run_set_out_to_measure(first: tuple[Path, Log]) 
     manifest = read_record(folder.manifest, Manifest)
     assert (manifest.suite, manifest.title, manifest.question) == ("tiny", "Tiny", "Does it run?")
     assert [(row.mitigation, row.axes) for row in manifest.rows] == [("baseline", {"depth": 2}), ("relu", {"depth": 2})]
-    assert [row.cell_id for row in manifest.rows] == [task.id for task in TASKS[::2]]
-    assert [row.cost_id for row in manifest.rows] == [task.id for task in TASKS[1::2]]
+    assert [row.cell_id for row in manifest.rows] == [task.id for task in TASKS[:2]]
+    assert [row.cost_id for row in manifest.rows] == [task.id for task in TASKS[2:]]
     assert {row.reference_id for row in manifest.rows} == {TASKS[0].id}
     assert folder.path.name == manifest.provenance.device.slug
 
@@ -223,7 +242,7 @@ def test_new_mitigation_measures_only_itself(copy: Path, instant: list[Case]) ->
 
 def test_new_depth_measures_only_that_depth(copy: Path, instant: list[Case]) -> None:
     log = rerun(copy, settings={"depth": [2, 3]})
-    assert log.labels == [f"{kind} {name}, depth 3" for name in ("baseline", "relu") for kind in ("cell", "cost")]
+    assert log.labels == [f"{kind} {name}, depth 3" for kind in ("cell", "cost") for name in ("baseline", "relu")]
 
 
 def test_only_narrows_the_run_and_keeps_other_records(copy: Path, instant: list[Case]) -> None:
@@ -249,7 +268,7 @@ def test_stale_records_are_measured_again_and_said_so(
     assert rerun(copy).begun == []
 
 
-@pytest.mark.parametrize(("kind", "places"), [("cell", (0, 2)), ("cost", (1, 3))])
+@pytest.mark.parametrize(("kind", "places"), [("cell", (0, 1)), ("cost", (2, 3))])
 def test_changed_source_of_one_kind_makes_exactly_its_records_stale(
     copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch, kind: str, places: tuple[int, int]
 ) -> None:
@@ -327,18 +346,18 @@ def test_records_that_do_not_say_their_model_are_left_alone_and_named(
 
 @pytest.mark.parametrize(("suffix", "old"), [(".json", False), (".json", True), (".npz", True)])
 def test_damaged_record_is_named_and_measured_again(copy: Path, instant: list[Case], suffix: str, old: bool) -> None:
-    path = record_of(copy, TASKS[2])
+    path = record_of(copy, TASKS[1])
     if old:
         two_files(path)
     damaged = path.with_suffix(suffix)
     damaged.write_bytes(damaged.read_bytes()[:-40])
     log = rerun(copy)
-    assert log.begun == [TASKS[2]]
+    assert log.begun == [TASKS[1]]
     (note,) = log.notes
     assert note.startswith(f"{path}: damaged record (")
     assert note.endswith(f"; set aside as {path.name}.damaged and measured again")
     assert Path(f"{damaged}.damaged").exists()
-    assert read_cell(copy, TASKS[2]).status == "ok"
+    assert read_cell(copy, TASKS[1]).status == "ok"
     assert rerun(copy).begun == []
 
 
@@ -347,7 +366,7 @@ def test_crashing_cell_is_an_outcome_and_the_others_go_on(
 ) -> None:
     monkeypatch.setattr(worker, "measure_gradients", crash_on("tanh"))
     log = rerun(tmp_path)
-    assert [record.status for record in log.records] == ["crashed", "skipped", "ok", "skipped"]
+    assert [record.status for record in log.records] == ["crashed", "ok", "skipped", "skipped"]
     assert log.records[3].reason == "its baseline could not be measured (crashed)"
     record = read_cell(tmp_path, TASKS[0])
     assert (record.status, record.reason) == ("crashed", "RuntimeError: out of memory")
@@ -360,13 +379,13 @@ def test_failed_cell_and_the_cost_skipped_for_it_are_repeated_only_where_that_is
     with monkeypatch.context() as patched:
         patched.setattr(worker, "measure_gradients", crash_on("relu"))
         log = rerun(tmp_path)
-        assert [record.status for record in log.records] == ["ok", "ok", "crashed", "skipped"]
+        assert [record.status for record in log.records] == ["ok", "crashed", "ok", "skipped"]
         assert log.records[3].reason == "it could not be measured (crashed)"
         again = rerun(tmp_path)
         assert (again.begun, again.finished, again.progresses[0].failed) == ([], 4, 2)
-        assert rerun(tmp_path, retry_failed=True).begun == list(TASKS[2:])
+        assert rerun(tmp_path, retry_failed=True).begun == list(TASKS[1::2])
     log = rerun(tmp_path, retry_failed=True)
-    assert (log.begun, [record.status for record in log.records]) == (list(TASKS[2:]), ["ok", "ok"])
+    assert (log.begun, [record.status for record in log.records]) == (list(TASKS[1::2]), ["ok", "ok"])
     assert [record.attempts for record in log.records] == [3, 1]
     assert rerun(tmp_path, retry_failed=True).begun == []
 
@@ -386,7 +405,7 @@ def test_cell_that_crashes_after_it_once_succeeded_is_on_record_as_crashed(
     monkeypatch.setattr(worker, "provenance", other_source)
     monkeypatch.setattr(worker, "measure_gradients", crash_on("relu"))
     rerun(copy)
-    assert read_cell(copy, TASKS[2]).status == "crashed"
+    assert read_cell(copy, TASKS[1]).status == "crashed"
 
 
 def test_cell_that_crashes_in_training_keeps_its_gradients(
@@ -408,8 +427,8 @@ def test_crashing_cost_is_an_outcome(tmp_path: Path, instant: list[Case], monkey
 
     monkeypatch.setattr(worker, "measure_cost", fail)
     log = rerun(tmp_path)
-    assert [record.status for record in log.records] == ["ok", "crashed"] * 2
-    record = read_task(tmp_path, TASKS[1])
+    assert [record.status for record in log.records] == ["ok", "ok", "crashed", "crashed"]
+    record = read_task(tmp_path, TASKS[2])
     assert isinstance(record, CostRecord)
     assert (record.cost, record.reason) == (None, "ZeroDivisionError")
 
@@ -577,15 +596,15 @@ def test_folder_of_a_device_that_is_a_link_is_not_run_in(copy: Path, instant: li
 
 
 def test_record_under_another_cells_name_is_set_aside_and_measured_again(copy: Path, instant: list[Case]) -> None:
-    path = record_of(copy, TASKS[2])
+    path = record_of(copy, TASKS[1])
     shutil.copy(record_of(copy, TASKS[0]), path)
     log = rerun(copy)
-    assert log.begun == [TASKS[2]]
+    assert log.begun == [TASKS[1]]
     assert log.notes == [
         f"{path}: damaged record (it is the record of {TASKS[0].id}, under another name);"
         f" set aside as {path.name}.damaged and measured again"
     ]
-    assert read_cell(copy, TASKS[2]).case == TASKS[2].case
+    assert read_cell(copy, TASKS[1]).case == TASKS[1].case
 
 
 def test_half_written_files_of_a_killed_run_are_swept_away(copy: Path, instant: list[Case]) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
@@ -79,18 +80,33 @@ class Plan:
 
 
 def tasks_of(cells: Iterable[Cell]) -> tuple[Task, ...]:
-    """The tasks of a suite's cells: each is measured, then (unless it is too deep) timed against its reference.
+    """The tasks of a suite's cells, place by place: all cells of a place, then their timings against the reference.
 
-    Cells that differ in their evaluation seeds alone are one task, which measures the seeds of all.
+    A place is a combination of the swept axes' values. The places at which networks train come first, and of these the
+    shallowest, so that a run has its first whole answer soon. Cells that are too deep are not timed. Cells that differ
+    in their evaluation seeds alone are one task, which measures the seeds of all.
     """
     tasks: dict[tuple[Kind, str], Task] = {}
-    for cell in cells:
-        for kind in ("cell", "cost") if cell.timed else ("cell",):
+    for place in _places(cells):
+        both = [("cell", cell) for cell in place], [("cost", cell) for cell in place if cell.timed]
+        for kind, cell in chain(*both):
             task = Task(kind, cell.label, cell.case, cell.reference)
             first = tasks.setdefault((kind, task.id), task)
             seeds = tuple(dict.fromkeys((*first.case.seeds, *task.case.seeds)))
             tasks[kind, task.id] = replace(first, case=first.case.model_copy(update={"seeds": seeds}))
     return tuple(tasks.values())
+
+
+def _places(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """The cells of each place; those of equal depth in the order of the suite."""
+    places: dict[str, list[Cell]] = {}
+    for cell in cells:
+        places.setdefault(repr(cell.axes), []).append(cell)
+
+    def urgency(place: list[Cell]) -> tuple[bool, int]:
+        return not any(cell.case.steps for cell in place), min(cell.case.depth for cell in place)
+
+    return sorted(places.values(), key=urgency)
 
 
 def survey(

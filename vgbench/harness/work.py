@@ -100,7 +100,7 @@ class Work:
             raise Interrupted(said, asked.signal)
 
     def _begin(self, asked: Interrupts) -> None:
-        """Begin whatever can be begun, in the order of the plan."""
+        """Begin whatever can be begun, in the order of the plan, in which the cells of a place come before its timings."""
         cells = {task.id for task in (*self._waiting, *self._running.values()) if task.kind == "cell"}
         for task in list(self._waiting):
             if asked.stopping or len(self._running) == self._executor.workers:
@@ -114,11 +114,10 @@ class Work:
                     self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "skipped", reason, attempts=0)))
                     continue
             future = self._executor.submit(task)
-            if future is not None:
-                self._running[future] = task
-                self._started(task)
-            elif task.kind == "cell":
-                return  # for which any free worker would do
+            if future is None:
+                return  # no worker is free, or a timing has to wait for others to end, which no others may delay
+            self._running[future] = task
+            self._started(task)
 
     def _started(self, task: Task) -> None:
         self._waiting.remove(task)

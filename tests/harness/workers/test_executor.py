@@ -27,7 +27,7 @@ from vgbench.harness.workers.visible_devices import Visible, shares
 from vgbench.records.origin import Device
 from vgbench.spec.suite import Suite
 
-CELL, COST = tasks_of(TINY.cells())[:2]
+CELL, COST = tasks_of(TINY.cells())[::2]
 GPU = dataclasses.replace(ORIGIN, device=Device("gpu", "H100", 1))
 WIDE = TINY.select({"depth": [2, 3, 4, 5, 6]})
 
