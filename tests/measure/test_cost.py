@@ -12,10 +12,12 @@ import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.cost import Cost, cost_id
 from vgbench.measure.executable import Compilation, Executable, Memory
+from vgbench.measure.pairs import Rounds
 from vgbench.measure.peaks import peak_flops_per_second
+from vgbench.measure.round_robin import comparable
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
-from vgbench.measure.timing import Rounds, comparable, with_compilations
+from vgbench.measure.timing import with_compilations
 from vgbench.models import build_network
 from vgbench.models.problem import Problem
 from vgbench.statistics import bootstrap_median, bootstrap_median_of_groups, t_interval

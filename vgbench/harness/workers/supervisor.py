@@ -122,11 +122,19 @@ class Supervisor:
                 failure = _death(getattr(error, "exitcode", None), _kills() > kills)
             else:
                 self._worn = outcome.worn
-                return replace(outcome, record=replace(outcome.record, attempts=attempt))
+                return _begun(outcome, attempt - 1)
             self.close()
             self._start()
+            if task.beside:
+                return self._apart(task, origin, stop)
             if failure[0] == "timeout" or attempt == ATTEMPTS:
                 return Outcome(record_of(task, origin, stopwatch, *failure, attempt))
+
+    def _apart(self, task: Task, origin: Provenance, stop: Callable[[], bool]) -> Outcome:
+        """Have tasks measured one by one, since one of them ended the worker that measured them together."""
+        alone = (replace(each, beside=()) for each in task.together)
+        first, *others = (_begun(self.execute(each, origin, stop), 1) for each in alone)
+        return replace(first, beside=tuple(other.record for other in others), worn=self._worn)
 
     def _result(self, future: Future[Outcome], stop: Callable[[], bool]) -> Outcome:
         while not wait([future], timeout=0.2).done:
@@ -146,6 +154,12 @@ class Supervisor:
             os.kill(self._pid, signal.SIGKILL)  # asked to end, it would first finish what it compiles
         self._pool.stop()
         self._pool.join()
+
+
+def _begun(outcome: Outcome, times: int) -> Outcome:
+    """The outcome of tasks that were begun so often before it."""
+    first, *others = (replace(record, attempts=record.attempts + times) for record in outcome.records)
+    return replace(outcome, record=first, beside=tuple(others))
 
 
 def _death(exit_code: int | None, killed_for_memory: bool) -> tuple[Status, str]:
