@@ -108,6 +108,18 @@ def test_own_count_of_operations_is_xlas_on_unrolled_networks(slots: dict[str, A
     assert executable.flops == pytest.approx(executable.xla_flops, rel=0.05)
 
 
+@pytest.mark.parametrize(("first", "steps", "parts"), [(0.0005, 10, 50), (0.03, 10, 3), (0.25, 10, 2)])
+def test_samples_are_as_much_work_whatever_disturbs_the_warm_up(
+    monkeypatch: pytest.MonkeyPatch, first: float, steps: int, parts: int
+) -> None:
+    taken = iter([2 * first, first, 3 * first, *[0.02] * (parts - 1), 0.001])
+    monkeypatch.setattr(Executable, "_blocked", lambda self, steps: next(taken))
+    executable = object.__new__(Executable)
+    executable.warm_up()
+    assert executable._steps == steps
+    assert next(taken, None) is None
+
+
 def test_xlas_count_takes_a_loop_once_and_is_flagged() -> None:
     executable = Executable(vg.Case(depth=32, width=16, batch_size=16, block_execution="scan"))
     assert made(step_flops=executable.flops, xla_flops=executable.xla_flops).flops_differ

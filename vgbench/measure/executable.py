@@ -20,7 +20,7 @@ from vgbench.measure.trace import device_seconds
 from vgbench.models import build_network
 from vgbench.spec.case import Case
 
-WARM_UP_SECONDS = 0.1
+WARM_UP_SECONDS, WARM_UP_PARTS = 0.1, 50
 SAMPLE_SECONDS = 0.01
 """A sample is as many blocked steps as fill this time, since the clock and the scheduler blur shorter ones."""
 QUEUES, QUEUE_SECONDS = 5, 0.05
@@ -150,10 +150,15 @@ class Executable:
         return (time.perf_counter() - begin) / steps
 
     def warm_up(self) -> None:
-        """Run for a while, and fix how many steps make one sample."""
-        seconds = self._blocked(1)
-        seconds = self._blocked(max(2, int(WARM_UP_SECONDS / seconds)))
-        self._steps = max(1, round(SAMPLE_SECONDS / seconds))
+        """Run for a while, and fix how many steps make one sample.
+
+        The fastest part counts, which nothing disturbed: samples of less work than the others' would be disturbed more
+        seldom, and their median would be too low beside theirs.
+        """
+        first = min(self._blocked(1) for _ in range(3))
+        fit = int(WARM_UP_SECONDS / first)
+        steps, parts = max(1, fit // WARM_UP_PARTS), max(2, min(WARM_UP_PARTS, fit))
+        self._steps = max(1, round(SAMPLE_SECONDS / min(self._blocked(steps) for _ in range(parts))))
 
     def sample(self) -> float:
         """Seconds of a step that is waited for, over one sample."""
