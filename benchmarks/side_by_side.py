@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from vgbench.measure import PRECISION
-from vgbench.measure.pairs import BUDGET_SECONDS, ROUNDS_AT_LEAST, Sampler, time_pair
+from vgbench.measure.pairs import BUDGET_SECONDS, ROUNDS_AT_LEAST, Rounds, Sampler, time_beside
 from vgbench.records.provenance import provenance
 from vgbench.statistics import Interval, bootstrap_median
 
@@ -59,8 +59,10 @@ def compare(
     **notes: Any,
 ) -> Comparison:
     """Time two samplers, each warmed up beforehand, in interleaved rounds."""
-    seconds = time_pair(over[1], under[1], PRECISION, budget=budget, rounds_at_least=rounds_at_least)
-    done = Comparison(row, (over[0], seconds[0].tolist()), (under[0], seconds[1].tolist()), aim, notes)
+    (rounds,) = time_beside([over[1]], under[1], PRECISION, budget=budget, rounds_at_least=rounds_at_least)
+    if not isinstance(rounds, Rounds):
+        raise rounds
+    done = Comparison(row, (over[0], rounds.step.tolist()), (under[0], rounds.reference.tolist()), aim, notes)
     print(*row.values(), f"{done.ratio.value:.2f}", flush=True)
     return done
 

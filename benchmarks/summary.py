@@ -20,7 +20,7 @@ PARTS = {
         "time of a step that `vgbench.Recorder.scan` or `vgbench.watch` records every tenth time in a scan, over that"
         " of one that is not recorded",
     ),
-    "sweep": ("A whole sweep", "sweep.py", "one by one over vgbench, cell by cell; `total` is the ratio of the sums"),
+    "sweep": ("A whole sweep", "sweep.py", "time one by one over vgbench's"),
     "overhead": (
         "Overhead",
         "overhead.py",

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers.tiny_suite import TINY
 
 import vgbench as vg
+from vgbench.harness.plan import tasks_of
 from vgbench.measure.draw import training_of
 from vgbench.statistics import Interval
 
@@ -137,6 +139,32 @@ def test_diagnoses_are_scored_by_what_was_built_and_borne_out() -> None:
     assert "| exploding | 1.000 [0.207, 1.000] (1/1) | 0.000 [0.000, 0.793] (0/1) |" in page
     assert "| trains | 1.000 [0.207, 1.000] (1/1) |" in page
     assert "`python benchmarks/diagnosis --half held-out` on Chip, commit abc" in page
+
+
+def test_the_whole_sweep_is_estimated_from_a_part_of_its_cells_and_pairs() -> None:
+    cells = sweep.Part("cells", 40, ["a", "b"], [20.0, 40.0], [4.0, 8.0])
+    pairs = sweep.Part("pairs", 10, ["a", "b", "c"], [12.0, 12.0, 12.0], [3.0, 3.0, 3.0])
+    over, under, ratio = sweep.estimate([cells, pairs], resamples=50)
+    assert (over, under) == (40 * 30 + 10 * 12, 40 * 6 + 10 * 3)
+    assert ratio.value == over / under
+    assert 4 < ratio.low <= ratio.value <= ratio.high < 5
+    page = sweep.report([cells, pairs], programs=7)
+    assert "| cells | 2 of 40 | 3e+04 ms | 6e+03 ms | 5.00 [5.00, 5.00] | >= 5 x |" in page
+    assert "22.0 min one by one and 4.5 min with vgbench" in page
+
+
+def test_pairs_of_the_sweep_are_grouped_as_a_run_groups_them() -> None:
+    tasks = tasks_of(TINY.select({"depth": [2, 3]}).cells())
+    assert [len(group.together) for group in sweep.groups(tasks)] == [2, 2]
+
+
+@pytest.mark.slow
+def test_both_ways_of_the_sweep_run() -> None:
+    tasks = tasks_of(TINY.cells())
+    for task in (tasks[0], sweep.groups(tasks)[0]):
+        part = sweep.measured("tiny", 2, [task])
+        assert len(part.labels) == len(part.over) == len(part.under) == len(task.together)
+        assert min(part.over) > min(part.under) > 0
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(runner, "Local", Inline)
     monkeypatch.setattr(worker, "measure_profiles", boom)
-    monkeypatch.setattr(worker, "measure_cost", boom)
+    monkeypatch.setattr(worker, "measure_costs", boom)
 
 
 def test_help_names_the_verbs() -> None:

@@ -103,7 +103,7 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
 
     monkeypatch.setattr(worker, "measure_profiles", profiles)
     monkeypatch.setattr(worker, "measure_training", lambda case, tuned: cell.training)
-    monkeypatch.setattr(worker, "measure_cost", lambda case, reference, precision: cost.cost)
+    monkeypatch.setattr(worker, "measure_costs", lambda cases, reference, precision: (cost.cost,) * len(cases))
     return measured
 
 
@@ -257,6 +257,26 @@ def test_missing_record_alone_is_measured_again(copy: Path, instant: list[Case])
     assert (log.begun, log.finished, log.notes) == ([TASKS[3]], 3, [])
 
 
+def test_pairs_of_a_place_are_timed_together_and_one_that_lacks_alone(first: tuple[Path, Log], copy: Path) -> None:
+    together, own = ([group_of(out, task) for task in TASKS[2:]] for out in (first[0], copy))
+    assert together == own == [together[0]] * 2
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "Local", Inline)
+        record_of(copy, TASKS[3]).unlink()
+        assert rerun(copy).begun == [TASKS[3]]
+    kept, alone = (group_of(copy, task) for task in TASKS[2:])
+    assert kept == together[0] != alone
+
+
+def group_of(out: Path, task: Task) -> tuple[str | None, int | None]:
+    """The round-robin that a pair was timed in, and the seed of its order."""
+    record = read_task(out, task)
+    assert isinstance(record, CostRecord)
+    assert record.cost is not None
+    assert record.cost.order_seed == int(record.cost.group or "", 16) % 2**32
+    return record.cost.group, record.cost.order_seed
+
+
 def test_stale_records_are_measured_again_and_said_so(
     copy: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,8 +399,8 @@ def test_failed_cell_and_the_cost_skipped_for_it_are_repeated_only_where_that_is
     with monkeypatch.context() as patched:
         patched.setattr(worker, "measure_profiles", crash_on("relu"))
         log = rerun(tmp_path)
-        assert [record.status for record in log.records] == ["ok", "crashed", "ok", "skipped"]
-        assert log.records[3].reason == "it could not be measured (crashed)"
+        assert [record.status for record in log.records] == ["ok", "crashed", "skipped", "ok"]
+        assert log.records[2].reason == "it could not be measured (crashed)"
         again = rerun(tmp_path)
         assert (again.begun, again.finished, again.progresses[0].failed) == ([], 4, 2)
         assert rerun(tmp_path, retry_failed=True).begun == list(TASKS[1::2])
@@ -425,7 +445,7 @@ def test_crashing_cost_is_an_outcome(tmp_path: Path, instant: list[Case], monkey
     def fail(*_: object, **__: object) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(worker, "measure_cost", fail)
+    monkeypatch.setattr(worker, "measure_costs", fail)
     log = rerun(tmp_path)
     assert [record.status for record in log.records] == ["ok", "ok", "crashed", "crashed"]
     record = read_task(tmp_path, TASKS[2])
@@ -517,7 +537,8 @@ def test_run_leaves_word_of_what_it_does_until_it_ends(tmp_path: Path, instant: 
             notes.append((note.pid, note.now, note.progress.left))
 
     run(TINY, tmp_path, observers=[Reader()])
-    assert notes == [(os.getpid(), task.action, 4 - i) for i, task in enumerate(TASKS)]
+    cell, other, *pairs = (task.action for task in TASKS)
+    assert notes == [(os.getpid(), *each) for each in ((cell, 4), (other, 3), *[(", ".join(pairs), 2)] * 2)]
     assert not (tmp_path / "running.json").exists()
 
 

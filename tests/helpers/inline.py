@@ -70,4 +70,5 @@ class Instant(Inline):
             "cost": cost(1.5, case),
         }
         record = record_of(task, self.origin, Stopwatch(), "ok", "", **parts)
-        return Outcome(replace(record, started="2026-01-01T00:00:00+00:00", seconds=1.0))
+        beside = tuple(self.measure(each).record for each in task.beside)
+        return Outcome(replace(record, started="2026-01-01T00:00:00+00:00", seconds=1.0), beside=beside)

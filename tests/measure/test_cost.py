@@ -12,10 +12,12 @@ import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.cost import Cost, cost_id
 from vgbench.measure.executable import Compilation, Executable, Memory
+from vgbench.measure.pairs import Rounds
 from vgbench.measure.peaks import peak_flops_per_second
+from vgbench.measure.round_robin import comparable
 from vgbench.measure.snapshot import snapshot
 from vgbench.measure.step import make_step, start
-from vgbench.measure.timing import Rounds, comparable, with_compilations
+from vgbench.measure.timing import with_compilations
 from vgbench.models import build_network
 from vgbench.models.problem import Problem
 from vgbench.statistics import bootstrap_median, bootstrap_median_of_groups, t_interval
@@ -104,6 +106,18 @@ def test_own_count_of_operations_is_xlas_on_unrolled_networks(slots: dict[str, A
     fields: dict[str, Any] = {"depth": 4, "width": 256, "batch_size": 256, "optimizer": "sgd", **slots}
     executable = Executable(vg.Case(**fields))
     assert executable.flops == pytest.approx(executable.xla_flops, rel=0.05)
+
+
+@pytest.mark.parametrize(("first", "steps", "parts"), [(0.0005, 10, 50), (0.03, 10, 3), (0.25, 10, 2)])
+def test_samples_are_as_much_work_whatever_disturbs_the_warm_up(
+    monkeypatch: pytest.MonkeyPatch, first: float, steps: int, parts: int
+) -> None:
+    taken = iter([2 * first, first, 3 * first, *[0.02] * (parts - 1), 0.001])
+    monkeypatch.setattr(Executable, "_blocked", lambda self, steps: next(taken))
+    executable = object.__new__(Executable)
+    executable.warm_up()
+    assert executable._steps == steps
+    assert next(taken, None) is None
 
 
 def test_xlas_count_takes_a_loop_once_and_is_flagged() -> None:

@@ -50,7 +50,7 @@ class RunOptions(Strict):
     """Measure the I-th of N parts, with its costs; `vgbench merge` makes one run of all parts."""
 
     timeout: float = _option(HOW, 3600.0, ge=0.001, metavar="SECONDS")
-    """Time that one measurement may take."""
+    """Time that one measurement may take; pairs that are timed together have it together, then each alone."""
 
     precision: float = _option(HOW, PRECISION, ge=0.001, le=1)
     """Time a pair until half the 95 % interval of its ratio is at most this share of it, or for 4 seconds."""

@@ -20,32 +20,42 @@ class Outcome:
         record: of it; `attempts` counts those of this run of the task alone.
         programs: compiled for it, those of costs apart; others it shared with tasks before it.
         worn: whether its process holds so much that another one should go on.
+        beside: the records of the pairs that were timed beside it.
         traces: the files of traces, by their paths in the folder of the device.
-        note: what is worth saying and changes no measurement; empty if nothing.
+        notes: what is worth saying and changes no measurement.
     """
 
     record: Record
     programs: int = 0
     worn: bool = False
+    beside: tuple[Record, ...] = ()
     traces: Mapping[str, bytes] = field(default_factory=dict)
-    note: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Of all tasks that were measured together."""
+        return self.record, *self.beside
 
 
 class Stopwatch:
     """Takes the time of a task from now on.
 
+    Args:
+        tasks: that are measured together, and share the time equally.
+
     Attributes:
         started: when, ISO 8601, UTC.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: int = 1) -> None:
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._start = time.perf_counter()
+        self._start, self._tasks = time.perf_counter(), tasks
 
     @property
     def seconds(self) -> float:
-        """Seconds since then."""
-        return time.perf_counter() - self._start
+        """Seconds since then for each task."""
+        return (time.perf_counter() - self._start) / self._tasks
 
 
 def record_of(

@@ -28,6 +28,7 @@ class Task:
         case: what is measured.
         reference: the baseline that the cost is divided by.
         held: the cell's record that holds some of the case's evaluation seeds, to which the others are added.
+        beside: further pairs of the same reference, which are timed in one round-robin with this one.
     """
 
     kind: Kind
@@ -35,11 +36,17 @@ class Task:
     case: Case
     reference: Case
     held: CellRecord | None = field(default=None, compare=False)
+    beside: tuple["Task", ...] = field(default=(), compare=False)
 
     @property
     def id(self) -> str:
         """The cell id, or the pair's."""
         return self.case.cell_id if self.kind == "cell" else cost_id(self.case, self.reference)
+
+    @property
+    def together(self) -> tuple["Task", ...]:
+        """The task, and those that are measured with it."""
+        return self, *self.beside
 
     @property
     def action(self) -> str:

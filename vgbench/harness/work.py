@@ -11,6 +11,7 @@ from vgbench.boundary.files import write_all
 from vgbench.boundary.paths import within
 from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
+from vgbench.harness.places import round_robin, together
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress, Tally
 from vgbench.harness.rows import Rows
@@ -117,48 +118,71 @@ class Work:
             raise Interrupted(said, asked.signal)
 
     def _begin(self, asked: Interrupts) -> None:
-        """Begin whatever can be begun, in the order of the plan."""
+        """Begin whatever can be begun, in the order of the plan, in which a place's cells come before its timings."""
         cells = {task.id for task in (*self._waiting, *self._running.values()) if task.kind == "cell"}
+        begun = {task.id for task in self._waiting if self._begun_here(task)}
         for task in list(self._waiting):
             if asked.stopping or len(self._running) == self._executor.workers:
                 return
+            if task not in self._waiting:
+                continue  # it was begun together with one before it
             if task.kind == "cost":
-                if {task.case.cell_id, task.reference.cell_id} & cells:
-                    continue  # whether it is tried depends on how they end
-                reason = _unmeasurable(task, self._records)
-                if reason:
-                    self._started(task)
-                    self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "skipped", reason, attempts=0)))
+                pairs = round_robin(task, self._waiting, begun)
+                if any(cells & {pair.case.cell_id, pair.reference.cell_id} for pair in pairs):
+                    continue  # which of them are tried depends on how they end
+                pairs = [pair for pair in pairs if not self._skipped(pair)]
+                if task not in pairs:
                     continue
+                task = together(task, pairs)
             future = self._executor.submit(task)
             if future is None:
                 return  # no worker is free, or a timing has to wait for others to end, which no others may delay
             self._running[future] = task
             self._started(task)
 
+    def _skipped(self, task: Task) -> bool:
+        """Whether a cost is not to be tried; its record then says why."""
+        reason = _unmeasurable(task, self._records)
+        if reason:
+            self._started(task)
+            self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "skipped", reason, attempts=0)))
+        return bool(reason)
+
     def _started(self, task: Task) -> None:
-        self._waiting.remove(task)
-        actions = [each.action for each in self._running.values()] or [task.action]
+        for each in task.together:
+            self._waiting.remove(each)
+        actions = [each.action for running in self._running.values() for each in running.together] or [task.action]
         more = [f"{len(actions) - 2} more"] if len(actions) > 2 else []
         self._lock.note(", ".join([*actions[:2], *more]), self._tally.progress)
-        for observer in self._observers:
-            observer.started(task, self._tally.progress)
+        for each in task.together:
+            for observer in self._observers:
+                observer.started(each, self._tally.progress)
 
     def _end(self, future: Future[Outcome]) -> None:
         task = self._running.pop(future)
         try:
             outcome = future.result()
         except WorkerLostError as error:
-            self._begun[task.id] = attempts = self._begun.get(task.id, 0) + 1
-            if attempts - self._plan.attempts.get(task.id, 0) < ATTEMPTS:
-                self._waiting.insert(0, task)
-                return
-            outcome = Outcome(record_of(task, self._origin, Stopwatch(), "crashed", str(error), attempts=0))
-        if outcome.traces:  # before the record, so that none names a trace that is not there
+            for each in reversed(task.together):
+                self._lost(each, error)
+            return
+        if outcome.traces:  # before the records, so that none names a trace that is not there
             self._check()
             root = self._folder.path
             write_all({within(root, root / name): content for name, content in outcome.traces.items()})
-        self._keep(task, outcome)
+        for each, record in zip(task.together, outcome.records, strict=True):
+            self._keep(each, replace(outcome, record=record) if each is task else Outcome(record))
+
+    def _lost(self, task: Task, error: WorkerLostError) -> None:
+        self._begun[task.id] = self._begun.get(task.id, 0) + 1
+        if self._begun_here(task) < ATTEMPTS:
+            self._waiting.insert(0, task)
+            return
+        self._keep(task, Outcome(record_of(task, self._origin, Stopwatch(), "crashed", str(error), attempts=0)))
+
+    def _begun_here(self, task: Task) -> int:
+        """How often a task that is to be begun was begun in this run."""
+        return self._begun.get(task.id, 0) - self._plan.attempts.get(task.id, 0)
 
     def _keep(self, task: Task, outcome: Outcome) -> None:
         record = replace(outcome.record, attempts=self._begun.get(task.id, 0) + outcome.record.attempts)
@@ -170,10 +194,8 @@ class Work:
         self._tally.ended(task, record, outcome.programs)
         for observer in self._observers:
             observer.ended(task, record, self._tally.progress)
-            if outcome.note:
-                observer.noted(outcome.note)
-            if outcome.worn:
-                observer.noted(_WORN)
+            for note in (*outcome.notes, *([_WORN] if outcome.worn else [])):
+                observer.noted(note)
 
     def _tell_rows(self) -> None:
         """Inform the observers of rows that are complete now, while this process has nothing else to do."""

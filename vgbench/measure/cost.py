@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field
 
-from vgbench.boundary.schema import Count, Each, NonNegative, Positive
+from vgbench.boundary.schema import ContentId, Count, Each, NonNegative, Positive
 from vgbench.measure import pairs
 from vgbench.measure.energy import Energy
 from vgbench.measure.executable import Compilation, Memory
@@ -65,6 +65,9 @@ class Cost(Displayed):
         reference_energy: of the reference's.
         compilation_rounds: how many of the rounds belong to each compilation of the two steps, in their order; empty
             where all are of one.
+        group: the id of the cases that were timed in one round-robin, which share the reference's samples; None in
+            older records, whose pairs were timed one by one.
+        order_seed: of the random order of the cases within rounds; None in older records.
     """
 
     form: Form
@@ -89,6 +92,8 @@ class Cost(Displayed):
     energy: Energy | None = None
     reference_energy: Energy | None = None
     compilation_rounds: tuple[Positive, ...] = ()
+    group: ContentId | None = None
+    order_seed: Count | None = None
 
     def chart(self) -> Any:
         """The ratio of every round of timing as an Altair chart."""

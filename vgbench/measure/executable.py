@@ -20,7 +20,7 @@ from vgbench.measure.trace import device_seconds
 from vgbench.models import build_network
 from vgbench.spec.case import Case
 
-WARM_UP_SECONDS = 0.1
+WARM_UP_SECONDS, WARM_UP_PARTS = 0.1, 50
 SAMPLE_SECONDS = 0.01
 """A sample is as many blocked steps as fill this time, since the clock and the scheduler blur shorter ones."""
 QUEUES, QUEUE_SECONDS = 5, 0.05
@@ -81,6 +81,7 @@ class Executable:
     """One case's compiled plain step together with the state that it advances.
 
     Attributes:
+        case: whose step it is.
         compilation: what compiling took.
         memory: what the executable needs.
         parameters: trainable numbers.
@@ -92,7 +93,7 @@ class Executable:
     def __init__(self, case: Case) -> None:
         dataset = load_dataset(case)
         network = build_network(case, dataset.problem, scanned=case.timed_form == "scan")
-        self._case = case
+        self.case = case
         self._step = make_step(network, case)
         with numerics(case.dtype, case.matmul_precision):
             state = start(network, case, draw(case, network, dataset, case.seeds[0]))
@@ -117,9 +118,7 @@ class Executable:
         self.xla_flops, self.xla_bytes = (
             case.devices * float(counted.get(name, np.nan)) for name in ("flops", "bytes accessed")
         )
-        with numerics(case.dtype, case.matmul_precision):
-            self._product, self._copy = product(case, network), copy(case, self.memory.peak)
-        self._steps = 1
+        self._network, self._steps = network, 1
 
     def compile(self) -> Compilation:
         """Trace, lower, compile and run the step once: anew in every call, as a function that jax has not seen."""
@@ -133,8 +132,8 @@ class Executable:
             marks.append(time.perf_counter())
             return value
 
-        with numerics(self._case.dtype, self._case.matmul_precision):
-            program = jax.jit(plain, donate_argnums=0, out_shardings=whole(self._case))
+        with numerics(self.case.dtype, self.case.matmul_precision):
+            program = jax.jit(plain, donate_argnums=0, out_shardings=whole(self.case))
             traced = mark(program.trace(self._leaves, *self._inputs))
             lowered = mark(traced.lower())
             self._run: Any = mark(lowered.compile())
@@ -160,10 +159,15 @@ class Executable:
         return (time.perf_counter() - begin) / steps
 
     def warm_up(self) -> None:
-        """Run for a while, and fix how many steps make one sample."""
-        seconds = self._blocked(1)
-        seconds = self._blocked(max(2, int(WARM_UP_SECONDS / seconds)))
-        self._steps = max(1, round(SAMPLE_SECONDS / seconds))
+        """Run for a while, and fix how many steps make one sample.
+
+        The fastest part counts, which nothing disturbed: samples of less work than the others' would be disturbed more
+        seldom, and their median would be too low beside theirs.
+        """
+        first = min(self._blocked(1) for _ in range(3))
+        fit = int(WARM_UP_SECONDS / first)
+        steps, parts = max(1, fit // WARM_UP_PARTS), max(2, min(WARM_UP_PARTS, fit))
+        self._steps = max(1, round(SAMPLE_SECONDS / min(self._blocked(steps) for _ in range(parts))))
 
     def sample(self) -> float:
         """Seconds of a step that is waited for, over one sample."""
@@ -194,7 +198,7 @@ class Executable:
 
     def energy(self) -> Energy | None:
         """The energy of a step in a queue; None where no counter of it can be read, or for several devices."""
-        meter = meter_of(self.device) if self._case.devices == 1 else None
+        meter = meter_of(self.device) if self.case.devices == 1 else None
         if meter is None:
             return None
 
@@ -217,5 +221,7 @@ class Executable:
             self._queue(self._queued)
             return (time.perf_counter() - begin) / self._queued
 
-        rounds = [(seconds(), self._product.per_second(), self._copy.per_second()) for _ in range(QUEUES)]
+        with numerics(self.case.dtype, self.case.matmul_precision):
+            roofs = product(self.case, self._network), copy(self.case, self.memory.peak)
+        rounds = [(seconds(), *(roof.per_second() for roof in roofs)) for _ in range(QUEUES)]
         return tuple(np.asarray(rounds).T)

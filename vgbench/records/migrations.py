@@ -8,7 +8,7 @@ hash of its case as it was written; migrations do not change it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-SCHEMA = 7
+SCHEMA = 8
 """The current version, in which records are written."""
 WITHOUT_SEEDS = 4
 """The version from which the ids in the names of records leave out the evaluation seeds."""
@@ -114,6 +114,11 @@ def _to_7(body: _Body) -> _Body:
     return body
 
 
+def _to_8(body: _Body) -> _Body:
+    """A cost says with which others it was timed in one round-robin, which none was until now."""
+    return body
+
+
 def _row_2(row: Any) -> Any:
     known = isinstance(row, dict) and isinstance(row.get("axes"), dict)
     return {**row, "axes": _case_2(row["axes"])} if known else row
@@ -127,5 +132,5 @@ def _blocks(form: Any) -> Any:
     return _BLOCKS.get(form, form) if isinstance(form, str) else form
 
 
-_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7)
+_MIGRATIONS: tuple[Callable[[_Body], _Body], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7, _to_8)
 """From version 1 to 2, and so on."""

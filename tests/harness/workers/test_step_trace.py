@@ -96,14 +96,14 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
 def test_record_of_a_timing_names_its_trace(supervised: Callable[..., Outcome]) -> None:
     outcome, place = supervised(trace=True), f"traces/{TASK.id}"
     assert isinstance(outcome.record, CostRecord)
-    assert (outcome.record.trace, outcome.note) == (place, "")
+    assert (outcome.record.trace, outcome.notes) == (place, ())
     assert list(outcome.traces) == [f"{place}/{name}" for name in KEPT]
 
 
 def test_nothing_is_traced_unasked(supervised: Callable[..., Outcome]) -> None:
     outcome = supervised(trace=False)
     assert isinstance(outcome.record, CostRecord)
-    assert (outcome.record.trace, outcome.traces, outcome.note) == (None, {}, "")
+    assert (outcome.record.trace, outcome.traces, outcome.notes) == (None, {}, ())
 
 
 def test_worker_that_dies_of_tracing_costs_the_trace_and_not_the_timing(supervised: Callable[..., Outcome]) -> None:

@@ -15,7 +15,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from vgbench.errors import InputError
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
-from vgbench.harness.plan import Task
+from vgbench.harness.plan import Record, Task
 from vgbench.harness.workers import process
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.plain import printable
@@ -133,29 +133,48 @@ class Supervisor:
                 failure = _death(getattr(error, "exitcode", None), _kills() > kills)
             else:
                 self._worn = outcome.worn
-                return self._traced(replace(outcome, record=replace(outcome.record, attempts=attempt)), task, stop)
+                return self._traced(_begun(outcome, attempt - 1), task, stop)
             self.close()
             self._start()
+            if task.beside:
+                return self._apart(task, origin, stop)
             if failure[0] == "timeout" or attempt == ATTEMPTS:
                 return Outcome(record_of(task, origin, stopwatch, *failure, attempt))
 
     def _traced(self, outcome: Outcome, task: Task, stop: Callable[[], bool]) -> Outcome:
-        """The outcome with a trace of the steps that were timed, if one is to be kept; a failure costs it alone."""
-        record = outcome.record
-        if not self._trace or not isinstance(record, CostRecord) or record.cost is None:
+        """The outcome with traces of the steps that were timed, if they are to be kept; a failure costs a trace alone."""
+        if not self._trace:
             return outcome
+        records, traces, notes = [], dict[str, bytes](), list[str]()
+        for each, record in zip(task.together, outcome.records, strict=True):
+            files, why = self._trace_of(each, record, stop)
+            place = trace_place(each.id)
+            traces |= {f"{place}/{name}": content for name, content in files.items()}
+            notes += [f"no trace of {each.label}: {printable(why)}"] if why else []
+            records.append(replace(record, trace=place) if files else record)
+        first, *others = records
+        return replace(outcome, record=first, beside=tuple(others), traces=traces, notes=tuple(notes))
+
+    def _trace_of(self, task: Task, record: Record, stop: Callable[[], bool]) -> tuple[Mapping[str, bytes], str]:
+        """The files of a trace of a step that was timed; without any, the reason, if it should have one."""
+        if not isinstance(record, CostRecord) or record.cost is None:
+            return {}, ""
+        schedule, arguments = self._pool.schedule, [self._device, task.case]
         try:
-            schedule, arguments = self._pool.schedule, [self._device, task.case]
-            files, why = self._result(schedule(process.step_trace, args=arguments, timeout=self._timeout), stop)
+            return self._result(schedule(process.step_trace, args=arguments, timeout=self._timeout), stop)
         except (OutOfTime, ProcessExpired, BrokenProcessPool) as error:
             self.close()
             self._start()
-            files, why = {}, f"the worker ended ({type(error).__name__})"
-        if not files:
-            return replace(outcome, note=f"no trace of {task.label}: {printable(why)}")
-        place = trace_place(task.id)
-        traces = {f"{place}/{name}": content for name, content in files.items()}
-        return replace(outcome, record=replace(record, trace=place), traces=traces)
+            return {}, f"the worker ended ({type(error).__name__})"
+
+    def _apart(self, task: Task, origin: Provenance, stop: Callable[[], bool]) -> Outcome:
+        """Have tasks measured one by one, since one of them ended the worker that measured them together."""
+        alone = (replace(each, beside=()) for each in task.together)
+        first, *others = (_begun(self.execute(each, origin, stop), 1) for each in alone)
+        traces = {name: content for outcome in (first, *others) for name, content in outcome.traces.items()}
+        notes = tuple(note for outcome in (first, *others) for note in outcome.notes)
+        beside = tuple(other.record for other in others)
+        return replace(first, beside=beside, worn=self._worn, traces=traces, notes=notes)
 
     def _result(self, future: Future[T], stop: Callable[[], bool]) -> T:
         while not wait([future], timeout=0.2).done:
@@ -175,6 +194,12 @@ class Supervisor:
             os.kill(self._pid, signal.SIGKILL)  # asked to end, it would first finish what it compiles
         self._pool.stop()
         self._pool.join()
+
+
+def _begun(outcome: Outcome, times: int) -> Outcome:
+    """The outcome of tasks that were begun so often before it."""
+    first, *others = (replace(record, attempts=record.attempts + times) for record in outcome.records)
+    return replace(outcome, record=first, beside=tuple(others))
 
 
 def _death(exit_code: int | None, killed_for_memory: bool) -> tuple[Status, str]:

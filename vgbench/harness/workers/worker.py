@@ -2,8 +2,9 @@
 
 import pickle
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -14,11 +15,14 @@ from vgbench.harness.plan import Task
 from vgbench.harness.workers.compilations import compilations_on, further_rounds
 from vgbench.harness.workers.peak_memory import device_peak_bytes
 from vgbench.measure.coordinates import measure_coordinates
+from vgbench.measure.cost import Cost
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
+from vgbench.measure.pairs import Rounds
 from vgbench.measure.profiles import measure_profiles
+from vgbench.measure.room import exhausted
 from vgbench.measure.shared import programs_made, worn
-from vgbench.measure.timing import measure_cost, with_compilations
+from vgbench.measure.timing import measure_costs, with_compilations
 from vgbench.measure.training import measure_training
 from vgbench.plain import printable
 from vgbench.records.origin import Provenance
@@ -28,7 +32,6 @@ from vgbench.records.status import judged
 from vgbench.spec.case import Case
 
 _COMPILER = ("jax._src.compiler", "jax._src.interpreters.mlir")
-_EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory")
 
 
 def prepare(device: str | None, pickled: bytes) -> Provenance:
@@ -64,37 +67,63 @@ def prepare(device: str | None, pickled: bytes) -> Provenance:
     return provenance(chosen)
 
 
+class _End(NamedTuple):
+    """How a task ended: its status, the reason, and what was measured before, by the record's field."""
+
+    status: Status
+    reason: str
+    measured: dict[str, Any]
+
+
 def execute(task: Task, device: str | None, precision: float, compilations: int | None, origin: Provenance) -> Outcome:
-    """Measure a cell, or a cost to this precision; whatever goes wrong in it is an outcome.
+    """Measure a cell, or the costs of pairs to this precision; whatever goes wrong in it is an outcome.
 
     Args:
         task: what is measured.
         device: as in `find_device`.
-        precision: of a timed ratio, as in `measure_cost`.
+        precision: of timed ratios, as in `measure_cost`.
         compilations: how often a pair is compiled and timed, as in `RunOptions`.
         origin: what its record says of who measured it.
     """
-    stopwatch, measured, before = Stopwatch(), dict[str, Any](), programs_made()
-    status: Status
+    stopwatch, before = Stopwatch(len(task.together)), programs_made()
+    ends = [_cell(task, device)] if task.kind == "cell" else _costs(task, device, precision, compilations)
+    first, *others = (
+        record_of(each, origin, stopwatch, end.status, end.reason, **end.measured)
+        for each, end in zip(task.together, ends, strict=True)
+    )
+    return Outcome(first, programs_made() - before, worn(), tuple(others))
+
+
+def _cell(task: Task, device: str | None) -> _End:
+    measured: dict[str, Any] = {}
     try:
         with jax.default_device(find_device(device)):
-            if task.kind == "cell":
-                case, tuned = task.remaining, task.held.training if task.held else None
-                measured["gradients"], measured["forward"] = measure_profiles(case)
-                measured["training"] = measure_training(case, tuned=tuned) if case.steps else None
-                measured["coordinates"] = measure_coordinates(case) if case.coordinate_steps else None
-                status, reason = judged(measured["gradients"], measured["training"])
-            else:
-                cost = measure_cost(task.case, task.reference, precision=precision)
-                times = compilations_on(device, compilations) - 1
-                further = further_rounds(device, task.case, task.reference, precision, times)
-                peak = device_peak_bytes(device, task.case)
-                measured["cost"] = replace(with_compilations(cost, further), device_peak_bytes=peak)
-                status, reason = "ok", ""
+            case, tuned = task.remaining, task.held.training if task.held else None
+            measured["gradients"], measured["forward"] = measure_profiles(case)
+            measured["training"] = measure_training(case, tuned=tuned) if case.steps else None
+            measured["coordinates"] = measure_coordinates(case) if case.coordinate_steps else None
+            return _End(*judged(measured["gradients"], measured["training"]), measured)
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
-        status, reason = classify(error)
-    record = record_of(task, origin, stopwatch, status, reason, **measured)
-    return Outcome(record, programs_made() - before, worn())
+        return _End(*classify(error), measured)
+
+
+def _costs(task: Task, device: str | None, precision: float, compilations: int | None) -> list[_End]:
+    cases = [each.case for each in task.together]
+    try:
+        with jax.default_device(find_device(device)):
+            costs = measure_costs(cases, task.reference, precision=precision)
+            times = compilations_on(device, compilations) - 1
+            further = further_rounds(device, cases, task.reference, precision, times)
+            return [_timed(device, *each) for each in zip(cases, costs, further, strict=True)]
+    except BaseException as error:
+        return [_End(*classify(error), {})] * len(cases)
+
+
+def _timed(device: str | None, case: Case, cost: Cost | BaseException, further: Sequence[Rounds]) -> _End:
+    if isinstance(cost, BaseException):
+        return _End(*classify(cost), {})
+    peak = device_peak_bytes(device, case)
+    return _End("ok", "", {"cost": replace(with_compilations(cost, further), device_peak_bytes=peak)})
 
 
 def classify(error: BaseException) -> tuple[Status, str]:
@@ -103,8 +132,7 @@ def classify(error: BaseException) -> tuple[Status, str]:
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, InputError):
         return "skipped", text
-    exhausted = isinstance(error, jax.errors.JaxRuntimeError) and any(words in text for words in _EXHAUSTED)
-    if isinstance(error, MemoryError) or exhausted:
+    if exhausted(error):
         return "out_of_memory", reason
     modules = (frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__))
     if any(module in _COMPILER for module in modules):
