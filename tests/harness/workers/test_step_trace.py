@@ -110,4 +110,4 @@ def test_worker_that_dies_of_tracing_costs_the_trace_and_not_the_timing(supervis
     outcome = supervised(trace=True, dies_of=step_trace)
     assert isinstance(outcome.record, CostRecord)
     assert (outcome.record.status, outcome.record.trace, outcome.traces) == ("ok", None, {})
-    assert outcome.note == "no trace of baseline, depth 2: the worker ended (ProcessExpired)"
+    assert outcome.notes == ("no trace of baseline, depth 2: the worker ended (ProcessExpired)",)

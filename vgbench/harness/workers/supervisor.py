@@ -142,7 +142,7 @@ class Supervisor:
                 return Outcome(record_of(task, origin, stopwatch, *failure, attempt))
 
     def _traced(self, outcome: Outcome, task: Task, stop: Callable[[], bool]) -> Outcome:
-        """The outcome with traces of the steps that were timed, if they are to be kept; a failure costs a trace alone."""
+        """The outcome with traces of the timed steps, if they are to be kept; a failure costs one trace alone."""
         if not self._trace:
             return outcome
         records, traces, notes = [], dict[str, bytes](), list[str]()
