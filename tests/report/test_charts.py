@@ -82,7 +82,8 @@ def panels(definition: Definition) -> list[Definition]:
     return [panel for each in inner for panel in panels(each)]
 
 
-FEED_FORWARD = [name for name in PICTURES if name not in ("gradients-in-time", "roofline")]
+OTHERS = ("gradients-in-time", "coordinates", "roofline")
+FEED_FORWARD = [name for name in PICTURES if name not in OTHERS]
 
 
 @pytest.mark.parametrize("name", FEED_FORWARD)

@@ -87,7 +87,7 @@ def test_page_holds_the_pictures_and_the_details_of_every_cell(text: str) -> Non
     data = json.loads(Elements(text).scripts[0])
     assert list(data["pictures"]) == [
         *("answer", "answer-narrow", "gradients", "forward", "accuracy", "benefit", "curves", "heatmap", "histograms"),
-        "cost",
+        *("learning-rates", "cost"),
     ]
     assert [cell["title"] for cell in data["cells"]] == [
         *("baseline, depth 3", "baseline, depth 6", "he, depth 3", "he, depth 6"),
