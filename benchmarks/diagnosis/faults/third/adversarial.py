@@ -19,14 +19,16 @@ from faults.second.adversarial import duel, perceptron
     title="Vanishing gradients?",
 )
 def squares_of_a_sigmoid(broken: bool) -> Setup:
-    """Least squares of a sigmoid of a critic that is soon sure, after which the generator is not moved.
+    """Least squares of a sigmoid of a critic that is sure: neither it nor the generator is moved.
 
     Seen: a loss that never goes down. Answer: the critic's output is linear, which has no flat part.
     """
     draw = np.random.default_rng(0)
     noise = draw.normal(size=(512, 2)).astype(np.float32)
     real = (2 + 0.5 * draw.normal(size=(512, 2))).astype(np.float32)
-    params = {"critic": mlp(1, [2, 1]), "generator": mlp(0, [2, 32, 32, 2], 1.0)}
+    size = 2.5 if broken else 0.25
+    critic = {"layer00": {"w": jnp.full((2, 1), size), "b": jnp.full(1, -size)}}
+    params = {"critic": critic, "generator": mlp(0, [2, 32, 32, 2], 1.0)}
     params["generator"]["layer02"]["b"] = jnp.array([-1.0, -1.0])
     squash = jax.nn.sigmoid if broken else lambda z: z
 

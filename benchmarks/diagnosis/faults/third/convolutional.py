@@ -106,7 +106,7 @@ def rate_of_sgd_for_lanes(broken: bool) -> Setup:
 
     Seen: a loss that does not fall in 50 epochs. Answer: 0.025 is too large for Adam; take 1e-4.
     """
-    depth, width = 6, 8
+    depth, width = 4, 8
     params = filters(3, [1] + [width] * (depth + 1), 1.0)
 
     def net(params, x, offsets):
@@ -116,7 +116,7 @@ def rate_of_sgd_for_lanes(broken: bool) -> Setup:
             x = x + activated("tanh", convolve(params[f"conv{i:02d}"], normalised(x, (1, 2, 3))), hidden, offsets)
         return linear(params["out"], normalised(x.mean((1, 2)), 1)), tuple(hidden)
 
-    return classification(params, optax.adam(2.5 if broken else 0.01), net=net, batch=32, steps=200)
+    return classification(params, optax.adam(5.0 if broken else 0.02), net=net, batch=32, steps=120)
 
 
 @third(

@@ -19,14 +19,14 @@ from faults.registry import Setup, third
     title="Exploding library size after some iterations",
 )
 def size_of_a_library(broken: bool) -> Setup:
-    """Counts whose rate is the exponential of a drawn number, the deviation of which nothing bounds.
+    """Counts whose rate is the exponential of a drawn number, the deviation of which is large and unbounded.
 
     Seen: the library size takes large values, and the rate is infinite. Answer: bound it, and begin near one.
     """
     draw = np.random.default_rng(0)
     group = draw.integers(4, size=1024)
     share = draw.dirichlet(np.full(24, 0.4), size=4)
-    size = np.exp(draw.normal(8.0, 0.4, size=1024))
+    size = np.exp(draw.normal(5.0, 0.4, size=1024))
     rate = size[:, None] * (0.9 * share[group] + 0.1 / 24)
     counts = draw.poisson(rate).astype(np.float32)
     noise = draw.normal(size=1024).astype(np.float32)
@@ -50,6 +50,7 @@ def size_of_a_library(broken: bool) -> Setup:
         return ((found - truth) ** 2).mean() / truth.var()
 
     params = mlp(1, [24, 48, 48, 26])
+    params["layer02"]["b"] = params["layer02"]["b"].at[25].set(4.0 if broken else 0.0)
     mean = counts.mean(0)
     chance = float((mean - mean * np.log(mean)).mean())
     return own(params, loss, (counts, noise), optax.adam(3e-3), error, chance=chance, steps=500, batch=64)

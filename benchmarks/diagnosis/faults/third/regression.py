@@ -139,3 +139,26 @@ def answers_never_scaled_back(broken: bool) -> Setup:
         return ((scaled - (mean + deviation * y)) ** 2).mean() / (deviation**2 * y.var())
 
     return Setup(**{**vars(setup), "error": lambda params: float(error(params))})
+
+
+@third(
+    "answers are compared with targets in another order",
+    kind="targets out of step",
+    family="regression",
+    source="github.com/udacity/nd320-c1-emr-data-starter/issues/4",
+    title="Test dataset is shuffled but result is compared to labels of unshuffled data source",
+)
+def answers_in_another_order(broken: bool) -> Setup:
+    """A network that learns well, whose answers to shuffled rows are compared with targets that are not shuffled.
+
+    Seen: predictions and labels are compared row by row, and do not agree. Answer: shuffle no data that are judged.
+    """
+    x, y = curve(4)
+    order = np.random.default_rng(0).permutation(len(x)) if broken else np.arange(len(x))
+    setup = regression(mlp(6, [3, 48, 48, 1], 1.0), optax.adam(3e-3), data=(x, y), kind="tanh", steps=500, batch=64)
+
+    @jax.jit
+    def error(params):
+        return ((perceptron(params, x[order], None, "tanh")[0][:, 0] - y) ** 2).mean() / y.var()
+
+    return Setup(**{**vars(setup), "error": lambda params: float(error(params))})

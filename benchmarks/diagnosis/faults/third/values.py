@@ -1,4 +1,4 @@
-"""Reinforcement learning: values, observations, deviations, probabilities."""
+"""Reinforcement learning: values, observations, deviations."""
 
 import jax
 import jax.numpy as jnp
@@ -43,13 +43,13 @@ def errors_clipped_to_one(broken: bool) -> Setup:
     title="DDPG action saturation",
 )
 def states_as_they_are(broken: bool) -> Setup:
-    """An actor that reads states in the hundreds: its units and its actions lie at one and minus one.
+    """An actor that reads states around a thousand: its units and its actions lie at one and minus one.
 
     Seen: actions that jump to their largest value. Answer: normalise the state to between -1 and 1.
     """
     x, wanted = curve(2)
     wanted = 0.8 * np.tanh(wanted)
-    states = 400 + 60 * x if broken else x
+    states = 1000 + 40 * x if broken else x
 
     def act(params, x, offsets=None):
         hidden = []
@@ -100,34 +100,3 @@ def deviation_below_zero(broken: bool) -> Setup:
 
     params = mlp(2, [3, 48, 48, 2], 1.0)
     return own(params, loss, (x, action, reward), optax.adam(3e-3), error, steps=500, batch=64)
-
-
-@third(
-    "probabilities are taken over the batch, and not over the actions",
-    kind="wrong axis",
-    family="policy gradient",
-    source="github.com/DeepReinforcementLearning/DeepReinforcementLearningInAction/issues/32",
-    title="Chap.4. softmax(dim=1)",
-)
-def softmax_over_the_batch(broken: bool) -> Setup:
-    """Probabilities of actions from a softmax over the states of a batch.
-
-    Seen: dim=0 is right for one state, and for a batch the rows are mixed. Answer: dim=1, and a lower rate.
-    """
-    x = curve(4)[0]
-    rank = np.argsort(np.argsort(x[:, 0] + x[:, 1])) / len(x)
-    best = np.digitize(rank, [0.7, 0.9]).astype(np.int32)
-    action = np.random.default_rng(0).integers(3, size=len(x)).astype(np.int32)
-    reward = np.where(action == best, 1.0, 0.2).astype(np.float32)
-
-    def loss(params, batch, offsets):
-        scores, hidden = perceptron(params, batch[0], offsets, "tanh")
-        logs = jax.nn.log_softmax(scores, axis=0 if broken else 1)
-        chosen = jnp.take_along_axis(logs, batch[1][:, None], axis=1)[:, 0]
-        return -(batch[2] * chosen).mean(), hidden
-
-    def error(params):
-        return (perceptron(params, x, None, "tanh")[0].argmax(-1) != best).mean() / 0.3
-
-    params = mlp(3, [3, 32, 32, 3], 1.0)
-    return own(params, loss, (x, action, reward), optax.adam(3e-3), error, steps=400, batch=64)
