@@ -53,7 +53,7 @@ def moments_without_correction(broken: bool) -> Setup:
     return classification(row_params(1, 4), optax.chain(scale, optax.scale(-0.02)), net=rows(), batch=64)
 
 
-def first_of_two():
+def _first_of_two():
     """Sequences of tokens in which 1 and 2 occur once each; the class says which comes first."""
     draw = np.random.default_rng(0)
     tokens = draw.integers(3, 10, size=(512, 10))
@@ -86,7 +86,7 @@ def _ordered(forward, tokens, first, seed):
 )
 def order_unknown(broken: bool) -> Setup:
     """Embeddings without positions, by which a question about the order of tokens has no answer."""
-    tokens, first = first_of_two()
+    tokens, first = _first_of_two()
 
     def forward(params, tokens, offsets):
         x = params["embed"]["w"][tokens] + (0.0 if broken else params["position"]["w"])
@@ -106,7 +106,7 @@ def order_unknown(broken: bool) -> Setup:
 )
 def nothing_to_attend_to(broken: bool) -> Setup:
     """Sequences that are all padding: a softmax over scores of minus infinity alone."""
-    tokens, first = first_of_two()
+    tokens, first = _first_of_two()
     tokens[::50], first[::50] = 0, 0
 
     def forward(params, tokens, offsets):

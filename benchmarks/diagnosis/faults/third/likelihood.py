@@ -50,7 +50,7 @@ def size_of_a_library(broken: bool) -> Setup:
         return ((found - truth) ** 2).mean() / truth.var()
 
     params = mlp(1, [24, 48, 48, 26])
-    params["layer02"]["b"] = params["layer02"]["b"].at[25].set(4.0 if broken else 0.0)
+    params["layer02"]["b"] = params["layer02"]["b"].at[25].set(5.0 if broken else 0.0)
     mean = counts.mean(0)
     chance = float((mean - mean * np.log(mean)).mean())
     return own(params, loss, (counts, noise), optax.adam(3e-3), error, chance=chance, steps=500, batch=64)

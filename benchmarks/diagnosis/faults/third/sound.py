@@ -223,32 +223,27 @@ def two_losses_in_one(broken: bool) -> Setup:
 
     Seen: a loss of some 20 at the start. Answer: it is expected, since two losses are added.
     """
+    x, y, x_other, y_other = digits()
     params = row_params(0, 2) | {"names": {"w": jax.random.normal(jax.random.key(8), (10, 10))}}
-    heat = 0.07
 
-    def net(params, x, offsets):
-        scores, hidden = rows()(params, x, offsets)
-        alike = unit(scores) @ unit(params["names"]["w"]).T / heat
-        return jnp.concatenate([scores, alike], axis=1), hidden
+    def loss(params, batch, offsets):
+        scores, hidden = rows()(params, batch[0], offsets)
+        alike = unit(scores) @ unit(params["names"]["w"]).T / 0.07
+        return cross_entropy(scores, batch[1]) + (cross_entropy(alike, batch[1]) if broken else 0.0), hidden
 
-    def loss(both, labels):
-        scores, alike = jnp.split(both, 2, axis=1)
-        return cross_entropy(scores, labels) + (cross_entropy(alike, labels) if broken else 0.0)
-
-    chance = (2 if broken else 1) * float(np.log(10))
-    setup = classification(params, optax.adam(3e-3), net=net, loss=loss, chance=chance, batch=64, steps=500)
-    return Setup(**{**vars(setup), **_judged(lambda params, x: net(params, x, None)[0][:, :10])})
-
-
-def _judged(scores):
-    """Error and accuracy of some scores on digits that were not trained on."""
-    *_, x_other, y_other = digits()
-    right = jax.jit(lambda params: (scores(params, x_other).argmax(-1) == y_other).mean())
-    return {
-        "error": lambda params: (1 - float(right(params))) / 0.9,
-        "accuracy": lambda params: float(right(params)),
-        "chance_accuracy": 0.1,
-    }
+    right = jax.jit(lambda params: (rows()(params, x_other, None)[0].argmax(-1) == y_other).mean())
+    return own(
+        params,
+        loss,
+        (x, y),
+        optax.adam(3e-3),
+        lambda params: (1 - right(params)) / 0.9,
+        chance=(2 if broken else 1) * float(np.log(10)),
+        accuracy=lambda params: float(right(params)),
+        chance_accuracy=0.1,
+        steps=500,
+        batch=64,
+    )
 
 
 @third(
