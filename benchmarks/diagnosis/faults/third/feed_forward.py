@@ -236,13 +236,14 @@ def two_pictures_of_each_face(broken: bool) -> Setup:
 @third(
     "dead units",
     "units that died",
+    "gradients exactly zero",
     kind="rectified answer",
     family="feed-forward",
     source="github.com/martinwicke/tf-dev-summit-tensorboard-tutorial/issues/3",
     title="Relu activations after fully connected layers",
 )
 def rectified_scores(broken: bool) -> Setup:
-    """A rectifier behind the scores of all classes: those of most are zero for every example.
+    """A rectifier behind the scores of all classes, which begin below zero: each is zero for every example.
 
     Seen: an accuracy that stays below 65 %. Answer: the layer of the scores has no rectifier.
     """
