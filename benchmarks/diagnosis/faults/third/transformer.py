@@ -93,7 +93,7 @@ def scores_without_a_clip(broken: bool) -> Setup:
     params = blocks(3, 2, 2, tokens=10, length=8)
     parts = jax.tree_util.tree_map_with_path(lambda path, _: _is_score(path), params)
     labels = jax.tree.map(lambda score: "scores" if score else "rest", parts)
-    optimizer = optax.multi_transform({"scores": optax.lion(0.1), "rest": optax.adam(3e-3)}, labels)
+    optimizer = optax.multi_transform({"scores": optax.lion(0.03), "rest": optax.adam(5e-3)}, labels)
 
     def clipped(score, w):
         return w * jnp.minimum(1.0, 5.0 / jnp.sqrt((w**2).sum())) if score else w
@@ -114,7 +114,7 @@ def scores_without_a_clip(broken: bool) -> Setup:
         return 2 * (forward(params, tokens, None)[0].argmax(-1) != again).mean()
 
     chance = float(np.log(2))
-    return own(params, loss, (tokens, again), optimizer, error, chance=chance, steps=500, batch=64, apply=apply)
+    return own(params, loss, (tokens, again), optimizer, error, chance=chance, steps=800, batch=64, apply=apply)
 
 
 def _first_word_again():
