@@ -17,7 +17,7 @@ from reported_page import page
 
 from vgbench.diagnosis.words import MEANINGS
 
-FIRST = [each for each in FAULTS if not each.second]
+FIRST = [each for each in FAULTS if not each.collected]
 BY_WAY = {"bare": ["not enough recorded"], "default": ["learning rate too large"], "full": ["vanishing", "loss spike"]}
 SOUND = {way: ["converged"] for way in BY_WAY}
 

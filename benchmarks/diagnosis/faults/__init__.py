@@ -1,6 +1,7 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/` are the second held-out set: other sources, labelled by mechanism before any of them was diagnosed.
+Those of `second/` and `third/` are the second and the third held-out set: other sources than all before, labelled by
+mechanism before any of them was diagnosed.
 """
 
 from faults import (
@@ -14,6 +15,7 @@ from faults import (
     recurrent,
     regression,
     second,
+    third,
     transformer,
 )
 from faults.registry import FAULTS, Fault, Setup
@@ -32,4 +34,5 @@ _FAMILIES = (
     losses,
     precision,
     second,
+    third,
 )

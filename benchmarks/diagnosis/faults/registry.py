@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import optax
 
-Half: TypeAlias = Literal["tuning", "held-out", "second held-out"]
+Half: TypeAlias = Literal["tuning", "held-out", "second held-out", "third held-out"]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
 Loss: TypeAlias = Callable[[Any, Any, Any], tuple[Any, Hidden]]
@@ -58,9 +59,10 @@ class Fault:
         cause: findings that name it, the first of which is the label; or the cause in words, where no finding names it.
         build: makes the broken run, or the fixed one.
         shown: whether it is one of the cases that the rules were written with.
-        second: whether it belongs to the second held-out set, which was labelled before anything was asked about it.
-        kind: of the mistake, in the second set.
-        title: of the report, in the second set.
+        collected: the half that it was collected for, and labelled in before anything was asked about it; None if its
+            source decides about the half.
+        kind: of the mistake, in a half that was collected.
+        title: of the report, in such a half.
         sound: whether nothing is wrong with the run that looks broken; the other one is the same run carried on, or
             made in the usual way.
     """
@@ -71,7 +73,7 @@ class Fault:
     cause: tuple[str, ...]
     build: Callable[[bool], Setup] = field(repr=False)
     shown: bool = False
-    second: bool = False
+    collected: Half | None = None
     kind: str = ""
     title: str = ""
     sound: bool = False
@@ -79,8 +81,8 @@ class Fault:
     @property
     def half(self) -> Half:
         """By the source alone; what the rules were written with counts for tuning."""
-        if self.second:
-            return "second held-out"
+        if self.collected is not None:
+            return self.collected
         even = hashlib.sha256(self.source.encode()).digest()[0] % 2 == 0
         return "tuning" if self.shown or even else "held-out"
 
@@ -100,10 +102,10 @@ def fault(
     return register
 
 
-def second(
-    *cause: str, kind: str, family: str, source: str, title: str, sound: bool = False
+def _collected(
+    half: Half, *cause: str, kind: str, family: str, source: str, title: str, sound: bool = False
 ) -> Callable[[Callable[[bool], Setup]], Callable[[bool], Setup]]:
-    """Register a fault of the second held-out set; `source` is the report's address without its scheme."""
+    """Register a fault of a half that was collected; `source` is the report's address without its scheme."""
 
     def register(build: Callable[[bool], Setup]) -> Callable[[bool], Setup]:
         own = Fault(
@@ -112,7 +114,7 @@ def second(
             source=source,
             cause=cause,
             build=build,
-            second=True,
+            collected=half,
             kind=kind,
             title=title,
             sound=sound,
@@ -121,3 +123,7 @@ def second(
         return build
 
     return register
+
+
+second = partial(_collected, "second held-out")
+third = partial(_collected, "third held-out")

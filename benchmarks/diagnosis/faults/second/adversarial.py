@@ -1,5 +1,7 @@
 """A generator and its critic, trained together."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,10 +20,10 @@ def perceptron(params, x, hidden, offsets):
     return linear(last, x)
 
 
-def duel(*, cut: bool, near: bool = False, steps: int = 600) -> Setup:
+def duel(*, cut: bool, near: bool = False, steps: int = 600, rate: Any = 1e-3) -> Setup:
     """Points around (2, 2) to be imitated; with `cut` the generator's step sees its points as constants.
 
-    With `near` the generator begins at the right place.
+    With `near` the generator begins at the right place; `rate` is the learning rate or its schedule.
     """
     draw = np.random.default_rng(0)
     noise = draw.normal(size=(512, 2)).astype(np.float32)
@@ -44,7 +46,7 @@ def duel(*, cut: bool, near: bool = False, steps: int = 600) -> Setup:
         fake = perceptron(params["generator"], noise, [], None)
         return ((fake.mean(0) - 2) ** 2).sum() / 8
 
-    optimizer = optax.adam(1e-3, b1=0.5)
+    optimizer = optax.adam(rate, b1=0.5)
     return own(params, loss, (noise, real), optimizer, error, chance=3 * float(np.log(2)), steps=steps, batch=128)
 
 
