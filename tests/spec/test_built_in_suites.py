@@ -20,6 +20,7 @@ from vgbench.models import build_network
 from vgbench.models.stack import Stack
 from vgbench.records.schema import Row
 from vgbench.spec.case import Case
+from vgbench.spec.metric import ACCURACY
 from vgbench.spec.suite import Cell, built_in_suites, read_suite
 
 # By name, so that a file that is no suite fails its own tests only.
@@ -94,6 +95,29 @@ def test_every_claim_is_tested_on_cells_of_its_suite(name: str) -> None:
             assert {row.row.mitigation for row, _ in found} >= set(cells.mitigation), claim.sentence
             assert found, claim.sentence
             assert cells.reference is None or all(other is not None for _, other in found), claim.sentence
+
+
+AT_INITIALISATION = {"decay", "decay_size", "log10_first_over_last", "log10_slope", "log10_slope_first_over_last"}
+
+
+@each
+def test_every_claim_can_be_judged_by_what_its_cells_measure(name: str) -> None:
+    suite = read_suite(name)
+    cells = {(cell.case.cell_id, cell.mitigation): cell for cell in suite.cells()}
+    rows = [
+        Measured(Row(0, cell.mitigation, dict(cell.axes), cell.case.cell_id, cell.reference.cell_id, None), None, None)
+        for cell in cells.values()
+    ]
+    for claim in suite.claims:
+        if claim.sign is not None or claim.statistic in AT_INITIALISATION:
+            continue
+        for pair in (pair for each_of in claim.cells for pair in selected(each_of, rows)):
+            asked = [cells[row.row.cell_id, row.row.mitigation] for row in pair if row is not None]
+            assert all(cell.case.steps > 0 for cell in asked), claim.sentence
+            assert all(cell.case.metric == ACCURACY for cell in asked) or "accuracy" not in str(claim.statistic)
+            assert len({cell.case.seeds for cell in asked}) == 1, claim.sentence
+            assert len(asked[0].case.seeds) > 2, claim.sentence
+            assert all(cell.timed for cell in asked) or claim.statistic != "log10_seconds_to_target", claim.sentence
 
 
 LONG = {"long", "long_relu", "long_relu_he", "long_relu_batch_norm", "long_sigmoid_critical"}
