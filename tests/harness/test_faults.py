@@ -143,7 +143,7 @@ def test_second_run_is_refused_status_tells_and_ctrl_c_twice_ends_at_once(
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopping after the current measurement; press Ctrl-C again to stop at once\n" in err
-    assert err.splitlines()[-1].startswith("vgbench: stopped with 2 of 4 done, ")
+    assert err.splitlines()[-1].startswith("vgbench: stopped with 1 of 4 done, ")
     assert err.endswith("; the same command goes on from here\n")
     assert not Path(f"/proc/{worker}").exists()
     assert len(records(site / "out", "cell")) == 1
@@ -155,7 +155,7 @@ def test_sigterm_ends_at_once(hanging: tuple[subprocess.Popen[str], Path]) -> No
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "vgbench: stopped with 2 of 4 done, " in err
+    assert "vgbench: stopped with 1 of 4 done, " in err
 
 
 def test_worker_ends_with_its_runner(hanging: tuple[subprocess.Popen[str], Path]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from vgbench.boundary.files import part_of
 from vgbench.errors import InputError
 
-LOCK, NOTE = ".lock", "running.json"
+LOCK, NOTE, SHOWN = ".lock", "running.json", ".shown.json"
 _FILES = re.compile(
-    r"\.lock|running\.json|table\.(md|csv|tex)|report\.html|claims\.md|pictures/[^/]+\.(png|svg|pdf|html)"
+    r"\.lock|running\.json|\.shown\.json|table\.(md|csv|tex)|report\.html|claims\.md|pictures/[^/]+\.(png|svg|pdf|html)"
     r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?)"
 )
 """The files of a run and its report, by their paths in its folder."""
