@@ -1,11 +1,14 @@
 """`vgbench report`: writes tables and pictures from records alone."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from vgbench.report.report import Report
 
 
@@ -42,27 +45,23 @@ def report(
         show(write_report(directory, format_.split(","), forms, price=price), wide=wide)
 
 
-def show(written: "Report", *, wide: bool = False) -> None:
-    """Print the findings, the table (in 100 columns, or all of it) and its provenance."""
+def show(written: "Report", *, wide: bool = False) -> "list[Text]":
+    """Print the findings, the table (in 100 columns, or all of it) and its provenance; returns what was printed."""
+    from vgbench.cli.terminal import console
+    from vgbench.report.terminal import WIDTH, lines_of
+
+    lines = lines_of(written, wide=wide, width=console().width if wide else WIDTH)
+    print_lines(lines, written.files)
+    return lines
+
+
+def print_lines(lines: "Iterable[Text]", files: Iterable[Path]) -> None:
+    """Print the lines of a report, those of its table without wrapping them, and which files hold it."""
     from rich.text import Text
 
     from vgbench.cli.terminal import console
-    from vgbench.plain import one_line
-    from vgbench.report import claims
-    from vgbench.report.terminal import WIDTH, further_tables, table_of
 
     out = console()
-    out.print()
-    for sentence in written.sentences:
-        out.print(Text(one_line(sentence)))
-    for line in claims.lines(written.claims):
-        out.print(Text(one_line(line)))
-    out.print()
-    out.print(table_of(written, wide=wide), width=None if wide else WIDTH)
-    for table in further_tables(written):
-        out.print(table, width=None if wide else WIDTH)
-    for line in written.failures:
-        out.print(Text(one_line(f"not ok: {line}")))
-    for line in written.footer:
-        out.print(Text(one_line(line), style="dim"))
-    out.print(Text("written: " + ", ".join(map(str, written.files)), style="dim"))
+    for line in lines:
+        out.print(line, soft_wrap=bool(line.no_wrap))
+    out.print(Text("written: " + ", ".join(map(str, files)), style="dim"))

@@ -77,17 +77,23 @@ def _measure(selection: "Selection", options: RunOptions, log_file: Path | None)
 def _show(folder: Path, options: RunOptions) -> bool:
     """Write and show the report, of a part where it is; returns whether every cell is ok."""
     from vgbench.cli.host import stay_on_host
-    from vgbench.cli.report import show
+    from vgbench.cli.report import print_lines, show
     from vgbench.cli.terminal import say
     from vgbench.harness.run_lock import read_status
-    from vgbench.report import write_report
+    from vgbench.report.kept import keep, kept
 
     if options.shard is not None:  # there is no table: most rows would miss the baseline that they are compared with
         say(f"part {options.shard} is in {folder}; `vgbench merge OUT DIR...` makes one run of all parts")
         return read_status(folder).all_ok
+    again = kept(folder)
+    if again is not None:
+        print_lines(again.texts, [folder / name for name in again.files])
+        return again.all_ok
+    from vgbench.report.write import write_report
+
     stay_on_host()
     report = write_report(folder)
-    show(report)
+    keep(folder, report.files, show(report), all_ok=report.all_ok)
     return report.all_ok
 
 

@@ -111,7 +111,7 @@ def look(slots: Iterable[str], columns: int = 5) -> Look:
     return Look(
         alt.Color("slot:N", scale=alt.Scale(domain=names, range=list(colors)), **common),
         alt.Shape("slot:N", scale=alt.Scale(domain=names, range=list(shapes)), **common),
-        alt.OpacityValue.from_dict(alt.condition(chosen, alt.value(1), alt.value(0.1)), validate=False),
+        alt.OpacityValue.from_dict(dict(alt.condition(chosen, alt.value(1), alt.value(0.1))), validate=False),
     )
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from vgbench.boundary.files import part_of
 from vgbench.errors import InputError
 
-LOCK, NOTE = ".lock", "running.json"
+LOCK, NOTE, SHOWN = ".lock", "running.json", ".shown.json"
 _FILES = re.compile(
-    r"\.lock|running\.json|table\.(md|csv|tex)|report\.html|claims\.md|pictures/[^/]+\.(png|svg|pdf|html)"
+    r"\.lock|running\.json|\.shown\.json|table\.(md|csv|json|parquet|tex)|coordinates\.csv|report\.html|claims\.md"
+    r"|pictures/[^/]+\.(png|svg|pdf|html)"
     r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?"
     r"|traces/[0-9a-f]{16}/plugins/profile/steps/vgbench\.(xplane\.pb|trace\.json\.gz))"
 )

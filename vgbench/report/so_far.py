@@ -54,4 +54,4 @@ class SoFar:
         due = {repr(row.axes) for row in self.run.manifest.rows if row not in [each.row for each in self.run.entries]}
         complete = {repr(row.axes) for row in rows} - due
         places = [repr(entry.row.axes) in complete for entry in self.run.entries]
-        return headlines(self.frame[places], swept([self.run]))
+        return headlines(self.frame.loc[places], swept([self.run]))

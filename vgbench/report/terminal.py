@@ -1,17 +1,20 @@
 """The table and single rows for the terminal."""
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from vgbench.pictures.panels import thinned
 from vgbench.plain import one_line
 from vgbench.records.runs import Run, swept
+from vgbench.report import claims
 from vgbench.report.columns.column import NOTHING, Bold
 from vgbench.report.columns.row import DEVICE
 from vgbench.report.diagnosed import diagnosed
@@ -39,6 +42,33 @@ def shown_table(runs: Sequence[Run], table: pd.DataFrame, title: str, *, wide: b
     entries = [entry for run in runs for entry in run.entries]
     names = list(table.columns) if wide else with_room(table, ("index",), [DEVICE, *swept(runs)])
     return terminal(table.filter(items=["depth", *names]), title, names, [outcome(each) for each in entries])
+
+
+def lines_of(report: Report, *, wide: bool = False, width: int = WIDTH) -> list[Text]:
+    """What the terminal shows of a report: findings, the table (in so many columns), what is not ok, its provenance.
+
+    Args:
+        report: as it was written.
+        wide: whether all columns of the table are shown.
+        width: columns of the terminal that tables take.
+    """
+    tables = [table_of(report, wide=wide), *further_tables(report)]
+    return [
+        Text(),
+        *(Text(one_line(line)) for line in (*report.sentences, *claims.lines(report.claims))),
+        Text(),
+        *(line for table in tables for line in _rendered(table, width)),
+        *(Text(one_line(f"not ok: {line}")) for line in report.failures),
+        *(Text(one_line(line), style="dim") for line in report.footer),
+    ]
+
+
+def _rendered(table: Table, width: int) -> list[Text]:
+    console = Console(file=StringIO(), width=width, force_terminal=True, color_system="standard")
+    return [
+        Text.assemble(*((segment.text, segment.style or "") for segment in line), no_wrap=True, overflow="ignore")
+        for line in console.render_lines(table, console.options, pad=False)
+    ]
 
 
 def further_tables(report: Report) -> Iterator[Table]:

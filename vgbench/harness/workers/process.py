@@ -13,10 +13,11 @@ import jax
 
 from vgbench.harness.workers.visible_devices import Visible
 from vgbench.records.origin import Provenance
-from vgbench.records.provenance import find_device, provenance
+from vgbench.records.provenance import describe_device, find_device, provenance
 
 if TYPE_CHECKING:
     from vgbench.harness.outcome import Outcome
+    from vgbench.harness.plan import Task
 
 
 def begin(environment: dict[str, str], memory_limit: int | None) -> None:
@@ -69,11 +70,13 @@ def prepare(device: str | None, pickled: bytes) -> Provenance:
     return worker.prepare(device, pickled)
 
 
-def execute(*arguments: Any) -> "Outcome":
-    """Measure a task; as `worker.execute`."""
+def execute(task: "Task", device: str | None, *arguments: Any) -> "Outcome":
+    """Measure a task; as `worker.execute`. Programs are kept on disk but for those whose compilation is timed."""
     from vgbench.harness.workers import worker
+    from vgbench.harness.workers.programs_on_disk import folder, keep_programs
 
-    return worker.execute(*arguments)
+    keep_programs(folder(describe_device(find_device(device)).slug) if task.kind == "cell" else None)
+    return worker.execute(task, device, *arguments)
 
 
 def step_trace(*arguments: Any) -> tuple[Mapping[str, bytes], str]:
