@@ -1,5 +1,6 @@
-"""What is drawn does not depend on what the network computes in: a float64 network is the float32 one, and goes on."""
+"""What is drawn depends on the seed, not on what the network computes in: a float64 network is the float32 one."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import vgbench as vg
 from vgbench.data import load_dataset
 from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
+from vgbench.measure.shared import programs_made
 from vgbench.models import build_network
 from vgbench.spec.registry import MODELS
 
@@ -53,6 +55,26 @@ def test_a_float64_network_has_the_parameters_of_the_float32_one(name: str) -> N
 
 def test_an_initialiser_that_looks_at_data_gives_the_same_in_float64() -> None:
     check_that_draws_agree({"init": "lsuv"})
+
+
+@pytest.mark.parametrize("layers", ["scan", "unroll"])
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_program_draws_what_the_network_draws_from_the_seeds_key(layers: str, seed: int) -> None:
+    case = vg.Case(**TINY, block_execution=layers)
+    data = load_dataset(case)
+    network = build_network(case, data.problem)
+    expected = network.init(jax.random.key(seed))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-7), draw(case, network, data, seed), expected)
+
+
+def test_cells_that_differ_in_training_alone_share_the_program_that_draws() -> None:
+    slots = TINY | {"width": 14}
+    made = programs_made()
+    for others in ({}, {"optimizer": "sgd", "batch_size": 4}, {"block_execution": "unroll"}, {"init": "orthogonal"}):
+        case = vg.Case(**slots | others)
+        data = load_dataset(case)
+        draw(case, build_network(case, data.problem), data, 0)
+    assert programs_made() - made == 3  # the field of the layout is one of the network's
 
 
 @pytest.mark.slow

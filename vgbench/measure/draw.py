@@ -117,7 +117,7 @@ def _drawn_from(case: Case) -> Case:
     return Case(**{field: getattr(case, field) for field in (*Case.fields_that_affect("network", "weights"), "remat")})
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _built(case: Case, problem: Problem) -> Network:
     return build_network(case, problem)
 
@@ -141,9 +141,9 @@ def _drawing(case: Case, problem: Problem, redrawn: bool) -> Callable[..., Varia
 
     All are drawn in one program: operations that jax compiles one by one took longer than the rest of a small cell.
     """
-    network = build_network(case, problem, scanned=True)  # stacked blocks are drawn side by side
-    if isinstance(network, Stack) and redrawn:
-        network = replace(network, redrawn=True)
+    network = _built(case, problem)  # pyright: ignore[reportArgumentType]
+    if isinstance(network, Stack):
+        network = replace(network, scanned=True, redrawn=redrawn)  # stacked blocks are drawn side by side
 
     def drawing(seed: Array, x: Float[Array, "batch features"] | None) -> Variables:
         variables = network.init(jax.random.key(seed))

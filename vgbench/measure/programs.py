@@ -12,14 +12,14 @@ from jaxtyping import Array, Float, Int
 
 from vgbench.data import Dataset, load_dataset
 from vgbench.data.dataset import Split
-from vgbench.measure.draw import TracedOptions, traced_options_of, training_of, with_traced_options
+from vgbench.measure.draw import TracedOptions, network_of, traced_options_of, training_of, with_traced_options
 from vgbench.measure.effort import compiler_options
 from vgbench.measure.mesh import split, whole
 from vgbench.measure.numerics import numerics
 from vgbench.measure.shared import shared
 from vgbench.measure.snapshot import Snapshot, snapshot
 from vgbench.measure.step import Params, TrainState, make_step, start
-from vgbench.models import Network, build_network
+from vgbench.models import Network
 from vgbench.models.network import Variables
 from vgbench.spec.case import Case
 
@@ -101,7 +101,7 @@ def jobs(case: Case, runs: int, often: int) -> dict[Any, tuple[Any, tuple[Any, .
     """
     dataset = load_dataset(case)
     sample = sampled(dataset)
-    network = build_network(case, dataset.problem)
+    network = network_of(case, dataset.problem)
     everywhere, own = whole(case), runs > 1 and dataset.resplit is not None
     of_data = 0 if own else None
 
