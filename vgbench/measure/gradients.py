@@ -17,7 +17,7 @@ from vgbench.instruments.probe import log10_norms, smallest_number
 from vgbench.measure.bounds import LOG10
 from vgbench.measure.draw import drawn, first_batch, function_of, initial_network
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import Profile, profile
+from vgbench.measure.profile import Divided, profile, whole
 from vgbench.measure.shared import shared
 from vgbench.models.problem import Problem
 from vgbench.pictures.display import Displayed
@@ -184,7 +184,7 @@ def measure_gradients(case: Case) -> GradientProfile:
             jax.tree.map(np.asarray, run(drawn(case, network, dataset, seed), *first_batch(case, dataset, seed)))
             for seed in case.seeds
         ]
-    activation, parameter, state, kind, largest = jax.tree.map(lambda *seeds: np.stack(seeds), *seeds)
+    activation, parameter, state, kind, largest = whole(jax.tree.map(lambda *seeds: np.stack(seeds), *seeds))
     info = jnp.finfo(case.dtype)
     with np.errstate(divide="ignore"):
         log10_largest = np.log10(largest.astype(np.float64))
@@ -208,5 +208,5 @@ def _zero_exponent(dtype: str) -> int:
 
 
 @shared
-def _program(function: Case, problem: Problem) -> Callable[..., Profile]:
+def _program(function: Case, problem: Problem) -> Callable[..., Divided]:
     return jax.jit(partial(profile, initial_network(function, problem)))
