@@ -15,7 +15,7 @@ from vgbench.measure.backward import DIVIDED, TRAINED, passes
 from vgbench.measure.bounds import COUNT, LOG10, RATIO, SHARE
 from vgbench.measure.matrices import Squares, counts, norms, squares
 from vgbench.measure.preactivation import Preactivation, activation_of, describe
-from vgbench.measure.profile import Divided, Norms, ratio, whole
+from vgbench.measure.profile import Divided, Norms, Profile, ratio, whole
 from vgbench.measure.step import Batch, Params, Rate, TrainState, move_along
 from vgbench.mitigations.loss_scaling import LossScaling
 from vgbench.models import Network
@@ -99,11 +99,8 @@ class Snapshots:
     @classmethod
     def of(cls, taken: Snapshot) -> "Snapshots":
         """The same of a `Snapshot` of arrays [seeds, snapshots, ...], its norms as logarithms or ratios in numpy."""
-        (weight, _), (moved, _), (update, _), gradient = norms(taken.squares)
-        taps = taken.backward.taps._replace(
-            **{name: np.stack(norm, axis=-1) for name, norm in zip(("parameter", "kind"), gradient, strict=True)}
-        )
-        activation, parameter, state, kind, _ = whole(taken.backward._replace(taps=taps))
+        (weight, _), (moved, _), (update, _), _ = norms(taken.squares)
+        activation, parameter, state, kind, _ = profile_of(taken)
         counted = np.asarray(taken.counts)
         of_parts = counted.sum(axis=-1)
         with np.errstate(invalid="ignore"):  # of a layer without matrices
@@ -128,6 +125,13 @@ class Snapshots:
             loss_scale=np.asarray(taken.loss_scale),
             skipped_steps=np.asarray(taken.skipped),
         )
+
+
+def profile_of(taken: Snapshot) -> Profile:
+    """The profile of the gradient in a snapshot of arrays with any leading axes, in numpy."""
+    *_, (parameter, kind) = norms(taken.squares)
+    taps = taken.backward.taps._replace(parameter=np.stack(parameter, axis=-1), kind=np.stack(kind, axis=-1))
+    return whole(taken.backward._replace(taps=taps))
 
 
 def snapshot(network: Network, case: Case, state: TrainState, initial: Params, batch: Batch, rate: Rate) -> Snapshot:
