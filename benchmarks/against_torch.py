@@ -26,13 +26,12 @@ from side_by_side import SAMPLE_SECONDS, Comparison, compare, sampler, write_com
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.instruments.probe import scaled_norm, weight_matrices
+from vgbench.instruments.look import gradient_norms
 from vgbench.measure.draw import draw
 from vgbench.measure.effort import compiler_options
 from vgbench.measure.numerics import numerics
 from vgbench.measure.step import TrainState, propose, start
 from vgbench.models import build_network
-from vgbench.models.layers import measured_by_layer
 from vgbench.models.network import Variables
 
 KINDS = {
@@ -81,19 +80,15 @@ class Torch:
 def with_norms(case: vg.Case, steps: int) -> Callable[[], Any]:
     """A call makes `steps` steps in one program, as vgbench trains, and reads the norms of all of them back."""
     dataset = load_dataset(case)
-    network = build_network(case, dataset.problem)
+    network = build_network(case, dataset.problem, scanned=case.timed_form == "scan")
     x, y = map(jnp.asarray, dataset.train)
     batches = jnp.asarray(batch_indices(len(y), case.batch_size, steps, 0))
-
-    def norm(gradient: Any) -> Any:
-        return scaled_norm(weight_matrices(gradient))
 
     def body(state: TrainState, batch: Any) -> Any:
         move = propose(network, case, state, (x[batch], y[batch]), RATE)
         params: Any = optax.apply_updates(state.variables.params, move.updates)
-        return TrainState(Variables(params, move.stats), move.optimizer), measured_by_layer(
-            norm, network.stacked, move.gradients
-        )
+        norms = gradient_norms(("blocks",) if network.stacked else (), move.gradients)
+        return TrainState(Variables(params, move.stats), move.optimizer), norms
 
     with numerics(case.dtype, case.matmul_precision):
         begin = jax.jit(partial(start, network, case), compiler_options=compiler_options(operations=0))

@@ -16,10 +16,10 @@ from jax import Array
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.instruments.probe import ScaledNorm, scaled_norm, weight_matrices
+from vgbench.instruments.probe import log10_norms
+from vgbench.measure.matrices import Squares, norms, squares
 from vgbench.measure.step import propose, start
 from vgbench.models import build_network
-from vgbench.models.layers import measured_by_layer
 from vgbench.models.network import Variables
 from vgbench.spec.registry import REGISTRIES, Member
 from vgbench.theory import point
@@ -103,17 +103,14 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
     rate = 0.125
 
     @jax.jit
-    def norms(variables: Variables, x: Array, y: Array) -> tuple[ScaledNorm, ScaledNorm]:
+    def of_step(variables: Variables, x: Array, y: Array) -> Squares:
         move = propose(network, case, start(network, case, variables), (x, y), rate)
 
-        def by_layer_norm(tree: dict) -> ScaledNorm:
-            return measured_by_layer(lambda layer: scaled_norm(weight_matrices(layer)), network.stacked, tree)
+        return squares(network, move.gradients, move.updates)
 
-        return by_layer_norm(move.gradients), by_layer_norm(move.updates)
-
-    gradient, update = norms(variables, train.x[:16], train.y[:16])
-    assert float(gradient.exponent.min()) < -64  # so that the square is zero in float32
-    np.testing.assert_allclose(np.asarray(update.mantissa * 2.0**update.exponent), rate, rtol=1e-5)
+    (gradient, _), (update, _) = norms(of_step(variables, train.x[:16], train.y[:16]))
+    assert log10_norms(*gradient).min() < -20  # so that the square is zero in float32
+    np.testing.assert_allclose(log10_norms(*update), np.log10(rate), atol=5e-6)
 
 
 def test_data_source_is_standardised_and_split_without_overlap(add: Callable[[str], Added]) -> None:

@@ -13,7 +13,8 @@ from vgbench.measure.cost import Cost, cost_id
 from vgbench.measure.executable import Compilation, Memory
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
-from vgbench.measure.snapshot import GRADIENT_BINS, Snapshots
+from vgbench.measure.matrices import GRADIENT_BINS
+from vgbench.measure.snapshot import Snapshots
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.origin import Device, Provenance
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vgbench.instruments.probe import (
     Probe,
+    as_asked,
     cumulative_exponents,
     log10_norms,
     observe,
@@ -92,8 +93,17 @@ def test_renormalised_and_plain_pass_agree_to_the_last_bit(weights: jax.Array) -
             np.asarray(jax.grad(chain(probe, weights))(zero_taps(20, "float32"), X)) for probe in (observe, renormalise)
         )
     np.testing.assert_array_equal(
-        log10_norms(plain[:, 0], plain[:, 1]), log10_norms(divided[:, 0], cumulative_exponents(jnp.asarray(divided)))
+        log10_norms(plain[:, 0], plain[:, 1]), log10_norms(divided[:, 0], cumulative_exponents(divided))
     )
+
+
+def test_passes_that_are_asked_for_side_by_side_are_those_of_their_own(weights: jax.Array) -> None:
+    taps = zero_taps(20, "float32")
+    asked = jnp.stack([taps, taps.at[:, 0].set(1)])
+    both = jax.jit(jax.vmap(jax.grad(chain(as_asked, weights)), in_axes=(0, None)))(asked, X)
+    alone = [jax.jit(jax.grad(chain(probe, weights)))(taps, X) for probe in (observe, renormalise)]
+    np.testing.assert_allclose(both[..., 0], jnp.stack(alone)[..., 0], rtol=1e-5)
+    np.testing.assert_array_equal(both[..., 1], jnp.stack(alone)[..., 1])
 
 
 def test_probes_change_neither_the_output_nor_the_gradient(weights: jax.Array) -> None:
@@ -123,7 +133,7 @@ def test_probe_hands_out_zero_nan_and_infinity_as_they_are(value: float, expecte
         return jnp.sum(renormalise(h, taps[1]) * value)
 
     taps = np.asarray(jax.grad(loss)(zero_taps(2, "float32")))
-    norms = log10_norms(taps[:, 0], cumulative_exponents(jnp.asarray(taps)))
+    norms = log10_norms(taps[:, 0], cumulative_exponents(taps))
     np.testing.assert_equal(norms[-1], expected)
     np.testing.assert_equal(norms[0], expected)
 

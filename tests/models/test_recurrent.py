@@ -275,7 +275,11 @@ def test_preactivations_are_watched_at_every_step() -> None:
     with numerics("float64", "highest"):
         network = build_network(case, dataset.problem)
         variables, (x, _) = draw(case, network, dataset, 0), first_batch(case, dataset, 0)
-        seen = network.watch(variables, x, lambda given: jnp.stack([jnp.mean(z) for z in given]))
+
+        def means(given: list[jax.Array], layers: int) -> jax.Array:
+            return jnp.stack([jnp.mean(z, axis=range(1, z.ndim)) for z in given], axis=1)
+
+        seen = network.apply(variables, x, train=True, describe=means).described
         p: Any = by_hand.plain(variables.params["input_layer"])["cell"]
         h, expected = jnp.zeros((8, 6)), []
         for piece in np.asarray(x, np.float64).reshape(8, 12, 2).swapaxes(0, 1):

@@ -57,7 +57,7 @@ def scaled_norm(tree: Signal) -> ScaledNorm:
     `optax.tree.norm` and `jnp.linalg.norm` return 0 for float32 values near 1e-20, because their squares underflow.
     """
     exponent = _exponent(largest_magnitude(tree))
-    squares = [jnp.sum(jnp.square(_times_power_of_two(leaf, -exponent))) for leaf in jax.tree.leaves(tree)]
+    squares = [jnp.sum(jnp.square(wide(leaf) * power_of_two(-exponent))) for leaf in jax.tree.leaves(tree)]
     return ScaledNorm(jnp.sqrt(jnp.sum(jnp.stack(squares))), exponent)
 
 
@@ -66,15 +66,20 @@ def zero_taps(count: int, dtype: str) -> Float[Array, "{count} 2"]:
     return jnp.zeros((count, 2), jnp.promote_types(dtype, jnp.float32))
 
 
-def _exponent(largest: Float[Array, ""]) -> Float[Array, ""]:
-    limit = -int(jnp.finfo(largest.dtype).minexp)  # 2**limit and 2**-limit are both normal
-    _, exponent = jnp.frexp(largest)
+def _exponent(largest: Float[Array, "..."]) -> Float[Array, "..."]:
+    # Read off the bits: `frexp` and `ldexp` are dozens of operations, which were compiled anew at every tap.
+    limits = jnp.finfo(largest.dtype)
+    limit = -int(limits.minexp)  # 2**limit and 2**-limit are both normal
+    biased = jax.lax.bitcast_convert_type(largest, f"int{limits.bits}") >> limits.nmant
     usable = (largest > 0) & jnp.isfinite(largest)
-    return jnp.where(usable, jnp.clip(exponent, -limit, limit), 0).astype(largest.dtype)
+    return jnp.where(usable, jnp.minimum(biased - limit, limit), 0).astype(largest.dtype)
 
 
-def _times_power_of_two(x: Float[Array, "..."], exponent: Float[Array, ""]) -> Float[Array, "..."]:
-    return wide(x) * jnp.ldexp(jnp.ones_like(exponent), exponent.astype(jnp.int32))
+def power_of_two(exponent: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Two to the power of whole numbers within the exponents of the dtype's normal numbers; exact, as `exp2` is not."""
+    limits = jnp.finfo(exponent.dtype)
+    biased = exponent.astype(f"int{limits.bits}") + (limits.maxexp - 1)
+    return jax.lax.bitcast_convert_type(biased << limits.nmant, exponent.dtype)
 
 
 def _identity(h: Signal, tap: Float[Array, "2"]) -> Signal:
@@ -82,19 +87,26 @@ def _identity(h: Signal, tap: Float[Array, "2"]) -> Signal:
     return h
 
 
-def _forward(h: Signal, tap: Float[Array, "2"]) -> tuple[Signal, None]:
-    del tap
-    return h, None
+def _forward(h: Signal, tap: Float[Array, "2"]) -> tuple[Signal, Float[Array, "2"]]:
+    return h, tap
 
 
-def _hand_out(_: None, cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+def _hand_out(_: Float[Array, "2"], cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
     return cotangent, jnp.stack(scaled_norm(cotangent))
 
 
-def _divide_and_hand_out(_: None, cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+def _divided(cotangent: Signal, exponent: Float[Array, ""]) -> Signal:
+    return jax.tree.map(lambda x: (wide(x) * power_of_two(-exponent)).astype(x.dtype), cotangent)
+
+
+def _divide_and_hand_out(_: Float[Array, "2"], cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
     norm = scaled_norm(cotangent)
-    divided = jax.tree.map(lambda x: _times_power_of_two(x, -norm.exponent).astype(x.dtype), cotangent)
-    return divided, jnp.stack(norm)
+    return _divided(cotangent, norm.exponent), jnp.stack(norm)
+
+
+def _hand_out_as_asked(tap: Float[Array, "2"], cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+    norm = scaled_norm(cotangent)
+    return _divided(cotangent, norm.exponent * tap[0]), jnp.stack(norm)
 
 
 observe: Probe = jax.custom_vjp(_identity)
@@ -108,13 +120,20 @@ Exact where every path from the loss to earlier layers passes through the tapped
 """
 renormalise.defvjp(_forward, _divide_and_hand_out)  # pyright: ignore[reportFunctionMemberAccess]
 
+as_asked: Probe = jax.custom_vjp(_identity)
+"""`renormalise` where the tap's first number is 1, `observe` where it is 0.
+
+Under vmap over such taps, both passes are one program and share their forward pass.
+"""
+as_asked.defvjp(_forward, _hand_out_as_asked)  # pyright: ignore[reportFunctionMemberAccess]
+
 
 def weight_matrices(params: Signal) -> list[Float[Array, "..."]]:
     """The arrays of two axes or more, whose gradients are meant by dL/dW_l."""
     return [leaf for leaf in jax.tree.leaves(params) if leaf.ndim >= 2]
 
 
-def _hand_out_weights(_: None, cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
+def _hand_out_weights(_: Float[Array, "2"], cotangent: Signal) -> tuple[Signal, Float[Array, "2"]]:
     return cotangent, jnp.stack(scaled_norm(weight_matrices(cotangent)))
 
 
@@ -150,9 +169,9 @@ observe_positions = jax.custom_vjp(_same_sequence)
 observe_positions.defvjp(_forward_sequence, _hand_out_positions)
 
 
-def cumulative_exponents(taps: Float[Array, "*batch layers 2"]) -> Float[Array, "*batch layers"]:
-    """Exponents of dL/dh_l after a renormalised pass; sums of integers, exact in float32 up to 2**24."""
-    return jnp.cumsum(taps[..., ::-1, 1], axis=-1)[..., ::-1]
+def cumulative_exponents(taps: Float[np.ndarray, "*batch layers 2"]) -> Float[np.ndarray, "*batch layers"]:
+    """Exponents of dL/dh_l after a renormalised pass, in float64."""
+    return np.cumsum(np.asarray(taps[..., ::-1, 1], np.float64), axis=-1)[..., ::-1]
 
 
 def log10_norms(mantissa: Array | np.ndarray, exponent: Array | np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ def _visit(
     apart = jnp.concatenate([-at.difference / 2, at.difference / 2])
     run = partial(part.watch, params, stats)
     h, moved, (new_stats, given) = jax.jvp(run, (at.h,), (apart,), has_aux=True)
-    slope = describe(given, h.dtype, activation).slope
+    (slope,) = describe([each[None] for each in given], 1, h.dtype, activation).slope
     first, second = jnp.split(h, 2)
     first_moved, second_moved = jnp.split(moved, 2)
     bend = jnp.abs(first_moved + second_moved)

@@ -15,7 +15,7 @@ from vgbench.instruments.probe import log10_norms, smallest_number
 from vgbench.measure.bounds import LOG10
 from vgbench.measure.draw import network_of
 from vgbench.measure.initial import measured_at_start
-from vgbench.measure.profile import Profile, profile
+from vgbench.measure.profile import Divided, Profile, profile, whole
 from vgbench.models import Network
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
@@ -173,10 +173,10 @@ def measure_gradients(case: Case) -> GradientProfile:
         InputError: the data cannot serve the case.
     """
     (found,) = measured_at_start(case, profiled)
-    return gradient_profile(case, found)
+    return gradient_profile(case, whole(found))
 
 
-def profiled(network: Network, case: Case, variables: Any, x: Any, y: Any) -> Profile:
+def profiled(network: Network, case: Case, variables: Any, x: Any, y: Any) -> Divided:
     """The measure of gradients, one seed's."""
     del case
     return profile(network, variables, x, y)

@@ -44,16 +44,23 @@ def activation_of(case: Case) -> Activation:
     return partial(ACTIVATIONS.build, case.activation)
 
 
-def describe(given: Sequence[Array], dtype: Any, activation: Activation) -> Preactivation:
-    """Describe the inputs of the activations of one layer, in a network of `dtype`."""
+def describe(
+    given: Sequence[Float[Array, "layers batch ..."]], layers: int, dtype: Any, activation: Activation
+) -> Preactivation:
+    """Describe the inputs of the activations of some layers, all at once, in a network of `dtype`."""
     if not given:
-        return Preactivation(*jnp.full(len(Preactivation._fields), jnp.nan, jnp.promote_types(dtype, jnp.float32)))
-    z = wide(jnp.concatenate([each.reshape(len(each), -1) for each in given], axis=1))
+        nothing = jnp.full(layers, jnp.nan, jnp.promote_types(dtype, jnp.float32))
+        return Preactivation(*[nothing] * len(Preactivation._fields))
+    flat = [each.reshape(*each.shape[:2], -1) for each in given]
+    z = jax.lax.stop_gradient(wide(flat[0] if len(flat) == 1 else jnp.concatenate(flat, axis=2)))
     slope = jnp.abs(jax.jvp(activation, (z,), (jnp.ones_like(z),))[1])
-    saturated = slope < SATURATED_BELOW * _steepest(activation)
-    known = jnp.where(jnp.isfinite(slope).all(), 1, jnp.nan)  # a comparison with NaN would count as not saturated
-    shares = saturated.mean() * known, saturated.all(axis=0).mean() * known
-    return Preactivation(z.mean(), z.var(), slope.mean(), *shares)
+    saturated = (slope < SATURATED_BELOW * _steepest(activation)).astype(z.dtype)
+    mean = z.mean(axis=(1, 2))
+    variance = jnp.square(z - mean[:, None, None]).mean(axis=(1, 2))
+    by_unit, steepness = saturated.mean(axis=1), slope.mean(axis=(1, 2))
+    dead = (by_unit == 1).astype(z.dtype).mean(axis=1)
+    known = jnp.where(jnp.isfinite(steepness), 1, jnp.nan)  # a comparison with NaN would count as not saturated
+    return Preactivation(mean, variance, steepness, by_unit.mean(axis=1) * known, dead * known)
 
 
 def _steepest(activation: Activation) -> float:

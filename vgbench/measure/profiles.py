@@ -5,6 +5,7 @@ from vgbench.measure.forward import ForwardProfile, followed, forward_profile, m
 from vgbench.measure.gradients import GradientProfile, gradient_profile, measure_gradients, profiled
 from vgbench.measure.initial import measured_at_start
 from vgbench.measure.numerics import numerics, platform
+from vgbench.measure.profile import whole
 from vgbench.measure.trainer import Trainer
 from vgbench.spec.case import Case
 
@@ -27,7 +28,7 @@ def measure_profiles(case: Case) -> tuple[GradientProfile, ForwardProfile | None
     if not fit:
         return measure_gradients(case), None
     found, layers = measured_at_start(case, profiled, followed)
-    return gradient_profile(case, found), forward_profile(layers)
+    return gradient_profile(case, whole(found)), forward_profile(layers)
 
 
 def _trains_exactly(case: Case) -> bool:

@@ -10,59 +10,34 @@ import numpy as np
 from jaxtyping import Array, Float, Float64, Int
 
 from vgbench.boundary.schema import Each
-from vgbench.instruments.probe import ScaledNorm, log10_norms, scaled_norm, weight_matrices
+from vgbench.instruments.probe import log10_norms
+from vgbench.measure.backward import DIVIDED, TRAINED, passes
 from vgbench.measure.bounds import COUNT, LOG10, RATIO, SHARE
+from vgbench.measure.matrices import Squares, counts, norms, squares
 from vgbench.measure.preactivation import Preactivation, activation_of, describe
-from vgbench.measure.profile import Norms, Profile, on_host, profile, ratio
-from vgbench.measure.step import Batch, Params, Rate, TrainState, propose
+from vgbench.measure.profile import Divided, Norms, Profile, ratio, whole
+from vgbench.measure.step import Batch, Params, Rate, TrainState, move_along
 from vgbench.mitigations.loss_scaling import LossScaling
 from vgbench.models import Network
-from vgbench.models.layers import measured_by_layer
-from vgbench.models.network import Tree
 from vgbench.spec.case import Case
-
-GRADIENT_BINS = 256
-"""Bins of the gradient histogram: the values of float32's exponent byte.
-
-Bin b counts the entries with |g| in [2**(b - 127), 2**(b - 126)); bin 0 those below 2**-126, which float32 flushes to
-zero, and the last those that are not finite in float32.
-"""
-
-
-class Weights(NamedTuple):
-    """Of the weight matrices of the input layer, each block and the output layer.
-
-    Attributes:
-        norm: ||W_l||, Float[layers] each.
-        displacement: ||W_l - its initial value||, the same.
-        update: ||update||, the same; of the update that the optimizer would make now.
-        zeros: share of the entries of dL/dW_l that are exactly 0, Float[layers].
-        subnormal: share of those that the dtype holds with fewer digits or not at all, zeros included: below its
-            smallest normal number as backpropagation gives them, with the loss scale; Float[layers].
-        histogram: counts of log2|g| over the entries g of dL/dW_l as the optimizer gets it, Int[layers, bins].
-    """
-
-    norm: ScaledNorm
-    displacement: ScaledNorm
-    update: ScaledNorm
-    zeros: Array
-    subnormal: Array
-    histogram: Array
 
 
 class Snapshot(NamedTuple):
-    """One state on one batch, in training mode.
+    """One state on one batch, in training mode, as the device leaves it: `Snapshots.of` makes the rest of it.
 
     Attributes:
-        profile: of the gradient.
-        weights: of every layer's weight matrices.
+        backward: the divided pass, without its weights.
+        squares: of the weights, their difference from the initial ones, the update that the optimizer would make now,
+            and their gradient, by the divided pass unless they are shared.
+        counts: of the entries of the gradient as the optimizer gets it, as `counts` says, Int[layers, 3, bins].
         preactivation: of every hidden layer, Float[depth] each.
         loss_scale: Float[]; 1 without loss scaling.
         skipped: steps left out so far, Int[].
     """
 
-    profile: Profile
-    weights: Weights
+    backward: Divided
+    squares: Squares
+    counts: Array
     preactivation: Preactivation
     loss_scale: Array
     skipped: Array
@@ -124,16 +99,21 @@ class Snapshots:
     @classmethod
     def of(cls, taken: Snapshot) -> "Snapshots":
         """The same of a `Snapshot` of arrays [seeds, snapshots, ...], its norms as logarithms or ratios in numpy."""
-        activation, parameter, state, kind = map(on_host, taken.profile[:4])
-        weight, moved, update = map(on_host, (taken.weights.norm, taken.weights.displacement, taken.weights.update))
+        (weight, _), (moved, _), (update, _), _ = norms(taken.squares)
+        activation, parameter, state, kind, _ = profile_of(taken)
+        counted = np.asarray(taken.counts)
+        of_parts = counted.sum(axis=-1)
+        with np.errstate(invalid="ignore"):  # of a layer without matrices
+            shares = (of_parts / of_parts.sum(axis=-1, keepdims=True)).astype(np.float32)
+        _, subnormal, zero = np.moveaxis(shares, -1, 0)
         return cls(
             log10_activation_norm=log10_norms(*activation),
             log10_parameter_norm=log10_norms(*parameter),
             log10_state_norm=log10_norms(*state),
             log10_kind_norm=log10_norms(*kind),
-            gradient_histogram=np.asarray(taken.weights.histogram),
-            zero_share=np.asarray(taken.weights.zeros),
-            subnormal_share=np.asarray(taken.weights.subnormal),
+            gradient_histogram=counted.sum(axis=-2, dtype=np.int32),
+            zero_share=zero,
+            subnormal_share=zero + subnormal,
             update_to_weight=ratio(update, weight),
             log10_weight_norm=log10_norms(*weight),
             displacement=ratio(moved, Norms(weight.mantissa[:, :1], weight.exponent[:, :1])),
@@ -147,30 +127,31 @@ class Snapshots:
         )
 
 
+def profile_of(taken: Snapshot) -> Profile:
+    """The profile of the gradient in a snapshot of arrays with any leading axes, in numpy."""
+    *_, (parameter, kind) = norms(taken.squares)
+    taps = taken.backward.taps._replace(parameter=np.stack(parameter, axis=-1), kind=np.stack(kind, axis=-1))
+    return whole(taken.backward._replace(taps=taps))
+
+
 def snapshot(network: Network, case: Case, state: TrainState, initial: Params, batch: Batch, rate: Rate) -> Snapshot:
     """Take a snapshot of a state; `initial` are the parameters that training started from."""
-    scale = state.scale or LossScaling(1.0).start()
-    tiny = float(jnp.finfo(network.dtype).smallest_normal)
-    params, move = state.variables.params, propose(network, case, state, batch, rate)
-    displacement = jax.tree.map(jnp.subtract, params, initial)
+    scale, params = state.scale, state.variables.params
     describe_given = partial(describe, dtype=network.dtype, activation=activation_of(case))
-
-    def measure(weights: Tree, displacement: Tree, update: Tree, gradient: Tree) -> Weights:
-        norm, moved, next_ = (scaled_norm(weight_matrices(each)) for each in (weights, displacement, update))
-        entries = jnp.concatenate([each.ravel() for each in weight_matrices(gradient)])
-        subnormal = jnp.abs(entries * scale.value) < tiny
-        return Weights(norm, moved, next_, (entries == 0).mean(), subnormal.mean(), _histogram(entries))
-
-    of_weights = params, displacement, move.updates, move.gradients
+    found = passes(network, state.variables, *batch, scale and scale.value, describe_given)
+    # What several layers use has the sum of their gradients.
+    _, summed = jax.vjp(network.by_use, params)
+    (gradients,) = summed(found.gradients[TRAINED])
+    move = move_along(network, case, state, gradients, found.loss, found.output.stats, rate)
+    displacement = jax.tree.map(jnp.subtract, params, initial)
+    of_weights = map(network.by_use, (params, displacement, move.updates))
+    tiny = float(jnp.finfo(network.dtype).smallest_normal)
+    scale = scale or LossScaling(1.0).start()
     return Snapshot(
-        profile=profile(network, state.variables, *batch),
-        weights=measured_by_layer(measure, network.stacked, *map(network.by_use, of_weights)),
-        preactivation=network.watch(state.variables, batch[0], describe_given),
+        backward=Divided(found.taps[DIVIDED], found.output.largest, network.shared),
+        squares=squares(network, *of_weights, found.gradients[found.exact]),
+        counts=counts(network, network.by_use(move.gradients), scale.value, tiny),
+        preactivation=found.output.described,
         loss_scale=scale.value,
         skipped=scale.skipped,
     )
-
-
-def _histogram(entries: Float[Array, "entries"]) -> Int[Array, "bins"]:
-    exponents = (jax.lax.bitcast_convert_type(entries.astype(jnp.float32), jnp.int32) >> 23) & 255
-    return jnp.bincount(exponents, length=GRADIENT_BINS).astype(jnp.int32)

@@ -136,7 +136,14 @@ def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate:
         return loss if scale is None else loss * scale.value, (loss, output.stats)
 
     (_, (loss, stats)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
-    taken = None
+    return move_along(network, case, state, gradients, loss, stats, rate)
+
+
+def move_along(
+    network: Network, case: Case, state: TrainState, gradients: Params, loss: Array, stats: Params, rate: Rate
+) -> Move:
+    """Compute the step from what a forward and a backward pass give; the loss scale is still in the gradients."""
+    scale, taken = state.scale, None
     if scale is not None:
         scaling: LossScaling = LOSS_SCALINGS.build(case.loss_scaling)
         gradients = jax.tree.map(lambda g, by=scale.value: g / by, gradients)
@@ -145,7 +152,7 @@ def propose(network: Network, case: Case, state: TrainState, batch: Batch, rate:
     updates: Any
     # Polyak's step and its like read the loss as well.
     optimize = make_optimizer(case, rate, network.stacked).update
-    updates, optimizer = optimize(gradients, state.optimizer, params, value=loss)
+    updates, optimizer = optimize(gradients, state.optimizer, state.variables.params, value=loss)
     return Move(loss, stats, gradients, updates, optimizer, scale, taken)
 
 

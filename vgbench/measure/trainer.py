@@ -16,6 +16,7 @@ from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, platform, usable_cores
 from vgbench.measure.profile import Profile
 from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, sampled, splits_of
+from vgbench.measure.snapshot import Snapshot, profile_of
 from vgbench.measure.step import Params, TrainState
 from vgbench.models import Network
 from vgbench.spec.case import Case
@@ -62,10 +63,11 @@ class Trainer:
     def profile_at_start(self) -> Profile:
         """The gradient's profile at initialisation, as arrays [seeds, ...]; equal to that of the first snapshot."""
 
-        def profiled(group: _RunGroup, programs: Programs, data: _Data) -> Profile:
-            return _evaluated(group, programs.look, group.state, data.sample).snapshot.profile
+        def looked_at(group: _RunGroup, programs: Programs, data: _Data) -> Snapshot:
+            return _evaluated(group, programs.look, group.state, data.sample).snapshot
 
-        return self._side_by_side([Run(self._case.learning_rates[0], seed) for seed in self._case.seeds], profiled)
+        runs = [Run(self._case.learning_rates[0], seed) for seed in self._case.seeds]
+        return profile_of(self._side_by_side(runs, looked_at))
 
     def _side_by_side(self, runs: Sequence[Run], work: "Callable[[_RunGroup, Programs, _Data], T]") -> T:
         """What `work` makes of the groups of runs, on as many cores as there are, its arrays joined."""

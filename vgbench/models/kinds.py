@@ -12,14 +12,20 @@ from vgbench.models.network import Tree
 
 def observe_kinds(kinds: Sequence[str], params: Tree, taps: Float[Array, "kinds 2"]) -> Tree:
     """The parameters, each kind of weights observed by its tap; a layer without such weights as it is."""
-    leaves, structure = jax.tree.flatten_with_path(params)
-    keys, arrays = [_keys(path) for path, _ in leaves], [leaf for _, leaf in leaves]
+    found = kinds_of(kinds, params)
+    arrays = [array for _, array in found]
     for kind, tap in zip(kinds, taps, strict=True):
-        held = [i for i, names in enumerate(keys) if kind in names]
-        if held:
-            for i, observed in zip(held, observe_weights([arrays[i] for i in held], tap), strict=True):
+        chosen = [i for i, (held, _) in enumerate(found) if kind in held]
+        if chosen:
+            for i, observed in zip(chosen, observe_weights([arrays[i] for i in chosen], tap), strict=True):
                 arrays[i] = observed
-    return jax.tree.unflatten(structure, arrays)
+    return jax.tree.unflatten(jax.tree.structure(params), arrays)
+
+
+def kinds_of(kinds: Sequence[str], params: Tree) -> list[tuple[frozenset[str], Array]]:
+    """Each array of a layer, in the order of the tree's leaves, with the kinds of weights that it belongs to."""
+    leaves, _ = jax.tree.flatten_with_path(params)
+    return [(frozenset(kinds) & _keys(path), leaf) for path, leaf in leaves]
 
 
 def _keys(path: tuple[Any, ...]) -> set[Any]:

@@ -1,6 +1,7 @@
-"""Measures of each layer, from the input layer over the blocks to the output layer, as arrays over all layers."""
+"""Measures of layers, from the input layer over the blocks to the output layer, as arrays over all layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 import jax
@@ -9,35 +10,31 @@ import jax.numpy as jnp
 T = TypeVar("T")
 
 
-def by_layer(first: T, blocks: Any, *last: T, stacked: bool) -> T:
-    """Trees of arrays, one a layer, as a tree of arrays [layers, ...].
+def by_layer(groups: Sequence[T]) -> T:
+    """Trees of arrays [some layers, ...], those of successive groups of layers, as a tree of arrays [layers, ...]."""
+    return jax.tree.map(lambda *each: jnp.concatenate(each), *groups)
+
+
+def alone(tree: T) -> T:
+    """A tree of arrays of one layer as that of a group."""
+    return jax.tree.map(lambda leaf: leaf[None], tree)
+
+
+def described_by_layer(describe: Callable[[Any, int], T], groups: Sequence[Any], layers: Sequence[int]) -> T:
+    """Describe groups of layers, successive ones together where their arrays are of one shape.
 
     Args:
-        first: of the input layer.
-        blocks: of the blocks, their arrays stacked already, or a sequence of trees.
-        last: of the output layer, where it counts.
-        stacked: which of both the blocks are.
-    """
-    if not stacked:
-        return jax.tree.map(lambda *layers: jnp.stack(layers), first, *blocks, *last)
-
-    def joined(first: Any, blocks: Any, *last: Any) -> Any:
-        return jnp.concatenate([first[None], blocks, *(each[None] for each in last)])
-
-    return jax.tree.map(joined, first, blocks, *last)
-
-
-def measured_by_layer(measure: Callable[..., T], stacked: bool, *trees: dict[str, Any]) -> T:
-    """Measure each layer's part of trees like the parameters, the blocks' side by side where they are stacked.
-
-    Args:
-        measure: the parts of one layer, one of each tree, to a tree of arrays.
-        stacked: whether the blocks' parts are stacked along a leading axis, rather than a tuple of parts.
-        trees: dicts with the keys `input_layer`, `blocks` and `output_layer`.
+        describe: a tree of arrays [some layers, ...] and how many layers they are to another; compiled for each call.
+        groups: such trees.
+        layers: of each group.
 
     Returns:
-        The measures as arrays [layers, ...], the output layer last.
+        The descriptions as arrays [layers, ...].
     """
-    first, blocks, last = ([tree[name] for tree in trees] for name in ("input_layer", "blocks", "output_layer"))
-    between = jax.vmap(measure)(*blocks) if stacked else [measure(*block) for block in zip(*blocks, strict=True)]
-    return by_layer(measure(*first), between, measure(*last), stacked=stacked)
+    together = [[*each] for _, each in groupby(zip(groups, layers, strict=True), key=lambda pair: _shapes(pair[0]))]
+    return by_layer([describe(by_layer([g for g, _ in each]), sum(n for _, n in each)) for each in together])
+
+
+def _shapes(tree: Any) -> tuple[Any, list[tuple[int, ...]]]:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [leaf.shape[1:] for leaf in leaves]

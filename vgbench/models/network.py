@@ -18,6 +18,9 @@ from vgbench.spec.registry import MODELS
 
 T = TypeVar("T")
 Tree: TypeAlias = PyTree[Array]
+Describe: TypeAlias = Callable[[list[Array], int], Any]
+"""From the inputs of the activations of layers, arrays [layers, batch, ...], and how many layers they are, to a tree of
+arrays [layers, ...]."""
 
 
 class Variables(NamedTuple):
@@ -50,11 +53,13 @@ class Output(NamedTuple):
         answers: Float[batch, outputs]; Float[batch, answers, outputs] in problems with several; at least float32.
         stats: the updated state.
         largest: Float[depth], largest magnitude of each tapped h_l; None without a probe.
+        described: what `describe` says of the inputs of the activations, arrays [depth, ...]; nothing without it.
     """
 
     answers: Array
     stats: dict[str, Any]
     largest: Array | None
+    described: Any = None
 
 
 @dataclass(frozen=True)
@@ -205,20 +210,33 @@ class Network(ABC):
         train: bool,
         probe: Probe | None = None,
         taps: Taps | None = None,
+        describe: Describe | None = None,
     ) -> Output:
-        """Run the network; with a probe, tap every h_l, and whatever else `taps` has a tap for."""
+        """Run the network; with a probe, tap every h_l, and whatever else `taps` has a tap for.
+
+        With `describe`, which is for training mode, describe the inputs of the activations of each layer.
+        """
 
     def by_use(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Trees like the parameters, with those that several layers use in each of them."""
+        """Trees like the parameters, with those that several layers use in each of them.
+
+        The network can be applied to them, too: every layer then uses its own.
+        """
         return params
+
+    def turns(self, describe: Describe | None) -> tuple[Describe, Describe]:
+        """What is done with the inputs of activations layer by layer, and what with those of all layers afterwards.
+
+        All are described afterwards, so that it is compiled once, unless rematerialisation says that memory cannot
+        hold them.
+        """
+        if describe is None or not self.remat:
+            return _as_they_are, describe or _as_they_are
+        return describe, _as_they_are
 
     def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
         """The loss whose gradient is profiled."""
         return self.problem.objective.loss(answers, y)
-
-    @abstractmethod
-    def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
-        """Describe the inputs of the activations at each place in training mode, stacked to [depth, ...]."""
 
     def zero_taps(self) -> Taps:
         """All dummy inputs."""
@@ -236,6 +254,11 @@ class Network(ABC):
     def computing(self, params: T) -> T:
         """Parameters in the dtype that the network computes in."""
         return _floating(params, self.dtype)
+
+
+def _as_they_are(given: Any, layers: int) -> Any:
+    del layers
+    return given
 
 
 def _floating(tree: T, dtype: Any) -> T:

@@ -9,7 +9,7 @@ otherwise at every step, has the exact norms of the signal and no meaningful gra
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,11 @@ from vgbench.errors import InputError
 from vgbench.instruments.probe import Probe, largest_magnitude, observe, observe_weights, wide
 from vgbench.mitigations.cells import CellSite
 from vgbench.mitigations.initializers import Signal
-from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
+from vgbench.models.network import Describe, Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.problem import Problem
 from vgbench.models.unfolding import Carries, Cell, Step, at_once, is_parallel, output_of, walk
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, CELLS, INITIALIZERS, MODELS
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,63 +102,68 @@ class Recurrent(Network):
         train: bool,
         probe: Probe | None = None,
         taps: Taps | None = None,
+        describe: Describe | None = None,
     ) -> Output:
         """Read the sequences and answer; with a probe, tap the carry of every step, and its arrays one by one.
 
-        Without a probe, cells that are linear in their state are computed in parallel over time.
+        Where nothing is to be seen of single steps, cells that are linear in their state are computed in parallel over
+        time.
         """
         taps = taps or Taps()
         params, stats = _observed(variables.params, taps.parameter), variables.stats
         pieces = self._pieces(x)
-        if probe is None and self.parallel:
+        largest = described = None
+        if probe is None and describe is None and self.parallel:
             outputs = at_once(self._cells(params, stats), pieces, self.problem.answers, remat=self.remat)
-            outputs, largest = jnp.moveaxis(outputs, 0, 1) if self.problem.answers > 1 else outputs[0], None
+            outputs = jnp.moveaxis(outputs, 0, 1) if self.problem.answers > 1 else outputs[0]
         else:
-            outputs, largest = self._step_by_step(partial(self._cells, params, stats), pieces, train, probe, taps)
+            cells = partial(self._cells, params, stats)
+            outputs, (largest, described) = self._step_by_step(cells, pieces, train, probe, taps, describe)
         answers, _ = self.output_layer.apply(
             self.computing(params["output_layer"]), stats["output_layer"], outputs, train
         )
-        return Output(wide(answers), stats, largest)
+        return Output(wide(answers), stats, largest, described)
 
     def _step_by_step(
-        self, cells: Callable[[], list[Cell]], pieces: Array, train: bool, probe: Probe | None, taps: Taps
-    ) -> tuple[Array, Array | None]:
-        """The outputs that are answered from, and the largest magnitude of each tapped state.
+        self,
+        cells: Callable[[], list[Cell]],
+        pieces: Array,
+        train: bool,
+        probe: Probe | None,
+        taps: Taps,
+        describe: Describe | None,
+    ) -> tuple[Array, tuple[Array | None, Any]]:
+        """The outputs that are answered from, and of each step the largest magnitude and the description.
 
         The cells are asked for in every step, so that gradients are widened step by step, too.
         """
-        visit = partial(Part.apply, train=train)
+        visit = Part.watch if describe else partial(Part.apply, train=train)
+        now, later = self.turns(describe)
 
-        def step(carry: Carries, at: tuple[Array, Taps]) -> tuple[Carries, tuple[Array | None, Array | None]]:
+        def step(carry: Carries, at: tuple[Array, Taps]) -> tuple[Carries, tuple[Array | None, tuple[Any, Any]]]:
             inputs, tap = at
-            (carry, _), largest = walk(cells(), visit, carry, inputs), None
+            (carry, seen), largest = walk(cells(), visit, carry, inputs), None
             if probe is not None and tap.activation is not None:
                 carry = _tapped(probe, carry, tap)
                 largest = largest_magnitude(carry)
-            return carry, (output_of(cells(), carry, inputs) if self.problem.answers > 1 else None, largest)
+            given = [each[None] for _, given in seen for each in given] if describe else []
+            seen = jax.tree.map(lambda leaf: leaf[0], now(given, 1))
+            shown = output_of(cells(), carry, inputs) if self.problem.answers > 1 else None
+            return carry, (shown, (largest, seen))
 
         if self.remat:
             step = jax.checkpoint(step, prevent_cse=not self.scanned)
         over_time = (pieces, taps._replace(parameter=None))
         start = self._start(pieces.shape[1])
-        carry, (outputs, largest) = jax.lax.scan(step, start, over_time, unroll=not self.scanned)
+        carry, (outputs, (largest, seen)) = jax.lax.scan(step, start, over_time, unroll=not self.scanned)
+        described = later(seen, self.steps) if describe else None
         if outputs is None:
-            return output_of(cells(), carry, pieces[-1]), largest
-        return jnp.moveaxis(outputs[-self.problem.answers :], 0, 1), largest
+            return output_of(cells(), carry, pieces[-1]), (largest, described)
+        return jnp.moveaxis(outputs[-self.problem.answers :], 0, 1), (largest, described)
 
     def probed_loss(self, answers: Float[Array, "..."], y: Shaped[Array, "..."]) -> Float[Array, ""]:
         """The loss of the last answer alone, from which all gradient has the same way to go."""
         return self.problem.last_loss(answers, y)
-
-    def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
-        """Describe the inputs of the cells' activations at each time step."""
-        cells = self._cells(*variables)
-
-        def step(carry: Carries, inputs: Array) -> tuple[Carries, T]:
-            carry, seen = walk(cells, Part.watch, carry, inputs)
-            return carry, describe([each for _, given in seen for each in given])
-
-        return jax.lax.scan(step, self._start(len(x)), self._pieces(x))[1]
 
     def _pieces(self, x: Float[Array, "batch features"]) -> Float[Array, "steps batch inputs"]:
         return jnp.moveaxis(x.astype(self.dtype).reshape(len(x), self.steps, self.inputs), 1, 0)

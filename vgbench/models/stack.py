@@ -8,7 +8,7 @@ O(depth^2) work to the backward pass, so the two layouts are distinct from initi
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +20,13 @@ from vgbench.instruments.probe import Probe, largest_magnitude, observe_position
 from vgbench.mitigations.parametrizations import parametrization_of
 from vgbench.mitigations.streams import streams_of
 from vgbench.models.kinds import observe_kinds
-from vgbench.models.layers import by_layer
-from vgbench.models.network import Network, Output, Part, Taps, Tree, Variables
+from vgbench.models.layers import alone, by_layer, described_by_layer
+from vgbench.models.network import Describe, Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.opening import around, smaller
 from vgbench.models.problem import Problem
 from vgbench.spec.case import Case
 
-T = TypeVar("T")
 Signal: TypeAlias = Callable[[Array], Array]
-
 Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree, Any]]]
 
 
@@ -149,7 +147,11 @@ class Stack(Network):
     @property
     def stacked(self) -> bool:
         """Whether the blocks are scanned."""
-        return self.scanned and equal(self.blocks)
+        return self.scanned and self._equal
+
+    @property
+    def _equal(self) -> bool:
+        return len(set(self.blocks)) == 1
 
     @property
     def weights(self) -> int:
@@ -187,11 +189,11 @@ class Stack(Network):
         """Trees like the parameters, with what is tied in the output layer, too."""
         if self.tied is None:
             return params
-        return params | {"output_layer": params["output_layer"] | {self.tied: params["input_layer"][self.tied]}}
+        return params | {"output_layer": {self.tied: params["input_layer"][self.tied]} | params["output_layer"]}
 
     def _init_blocks(self, key: Array) -> tuple[Tree, Tree]:
         keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(self.depth - 1, dtype=jnp.uint32))
-        if not equal(self.blocks):
+        if not self._equal:
             drawn = [part.init(keys[i], i + 2) for i, part in enumerate(self.blocks)]
             return tuple(params for params, _ in drawn), tuple(stats for _, stats in drawn)
         if self.redrawn:
@@ -206,43 +208,42 @@ class Stack(Network):
         train: bool,
         probe: Probe | None = None,
         taps: Taps | None = None,
+        describe: Describe | None = None,
     ) -> Output:
         """Run the network; with a probe, tap every h_l and, where `taps` asks for it, the weights of every layer."""
-        taps = taps or Taps()
+        taps, (now, later) = taps or Taps(), self.turns(describe)
 
         def visit(part: Part, params: Tree, stats: Tree, h: Array, tap: Taps) -> tuple[Array, tuple[Tree, Any]]:
             if tap.parameter is not None:
                 params = observe_weights(params, tap.parameter)
             if tap.kind is not None:
                 params = observe_kinds(self.kinds, params, tap.kind)
-            h, stats = part.apply(params, stats, h, train)
+            if describe is None:
+                (h, stats), given = part.apply(params, stats, h, train), []
+            else:
+                h, (stats, given) = part.watch(params, stats, h)
+            seen = jax.tree.map(lambda leaf: leaf[0], now(alone(given), 1))
             if probe is None or tap.activation is None:
-                return h, (stats, None)
+                return h, (stats, (None, seen))
             tapped = probe(h, tap.activation)
             if tap.state is not None:
                 tapped = observe_positions(tapped, tap.state)
-            return tapped, (stats, largest_magnitude(h))
+            return tapped, (stats, (largest_magnitude(h), seen))
 
         if self.remat:
             visit = jax.checkpoint(visit, prevent_cse=not self.stacked, static_argnums=0)
         parameter, output_params = None, self.by_use(variables.params)["output_layer"]
         if taps.parameter is not None:
             parameter, output_params = taps.parameter[:-1], observe_weights(output_params, taps.parameter[-1])
-        state, kind = taps.state if self.states else None, taps.kind if self.kinds else None
-        hidden = Taps(taps.activation, parameter, state, kind)
-        h, stats, largest = self.walk(variables, visit, x.astype(self.dtype), hidden)
+        hidden = Taps(
+            taps.activation, parameter, taps.state if self.states else None, taps.kind if self.kinds else None
+        )
+        h, stats, groups = self._walk(variables, visit, x.astype(self.dtype), hidden)
+        largest, seen = zip(*groups, strict=True)
         output_params = self.computing(output_params)
         answers, output_stats = self.output_layer.apply(output_params, variables.stats["output_layer"], h, train)
-        return Output(wide(answers), {**stats, "output_layer": output_stats}, largest)
-
-    def watch(self, variables: Variables, x: Float[Array, "batch features"], describe: Callable[[list[Array]], T]) -> T:
-        """Describe the inputs of each layer's activations in training mode."""
-
-        def visit(part: Part, params: Tree, stats: Tree, h: Array, _: None) -> tuple[Array, tuple[Tree, T]]:
-            h, (stats, given) = part.watch(params, stats, h)
-            return h, (stats, describe(given))
-
-        return self.walk(variables, visit, x.astype(self.dtype), None)[2]
+        described = described_by_layer(later, seen, [1, self.depth - 1] if self.stacked else [1] * self.depth)
+        return Output(wide(answers), {**stats, "output_layer": output_stats}, by_layer(largest), described)
 
     def walk(self, variables: Variables, visit: Visit, carry: Any, inputs: Any) -> tuple[Any, dict[str, Any], Any]:
         """Carry something through the hidden layers: the input layer and the blocks, scanned or unrolled.
@@ -257,6 +258,11 @@ class Stack(Network):
             The last carry; the trees where the variables have those of their layers, as new statistics or parameters;
             and the records stacked to [depth, ...].
         """
+        carry, trees, groups = self._walk(variables, visit, carry, inputs)
+        return carry, trees, by_layer(groups)
+
+    def _walk(self, variables: Variables, visit: Visit, carry: Any, inputs: Any) -> tuple[Any, Tree, list[Any]]:
+        """The same with the records of successive groups of layers, which may differ in shape."""
         params, stats = variables
 
         def lowered(part: Part, params: Tree, stats: Tree, carry: Any, inputs: Any) -> tuple[Any, tuple[Tree, Any]]:
@@ -272,18 +278,18 @@ class Stack(Network):
         def inputs_of(layers: int | slice) -> Any:
             return jax.tree.map(lambda array: array[layers], inputs)
 
-        carry, (tree, record) = lowered(
-            self.input_layer, params["input_layer"], stats["input_layer"], carry, inputs_of(0)
-        )
+        first = params["input_layer"], stats["input_layer"]
+        carry, (tree, record) = lowered(self.input_layer, *first, carry, inputs_of(0))
         if self.stacked:
             layers = params["blocks"], stats["blocks"], inputs_of(slice(1, None))
             carry, (trees, records) = jax.lax.scan(block, carry, layers)
+            groups = [alone(record), records]
         else:
-            trees, records = (), ()
+            trees, groups = (), [alone(record)]
             for i, layer in enumerate(zip(self.blocks, params["blocks"], stats["blocks"], strict=True), start=1):
                 carry, (new_tree, new_record) = lowered(*layer, carry, inputs_of(i))
-                trees, records = (*trees, new_tree), (*records, new_record)
-        return carry, {"input_layer": tree, "blocks": trees}, by_layer(record, records, stacked=self.stacked)
+                trees, groups = (*trees, new_tree), [*groups, alone(new_record)]
+        return carry, {"input_layer": tree, "blocks": trees}, groups
 
     def _drawing(self, visit: Visit) -> Visit:
         """The same visit of a block that is held as its key."""
@@ -293,8 +299,3 @@ class Stack(Network):
             return visit(part, *self.cast(part.init(key, held["layer"])), carry, inputs)
 
         return jax.checkpoint(drawing, prevent_cse=False, static_argnums=0)
-
-
-def equal(blocks: tuple[Part, ...]) -> bool:
-    """Whether there are blocks and all are the same."""
-    return len(set(blocks)) == 1

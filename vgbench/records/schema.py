@@ -17,8 +17,8 @@ from vgbench.measure.coordinates import Coordinates
 from vgbench.measure.cost import Cost, pair_id
 from vgbench.measure.forward import ForwardProfile
 from vgbench.measure.gradients import GradientProfile
+from vgbench.measure.matrices import GRADIENT_BINS
 from vgbench.measure.pairs import ROUNDS_AT_MOST
-from vgbench.measure.snapshot import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.migrations import WITHOUT_SEEDS
 from vgbench.records.origin import Kind, Provenance

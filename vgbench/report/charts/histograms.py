@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from vgbench.measure.snapshot import GRADIENT_BINS
+from vgbench.measure.matrices import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
 from vgbench.pictures.panels import Rows, View, rounded, thinned, tooltip
