@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 from vgbench.errors import InputError, OtherVersionError
@@ -95,8 +94,9 @@ def tasks_of(cells: Iterable[Cell]) -> tuple[Task, ...]:
     """
     tasks: dict[tuple[Kind, str], Task] = {}
     for place in _places(cells):
-        both = [("cell", cell) for cell in place], [("cost", cell) for cell in place if cell.timed]
-        for kind, cell in chain(*both):
+        measured: list[tuple[Kind, Cell]] = [("cell", cell) for cell in place]
+        timed: list[tuple[Kind, Cell]] = [("cost", cell) for cell in place if cell.timed]
+        for kind, cell in (*measured, *timed):
             task = Task(kind, cell.label, cell.case, cell.reference)
             first = tasks.setdefault((kind, task.id), task)
             seeds = tuple(dict.fromkeys((*first.case.seeds, *task.case.seeds)))
