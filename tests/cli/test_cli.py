@@ -307,7 +307,7 @@ def test_run_names_each_task_once(finished: tuple[Path, Result]) -> None:
     lines = [re.sub(r", about \d+ (s|min) left\)$", ")", line) for line in finished[1].err.splitlines()]
     tasks = [f"{verb} {name}, depth 2" for verb in ("measuring", "timing") for name in ("baseline", "relu")]
     begun = [line for line in lines if line.startswith(("measuring ", "timing "))]
-    assert begun == [f"{task} ({done} of 4 done)" for done, task in enumerate(tasks)]
+    assert begun == [f"{task} ({done} of 4 done)" for done, task in zip((0, 1, 2, 2), tasks, strict=True)]
     assert "6 programs compiled for 2 cells" in lines  # a profile, a forward profile and training each
     assert finished[1].err.count(" left)") == 3
 

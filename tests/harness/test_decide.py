@@ -44,7 +44,7 @@ class Learning(Instant):
         if isinstance(record, CellRecord):
             scores = [ACCURACY[case.activation.name](seed) for seed in case.seeds]
             record = replace(record, training=training(*scores, case=case))
-        return Outcome(record)
+        return replace(outcome, record=record)
 
 
 def better(name: str) -> Claim:

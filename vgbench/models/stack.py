@@ -156,7 +156,7 @@ class Stack(Network):
     @property
     def weights(self) -> int:
         """Numbers in all weight matrices."""
-        return sum(part.weights for part in (self.input_layer, *self.blocks, self.output_layer))
+        return self.input_layer.weights + sum(part.weights for part in self.blocks) + self.output_layer.weights
 
     def init(self, key: Array) -> Variables:
         """Draw all variables; each layer from a key of its own, whatever the depth or the layout."""
@@ -175,7 +175,7 @@ class Stack(Network):
 
     def laid_out(self, variables: Variables) -> Variables:
         """Variables with equal blocks stacked, as they are drawn, in the layout of this network."""
-        if self.stacked or not equal(self.blocks):
+        if self.stacked or not self._equal:
             return variables
 
         def blocks(tree: dict[str, Any]) -> tuple[Tree, ...]:
