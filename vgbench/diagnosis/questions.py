@@ -115,9 +115,9 @@ def missing(run: Reading) -> list[Missing]:
 def decided(run: Reading) -> bool:
     """Whether it can be said that nothing is wrong: several records, and more than a little was learned.
 
-    A loss alone does not tell: without the constant answer's level it may have fallen to just that.
+    The training loss alone does not tell: what it fell by may hold for no other example.
     """
-    return run.trains and run.progress.learned is True and run.progress.little is False
+    return run.trains and run.progress.looked and run.progress.learned is True and run.progress.little is False
 
 
 def _recorded(run: Reading, field: str) -> bool:
