@@ -96,6 +96,11 @@ def test_nothing_is_called_sound_without_what_decides(changes: dict[str, Any]) -
     assert vg.verdict(evidence(**changes)) == "not enough recorded"
 
 
+def test_a_run_that_learned_less_than_half_on_other_data_is_not_called_sound() -> None:
+    assert vg.verdict(evidence(accuracy=np.linspace(0.1, 0.45, RECORDS))) == "not enough recorded"
+    assert vg.verdict(evidence(accuracy=np.linspace(0.1, 0.65, RECORDS))) == "nothing found"
+
+
 def test_what_is_missing_is_named_with_the_line_that_records_it() -> None:
     answer = vg.diagnose(evidence(chance=None, accuracy=None, **BLIND))
     assert [each.field for each in answer.missing] == ["chance", "signal", "dead", "saturated", "accuracy"]

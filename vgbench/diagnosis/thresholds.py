@@ -51,6 +51,9 @@ LEARNED = 0.1
 LITTLE = 0.3
 """The same up to which so little was learned that what is wrong is looked for."""
 
+SOUND = 0.5
+"""The same, on other data, from which a run without a finding is called sound."""
+
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
 
