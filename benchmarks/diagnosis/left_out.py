@@ -105,6 +105,21 @@ def scores(kind: str, answers: Sequence[Answer]) -> Iterator[list[str]]:
         yield [kind, way, *(ratio(count, len(own)) for count in counts), ratio(accused, len(answers))]
 
 
+def sensitive(pairs: Sequence[Pair], found: Mapping[str, Mapping[float, Sequence[int]]]) -> Iterator[list[str]]:
+    """A row for each threshold of which another value costs something: how much, and in which families."""
+    for name, values in found.items():
+        now, *others = values.values()
+        lost = [sum(now) - sum(each) for each in others]
+        if max(lost) > 0:
+            worse = {
+                pair.fault.family
+                for each in others
+                for pair, before, after in zip(pairs, now, each, strict=True)
+                if after < before
+            }
+            yield [name, *map(str, lost), ", ".join(sorted(worse))]
+
+
 def page(pairs: Sequence[Pair]) -> str:
     """The published page."""
     found = worths(pairs)
@@ -130,6 +145,8 @@ def page(pairs: Sequence[Pair]) -> str:
             f"Another value is better with all runs: {', '.join(everywhere) or 'of no threshold'}.",
             f"Another value is better only without one source: {', '.join(alone) or 'of no threshold'}.",
             "Other values without a family:\n\n" + "\n".join(f"- {each}" for each in others),
+            "What another value costs, in causes named, and of which families. Others may have any of the three.",
+            table(["threshold", "at two thirds", "at three halves", "families"], list(sensitive(pairs, found))),
         ]
     )
 
