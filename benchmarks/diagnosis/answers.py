@@ -17,6 +17,10 @@ SOUND = (*ASIDE, "nothing found", UNTOLD)
 NOTHING_WRONG = ("nothing found", "converged", "nothing wrong")
 """Labels of runs with nothing wrong."""
 FINDINGS = frozenset(get_args(Name))
+OPEN = ("learns the training data",)
+"""What is said of the training loss alone, and leaves open whether anything is wrong."""
+OR = " or "
+"""Between a finding and what was recorded does not tell from it."""
 FAULTS_BY_DESIGN = ("frozen", "zero by design")
 """What is said of a run whose builder may mean it, so that it names no cause."""
 
@@ -69,29 +73,36 @@ class Answer:
             return "nothing wrong"
         return "a finding's cause" if self.cause[0] in FINDINGS else "a cause that no finding names"
 
+    def first(self, way: str) -> list[str]:
+        """What was said first of the broken run, and what it said that it cannot tell from that."""
+        return self.broken[way][0].split(OR)
+
     def named(self, way: str) -> bool:
-        """Whether the first finding, or another beside it, is the cause.
+        """Whether the first finding, or what it cannot be told from, is the cause.
 
         Of a sound run, that nothing is wrong; of a cause that no finding names, that no other is said.
         """
         if self.sound:
-            return not self.untold(way) and all(name in SOUND for name in self.broken[way])
+            return self.broken[way] != [UNTOLD] and all(_sound(name) for name in self.broken[way])
         if self.cause[0] not in FINDINGS:
-            return all(name in SOUND for name in self.broken[way])
-        return any(name in self.cause for name in self.broken[way])
+            return all(_sound(name) for name in self.broken[way])
+        return any(name in self.cause for name in self.first(way))
+
+    def outright(self, way: str) -> bool:
+        """Whether it is named, and by the first finding itself."""
+        return self.named(way) and (self.group != "a finding's cause" or self.first(way)[0] in self.cause)
 
     def misled(self, way: str) -> bool:
         """Whether a cause was named, and the first one is wrong; that all is well is wrong, too."""
-        first = self.broken[way][0]
-        return not self.named(way) and first != UNTOLD and first not in FAULTS_BY_DESIGN
+        return not self.named(way) and not self.untold(way) and self.first(way)[0] not in FAULTS_BY_DESIGN
 
     def untold(self, way: str) -> bool:
-        """Whether it was said that not enough was recorded."""
-        return self.broken[way] == [UNTOLD]
+        """Whether no cause was named since not enough was recorded: of the training loss alone, or at all."""
+        return not self.named(way) and self.first(way)[0] in (UNTOLD, *OPEN)
 
     def accused(self, way: str) -> bool:
         """Whether anything wrong was said of the fixed run."""
-        return any(name not in SOUND for name in self.fixed[way])
+        return not all(_sound(name) for name in self.fixed[way])
 
     def recognised(self, tool: str) -> bool:
         """Whether a tool reports a symptom that this cause may have."""
@@ -100,3 +111,7 @@ class Answer:
     def mistaken(self, tool: str) -> bool:
         """Whether a tool reports symptoms, and none that this cause may have."""
         return bool(self.symptoms[tool]) and not self.recognised(tool)
+
+
+def _sound(said: str) -> bool:
+    return said.split(OR)[0] in SOUND

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from answers import Answer
+from answers import OR, Answer
 from faults import FAULTS, Fault
 from faults.train import WAYS, Outcome, train
 from reported_page import page
@@ -45,8 +45,8 @@ def outcome_of(fault: Fault, broken: bool, runs: Path | None) -> Outcome:
 
 
 def names_of(answer: Diagnosis) -> list[str]:
-    """All findings, or the verdict where there is none."""
-    return [finding.name for finding in answer] or [answer.verdict]
+    """All findings, each with what cannot be told from it, or the verdict where there is none."""
+    return [OR.join((finding.name, *finding.alternatives)) for finding in answer] or [answer.verdict]
 
 
 def answer_of(fault: Fault, runs: Path | None) -> Answer:

@@ -8,7 +8,7 @@ from faults.train import WAYS
 from score import ratio, table
 from symptoms import MEANS
 
-HEAD = ["cause named", "misleading", "not enough recorded", "fixed run accused"]
+HEAD = ["cause named", "by the first name", "misleading", "not enough recorded", "fixed run accused"]
 
 
 def page(content: Mapping[str, Any]) -> str:
@@ -56,7 +56,7 @@ def _scores(answers: Sequence[Answer]) -> str:
     for group in groups:
         own = [answer for answer in answers if answer.group == group]
         for way in WAYS:
-            kinds = "named", "misled", "untold", "accused"
+            kinds = "named", "outright", "misled", "untold", "accused"
             counts = [sum(getattr(each, kind)(way) for each in own) for kind in kinds]
             lines.append([group, way, *(ratio(count, len(own)) for count in counts)])
     if len(groups) == 1:

@@ -15,7 +15,7 @@ VANISHING = ("vanishing", "collapse", "vanishing in training")
 UNCOUNTED = ("saturation",)
 """Neither vanishing nor not: the gradient does vanish there, for a reason with a name of its own."""
 ACCEPTED = {
-    "trains": ("nothing found", "healthy", "converged"),
+    "trains": ("nothing found", "healthy", "converged", "learns the training data"),
     "unlearnable": ("unlearnable", "constant answer", "learned by heart"),
     "dead units": ("dead units", "units that died"),
     "exploding": ("exploding", "first loss too large"),

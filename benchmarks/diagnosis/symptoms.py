@@ -28,6 +28,9 @@ MEANS: dict[str, tuple[str, ...]] = {
     "saturated activation": ("saturation",),
     "slow convergence": ("learning rate too small",),
     "oscillating loss": ("learning rate too large", "loss spike"),
+    "diverging loss": ("learning rate too large", "updates point uphill", "exploding", "loss spike"),
+    "diverging weights": ("learning rate too large", "exploding"),
+    "stagnating loss": ("learning rate too small", "constant answer", "saturated loss", "vanishing", "collapse"),
     "large updates": ("learning rate too large",),
     "small updates": ("learning rate too small", "vanishing", "vanishing in training"),
     "zero gradient": ("gradients exactly zero", "frozen", "dead units", "units that died", "underflow"),
@@ -46,6 +49,12 @@ class Watched:
     def evidence(self) -> Evidence:
         """What was recorded, as arrays."""
         return from_lines(self.lines)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The finite training losses."""
+        loss = self.evidence.loss
+        return np.empty(0) if loss is None else loss[np.isfinite(loss)]
 
     @cached_property
     def accuracy(self) -> np.ndarray | None:
@@ -164,11 +173,30 @@ def deep_diagnosis(run: Watched) -> Iterator[str]:
 
 
 def the_deep_checker(run: Watched) -> Iterator[str]:
-    """Non-finite numbers and its rule for vanishing; its checks before training have no counterpart here."""
+    """Its checks in training; those before it need the program, and its smoothness of losses every step.
+
+    Non-finite numbers; its rule for vanishing; more than half of a layer's units dead or saturated; weights that double
+    four times in a row; a loss above twice its least, or four falls in a row of less than a twentieth.
+    """
+    dead, weight, loss = run.evidence.dead, run.evidence.weight, run.losses
     if run.broken:
         yield "numerical error"
     if run.vanishes("TheDeepChecker"):
         yield "vanishing gradient"
+    if dead is not None and (np.nan_to_num(dead) > 0.5).any():
+        yield "dying ReLU"
+    if run.flat(0.5):
+        yield "saturated activation"
+    if weight is not None and len(weight) >= 5:
+        doubled = np.diff(weight, axis=0) >= np.log10(2)
+        if np.lib.stride_tricks.sliding_window_view(doubled, 4, axis=0).all(axis=-1).any():
+            yield "diverging weights"
+    if len(loss) >= 5 and (loss > 0).all():
+        if (loss >= 2 * np.minimum.accumulate(loss)).any():
+            yield "diverging loss"
+        falls = 1 - loss[1:] / loss[:-1]
+        if (np.lib.stride_tricks.sliding_window_view(falls, 4) < 0.05).all(axis=-1).any():
+            yield "stagnating loss"
 
 
 def dlcheck(run: Watched) -> Iterator[str]:

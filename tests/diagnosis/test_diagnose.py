@@ -54,6 +54,7 @@ FOUND: dict[str, dict[str, Any]] = {
     "frozen": {"update": FROZEN},
     "zero by design": {"gradient": OPENING},
     "short of target": {"target": 0.9},
+    "learns the training data": {"accuracy": None},
     "converged": {"loss": np.linspace(2.3, 0.1, RECORDS), "accuracy": np.linspace(0.1, 0.99, RECORDS)},
     "risk of vanishing": {"loss": None, "accuracy": None, "signal": rows(-9.0, -2.0)},
     "risk of exploding": {"loss": None, "accuracy": None, "signal": rows(9.0, -2.0)},
@@ -95,6 +96,11 @@ def test_nothing_is_called_sound_without_what_decides(changes: dict[str, Any]) -
     assert vg.verdict(evidence(**changes)) == "not enough recorded"
 
 
+def test_a_run_that_learned_less_than_half_on_other_data_is_not_called_sound() -> None:
+    assert vg.verdict(evidence(accuracy=np.linspace(0.1, 0.45, RECORDS))) == "not enough recorded"
+    assert vg.verdict(evidence(accuracy=np.linspace(0.1, 0.65, RECORDS))) == "nothing found"
+
+
 def test_what_is_missing_is_named_with_the_line_that_records_it() -> None:
     answer = vg.diagnose(evidence(chance=None, accuracy=None, **BLIND))
     assert [each.field for each in answer.missing] == ["chance", "signal", "dead", "saturated", "accuracy"]
@@ -105,7 +111,8 @@ def test_what_is_missing_is_named_with_the_line_that_records_it() -> None:
 def test_without_the_constant_answer_nothing_is_called_converged() -> None:
     fell = {"loss": np.geomspace(300.0, 0.001, RECORDS), "accuracy": None}
     assert names(vg.diagnose(evidence(**fell, chance=None))) == []
-    assert vg.verdict(evidence(**fell, chance=2.3)) == "converged"
+    assert vg.verdict(evidence(**fell, chance=2.3)) == "learns the training data"
+    assert vg.verdict(evidence(**FOUND["converged"])) == "converged"
 
 
 def test_a_loss_that_never_left_its_start_has_learned_nothing() -> None:
@@ -152,7 +159,8 @@ def test_a_finding_names_layers_steps_and_numbers() -> None:
     assert found.steps == (75, 200)
     assert str(found) == (
         "units that died (certain) in layer 5, steps 75 to 200: units that worked at the start give nothing any more,"
-        " and pass no gradient, for any example (dead share 1, dead at first 0.1)"
+        " and pass no gradient, for any example; it may also be learning rate too large"
+        " (dead share 1, dead at first 0.1)"
     )
 
 
@@ -189,7 +197,9 @@ def test_the_command_says_what_was_found_judged_and_missing(tmp_path: Any) -> No
     assert "in order: all numbers are finite" in shown.out
     assert "not recorded: chance" in shown.out
     path.write_text("\n".join(json.dumps(line | {"chance": 2.0, "loss": 0.01}) for line in lines))
-    assert vgbench("diagnose", path).out.startswith("converged (likely), steps 0 to 4")
+    assert vgbench("diagnose", path).out.startswith("not enough recorded")  # since the loss never moved
+    path.write_text("\n".join(json.dumps(line | {"chance": 2.0, "loss": 2.0 / 2**i}) for i, line in enumerate(lines)))
+    assert vgbench("diagnose", path).out.startswith("learns the training data (certain), steps 0 to 4")
 
 
 def test_a_missing_file_is_an_error_of_one_line(tmp_path: Any) -> None:

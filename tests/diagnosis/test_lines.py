@@ -58,7 +58,7 @@ def losses(*values: float | None, layers: Any = None, **more: Any) -> list[dict[
     [
         ("exploding", STUCK | {"signal": evidence().signal + np.linspace(6, 0, 10)}),  # pyright: ignore[reportOperatorIssue]
         ("frozen", {"update": np.where(np.arange(11) < 3, 0.0, evidence().update)}),
-        ("converged", {"loss": np.linspace(2.3, 0.1, 9)}),
+        ("learns the training data", {"loss": np.linspace(2.3, 0.1, 9), "accuracy": None}),
     ],
 )
 def test_a_file_says_the_same_as_the_evidence(name: str, changes: dict[str, Any], tmp_path: Any) -> None:

@@ -58,6 +58,24 @@ def test_an_answer_names_the_cause_misleads_or_is_open() -> None:
     assert [given.untold(way) for way in BY_WAY] == [True, False, False]
 
 
+def test_what_was_not_told_apart_from_the_first_finding_counts_and_what_comes_second_does_not() -> None:
+    listed = answer(broken={**BY_WAY, "default": ["constant answer or vanishing or collapse"]})
+    assert [listed.named("default"), listed.outright("default")] == [True, False]
+    second = answer(broken={**BY_WAY, "default": ["constant answer", "vanishing"]})
+    assert [second.named("default"), second.misled("default")] == [False, True]
+    assert answer(broken={**BY_WAY, "default": ["vanishing or saturation"]}).outright("default")
+
+
+def test_a_training_loss_that_falls_names_no_cause_and_calls_no_run_sound() -> None:
+    given = answer(broken={**BY_WAY, "default": ["learns the training data"]})
+    assert [given.named("default"), given.misled("default"), given.untold("default")] == [False, False, True]
+    sound = answer(
+        errors=(0.1, 0.1), cause=("nothing wrong",), broken={way: ["learns the training data"] for way in BY_WAY}
+    )
+    assert sound.named("default")
+    assert not sound.untold("default")
+
+
 def test_a_label_counts_where_the_fix_bears_it_out_and_a_fixed_run_is_not_to_be_accused() -> None:
     assert answer().borne_out
     assert answer((float("nan"), 0.1)).borne_out
@@ -106,6 +124,7 @@ def test_tools_report_what_a_run_file_shows() -> None:
     assert reports["SageMaker Debugger"] == ["vanishing gradient", "dying ReLU"]
     assert reports["DeepDiagnosis"] == ["dying ReLU"]
     assert reports["DLCheck"] == ["dying ReLU", "vanishing gradient"]
+    assert reports["TheDeepChecker"] == ["vanishing gradient", "dying ReLU", "stagnating loss"]
 
 
 def test_the_first_scoring_of_a_half_stays_and_the_page_says_whether_rules_changed_after_it() -> None:

@@ -43,7 +43,6 @@ def test_the_size_of_inputs_follows_from_the_first_layers_gradients() -> None:
     cancels = bias + np.log10(8 * 200.0) - np.where(np.arange(RECORDS) == 3, 2.0, 0.0)[:, None]
     assert (blind(gradient=cancels, bias=bias, fan_in=fan_in).input_scale or 0) < 3
     assert blind(gradient=bias, bias=bias, fan_in=None).input_scale is None
-    assert blind(gradient=bias, bias=bias, fan_in=fan_in, input_scale=255.0).input_scale == 255
 
 
 def test_a_gradient_that_bursts_is_measured_against_its_usual_size() -> None:

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from vgbench.diagnosis.findings import Finding, Name
 
 ASIDE: frozenset[Name] = frozenset(
-    {"frozen", "zero by design", "loss spike", "attention logits grow", "short of target", "converged"}
+    {
+        "frozen",
+        "zero by design",
+        "loss spike",
+        "attention logits grow",
+        "short of target",
+        "learns the training data",
+        "converged",
+    }
 )
 """Findings that are no cause of a failure by themselves, or need none."""
 
-OUTCOMES: frozenset[Name] = frozenset({"constant answer", "short of target", "converged"})
+OUTCOMES: frozenset[Name] = frozenset({"constant answer", "short of target", "learns the training data", "converged"})
 """What is said where no cause is known."""
 
 _STANDS: tuple[Name, ...] = ("vanishing", "vanishing in training", "saturated loss", "learning rate too small")
@@ -20,7 +28,7 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
     "exploding": (*_SHAKES, *_STANDS, "updates point uphill"),
     "far from unit scale": (*_SHAKES, "learning rate too small"),
     "first loss too large": ("far from unit scale", *_STANDS, "saturation"),
-    "dead units": (*_STANDS, "underflow", "frozen", "zero by design"),
+    "dead units": (*_STANDS, "gradients exactly zero", "collapse", "underflow", "frozen", "zero by design"),
     "units that died": (*_STANDS, "underflow", "frozen"),
     "updates lost to rounding": (*_STANDS, "frozen", "learning rate too large"),
     "updates not applied": (
@@ -31,7 +39,7 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
         "learning rate too large",
     ),
     "saturation": (*_STANDS, "underflow"),
-    "collapse": _STANDS,
+    "collapse": (*_STANDS, "units that died"),
     "underflow": (*_STANDS, "frozen", "learning rate too large"),
     "learning rate too large": (*_STANDS, "loss spike"),
     "vanishing": ("vanishing in training", "saturated loss", "learning rate too small"),
@@ -45,13 +53,16 @@ EXCLUDES: dict[Name, tuple[Name, ...]] = {
 _ALONE: dict[Name, tuple[Name, ...]] = {
     "not-a-number gradients": (),
     "not-a-number loss": (),
-    "gradients exactly zero": ("underflow",),
+    "gradients exactly zero": (),
 }
 """With these nothing else can be judged, but for these."""
 
 
 def consistent(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings, the likeliest cause first, without those that an earlier one explains or contradicts."""
+    """Findings, the likeliest cause first, without those that an earlier one explains or contradicts.
+
+    What is no cause of a failure comes last, but attention that is one-hot, which may be one.
+    """
     kept: list[Finding] = []
     for finding in findings:
         names: set[Name] = {each.name for each in kept}
@@ -60,4 +71,4 @@ def consistent(findings: Sequence[Finding]) -> list[Finding]:
         caused = finding.name in OUTCOMES and names - ASIDE
         if not (alone or explained or caused or finding.name in names):
             kept.append(finding)
-    return kept
+    return sorted(kept, key=lambda finding: finding.name in ASIDE - {"attention logits grow"})

@@ -32,12 +32,15 @@ Name = Literal[
     "frozen",
     "zero by design",
     "short of target",
+    "learns the training data",
     "converged",
     "risk of vanishing",
     "risk of exploding",
     "risk of collapse",
 ]
-NO_FAULT: frozenset[Name] = frozenset({"frozen", "zero by design", "short of target", "converged"})
+NO_FAULT: frozenset[Name] = frozenset(
+    {"frozen", "zero by design", "short of target", "learns the training data", "converged"}
+)
 """Findings with nothing to mend, or nothing that is known."""
 Confidence = Literal["certain", "likely", "possible"]
 
@@ -55,6 +58,7 @@ class Finding:
             or one far beyond its threshold; possible where one does, or where what would decide was not recorded.
         meaning: what it says.
         suggestion: what to try.
+        alternatives: causes, two at most, that what was recorded does not tell from this one.
         seeds: of how many runs it was found in how many.
         measured: how often published results say that a change helped in networks like this one, and what it costs;
             empty of what is no fault.
@@ -67,6 +71,7 @@ class Finding:
     confidence: Confidence
     meaning: str
     suggestion: str
+    alternatives: tuple[Name, ...] = ()
     seeds: tuple[int, int] = (1, 1)
     measured: str = ""
 
@@ -76,4 +81,5 @@ class Finding:
         place = f" in {where}" if where else ""
         first, last = self.steps
         when = f"step {first}" if first == last else f"steps {first} to {last}"
-        return f"{self.name} ({self.confidence}){place}, {when}: {self.meaning} ({numbers})"
+        others = f"; it may also be {' or '.join(self.alternatives)}" if self.alternatives else ""
+        return f"{self.name} ({self.confidence}){place}, {when}: {self.meaning}{others} ({numbers})"

@@ -104,6 +104,11 @@ class Progress:
         last = looks[np.isfinite(looks)][-_LAST:]
         return float(np.max(last) if accuracy is not None else np.min(last))
 
+    @property
+    def looked(self) -> bool:
+        """Whether it is known how it does on other data."""
+        return self.validated is not None or self.reached is not None
+
     @cached_property
     def share(self) -> float | None:
         """What was learned, by other data where they were looked at; None if unknown."""
@@ -119,22 +124,23 @@ class Progress:
         return bool((np.abs(self.losses - self.start) <= thresholds.UNMOVED * abs(self.start)).all())
 
     @property
-    def falls(self) -> bool:
-        """Whether the loss, of a kind that may be negative, ended well below where it began."""
-        return self.known and self.end < min(0.0, self.start - thresholds.LITTLE * abs(self.start))
+    def fell(self) -> bool:
+        """Whether the loss, which may be negative, ended well below where it began."""
+        return self.known and self.end < self.start - thresholds.LITTLE * abs(self.start)
 
     @cached_property
-    def still(self) -> bool:
-        """Whether the loss stands still over the second half of the records, five of them at least."""
+    def settled(self) -> bool:
+        """Whether the loss, however noisy, has no trend over the second half of the records, six of them at least."""
         half = self.losses[len(self.losses) // 2 :]
-        if len(self.losses) < 5 or self.broken:
+        if len(self.losses) < 6 or self.broken:
             return False
-        return float(np.ptp(half)) <= thresholds.PLATEAU * abs(float(np.median(half)))
+        first, last = np.median(half[: len(half) // 2]), np.median(half[len(half) // 2 :])
+        return bool(abs(last - first) <= thresholds.SETTLED * abs(last))
 
     @cached_property
     def plateau(self) -> bool:
         """Whether it does so not far below where it began."""
-        return self.still and float(np.median(self.losses[len(self.losses) // 2 :])) > 0.5 * self.start
+        return self.settled and float(np.median(self.losses[len(self.losses) // 2 :])) > 0.5 * self.start
 
     @cached_property
     def learned(self) -> bool | None:
@@ -164,7 +170,7 @@ class Progress:
         """Whether the task is all but done, and other data, where they were looked at, say nothing else."""
         if self.reached is not None:
             return self.reached
-        if self.share is None:
+        if self.share is None or (self.unmoved and self.validated is None):
             return False
         fits = self.gain is None or self.gain >= thresholds.MASTERED
         holds = self.validated is None or self.validated >= thresholds.MASTERED

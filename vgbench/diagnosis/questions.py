@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.answer import Missing
 from vgbench.diagnosis.findings import Name
 from vgbench.diagnosis.reading import Reading
@@ -113,11 +114,14 @@ def missing(run: Reading) -> list[Missing]:
 
 
 def decided(run: Reading) -> bool:
-    """Whether it can be said that nothing is wrong: several records, and more than a little was learned.
+    """Whether it can be said that nothing is wrong: several records, and on other data half of all was learned.
 
-    A loss alone does not tell: without the constant answer's level it may have fallen to just that.
+    The training loss alone does not tell: what it fell by may hold for no other example.
     """
-    return run.trains and run.progress.learned is True and run.progress.little is False
+    progress = run.progress
+    if not run.trains or not progress.looked or progress.little is not False:
+        return False
+    return progress.reached is True or (progress.share is not None and progress.share >= thresholds.SOUND)
 
 
 def _recorded(run: Reading, field: str) -> bool:

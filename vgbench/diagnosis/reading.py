@@ -94,6 +94,28 @@ class Reading(Weights):
         return fall if fall <= thresholds.COLLAPSED_BY and falls_on else None
 
     @cached_property
+    def blank(self) -> int | None:
+        """The place that gives the same for every input at the start although the one before it does not."""
+        scale, distance = self.evidence.scale, self.evidence.distance
+        if scale is None or distance is None:
+            return None
+        known = np.flatnonzero(recorded_in(scale))
+        spread = scale[0, known] + np.nan_to_num(distance[0, known], neginf=-np.inf) / 2
+        with np.errstate(invalid="ignore"):
+            gone = np.flatnonzero(spread[:-1] - spread[1:] >= thresholds.GONE)
+        return int(known[gone[0] + 1]) if len(gone) else None
+
+    @cached_property
+    def merged(self) -> bool:
+        """Whether different inputs' signals have become one in training at the last place."""
+        distance = self.evidence.distance
+        if distance is None or len(distance) < 2:
+            return False
+        last = distance[:, recorded_in(distance)][:, -1:]
+        last = last[np.isfinite(last)]
+        return len(last) > 1 and bool(last[-1] <= thresholds.COLLAPSED_BY and last[0] > thresholds.COLLAPSED_BY / 2)
+
+    @cached_property
     def silent(self) -> bool:
         """Whether nothing of the signal arrives at the first place at the start, since it shrank out of its range.
 
@@ -104,6 +126,12 @@ class Reading(Weights):
             return False
         limit = np.log10(self.evidence.smallest or thresholds.SMALLEST) + thresholds.FLUSHED_WITHIN
         return bool(signal[0][np.isfinite(signal[0])].min() <= limit)
+
+    @cached_property
+    def cut_off(self) -> bool:
+        """Whether the signal is exactly zero at some place at the start and not since it shrank out of its range."""
+        signal = self.evidence.signal
+        return signal is not None and bool(np.isneginf(signal[0]).any()) and not self.silent
 
     @cached_property
     def overflows(self) -> bool:
@@ -138,6 +166,16 @@ class Reading(Weights):
         return progress.start > thresholds.FIRST_LOSS * abs(chance)
 
     @property
+    def at_rest(self) -> bool:
+        """Whether the loss has settled and the gradients of all layers have shrunk: at its least, whatever that is."""
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.shape[1] or not self.progress.settled:
+            return False
+        with np.errstate(invalid="ignore"):
+            shrunk = gradient[0] - gradient[-1]
+        return bool(np.nanmin(np.where(np.isnan(shrunk), np.inf, shrunk)) >= thresholds.FADES)
+
+    @property
     def stranded(self) -> bool:
         """Whether the loss stands still away from the constant answer's level; if that is unknown, to the last digit.
 
@@ -147,7 +185,7 @@ class Reading(Weights):
         if progress.gain is None:
             half = progress.losses[len(progress.losses) // 2 :]
             return len(half) > 2 and float(np.ptp(half)) == 0
-        return progress.still and not progress.at_constant
+        return progress.settled and not progress.at_constant
 
     def finding(
         self,
@@ -159,18 +197,31 @@ class Reading(Weights):
         last: int = -1,
         meaning: str = "",
         hint: str = "",
+        alternatives: tuple[Name, ...] = (),
         numbers: Mapping[str, float | None] | None = None,
         **evidence: float | None,
     ) -> Finding:
-        """A finding of this run, at these names, from record `first` to record `last`, with its numbers."""
+        """A finding of this run, at these names, from record `first` to record `last`, with its numbers.
+
+        Its suggestion says what to try against each alternative, too.
+        """
         step = self.evidence.step
         both = {**evidence, **(numbers or {})}
         known = {key.replace("_", " "): float(value) for key, value in both.items() if value is not None}
-        suggestion = f"{hint}; {SUGGESTIONS[name]}" if hint else SUGGESTIONS[name]
+        others = (f"against {other}: {SUGGESTIONS[other]}" for other in alternatives)
+        suggestion = "; ".join(filter(None, (hint, SUGGESTIONS[name], *others)))
         steps = int(step[first]), int(step[last])
         advice = "" if name in NO_FAULT else measured(name, self.evidence.timed, self.evidence.invariant)
         return Finding(
-            name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion, measured=advice
+            name,
+            tuple(where),
+            steps,
+            known,
+            confidence,
+            meaning or MEANINGS[name],
+            suggestion,
+            alternatives,
+            measured=advice,
         )
 
     def layers(self, numbers: Any) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ COLLAPSED_BY = -4.5
 """log10(1 - cosine) of different inputs' signals at the last layer, relative to the first, below which they count as
 one."""
 
+GONE = 4.0
+"""Decades that the part of the signal that tells inputs apart loses from one place to the next where it is gone."""
+
 COLLAPSING = -0.1
 """The same a layer over the second half of the layers: the distance still shrinks there. Residual networks level off,
 and train all the same."""
@@ -48,6 +51,9 @@ LEARNED = 0.1
 LITTLE = 0.3
 """The same up to which so little was learned that what is wrong is looked for."""
 
+SOUND = 0.5
+"""The same, on other data, from which a run without a finding is called sound."""
+
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
 
@@ -57,17 +63,15 @@ CONSTANT = 0.1
 UNMOVED = 0.1
 """Share of the first loss within which a loss has not moved from where it began."""
 
+SETTLED = 0.1
+"""Share by which the median loss of the last quarter of the records differs from that of the quarter before where the
+loss, however noisy, has no trend."""
+
 PLATEAU = 0.05
-"""The same for the second half of the records: the loss stands still, wherever that is."""
+"""Range of the last losses, as a share of the least one that probabilities taken for logits reach."""
 
 DEAD = 0.8
 """Share of a rectifier layer's units that are flat for every example, from which the layer counts as dead."""
-
-ZEROED = 0.95
-"""Share of zeros in a layer's gradient from which its units are taken for dead where they were not looked at."""
-
-ALIVE = 0.7
-"""The same below which they were alive at the start."""
 
 SATURATED = 0.5
 """Share of a saturating layer's units and examples on the flat ends of the activation."""
@@ -103,6 +107,9 @@ SWINGING = 0.35
 PEAKED = 3.0
 """How many times the larger of the first and the constant answer's loss a loss must once have been to have peaked."""
 
+ROSE = 1.5
+"""How many times its start a loss must once have been to have risen."""
+
 SPIKED = 3.0
 """How many times the loss of the records before it a spike reaches."""
 
@@ -128,6 +135,9 @@ SWALLOWED = 0.5
 
 LOSES = 2.0**-7
 """Relative update below which bfloat16 may lose it."""
+
+HEAVY = 5.0
+"""log10 norm of an array of weights that no array of unit scale has."""
 
 HELD = 1e-6
 """Relative update below which float32 loses it, too, so that the dtype is not to blame."""

@@ -14,6 +14,8 @@ from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
 
 _RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
 """In names of weights that time steps share."""
+_ADVERSARIAL = re.compile(r"generator|discriminator", re.IGNORECASE)
+"""In names of weights of two networks that play against each other."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,20 @@ class Weights:
             lost = None if slopes is None or np.isnan(slopes[0]) else float(slopes[0])
         return lost is not None and abs(lost) < thresholds.LOST_DECADES
 
+    @property
+    def adversarial(self) -> bool:
+        """Whether two networks play against each other, so that the level of a guess is where they meet."""
+        return any(_ADVERSARIAL.search(name) for name in self.evidence.names)
+
     @cached_property
     def input_scale(self) -> float | None:
-        """The size of the inputs: as it was recorded, or about as the first layer's gradients show it; None if unknown.
+        """The size of the inputs, about as the first layer's gradients show it; None if unknown.
 
         A weight's gradient is its bias's times the inputs' size and the root of the fan-in, but where examples cancel.
         They cancel in a bias above all, so that of the records the smallest ratio counts for inputs that look large,
         and less often in the weights, so that the largest does for inputs that look small.
         """
         evidence = self.evidence
-        if evidence.input_scale is not None:
-            return evidence.input_scale
         gradient, bias, fan_in, first = evidence.gradient, self.bias, evidence.fan_in, first_of(evidence.names)
         if gradient is None or bias is None or fan_in is None or first is None:
             return None
@@ -109,6 +114,12 @@ class Weights:
         typical[some] = np.nanmedian(finite[:, some], axis=0)
         return typical
 
+    @property
+    def travel(self) -> float:
+        """Relative updates of the median layer, summed over all steps: how far most weights went, at most."""
+        known = np.empty(0) if self.pace is None else self.pace[np.isfinite(self.pace)]
+        return float(known.mean() * (self.evidence.step[-1] - self.evidence.step[0])) if len(known) else 0.0
+
     @cached_property
     def pace(self) -> Float[np.ndarray, "records"] | None:
         """The median layer's relative update at every record; NaN where no layer has a finite one."""
@@ -130,6 +141,12 @@ class Weights:
         growth = np.where(np.isfinite(growth), growth, np.nan)
         known = growth[~np.isnan(growth).all(axis=1)]
         return float(np.nanmedian(known, axis=1).max()) if len(known) else None
+
+    @property
+    def heavy(self) -> bool:
+        """Whether some array of weights is far from unit scale at the start, so that rounding swallows usual steps."""
+        weight = self.evidence.weight
+        return weight is not None and bool((weight[0] >= thresholds.HEAVY).any())
 
     @cached_property
     def shrunk(self) -> float | None:

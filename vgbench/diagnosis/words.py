@@ -36,7 +36,9 @@ MEANINGS: dict[Name, str] = {
     "frozen": "layers whose weights never move while others do",
     "zero by design": "branches start at zero, as ReZero's do, and open within the first steps",
     "short of target": "it learns, misses its target, and nothing that was recorded explains why",
-    "converged": "gradients are small because the task is all but solved, on the data that were looked at",
+    "learns the training data": "the loss falls on the data that are trained on; whether it does on others was not"
+    " recorded",
+    "converged": "gradients are small because the task is all but solved, on other data, too",
     "risk of vanishing": "at initialisation the gradient shrinks on its way to the first layers",
     "risk of exploding": "at initialisation the gradient grows on its way to the first layers",
     "risk of collapse": "at initialisation signals of different inputs become one on their way up",
@@ -82,6 +84,8 @@ SUGGESTIONS: dict[Name, str] = {
     "frozen": "nothing, if it is meant; otherwise stop_gradient, masks and parameter filters",
     "zero by design": "nothing: this is meant",
     "short of target": "more steps, or another model",
+    "learns the training data": "record the accuracy or the loss on other data, without which nobody can tell a model"
+    " that has learned from one that remembers",
     "converged": "nothing: stop here",
     "risk of vanishing": "train it to know; if it does not, a critical gain, residual blocks or layer norm",
     "risk of exploding": "train it to know; if it breaks, a smaller gain or norms inside residual branches",

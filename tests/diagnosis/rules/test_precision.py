@@ -73,6 +73,15 @@ def test_updates_that_rounding_swallows_are_recognised_by_their_share_or_by_weig
     assert vg.verdict(evidence(**same | {"swallowed": swallowed * 0, "moved": over_records(0, 0.5)})) != "underflow"
 
 
+def test_numbers_without_a_gradient_do_not_count_as_lost_and_weights_in_millions_lose_any_step() -> None:
+    swallowed = rows(0.9, 0.9, layers=LAYERS)
+    sparse = STUCK | {"swallowed": swallowed, "zero": rows(0.8, 0.8, layers=LAYERS)}
+    assert "updates lost to rounding" not in names(vg.diagnose(evidence(**sparse)))
+    still = {"update": rows(1e-9, 1e-9, layers=LAYERS), "weight": rows(7.0, 7.0, layers=LAYERS), "accuracy": None}
+    lost = still | {"swallowed": rows(1.0, 1.0, layers=LAYERS), "loss": np.full(RECORDS, 0.1)}
+    assert vg.verdict(evidence(**lost)) == "updates lost to rounding"  # however small the loss that never moved
+
+
 def test_weights_whose_norm_is_rounded_in_a_run_that_learns_are_not_still() -> None:
     assert vg.verdict(evidence(weight=rows(0.5, 0.5, layers=LAYERS))) == "nothing found"
 
@@ -83,10 +92,11 @@ def test_zeros_alone_may_be_flushed_ones_where_the_dtype_or_the_loss_is_small() 
     plain = vg.diagnose(evidence(**zeros))
     assert (names(plain), plain[0].confidence) == (["gradients exactly zero"], "certain")
     half = vg.diagnose(evidence(**zeros, smallest=2.0**-24))
-    assert names(half) == ["gradients exactly zero", "underflow"]
-    assert [each.confidence for each in half] == ["likely", "possible"]
+    assert names(half) == ["gradients exactly zero"]
+    assert (half[0].confidence, half[0].alternatives) == ("likely", ("underflow",))
+    assert "against underflow: a larger loss scale" in half[0].suggestion
     small = zeros | {"loss": np.full(RECORDS, 2.3e-6), "chance": 2.3e-6}
-    assert names(vg.diagnose(evidence(**small))) == ["gradients exactly zero", "underflow"]
+    assert vg.diagnose(evidence(**small))[0].alternatives == ("underflow",)
 
 
 def test_weights_that_never_change_although_nothing_is_rounded_never_got_their_updates() -> None:

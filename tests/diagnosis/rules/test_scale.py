@@ -20,7 +20,7 @@ def test_a_first_loss_far_above_the_constant_answers_names_its_causes() -> None:
     assert "a sum where a mean is meant" in answer[0].meaning
     assert vg.diagnose(evidence(**high | {"signal": rows(4.0, -2.0)})).verdict == "exploding"
     over_it = high | {"loss": np.geomspace(300.0, 0.2, RECORDS)}
-    assert vg.verdict(evidence(**over_it)) == "converged"
+    assert vg.verdict(evidence(**over_it)) == "learns the training data"
 
 
 def test_outputs_of_unit_scale_about_targets_that_vary_little_are_no_fault() -> None:
@@ -43,6 +43,19 @@ def test_inputs_and_targets_far_from_unit_scale_are_named() -> None:
     assert vg.verdict(evidence(input_scale=255.0)) == "nothing found"
     prices = BLIND | {"loss": np.full(RECORDS, 9.9e9), "chance": 1e10, "accuracy": None}
     assert vg.verdict(evidence(**prices)) == "far from unit scale"
+
+
+def test_a_loss_that_is_a_sum_may_be_large_and_at_its_least() -> None:
+    summed = BLIND | {"loss": np.r_[275.0, 245.0, np.full(7, 206.0)], "chance": 277.0, "accuracy": None}
+    assert vg.verdict(evidence(**summed)) == "far from unit scale"
+    at_rest = summed | {"gradient": over_records(1.0, -3.0)}
+    assert vg.verdict(evidence(**at_rest)) == "not enough recorded"
+
+
+def test_inputs_that_the_model_scales_once_more_are_judged_as_its_first_layer_sees_them() -> None:
+    layers = {"bias": rows(-1.0, -1.0, layers=LAYERS), "fan_in": rows(64.0, 64.0, layers=LAYERS)}
+    names_of = {"names": tuple(f"layer{i}" for i in range(LAYERS)), "gradient": layers["bias"] + np.log10(8e-3)}
+    assert vg.verdict(evidence(**STUCK | layers | names_of, input_scale=0.4)) == "far from unit scale"
 
 
 def test_weights_gradients_that_grow_towards_the_input_are_suspected() -> None:

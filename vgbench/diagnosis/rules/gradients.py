@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 
 _OVER_TIME = (
@@ -86,7 +86,9 @@ def _by_weights(run: Reading) -> Iterator[Finding]:
     low = np.flatnonzero(typical <= np.nanmax(typical) - thresholds.APART_DECADES) if some.any() else []
     if len(low):
         behind = float(np.nanmax(typical) - np.nanmin(typical))
-        yield run.finding("vanishing", "possible", run.layers(low), gradient_decades_behind=behind)
+        yield run.finding(
+            "vanishing", "possible", run.layers(low), alternatives=("saturation",), gradient_decades_behind=behind
+        )
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -105,7 +107,15 @@ def late(run: Reading) -> Iterator[Finding]:
             if run.first_lost is None and _never_moved(run):
                 yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
                 return
-            yield run.finding("vanishing in training", confidence, run.first_places, first=int(start), numbers=numbers)
+            others: tuple[Name, ...] = ("collapse",) if run.merged else ()
+            yield run.finding(
+                "vanishing in training",
+                confidence,
+                run.first_places,
+                first=int(start),
+                alternatives=others,
+                numbers=numbers,
+            )
             return
     if run.decayed and run.shrunk is not None:
         confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"

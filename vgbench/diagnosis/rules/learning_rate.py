@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.nonfinite import grew_before
 
@@ -15,45 +15,52 @@ _SWINGS_OVER = 5
 
 
 def too_large(run: Reading) -> Iterator[Finding]:
-    """Weights grow by decades, steps are as large as weights, or the loss peaks, swings or breaks."""
+    """Weights grow by decades, steps are as large as weights, or the loss peaks, swings or breaks.
+
+    One sign far beyond its threshold, or two that agree, are enough.
+    """
     progress = run.progress
-    if run.arrives is False or not run.trains or progress.mastered or _uphill_by_loss(run):
+    if run.arrives is False or not run.trains or progress.little is False or _uphill_by_loss(run):
         return
-    if (run.decayed and not progress.broken) or (run.starts_far and progress.little is not False):
+    if (run.decayed and not progress.broken) or run.starts_far:
         return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
+    if progress.learned and progress.peak < thresholds.ROSE * abs(progress.start):
+        return  # a loss that comes down and never rises is not thrown about
     signs = _signs(run)
-    strong = {"growth", "break"} & signs.keys()
-    if not strong and ((len(signs) < 2 and "pace" not in signs) or progress.little is False):
+    points = sum(2 if far else 1 for _, far in signs.values())
+    fell = progress.little is None and not progress.broken and progress.fell
+    if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
-    if not strong and "pace" not in signs and progress.little is None and progress.falls:
-        return  # a likelihood that has no least value peaks on its way down
-    if strong == {"growth"} and progress.little is False and len(signs) < 2:
-        return
-    confidence: Confidence = "certain" if run.arrives and len(signs) > 2 else "likely" if len(signs) > 1 else "possible"
-    numbers = {key.replace("_", " "): value for key, value in signs.items()}
+    confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"
+    numbers: dict[str, float | None] = {name: value for name, (value, _) in signs.items()}
     yield run.finding("learning rate too large", confidence, run.evidence.names, numbers=numbers)
 
 
-def _signs(run: Reading) -> dict[str, float]:
-    """What speaks for it, each with its number."""
+def _signs(run: Reading) -> dict[str, tuple[float, bool]]:
+    """What speaks for it, each with its number and whether that is far beyond its threshold."""
     progress, pace = run.progress, run.pace
-    signs = {}
-    if run.grown is not None and run.grown >= thresholds.GROWN_DECADES:
-        signs["growth"] = run.grown
+    signs: dict[str, tuple[float, bool]] = {}
+
+    def judge(name: str, value: float | None, threshold: float, far: float) -> None:
+        if value is not None and value >= threshold:
+            signs[name] = value, value >= far
+
+    judge("decades that weights have grown", run.grown, thresholds.GROWN_DECADES / 2, 0.8 * thresholds.GROWN_DECADES)
     if progress.broken and grew_before(run, _first_bad(run)):
-        signs["break"] = float(run.evidence.step[_first_bad(run)])
+        signs["loss not finite from step"] = float(run.evidence.step[_first_bad(run)]), True
     if pace is not None and not np.isnan(pace).all():
         later = pace[1:][np.isfinite(pace[1:])]
-        if len(later) and float(np.median(later)) >= thresholds.QUICK:
-            signs["pace"] = float(np.median(later))
-        if pace[0] >= thresholds.QUICK_FIRST:
-            signs["first_pace"] = float(pace[0])
-    if progress.known and progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0)):
-        signs["peak"] = progress.peak
-    if signs and run.bursts:
-        signs["burst"] = run.bursts
-    if len(progress.losses) >= _SWINGS_OVER and (swing := _swing(progress.losses[1:])) >= thresholds.SWINGING:
-        signs["swing"] = swing
+        typical = float(np.median(later)) if len(later) else None
+        judge("relative update", typical, thresholds.QUICK, thresholds.QUICK)
+        judge("first relative update", float(pace[0]), 0.5 * thresholds.QUICK_FIRST, 0.7 * thresholds.QUICK_FIRST)
+    if progress.known:
+        level = max(abs(progress.start), abs(run.evidence.chance or 0))
+        peak = progress.peak / level if level > 0 else None
+        judge("peak of the loss over its start", peak, thresholds.PEAKED, np.inf)
+    if signs:
+        judge("decades that the gradient once rose", run.bursts, 1.0, np.inf)
+    if signs and len(progress.losses) >= _SWINGS_OVER:
+        judge("swing of the loss", _swing(progress.losses[1:]), thresholds.SWINGING, np.inf)
     return signs
 
 
@@ -103,23 +110,31 @@ def too_small(run: Reading) -> Iterator[Finding]:
         )
         return
     known = quickest[np.isfinite(quickest)]
-    if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False or run.small:
+    if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False:
         return
+    if run.small and not progress.at_constant:
+        return  # of a loss that is flat where it is
     steps = float(run.evidence.step[-1] - run.evidence.step[0])
     travel, largest = float(known.mean()) * steps, float(known.max())
     far = run.furthest is not None and run.furthest >= thresholds.MOVED
-    confidence: Confidence = "likely" if run.arrives else "possible"
-    numbers = {"largest relative update": largest, "relative_travel": travel}
-    if largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run):
-        yield run.finding("learning rate too small", confidence, run.evidence.names, numbers=numbers)
-    elif (k := _held_down_since(run, known)) is not None:
-        yield run.finding("learning rate too small", "possible", run.evidence.names, first=k, numbers=numbers)
-    elif _falls_slowly(run, steps):
-        yield run.finding("learning rate too small", "possible", run.evidence.names, numbers=numbers)
+    slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
+    since = None if slow else _held_down_since(run, known)
+    if slow or since is not None or _falls_slowly(run, steps):
+        confidence: Confidence = "likely" if slow and run.arrives else "possible"
+        others: tuple[Name, ...] = ("saturated loss",) if run.small else ()
+        numbers = {"largest relative update": largest, "relative_travel": travel}
+        yield run.finding(
+            "learning rate too small",
+            confidence,
+            run.evidence.names,
+            first=since or 0,
+            alternatives=others,
+            numbers=numbers,
+        )
 
 
 def _falls_slowly(run: Reading, steps: float) -> bool:
-    """Whether the loss falls at every record, and most layers have hardly moved: such steps are too few."""
+    """Whether the loss falls all the time, and most layers have hardly moved: such steps are too few."""
     losses, update = run.progress.losses, run.update
     behind = not (run.arrives or run.level) and (run.lag or 0.0) >= thresholds.LAG_DECADES
     if len(losses) < _SWINGS_OVER or update is None or behind or run.progress.little is not True:
@@ -127,13 +142,19 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     moving = update[update > 0]
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
-    return bool((np.diff(losses) < 0).all()) and slow and not run.progress.still
+    return _falls(losses) and slow and not run.at_rest
+
+
+def _falls(losses: Float[np.ndarray, "records"]) -> bool:
+    """Whether the loss falls from record to record but for the noise of batches."""
+    ranks = np.argsort(np.argsort(losses))
+    return bool(np.corrcoef(ranks, np.arange(len(losses)))[0, 1] <= -0.9)
 
 
 def _jumped(run: Reading) -> bool:
     """Whether the loss came down at once and then stood still, as no small steps make it do."""
     losses = run.progress.losses
-    return run.progress.still and bool(abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0]))
+    return run.progress.settled and bool(abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0]))
 
 
 def _held_down_since(run: Reading, quickest: np.ndarray) -> int | None:

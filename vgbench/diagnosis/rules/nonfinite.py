@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 
 _BY_OPTIMIZER = (
@@ -52,17 +52,20 @@ def grew_before(run: Reading, k: int) -> bool:
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:
-    """No layer gets any gradient from the start, and at most records."""
+    """No array of weights gets any gradient, from the start and at most records."""
     zeroed = run.zeroed
-    if not zeroed[0] or zeroed.mean() < 0.5 or (run.evidence.signal is not None and _signal_arrives(run)):
+    if not zeroed[0] or zeroed.mean() < 0.5:
         return
-    dead, empty = run.evidence.dead, run.empty
-    units = bool((dead[0] >= thresholds.DEAD).any()) if dead is not None else bool(run.without_input[0].any())
-    if units and not empty:
-        return  # which has a name of its own
-    hint = "weights of some layers are all zero, so that no gradient passes them: draw them at random" if empty else ""
-    confidence: Confidence = "certain" if run.trains and not may_be_flushed(run) else "likely"
-    yield run.finding("gradients exactly zero", confidence, hint=hint, records=float(zeroed.sum()))
+    empty = "weights of some layers are all zero, so that no gradient passes them: draw them at random"
+    hint, others = (empty, ()) if run.empty else ("", _may_also_be(run))
+    confidence: Confidence = "likely" if others else "certain"
+    yield run.finding("gradients exactly zero", confidence, hint=hint, alternatives=others, records=float(zeroed.sum()))
+
+
+def _may_also_be(run: Reading) -> tuple[Name, ...]:
+    if may_be_flushed(run):
+        return ("underflow",)
+    return ("dead units",) if run.evidence.dead is None and run.without_input[0].any() else ()
 
 
 def may_be_flushed(run: Reading) -> bool:
@@ -93,8 +96,3 @@ def _peaked(run: Reading, k: int) -> bool:
         np.isfinite(peak[: k + 1])
     ]  # record k has finite losses of the steps before the first bad one
     return len(before) > 0 and float(before.max()) > thresholds.PEAKED * abs(run.progress.start)
-
-
-def _signal_arrives(run: Reading) -> bool:
-    signal = run.evidence.signal
-    return signal is not None and bool(np.isfinite(signal[0]).all())

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.words import MEANINGS
 
-_UNSEEN = "record the signal first: one that vanishes on its way looks the same; then"
+_UNSEEN = "record the signal first: one that vanishes on its way, and signals that become one, look the same; then"
+_FLAT = "nothing that was recorded gets a gradient any more"
 
 
 def softmax_twice(run: Reading) -> Iterator[Finding]:
@@ -44,22 +46,30 @@ def by_heart(run: Reading) -> Iterator[Finding]:
 
 
 def constant_answer(run: Reading) -> Iterator[Finding]:
-    """The loss lies at the constant answer's level, or accuracy at chance, although the weights move as they should."""
-    progress, quickest = run.progress, run.quickest
-    if progress.broken or not progress.known or quickest is None or np.isnan(quickest).all():
+    """The loss stays at the constant answer's level, or accuracy at chance, although the weights move as they should.
+
+    A signal that vanishes looks the same, and so do signals that become one, where neither was recorded.
+    """
+    progress = run.progress
+    if progress.broken or not progress.settled or run.adversarial:
         return
-    if run.arrives is None and not run.level:
-        return  # a signal that vanishes looks the same
     nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
-    pace = run.pace
-    assert pace is not None
-    moves = float(np.nanmax(pace)) >= 3 * thresholds.SLOW if run.furthest is None else run.furthest >= thresholds.MOVED
-    if nothing and progress.learned is False and moves and not run.zeroed.any():
-        confidence: Confidence = "likely" if run.arrives else "possible"
-        hint = "" if run.arrives else _UNSEEN
-        yield run.finding(
-            "constant answer", confidence, hint=hint, last_loss=progress.end, constant_answer=run.evidence.chance
-        )
+    moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
+    if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
+        return
+    seen, flat = run.arrives is True or run.cut_off, bool(run.zeroed[-1])
+    others: tuple[Name, ...] = () if seen else ("vanishing", "collapse")
+    if flat:
+        others = () if run.evidence.bias is not None else ("units that died",)
+    yield run.finding(
+        "constant answer",
+        "likely" if seen else "possible",
+        meaning=f"{MEANINGS['constant answer']}; {_FLAT}" if flat else "",
+        hint="" if seen or flat else _UNSEEN,
+        alternatives=others,
+        last_loss=progress.end,
+        constant_answer=run.evidence.chance,
+    )
 
 
 def spike(run: Reading) -> Iterator[Finding]:
@@ -89,8 +99,9 @@ def frozen(run: Reading) -> Iterator[Finding]:
         return
     cut = zero is not None and bool((zero[:, still] >= 1).all())
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""
+    others: tuple[Name, ...] = ("gradients exactly zero",) if cut else ()
     layers = run.layers(np.flatnonzero(still))
-    yield run.finding("frozen", "certain", layers, hint=hint, layers_frozen=float(still.sum()))
+    yield run.finding("frozen", "certain", layers, hint=hint, alternatives=others, layers_frozen=float(still.sum()))
 
 
 def _flushed(run: Reading, still: np.ndarray) -> bool:
@@ -120,8 +131,10 @@ def short_of_target(run: Reading) -> Iterator[Finding]:
         yield run.finding("short of target", "certain", numbers=numbers)
 
 
-def converged(run: Reading) -> Iterator[Finding]:
-    """The loss is all but gone, and other examples, where they were looked at, are answered, too."""
-    if run.trains and run.progress.mastered:
-        confidence: Confidence = "certain" if run.progress.validated is not None else "likely"
-        yield run.finding("converged", confidence, progress=run.progress.share)
+def learned(run: Reading) -> Iterator[Finding]:
+    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at."""
+    progress = run.progress
+    if run.trains and progress.looked and progress.mastered:
+        yield run.finding("converged", "certain", progress=progress.share)
+    elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
+        yield run.finding("learns the training data", "certain", progress=progress.gain)

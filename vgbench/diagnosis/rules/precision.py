@@ -8,7 +8,6 @@ from jaxtyping import Bool
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
-from vgbench.diagnosis.rules.nonfinite import may_be_flushed
 
 _NOTHING_ADDED = "the optimizer adds nothing to any weight, although they get gradients"
 _WHY = "a learning rate or schedule of zero, a mask, or accumulation that never comes to a step"
@@ -25,8 +24,7 @@ def underflow(run: Reading) -> Iterator[Finding]:
     if zero is None or run.progress.mastered:
         return
     if run.zeroed[0]:
-        yield from _all_flushed(run)
-        return
+        return  # which has a name of its own
     flushed = zero >= thresholds.FLUSHED
     near, piled = _near(run), _piled(run)
     shown = (flushed & near) if near is not None else np.zeros_like(flushed)
@@ -41,13 +39,6 @@ def underflow(run: Reading) -> Iterator[Finding]:
     if piled is not None and piled.any() and (run.evidence.smallest is None or near is not None):
         confidence = "likely"
     yield run.finding("underflow", confidence, run.layers(layers), zero_share=share, smallest=run.evidence.smallest)
-
-
-def _all_flushed(run: Reading) -> Iterator[Finding]:
-    """Everything reads zero from the start, and may have been flushed to it."""
-    if may_be_flushed(run) and not run.empty and not run.without_input[0].any() and run.zeroed.mean() >= 0.5:
-        loss, smallest = run.evidence.chance, run.evidence.smallest
-        yield run.finding("underflow", "possible", run.evidence.names, constant_answer=loss, smallest=smallest)
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
@@ -78,7 +69,7 @@ def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
 
 def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     """Updates that are not zero leave the weights as they were."""
-    swallowed, update = run.evidence.swallowed, run.update
+    swallowed, update = _swallowed(run), run.update
     if run.progress.mastered or update is None:
         return
     if run.unmoving:
@@ -89,7 +80,7 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     if lost is None or lost.mean() < 0.5 or np.isnan(update[lost]).all():
         return
     size = float(np.nanmedian(update[lost]))
-    if size < thresholds.HELD:
+    if size < thresholds.HELD and not run.heavy:
         return  # no dtype holds such a step: it is the step that is too small
     by_share = rounded is not None and lost is rounded
     if swallowed is not None and not by_share and size < thresholds.APPLIED:
@@ -101,6 +92,17 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     share = None if swallowed is None else float(np.median(np.nan_to_num(swallowed), axis=0)[lost].max())
     layers = run.layers(np.flatnonzero(lost))
     yield run.finding(name, confidence, layers, median_relative_update=size, swallowed_share=share)
+
+
+def _swallowed(run: Reading) -> np.ndarray | None:
+    """The share that rounding swallows, of layers whose gradient is not zero in most numbers.
+
+    What follows a momentum alone becomes as small as it likes.
+    """
+    swallowed, zero = run.evidence.swallowed, run.evidence.zero
+    if swallowed is None or zero is None:
+        return swallowed
+    return np.where(np.nan_to_num(zero) >= thresholds.SWALLOWED, 0.0, swallowed)
 
 
 def _fell(run: Reading) -> bool:

@@ -11,30 +11,34 @@ _LAYERS = 5
 
 
 def exploding(run: Reading) -> Iterator[Finding]:
-    """The signal grows towards the input at the start, or beyond all range, and the run learns little or breaks."""
-    judged = run.trains and (run.progress.known or run.progress.broken)
-    if not judged or (run.progress.little is False and not run.progress.broken):
+    """The signal grows towards the input at the start, or beyond all range, and the run learns little or breaks.
+
+    Published cells whose signal gains up to three decades train all the same. Such a gain is named where the run breaks
+    or its first loss is high.
+    """
+    progress = run.progress
+    judged = run.trains and (progress.known or progress.broken)
+    if not judged or not (progress.poor or progress.broken):
         return
     if run.overflows:
         yield run.finding("exploding", "certain", run.evidence.places)
-    elif (
-        run.first_lost is not None
-        and run.first_lost <= -thresholds.LOST_DECADES
-        and (run.progress.poor or run.progress.broken)
-    ):
-        confidence: Confidence = "certain" if run.progress.broken or _first_loss_high(run) else "likely"
+        return
+    shown = progress.broken or _first_loss_high(run)
+    least = thresholds.LOST_DECADES if shown else thresholds.LOST_FAR
+    if run.first_lost is None:
+        yield from _by_weights(run, least)
+    elif run.first_lost <= -least:
+        confidence: Confidence = "certain" if shown else "likely"
         yield run.finding(
-            "exploding", confidence, run.evidence.places, decades_gained=-run.first_lost, progress=run.progress.gain
+            "exploding", confidence, run.evidence.places, decades_gained=-run.first_lost, progress=progress.gain
         )
-    elif run.first_lost is None and (run.progress.poor or run.progress.broken):
-        yield from _by_weights(run)
 
 
-def _by_weights(run: Reading) -> Iterator[Finding]:
+def _by_weights(run: Reading, least: float) -> Iterator[Finding]:
     """Where no signal was recorded: gradients of biases, or of weights, grow from layer to layer."""
-    steep = run.slopes is not None and bool(run.slopes[0] <= -thresholds.LOST_DECADES)
+    steep = run.slopes is not None and bool(run.slopes[0] <= -least)
     if run.by_biases is not None:
-        if run.by_biases <= -thresholds.LOST_DECADES - (0 if steep else thresholds.CANCELLED):
+        if run.by_biases <= -least - (0 if steep else thresholds.CANCELLED):
             yield run.finding("exploding", "possible", bias_gradient_decades_gained=-run.by_biases)
         return
     if steep and run.slopes is not None and len(run.evidence.names) >= _LAYERS:
@@ -47,7 +51,7 @@ def first_loss(run: Reading) -> Iterator[Finding]:
     if not len(progress.losses) or not _first_loss_high(run) or progress.little is False:
         return
     chance = run.evidence.chance
-    if chance is None and not (progress.broken or progress.plateau or _grown(run)):
+    if chance is None and (run.at_rest or not (progress.broken or progress.plateau or _grown(run))):
         return
     confidence: Confidence = "likely" if chance is not None and run.arrives is not None else "possible"
     yield run.finding("first loss too large", confidence, last=0, first_loss=progress.start, constant_answer=chance)
@@ -69,12 +73,17 @@ def _grown(run: Reading) -> bool:
 
 def unit_scale(run: Reading) -> Iterator[Finding]:
     """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
-    progress, chance, inputs = run.progress, run.evidence.chance, run.input_scale
+    progress, chance, recorded = run.progress, run.evidence.chance, run.evidence.input_scale
     if progress.mastered or progress.little is False:
         return
-    seen, stuck = run.evidence.input_scale is not None, progress.poor or progress.broken
-    far = inputs is not None and not 1 / thresholds.UNIT <= inputs <= thresholds.UNIT and (seen or stuck)
-    high = chance is not None and chance > thresholds.UNIT
-    if far or (high and stuck):
-        confidence: Confidence = "likely" if far and seen else "possible"
+    stuck = progress.poor or progress.broken
+    seen, inferred = _far(recorded), stuck and _far(run.input_scale)
+    high = stuck and chance is not None and chance > thresholds.UNIT and not run.at_rest
+    if seen or inferred or high:
+        inputs = recorded if seen else run.input_scale
+        confidence: Confidence = "likely" if seen else "possible"
         yield run.finding("far from unit scale", confidence, last=0, input_scale=inputs, constant_answer=chance)
+
+
+def _far(scale: float | None) -> bool:
+    return scale is not None and not 1 / thresholds.UNIT <= scale <= thresholds.UNIT

@@ -13,127 +13,91 @@ from vgbench.diagnosis.weights import recorded_in
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
-    """Most units of a layer are flat for every example, from the start or later, and little is learned."""
-    dead, flat = run.evidence.dead, run.evidence.flat
-    if flat not in ("below", "unknown") or not run.trains:
-        return
+    """Most units of a layer are flat for every example from the start, and little is learned."""
+    flat = _flat_units(run)
+    layers = np.flatnonzero(flat[0] & (flat.mean(axis=0) >= 0.5))
+    if not len(layers) or run.empty or (run.evidence.dead is None and run.zeroed[0]):
+        return  # where nobody looked and nothing gets a gradient, much else may be why
+    others: tuple[Name, ...] = ("gradients exactly zero",) if run.zeroed[0] else ()
+    yield _of_units(run, "dead units", layers, 0, others)
+
+
+def died(run: Reading) -> Iterator[Finding]:
+    """The same of units that worked at the start. Steps that are too large are why units die, as a rule."""
+    flat = _flat_units(run)
+    layers = np.flatnonzero(flat[-1] & ~flat[0])
+    if run.decayed or run.silent or (run.first_lost or 0.0) >= thresholds.LOST_DECADES or not len(layers):
+        return  # or it follows from the signal's loss, or from weights that something takes away
+    first = int(np.argmax(flat[:, layers].any(axis=1)))
+    yield _of_units(run, "units that died", layers, first, ("learning rate too large",))
+
+
+def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
+    dead = run.evidence.dead
     if dead is None:
-        yield from _dead_by_biases(run)
-        yield from _died_by_gradients(run)
-        return
-    dead = np.where(run.finite[:, None], dead, np.nan)
-    if not _hurts(run) or np.isnan(dead).all():
-        return
-    many = np.nan_to_num(dead) >= thresholds.DEAD
-    layers = np.flatnonzero(many[_last_known(dead)])
-    if not len(layers):
-        return
-    share = float(np.nanmax(dead[_last_known(dead)]))
-    if many[0, layers].any():
-        yield run.finding("dead units", "certain", run.places(layers), dead_share=share)
-    elif not run.silent and (run.first_lost or 0.0) < thresholds.LOST_DECADES:  # else it follows from the signal's loss
-        first = int(np.argmax(many[:, layers].any(axis=1)))
-        at_first = float(np.nanmax(dead[0, layers]))
-        yield run.finding(
-            "units that died", "certain", run.places(layers), first=first, dead_share=share, dead_at_first=at_first
+        return run.finding(
+            name,
+            "likely",
+            run.layers(layers),
+            first=first,
+            alternatives=others,
+            layers_without_input=float(len(layers)),
         )
+    last = float(np.nanmax(dead[_last_known(dead)]))
+    numbers = {"dead_share": last, "dead_at_first": float(np.nanmax(dead[0, layers]))}
+    return run.finding(name, "certain", run.places(layers), first=first, alternatives=others, numbers=numbers)
 
 
-def _dead_by_biases(run: Reading) -> Iterator[Finding]:
-    """A layer's weights get no gradient and its bias does: the units before it give nothing for any example."""
-    cut = run.without_input
-    if not cut.size or run.empty or not _hurts(run):
-        return
-    inputs = np.arange(cut.shape[1]) == first_of(run.evidence.names)  # which are no units
-    layers = np.flatnonzero(cut[-1] & (cut.mean(axis=0) >= 0.5) & ~inputs)
-    if not len(layers) or run.input_scale == 0:
-        return
-    from_start = bool(cut[0, layers].any())
-    first = 0 if from_start else int(np.argmax(cut[:, layers].any(axis=1)))
-    name: Name = "dead units" if from_start else "units that died"
-    yield run.finding(name, "likely", run.layers(layers), first=first, layers_without_input=float(len(layers)))
+def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
+    """Places, or layers, where units give nothing for any example of a run that learns little.
 
-
-def _died_by_gradients(run: Reading) -> Iterator[Finding]:
-    """The gradients of all layers were not zero at the start and have become so."""
-    died = run.zeroed
-    if not died[-1] or died[0] or _tiny(run):
-        return
-    if run.progress.known and (not run.progress.end > 1e-6 * abs(run.progress.start) or run.stranded):
-        return  # nothing is left to learn, or the loss itself is flat
-    yield _died_since(run, died, "likely")
-
-
-def died_possibly(run: Reading) -> Iterator[Finding]:
-    """Most numbers of most layers' gradients have become zero where nobody looked at the units."""
-    zero, known = run.evidence.zero, run.evidence.dead is not None or run.evidence.flat not in ("below", "unknown")
-    if zero is None or known or run.zeroed[0] or run.zeroed[-1] or not _hurts(run) or _tiny(run):
-        return
-    mostly = np.nan_to_num(zero) >= thresholds.ZEROED
-    alive = np.nan_to_num(zero[0], nan=1.0) < thresholds.ALIVE
-    died = (mostly & alive).sum(axis=1) * 2 > max(1, len(alive))
-    if died[-1]:
-        yield _died_since(run, died, "possible")
-
-
-def _died_since(run: Reading, died: Bool[np.ndarray, "records"], confidence: Confidence) -> Finding:
-    zero = run.evidence.zero
-    first = len(died) - int(np.argmin(died[::-1])) if not died.all() else 0
-    numbers = None if zero is None else float(np.nanmin(zero[-1]))
-    return run.finding("units that died", confidence, run.evidence.names, first=first, zero_share_of_gradients=numbers)
-
-
-def _tiny(run: Reading) -> bool:
-    """Whether gradients were so small before that zeros may be flushed ones."""
-    gradient = run.evidence.gradient
-    if gradient is None:
-        return False
-    finite = gradient[np.isfinite(gradient)]
-    return len(finite) > 0 and bool(np.median(finite) < np.log10(run.evidence.smallest or 1e-30) + 4)
+    Where nobody looked at units, a layer whose bias gets a gradient and whose weights get none shows that its input is
+    zero.
+    """
+    dead = run.evidence.dead
+    none = np.zeros((len(run.evidence.step), 0), bool)
+    if run.evidence.flat not in ("below", "unknown") or not _hurts(run):
+        return none
+    if dead is None:
+        inputs = np.arange(run.without_input.shape[1]) == first_of(run.evidence.names)  # which are no units
+        return none if run.input_scale == 0 else run.without_input & ~inputs
+    dead = np.where(run.finite[:, None], dead, np.nan)
+    known = ~np.isnan(dead).all(axis=1)
+    many = np.nan_to_num(dead) >= thresholds.DEAD
+    return many[known] if known.any() else none
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
     """Units of a saturating activation lie on its flat ends in half of the layers, and little is learned."""
-    if (found := _saturated(run)) is not None and not _grew_into(run, found):
-        yield found
-
-
-def saturated_by_steps(run: Reading) -> Iterator[Finding]:
-    """The same since weights grew by decades, so that what made them grow comes first."""
-    if (found := _saturated(run)) is not None and _grew_into(run, found):
-        yield found
-
-
-def _grew_into(run: Reading, found: Finding) -> bool:
-    later = found.steps[0] > int(run.evidence.step[0])
-    return later and run.grown is not None and run.grown >= thresholds.GROWN_DECADES
-
-
-def _saturated(run: Reading) -> Finding | None:
     saturated = run.evidence.saturated
     if saturated is None or run.evidence.flat not in ("both", "unknown") or not _hurts(run) or run.progress.broken:
-        return None
+        return
     if run.evidence.flat == "unknown" and run.evidence.dead is not None:
-        return None  # a rectifier's flat side is no saturation
+        return  # a rectifier's flat side is no saturation
     many = np.nan_to_num(saturated) >= thresholds.SATURATED
     last = _last_known(saturated)
     layers = np.flatnonzero(many[last])
     if not len(layers) or len(layers) * 2 < recorded_in(saturated).sum():
-        return None
+        return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.nanmedian(saturated[last]))
-    return run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
+    yield run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
 
 
 def collapse(run: Reading) -> Iterator[Finding]:
-    """Different inputs' signals are one at the last layer, still approach there, and little is learned."""
-    gathered = run.gathered
-    if gathered is None or not run.trains or not run.progress.poor or run.progress.broken:
+    """Different inputs' signals are one at the last layer, and little is learned.
+
+    They approach each other from layer to layer at the start, or a place gives the same for all of them.
+    """
+    if not run.trains or not run.progress.poor or run.progress.broken:
         return
-    layers = range(2 * len(run.evidence.places) // 3, len(run.evidence.places))
-    yield run.finding(
-        "collapse", "certain", run.places(layers), log10_distance_lost=-gathered, progress=run.progress.share
-    )
+    count = len(run.evidence.places)
+    if run.gathered is not None:
+        where = run.places(range(2 * count // 3, count))
+        yield run.finding("collapse", "certain", where, log10_distance_lost=-run.gathered, progress=run.progress.share)
+    elif (place := run.blank) is not None:
+        meaning = "this place gives the same for every input, so that no optimizer can distinguish them"
+        yield run.finding("collapse", "certain", run.places([place]), meaning=meaning, progress=run.progress.share)
 
 
 def attention_logits(run: Reading) -> Iterator[Finding]:
