@@ -96,8 +96,7 @@ class Stack(Network):
             signal: as the attribute; of skips with several streams their mean.
             input_products: multiplications of the input layer for one example, where it holds matrices that are not
                 multiplied; every matrix once at every place if None.
-            block_products: multiplications of each block for one example beyond those by its weights, as attention has
-                them.
+            block_products: multiplications of each block for one example beyond those by its weights, as attention's.
             tied: as the attribute.
         """
         output_layer = smaller(output_layer, parametrization_of(case).shrunk)
