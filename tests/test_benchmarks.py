@@ -86,7 +86,9 @@ def test_norms_beside_pytorch_are_those_of_the_profile_at_the_first_step() -> No
     case = limit.case_of(3, 8, seeds=(0,))
     mantissa, exponent = against_torch.with_norms(case, 2)()
     expected = vg.measure_gradients(case).log10_parameter_norm[0]
-    np.testing.assert_allclose(np.log10(mantissa[0]) + exponent[0] * np.log10(2), expected, atol=1e-4)
+    found = np.log10(mantissa[0]) + exponent[0] * np.log10(2)
+    found[:3] = np.roll(found[:3], 1)  # in the order of the tree, in which blocks come before the input layer
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_the_hand_written_step_runs() -> None:

@@ -318,7 +318,7 @@ def test_rows_and_what_they_show_are_printed_as_soon_as_they_are_complete(finish
         next(place for place, line in enumerate(lines) if line.startswith(begins))
         for begins in ("timing relu", "baseline, depth 2: ", "Depth 2: ")
     )
-    assert row < timed < finding == len(lines) - 1
+    assert timed < row < finding == len(lines) - 1  # both pairs are timed together
     assert ", step ratio " in lines[row]
     assert lines[finding] in finished[1].out
 

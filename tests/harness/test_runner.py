@@ -502,6 +502,7 @@ def test_resumed_tables_are_those_of_the_uninterrupted_run_but_for_timings(
         "examples/s",
         "compile s",
         "of matmul",
+        "of roof",
         "s to target",
         "front",
     ]

@@ -33,10 +33,14 @@ class Traced(Instant):
         outcome = super().measure(task)
         if task.kind == "cell" or not self._traces:
             return outcome
-        assert isinstance(outcome.record, CostRecord)
-        place = trace_place(task.id)
-        traces = {f"{place}/{name}": content for name, content in TRACE.items()}
-        return Outcome(replace(outcome.record, trace=place), traces=traces)
+        places = [trace_place(each.id) for each in task.together]
+        first, *others = (
+            replace(record, trace=place)
+            for record, place in zip(outcome.records, places, strict=True)
+            if isinstance(record, CostRecord)
+        )
+        traces = {f"{place}/{name}": content for place in places for name, content in TRACE.items()}
+        return Outcome(first, beside=tuple(others), traces=traces)
 
 
 @pytest.fixture

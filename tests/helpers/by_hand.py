@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vgbench.data import batch_indices, load_dataset
+from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
 from vgbench.models import build_network
 from vgbench.spec.case import Case
@@ -62,7 +63,7 @@ def log10_activation_norms(case: Case) -> np.ndarray:
         network = build_network(case, dataset.problem, scanned=False)
         slopes = jax.jit(jax.grad(partial(loss, case), argnums=3))
         for seed in case.seeds:
-            params = jax.tree.map(jnp.asarray, plain(network.init(jax.random.key(seed)).params))
+            params = jax.tree.map(jnp.asarray, plain(draw(case, network, dataset, seed).params))
             train = dataset.of_seed(seed).train
             batch = batch_indices(train.examples, case.batch_size, 1, seed)[0]
             x, y = train.x[batch].astype(case.dtype), train.y[batch]

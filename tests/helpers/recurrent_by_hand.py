@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers import by_hand
 from vgbench.data import load_dataset
-from vgbench.measure.draw import first_batch
+from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.numerics import numerics
 from vgbench.models import build_network
 from vgbench.spec.case import Case
@@ -161,7 +161,7 @@ def log10_norms(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             return -jnp.mean(jax.nn.log_softmax(answers)[jnp.arange(len(last)), last])
 
         for seed in case.seeds:
-            params: Any = by_hand.plain(network.init(jax.random.key(seed)).params)
+            params: Any = by_hand.plain(draw(case, network, dataset, seed).params)
             x, y = first_batch(case, dataset, seed)
             x = x.astype(case.dtype)
             offsets = tuple(jnp.zeros((case.depth, len(x), *each), case.dtype) for each in carry_shapes(case))

@@ -78,7 +78,7 @@ def test_short_distance_of_a_relu_net_is_that_of_the_signals(slots: dict[str, An
     case = vg.Case(**slots, activation="relu")
     expected = np.asarray([plain_distance(h) for h in signals(case)])
     assert expected.min() < -8
-    np.testing.assert_allclose(vg.measure_forward(case).log10_pair_distance[0], expected, atol=2e-3)
+    np.testing.assert_allclose(vg.measure_forward(case).log10_pair_distance[0], expected, atol=4e-3)
 
 
 def test_scale_and_information_are_different_failures() -> None:

@@ -16,6 +16,7 @@ from vgbench.data import batch_indices, load_dataset
 from vgbench.measure import programs, shared, trainer
 from vgbench.measure.draw import training_of
 from vgbench.measure.numerics import numerics
+from vgbench.measure.snapshot import profile_of
 from vgbench.measure.step import TrainState, make_optimizer, make_step, over_layers, propose, start
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.measure.training import TrainingCurves
@@ -296,7 +297,7 @@ def test_run_that_is_lost_is_trained_no_further_and_recorded_as_if_it_were(monke
     assert np.isnan(early.loss[0, -1])
     for name in ("validation_metric", "test_metric"):
         np.testing.assert_array_equal(getattr(early.evaluations, name), getattr(late.evaluations, name))
-    for one, other in zip(early.evaluations.snapshot.profile, late.evaluations.snapshot.profile, strict=True):
+    for one, other in zip(*(profile_of(each.evaluations.snapshot) for each in (early, late)), strict=True):
         jax.tree.map(np.testing.assert_array_equal, one, other)
 
 

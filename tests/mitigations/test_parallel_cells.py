@@ -13,7 +13,7 @@ from vgbench.data import load_dataset
 from vgbench.instruments.probe import log10_norms
 from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import profile
+from vgbench.measure.profile import profile, whole
 from vgbench.models import build_network
 
 SMALL: dict[str, Any] = {
@@ -39,7 +39,7 @@ def without_inputs(case: vg.Case, gates: str) -> np.ndarray:
         cell = variables.params["input_layer"]["cell"]
         deaf = jax.tree.map(lambda leaf: leaf if leaf.ndim == 1 else jnp.zeros_like(leaf), cell[gates])
         params = variables.params | {"input_layer": {"cell": cell | {gates: deaf}}}
-        found = jax.jit(lambda params: profile(network, variables._replace(params=params), x, y))(params)
+        found = whole(jax.jit(lambda params: profile(network, variables._replace(params=params), x, y))(params))
     return log10_norms(*found.activation)
 
 

@@ -14,7 +14,7 @@ from vgbench.data import load_dataset
 from vgbench.instruments.probe import log10_norms, observe
 from vgbench.measure.draw import draw, first_batch
 from vgbench.measure.numerics import numerics
-from vgbench.measure.profile import profile
+from vgbench.measure.profile import profile, whole
 from vgbench.measure.step import make_step, start
 from vgbench.models import build_network
 from vgbench.models.network import Taps, Variables
@@ -84,7 +84,7 @@ def test_stacked_cells_in_every_form_have_the_norms_of_an_undivided_pass(cell: s
                 return jnp.mean((answers[:, 0] - y) ** 2)  # noqa: B023
 
             taps = jax.grad(loss)(network.zero_taps())
-            measured = profile(network, variables, x, y)
+            measured = whole(profile(network, variables, x, y))
         assert network.states == (("c1", "h1", "c2", "h2") if cell in ("lstm", "chrono_lstm") else ("h1", "h2"))
         for got, plain in zip(measured[:3], (taps.activation, taps.parameter, taps.state), strict=True):
             np.testing.assert_allclose(log10_norms(*got), log10_norms(plain[..., 0], plain[..., 1]), atol=1e-9)
@@ -117,7 +117,7 @@ def changed(case: vg.Case, change: Any) -> Any:
         )
         variables = variables._replace(params={**variables.params, "input_layer": input_layer})
         x, y = first_batch(case, dataset, case.seeds[0])
-        return jax.jit(lambda variables: profile(network, variables, x, y))(variables), variables
+        return whole(jax.jit(lambda variables: profile(network, variables, x, y))(variables)), variables
 
 
 def zero_kernels(tree: Any) -> Any:

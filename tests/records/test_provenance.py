@@ -277,7 +277,12 @@ def modules_behind(*names: str) -> set[str]:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("cell", tuple(f"vgbench.measure.{name}" for name in ("gradients", "forward", "training", "coordinates"))),
+        (
+            "cell",
+            tuple(
+                f"vgbench.measure.{name}" for name in ("gradients", "forward", "profiles", "training", "coordinates")
+            ),
+        ),
         ("cost", ("vgbench.measure.timing",)),
     ],
 )

@@ -38,6 +38,7 @@ OTHER = {
     "loss_scaling": "static",
     "parametrization": "mup",
     "matmul_precision": "highest",
+    "coordinate_steps": 5,
     "remat": True,
     "steps": 499,
     "target": 0.8,
@@ -91,6 +92,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "loss_scaling": st.just("none") | _tables("static", scale=positive),
     "parametrization": st.just("standard"),
     "matmul_precision": st.sampled_from(["default", "high", "highest"]),
+    "coordinate_steps": st.just(0),
     "remat": st.booleans(),
     "steps": st.integers(0, 10_000),
     "target": positive.filter(lambda value: value <= 1),
@@ -267,7 +269,8 @@ def test_cell_id_is_equal_for_shorthand_table_and_spelled_out_defaults(slot: str
 
 @pytest.mark.parametrize("field", sorted(Case.model_fields.keys() - {"seeds"}))
 def test_cell_id_changes_with_every_field_but_the_evaluation_seeds(field: str) -> None:
-    beside = {"model": "recurrent"} if field == "cell" else {}
+    needed = {"cell": {"model": "recurrent"}, "coordinate_steps": {"learning_rates": (0.1,)}}
+    beside = needed.get(field, {})
     assert Case(**beside, **{field: OTHER[field]}).cell_id != Case(**beside).cell_id
 
 
@@ -358,7 +361,7 @@ def test_every_field_says_what_it_affects() -> None:
             *("gradient_transform", "optimizer", "schedule", "warmup_steps", "loss_scaling", "steps"),
             *("data", "batch_size", "devices", "matmul_precision", "remat"),
         },
-        "protocol": {"learning_rates", "target", "seeds", "tuning_seeds"},
+        "protocol": {"learning_rates", "target", "seeds", "tuning_seeds", "coordinate_steps"},
     }
 
 

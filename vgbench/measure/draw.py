@@ -131,7 +131,7 @@ def _kept(case: Case, problem: Problem, seed: int) -> Variables:
 def _draw(case: Case, network: Network, problem: Problem, seed: int, x: Array | None) -> Variables:
     redrawn = isinstance(network, Stack) and network.redrawn
     with numerics(case.dtype, "highest"):  # whatever the measurement traces under
-        variables = _drawing(case, problem, redrawn)(np.uint32(seed), x)
+        variables = _drawing(case, problem, redrawn)(jnp.uint32(seed), x)
     return network.laid_out(variables) if isinstance(network, Stack) else variables
 
 

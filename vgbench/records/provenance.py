@@ -45,7 +45,7 @@ _COST = (
     *("cost.py", "energy.py", "executable.py", "pairs.py", "peaks.py", "roofs.py", "room.py", "round_robin.py"),
     *("timing.py", "trace.py"),
 )
-_STEP = ("__init__.py", "draw.py", "mesh.py", "numerics.py", "step.py")
+_STEP = ("__init__.py", "draw.py", "effort.py", "mesh.py", "numerics.py", "shared.py", "step.py")
 """The files of `measure` that the cost of a step depends on; gradients and training depend on all but `_COST`."""
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 

@@ -12,6 +12,7 @@ from pebble import ProcessExpired
 
 from vgbench.harness.outcome import Outcome
 from vgbench.harness.plan import Task
+from vgbench.harness.workers import process
 from vgbench.harness.workers import step_trace as traces
 from vgbench.harness.workers.step_trace import step_trace
 from vgbench.harness.workers.supervisor import Supervisor
@@ -73,7 +74,7 @@ class Pool:
         future: Future[Any] = Future()
         if function is self._dies_of:
             future.set_exception(ProcessExpired("died", code=-11))
-        elif function is step_trace:
+        elif function is process.step_trace:
             future.set_result(step_trace("cpu", *args[1:]))
         else:
             future.set_result(TIMED)
@@ -107,7 +108,7 @@ def test_nothing_is_traced_unasked(supervised: Callable[..., Outcome]) -> None:
 
 
 def test_worker_that_dies_of_tracing_costs_the_trace_and_not_the_timing(supervised: Callable[..., Outcome]) -> None:
-    outcome = supervised(trace=True, dies_of=step_trace)
+    outcome = supervised(trace=True, dies_of=process.step_trace)
     assert isinstance(outcome.record, CostRecord)
     assert (outcome.record.status, outcome.record.trace, outcome.traces) == ("ok", None, {})
     assert outcome.notes == ("no trace of baseline, depth 2: the worker ended (ProcessExpired)",)
