@@ -154,8 +154,9 @@ def test_forms_are_compared_where_nothing_else_differs() -> None:
 
 def test_the_roof_is_the_lower_of_what_products_and_a_copy_allow() -> None:
     assert np.isnan(made().roof)
-    copied = {"xla_bytes": 11.9, "copy_bytes_per_second": np.full(5, 20.0)}
+    copied: Any = {"xla_bytes": 11.9, "copy_bytes_per_second": np.full(5, 20.0), "form": "unroll"}
     assert made(**copied).intensity == pytest.approx(10)
+    assert np.isnan(made(**copied | {"form": "scan"}).intensity)
     assert made(**copied).roof == pytest.approx(200)  # bytes: 10 a byte, 20 bytes a second
     assert made(**copied | {"xla_bytes": 1.19}).roof == pytest.approx(400)  # products
 

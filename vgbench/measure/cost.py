@@ -161,8 +161,12 @@ class Cost(Displayed):
 
     @property
     def intensity(self) -> float:
-        """Operations for each byte that is read or written, both by XLA's count; NaN where it has none."""
-        return self.xla_flops / self.xla_bytes if self.xla_bytes else float("nan")
+        """Operations for each byte that is read or written, both by XLA's count; NaN where it has none.
+
+        It has none of scanned blocks: XLA counts a loop's body once, and the arrays that it slices as a whole.
+        """
+        counted = self.xla_bytes and self.form == "unroll"
+        return self.xla_flops / self.xla_bytes if counted else float("nan")
 
     @property
     def roof(self) -> float:

@@ -77,6 +77,15 @@ def test_points_lie_at_intensity_and_speed_under_a_roof_of_copy_and_products(bar
     assert [axes[name]["title"] for name in ("x", "y")] == ["FLOP/byte", "achieved FLOP/s"]
 
 
+def test_roof_is_flat_where_the_copy_limits_nothing_that_the_panel_shows(bare: list[Run]) -> None:
+    definition = drawn(with_roof(bare, copy_bytes_per_second=np.full(5, 1e9)))
+    (roof,) = by_mark(definition, "line")
+    assert [row["achieved"] for row in rows(definition, roof)] == [4e6, 4e6]
+    words = [view["mark"].get("text") for view in by_mark(definition, "text")]
+    assert "plain products" in words
+    assert "plain copy" not in words
+
+
 def test_every_point_has_a_name_of_its_own_and_none_lies_on_another(bare: list[Run]) -> None:
     svg = render(drawn(with_roof(bare)), "svg").decode()
     places = {name: re.search(rf'translate\(([\d.]+),([\d.]+)\)"[^>]*>{name}<', svg) for name in NAMES}

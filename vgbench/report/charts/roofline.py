@@ -97,14 +97,17 @@ def _labels(rows: Rows, up: Span, height: int) -> np.ndarray:
 def _roof(product: float, copy: float, across: Span, up: Span, axes: tuple[alt.X, alt.Y]) -> list[View]:
     """The roof as far as the panel shows it, and what its two parts are."""
     ridge, start = product / copy, max(across.low, up.low / copy)
-    corners = [(start, start * copy), (ridge, product), (across.high, product)]
+    sloping = [(start, start * copy), (ridge, product)] if start < ridge else [(across.low, product)]
+    corners = [*sloping, (across.high, product)]
     line = alt.Chart(pd.DataFrame(corners, columns=_ENDS)).mark_line(color=NEUTRAL, strokeWidth=1.4).encode(*axes)
     middle = np.sqrt(start * ridge)
     fits = across.share(middle) * _WIDTH > _ROOM
+    side: dict[str, Any] = {"align": "right", "dx": -6} if fits else {"align": "left", "dx": 6}
+    shown = (across.share(ridge) - across.share(start)) * _WIDTH > _FONT  # of the slope
     return [
         line,
         _note("plain products", across.high, product, axes, align="right", dx=-2, dy=-6),
-        _note("plain copy", middle, middle * copy, axes, align="right" if fits else "left", dx=-6 if fits else 6),
+        *([_note("plain copy", middle, middle * copy, axes, **side)] if shown else []),
     ]
 
 

@@ -205,7 +205,7 @@ COST = (
     ),
     Column(
         "intensity",
-        "operations for each byte that is read or written, both by XLA's count",
+        "operations for each byte that is read or written, both by XLA's count, which there is not of scanned blocks",
         of_cost(lambda cost: cost.intensity),
         _shown("FLOP/byte", number(".3g"), when="known"),
     ),
