@@ -15,7 +15,8 @@ from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
 from vgbench.records.store import device_folders, read_record
 
-RESULTS = Path(__file__).parents[2] / "results"
+OLD = Path(__file__).parent / "version_1"
+"""Three records of a run of the first version."""
 
 
 def test_names_of_version_1_become_those_of_today() -> None:
@@ -67,10 +68,10 @@ def test_version_that_there_is_not_is_named(version: int) -> None:
 
 
 def test_published_records_of_version_1_are_read() -> None:
-    (run,) = read_runs(RESULTS / "quickstart")
+    (run,) = read_runs(OLD / "quickstart")
     cells = [entry.cell for entry in run.entries]
     assert any(cell is not None and cell.case.learning_rates for cell in cells)
-    assert vg.load(RESULTS / "quickstart")["learning_rate"].notna().any()
+    assert vg.load(OLD / "quickstart")["learning_rate"].notna().any()
 
 
 def test_snapshots_of_version_1_are_those_of_the_dataclass() -> None:
@@ -79,7 +80,7 @@ def test_snapshots_of_version_1_are_those_of_the_dataclass() -> None:
 
 
 def test_published_records_of_earlier_versions_have_names_that_hash_the_seeds_and_are_found_by_them() -> None:
-    for device in device_folders(RESULTS / "quickstart"):
+    for device in device_folders(OLD / "quickstart"):
         for path in sorted((device.path / "cells").glob("*.json"))[:3]:
             content = store._load(path)
             assert content.schema < WITHOUT_SEEDS

@@ -41,7 +41,7 @@ def test_quickstart_reads_as_it_is_written() -> None:
     assert quickstart.sweep == {"depth": [4, 16, 64, 256]}
     assert (quickstart.references[0], quickstart.minutes) == (
         "Hochreiter 1991, Untersuchungen zu dynamischen neuronalen Netzen",
-        4,
+        2,
     )
     assert quickstart in built_in_suites()
 
