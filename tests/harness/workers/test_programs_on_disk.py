@@ -12,11 +12,11 @@ from vgbench.harness.workers.programs_on_disk import folder
 
 SCRIPT = """
 import json, sys, warnings
-warnings.simplefilter("error")
 from collections import Counter
 from pathlib import Path
 import jax, jax.numpy as jnp
 from vgbench.harness.workers import programs_on_disk
+warnings.simplefilter("error")  # now, since imports may warn of the processor
 events = Counter()
 jax.monitoring.register_event_listener(lambda event, **_: events.update([event]))
 programs_on_disk._SHORTEST_SECONDS = 0.0
