@@ -58,19 +58,9 @@ def classification(
 
     right = jax.jit(lambda params: (apply(params, inputs(x_other), None)[0].argmax(-1) == y_other).mean())
 
-    return Setup(
-        params=params,
-        loss=training,
-        data=(x, y if labels is None else labels),
-        optimizer=optimizer,
-        chance=chance,
-        error=lambda params: (1 - float(right(params))) / 0.9,
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
-        steps=steps,
-        batch=batch,
-        **more,
-    )
+    given = x, y if labels is None else labels
+    more |= {"chance": chance, "steps": steps, "batch": batch}
+    return classified(params, training, given, optimizer, right, classes=CLASSES, **more)
 
 
 def curve(seed: int = 0, examples: int = 512, scale: float = 1.0, shift: float = 0.0) -> tuple[Any, Any]:
@@ -133,3 +123,38 @@ def own(
         error=lambda params: float(jnp.asarray(jitted(params))),
         **more,
     )
+
+
+def classified(
+    params: Any,
+    loss: Loss,
+    data: tuple[Any, ...],
+    optimizer: optax.GradientTransformation,
+    right: Callable[[Any], Any],
+    *,
+    classes: int,
+    **more: Any,
+) -> Setup:
+    """The same with answers that are one of some classes; `right` is the share of others that get the right one."""
+    guessed = 1 / classes
+    judged = {
+        "chance": float(np.log(classes)),
+        "accuracy": lambda params: float(right(params)),
+        "chance_accuracy": guessed,
+    }
+    return own(params, loss, data, optimizer, lambda params: (1 - right(params)) / (1 - guessed), **judged | more)
+
+
+def reconstruction(
+    params: Any, optimizer: optax.GradientTransformation, *, x: Any, kind: str, steps: int, batch: int = 128
+) -> Setup:
+    """Inputs that a perceptron gives back through fewer numbers; `error` is the squared error over their variance."""
+
+    def loss(params: Any, batch: Any, offsets: Any) -> Any:
+        back, hidden = perceptron(params, batch[0], offsets, kind)
+        return ((back - batch[0]) ** 2).mean(), hidden
+
+    def error(params: Any) -> Any:
+        return ((perceptron(params, x, None, kind)[0] - x) ** 2).mean() / x.var(0).mean()
+
+    return own(params, loss, (x,), optimizer, error, chance=float(x.var(0).mean()), steps=steps, batch=batch)

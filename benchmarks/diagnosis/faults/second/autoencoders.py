@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp
-from faults.problems import digits, own
+from faults.problems import digits, own, reconstruction
 from faults.registry import Setup, second
 
 
@@ -58,18 +58,4 @@ def code_below_zero(broken: bool) -> Setup:
     params = mlp(2, [64, 64, 24, 64, 64])
     if broken:
         params["layer01"]["w"] = -jnp.abs(params["layer01"]["w"])
-
-    def forward(params, x, offsets):
-        hidden = []
-        for name in ("layer00", "layer01", "layer02"):
-            x = activated("relu", linear(params[name], x), hidden, offsets)
-        return linear(params["layer03"], x), tuple(hidden)
-
-    def loss(params, batch, offsets):
-        back, hidden = forward(params, batch[0], offsets)
-        return ((back - batch[0]) ** 2).mean(), hidden
-
-    def error(params):
-        return ((forward(params, x, None)[0] - x) ** 2).mean() / x.var(0).mean()
-
-    return own(params, loss, (x,), optax.adam(5e-3), error, chance=float(x.var(0).mean()), steps=400, batch=128)
+    return reconstruction(params, optax.adam(5e-3), x=x, kind="relu", steps=400)

@@ -4,11 +4,10 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from faults.nets import activated, dense, linear, mlp
-from faults.problems import classification, digits, own
+from faults.problems import classification, classified, digits
 from faults.registry import Setup, second
 
 
@@ -106,15 +105,13 @@ def rescaled_twice(broken: bool) -> Setup:
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean(), hidden
 
     right = jax.jit(lambda params: (forward(params, raw_other / factor, None)[0].argmax(-1) == y_other).mean())
-    return own(
+    return classified(
         filters(2, [1, 8, 12]),
         loss,
         (raw / factor, y),
         optax.sgd(0.1, 0.9),
-        lambda params: (1 - right(params)) / 0.9,
-        chance=float(np.log(10)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
+        right,
+        classes=10,
         batch=32,
         steps=200,
     )
@@ -173,14 +170,12 @@ def averages_that_stand_still(broken: bool) -> Setup:
         moments = [(0.0, 1.0)] * 2 if broken else forward(params, x, None)[2]
         return (forward(params, x_other, None, moments)[0].argmax(-1) == y_other).mean()
 
-    return own(
+    return classified(
         mlp(5, [64, 48, 48, 10], 4.0),
         loss,
         (x, y),
         optax.adam(3e-3),
-        lambda params: (1 - right(params)) / 0.9,
-        chance=float(np.log(10)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
+        right,
+        classes=10,
         batch=64,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp, perceptron
-from faults.problems import classification, digits, own
+from faults.problems import classification, classified, digits, own
 from faults.registry import Setup, second
 
 
@@ -75,15 +75,14 @@ def lukewarm_distillation(broken: bool) -> Setup:
 
     right = jax.jit(lambda params: (perceptron(params, x_other, None)[0].argmax(-1) == y_other).mean())
     chance = factor * float((soft * np.log(soft / soft.mean(0))).sum(1).mean())
-    return own(
+    return classified(
         mlp(2, [64, 48, 48, 10]),
         loss,
         (x, soft),
         optax.sgd(0.03, 0.9),
-        lambda params: (1 - right(params)) / 0.9,
+        right,
+        classes=10,
         chance=chance,
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
         batch=128,
     )
 
@@ -120,15 +119,13 @@ def silent_gate(broken: bool) -> Setup:
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean(), hidden
 
     right = jax.jit(lambda params: (forward(params, x_other, domain_other, None)[0].argmax(-1) == answer_other).mean())
-    return own(
+    return classified(
         params,
         loss,
         (x, answer.astype(np.int32), domain.astype(np.int32)),
         optax.adam(5e-3),
-        lambda params: (1 - right(params)) / 0.9,
-        chance=float(np.log(10)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
+        right,
+        classes=10,
         steps=400,
         batch=128,
     )
@@ -177,15 +174,13 @@ def a_handful_of_examples(broken: bool) -> Setup:
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch[1]).mean(), hidden
 
     right = jax.jit(lambda params: (perceptron(params, others, None)[0].argmax(-1) == answers).mean())
-    return own(
+    return classified(
         mlp(4, [12, 64, 64, 2]),
         loss,
         (bits[:count], odd[:count]),
         optax.adam(3e-3),
-        lambda params: 2 * (1 - right(params)),
-        chance=float(np.log(2)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.5,
+        right,
+        classes=2,
         steps=400,
         batch=48,
     )

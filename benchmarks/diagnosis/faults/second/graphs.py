@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, dense, linear
-from faults.problems import own
+from faults.problems import classified
 from faults.registry import Setup, second
 
 NODES, GROUPS, FEATURES, WIDTH = 200, 4, 12, 24
@@ -43,15 +43,13 @@ def _run(joined, depth: int, skip: bool, optimizer) -> Setup:
         return (each * asked).sum() / asked.sum(), hidden
 
     right = jax.jit(lambda params: ((forward(params, x, None)[0].argmax(-1) == group) * ~asked).sum() / (~asked).sum())
-    return own(
+    return classified(
         params,
         loss,
         (x, group),
         optimizer,
-        lambda params: (1 - right(params)) / 0.75,
-        chance=float(np.log(GROUPS)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.25,
+        right,
+        classes=GROUPS,
         steps=200,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp, perceptron
-from faults.problems import classification, cross_entropy, curve, own
+from faults.problems import classification, classified, cross_entropy, curve, own
 from faults.registry import Setup, second
 from faults.second.adversarial import duel
 from faults.second.transformer import row_params, rows
@@ -118,15 +118,13 @@ def plateau_before_a_cliff(broken: bool) -> Setup:
         return cross_entropy(logits, batch[1]), hidden
 
     right = jax.jit(lambda params: (perceptron(params, bits[3072:], None)[0].argmax(-1) == odd[3072:]).mean())
-    return own(
+    return classified(
         mlp(4, [14, 64, 2]),
         loss,
         (bits[:3072], odd[:3072]),
         optax.sgd(0.1 if broken else 0.4),
-        lambda params: 2 * (1 - right(params)),
-        chance=float(np.log(2)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.5,
+        right,
+        classes=2,
         steps=2500,
         batch=128,
     )

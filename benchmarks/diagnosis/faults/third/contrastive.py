@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp, perceptron
-from faults.problems import cross_entropy, digits, own
+from faults.problems import classified, cross_entropy, digits, own
 from faults.registry import Setup, third
 from faults.second.contrastive import unit
 
@@ -89,15 +89,13 @@ def pictures_held_still(broken: bool) -> Setup:
         return cross_entropy(found, batch[1]), hidden
 
     right = jax.jit(lambda params: (scores(params, x_other, None)[0].argmax(-1) == y_other).mean())
-    return own(
+    return classified(
         params,
         loss,
         (x, y),
         optax.adam(5e-3),
-        lambda params: (1 - right(params)) / 0.9,
-        chance=float(np.log(10)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
+        right,
+        classes=10,
         steps=400,
         batch=128,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, dense, linear
-from faults.problems import classification, digits, own
+from faults.problems import classification, classified, digits
 from faults.registry import Setup, third
 from faults.second.convolutional import convolve, filters, normalised
 
@@ -177,15 +177,14 @@ def clipped_after_the_exponential(broken: bool) -> Setup:
     params = filters(5, [1, 12, 16]) | {"object": dense(jax.random.key(6), 16, 1, 1.0)}
     right = jax.jit(lambda params: (forward(params, x_other, None)[0].argmax(-1) == y_other).mean())
     share = 0.1 * np.log(10) + 0.9 * np.log(10 / 9)
-    return own(
+    return classified(
         params,
         loss,
         (x, y),
         optax.adam(1e-2),
-        lambda params: (1 - right(params)) / 0.9,
+        right,
+        classes=10,
         chance=float(share),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
         steps=400,
         batch=64,
     )

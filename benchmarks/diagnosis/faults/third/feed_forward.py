@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp, perceptron
-from faults.problems import classification, cross_entropy, own
+from faults.problems import classification, classified, cross_entropy, own
 from faults.registry import Setup, third
 
 
@@ -181,15 +181,13 @@ def questions_without_their_answers(broken: bool) -> Setup:
         return cross_entropy(scores, batch[1]), hidden
 
     right = jax.jit(lambda params: (perceptron(params, others, None, "tanh")[0].argmax(-1) == wanted).mean())
-    return own(
+    return classified(
         mlp(5, [60, 16, 6], 1.0),
         loss,
         (x, y),
         optax.adam(3e-3),
-        lambda params: (1 - right(params)) / (5 / 6),
-        chance=float(np.log(6)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=1 / 6,
+        right,
+        classes=6,
         steps=300,
         batch=64,
     )
@@ -219,15 +217,13 @@ def two_pictures_of_each_face(broken: bool) -> Setup:
         return cross_entropy(scores, batch[1]), hidden
 
     right = jax.jit(lambda params: (perceptron(params, others, None)[0].argmax(-1) == shown).mean())
-    return own(
+    return classified(
         mlp(6, [64, 64, 64, 20]),
         loss,
         (pictures, person),
         optax.adam(3e-3),
-        lambda params: (1 - right(params)) / 0.95,
-        chance=float(np.log(20)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.05,
+        right,
+        classes=20,
         steps=300,
         batch=40,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp
-from faults.problems import digits, own
+from faults.problems import digits, own, reconstruction
 from faults.registry import Setup, third
 
 
@@ -106,21 +106,5 @@ def default_rate_of_an_autoencoder(broken: bool) -> Setup:
 
     Seen: models of other sizes do not agree. Answer: 1e-4 is too low; 5e-3 or 1e-2 is better.
     """
-    x = digits()[0]
-
-    def forward(params, x, offsets):
-        hidden = []
-        for name in ("layer00", "layer01", "layer02"):
-            x = activated("tanh", linear(params[name], x), hidden, offsets)
-        return linear(params["layer03"], x), tuple(hidden)
-
-    def loss(params, batch, offsets):
-        back, hidden = forward(params, batch[0], offsets)
-        return ((back - batch[0]) ** 2).mean(), hidden
-
-    def error(params):
-        return ((forward(params, x, None)[0] - x) ** 2).mean() / x.var(0).mean()
-
     params = mlp(4, [64, 32, 10, 32, 64], 1.0)
-    optimizer = optax.adam(1e-4 if broken else 5e-3)
-    return own(params, loss, (x,), optimizer, error, chance=float(x.var(0).mean()), steps=300, batch=128)
+    return reconstruction(params, optax.adam(1e-4 if broken else 5e-3), x=digits()[0], kind="tanh", steps=300)

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp, perceptron
-from faults.problems import classification, cross_entropy, curve, digits, own
+from faults.problems import classification, classified, cross_entropy, curve, digits, own
 from faults.registry import Setup, third
 from faults.second.adversarial import perceptron as shared
 from faults.second.contrastive import unit
@@ -196,15 +196,13 @@ def units_left_out(broken: bool) -> Setup:
         return cross_entropy(scores, batch[1]), hidden
 
     right = jax.jit(lambda params: (forward(params, x_other, None)[0].argmax(-1) == y_other).mean())
-    return own(
+    return classified(
         mlp(6, [64, 64, 64, 10]),
         loss,
         (x, y, tickets),
         optax.adam(3e-3),
-        lambda params: (1 - right(params)) / 0.9,
-        chance=float(np.log(10)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
+        right,
+        classes=10,
         steps=300,
         batch=64,
     )
@@ -232,15 +230,14 @@ def two_losses_in_one(broken: bool) -> Setup:
         return cross_entropy(scores, batch[1]) + (cross_entropy(alike, batch[1]) if broken else 0.0), hidden
 
     right = jax.jit(lambda params: (rows()(params, x_other, None)[0].argmax(-1) == y_other).mean())
-    return own(
+    return classified(
         params,
         loss,
         (x, y),
         optax.adam(3e-3),
-        lambda params: (1 - right(params)) / 0.9,
+        right,
+        classes=10,
         chance=(2 if broken else 1) * float(np.log(10)),
-        accuracy=lambda params: float(right(params)),
-        chance_accuracy=0.1,
         steps=500,
         batch=64,
     )
