@@ -78,7 +78,7 @@ class Answer:
         return self.broken[way][0].split(OR)
 
     def named(self, way: str) -> bool:
-        """Whether the first finding, or what it cannot be told from, is the cause.
+        """Whether the first finding, or an alternative that the recording cannot distinguish from it, is the cause.
 
         Of a sound run, that nothing is wrong; of a cause that no finding names, that no other is said.
         """
@@ -94,9 +94,9 @@ class Answer:
 
     def misled(self, way: str) -> bool:
         """Whether a cause was named, and the first one is wrong; that all is well is wrong, too."""
-        return not self.named(way) and not self.untold(way) and self.first(way)[0] not in FAULTS_BY_DESIGN
+        return not self.named(way) and not self.undecided(way) and self.first(way)[0] not in FAULTS_BY_DESIGN
 
-    def untold(self, way: str) -> bool:
+    def undecided(self, way: str) -> bool:
         """Whether no cause was named since not enough was recorded: of the training loss alone, or at all."""
         return not self.named(way) and self.first(way)[0] in (UNTOLD, *OPEN)
 

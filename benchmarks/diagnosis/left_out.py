@@ -100,7 +100,7 @@ def scores(kind: str, answers: Sequence[Answer]) -> Iterator[list[str]]:
     """A row for each way of recording, of faults whose cause a finding names."""
     own = [answer for answer in answers if answer.group == "a finding's cause"]
     for way in WAYS:
-        counts = [sum(getattr(each, what)(way) for each in own) for what in ("named", "misled", "untold")]
+        counts = [sum(getattr(each, what)(way) for each in own) for what in ("named", "misled", "undecided")]
         accused = sum(each.accused(way) for each in answers)
         yield [kind, way, *(ratio(count, len(own)) for count in counts), ratio(accused, len(answers))]
 

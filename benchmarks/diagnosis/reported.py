@@ -45,7 +45,7 @@ def outcome_of(fault: Fault, broken: bool, runs: Path | None) -> Outcome:
 
 
 def names_of(answer: Diagnosis) -> list[str]:
-    """All findings, each with what cannot be told from it, or the verdict where there is none."""
+    """All findings, each with what cannot be distinguished from it, or the verdict where there is none."""
     return [OR.join((finding.name, *finding.alternatives)) for finding in answer] or [answer.verdict]
 
 

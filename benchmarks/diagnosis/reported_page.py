@@ -56,7 +56,7 @@ def _scores(answers: Sequence[Answer]) -> str:
     for group in groups:
         own = [answer for answer in answers if answer.group == group]
         for way in WAYS:
-            kinds = "named", "outright", "misled", "untold", "accused"
+            kinds = "named", "outright", "misled", "undecided", "accused"
             counts = [sum(getattr(each, kind)(way) for each in own) for kind in kinds]
             lines.append([group, way, *(ratio(count, len(own)) for count in counts)])
     if len(groups) == 1:
@@ -72,8 +72,8 @@ def _causes(answers: Sequence[Answer]) -> str:
         own = [answer for answer in answers if answer.cause[0] == cause]
         recall = [f"{sum(answer.named(way) for answer in own)}/{len(own)}" for way in WAYS]
         misled = [f"{sum(answer.misled(way) for answer in own)}/{len(own)}" for way in WAYS]
-        untold = [f"{sum(answer.untold(way) for answer in own)}/{len(own)}" for way in WAYS]
-        lines.append([cause, *recall, *(_precision(cause, answers, way) for way in WAYS), *misled, *untold])
+        undecided = [f"{sum(answer.undecided(way) for answer in own)}/{len(own)}" for way in WAYS]
+        lines.append([cause, *recall, *(_precision(cause, answers, way) for way in WAYS), *misled, *undecided])
     return table(head, lines)
 
 
@@ -88,7 +88,7 @@ def _tools(answers: Sequence[Answer]) -> str:
     asked = [answer for answer in answers if answer.symptoms]
     if not asked:
         return ""
-    ours = [[getattr(each, kind)("full") for each in asked] for kind in ("named", "misled", "untold", "accused")]
+    ours = [[getattr(each, kind)("full") for each in asked] for kind in ("named", "misled", "undecided", "accused")]
     lines = [["vgbench", *_shares(ours)], *([tool, *_shares(_of_tool(tool, asked))] for tool in asked[0].symptoms)]
     return table(["tool", "a cause named", "misleading", "nothing said", "fixed run accused"], lines)
 

@@ -55,7 +55,7 @@ def test_an_answer_names_the_cause_misleads_or_is_open() -> None:
     given = answer()
     assert [given.named(way) for way in BY_WAY] == [False, False, True]
     assert [given.misled(way) for way in BY_WAY] == [False, True, False]
-    assert [given.untold(way) for way in BY_WAY] == [True, False, False]
+    assert [given.undecided(way) for way in BY_WAY] == [True, False, False]
 
 
 def test_what_was_not_told_apart_from_the_first_finding_counts_and_what_comes_second_does_not() -> None:
@@ -68,12 +68,12 @@ def test_what_was_not_told_apart_from_the_first_finding_counts_and_what_comes_se
 
 def test_a_training_loss_that_falls_names_no_cause_and_calls_no_run_sound() -> None:
     given = answer(broken={**BY_WAY, "default": ["learns the training data"]})
-    assert [given.named("default"), given.misled("default"), given.untold("default")] == [False, False, True]
+    assert [given.named("default"), given.misled("default"), given.undecided("default")] == [False, False, True]
     sound = answer(
         errors=(0.1, 0.1), cause=("nothing wrong",), broken={way: ["learns the training data"] for way in BY_WAY}
     )
     assert sound.named("default")
-    assert not sound.untold("default")
+    assert not sound.undecided("default")
 
 
 def test_a_label_counts_where_the_fix_bears_it_out_and_a_fixed_run_is_not_to_be_accused() -> None:

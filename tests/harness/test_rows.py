@@ -1,4 +1,4 @@
-"""Rows of a run's table are told once, when all their records are there."""
+"""Rows of a run's table are reported once, when all their records are there."""
 
 import pytest
 from helpers.inline import Instant
@@ -18,7 +18,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     return log
 
 
-def test_row_is_told_once_its_cell_is_measured_and_its_pair_timed(log: Log) -> None:
+def test_row_is_reported_once_its_cell_is_measured_and_its_pair_timed(log: Log) -> None:
     assert [[row.label for row in rows] for _, rows in log.rows] == [
         ["relu, depth 2"],
         ["baseline, depth 3", "relu, depth 3"],

@@ -9,21 +9,21 @@ from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row
 
 
 class Rows:
-    """Tells each row once, when all its records are there.
+    """Reports each row once, when all its records are there.
 
     Args:
         manifest: what the run sets out to measure.
-        records: those that were there before, by id; the rows that they complete are not told.
+        records: those that were there before, by id; the rows that they complete are not reported.
     """
 
     def __init__(self, manifest: Manifest, records: Mapping[str, Record]) -> None:
         self._manifest = manifest
-        self._told = set(self._complete(records))
+        self._reported = set(self._complete(records))
 
     def fresh(self, records: Mapping[str, Record]) -> Sequence[Row]:
-        """The rows that these records complete and that were not told before."""
-        found = [place for place in self._complete(records) if place not in self._told]
-        self._told.update(found)
+        """The rows that these records complete and that were not reported before."""
+        found = [place for place in self._complete(records) if place not in self._reported]
+        self._reported.update(found)
         return [self._manifest.rows[place] for place in found]
 
     def run(self, records: Mapping[str, Record]) -> Run:

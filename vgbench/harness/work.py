@@ -112,7 +112,7 @@ class Work:
                     time.sleep(_POLL_SECONDS)  # all workers are lost, and may come back
                 for future in wait(self._running, _POLL_SECONDS, FIRST_COMPLETED).done:
                     self._end(future)
-                self._tell_rows()
+                self._report_rows()
         if self._tally.progress.left:
             said = f"stopped with {self._tally.progress}; the same command goes on from here"
             raise Interrupted(said, asked.signal)
@@ -197,7 +197,7 @@ class Work:
             for note in (*outcome.notes, *([_WORN] if outcome.worn else [])):
                 observer.noted(note)
 
-    def _tell_rows(self) -> None:
+    def _report_rows(self) -> None:
         """Inform the observers of rows that are complete now, while this process has nothing else to do."""
         rows = self._rows.fresh(self._records)
         if rows and self._observers:

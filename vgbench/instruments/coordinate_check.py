@@ -60,6 +60,18 @@ class Exponents:
             return f"{'grows' if low > 0 else 'shrinks'} like {self.along}^{value:.2f}"
         return "unclear"
 
+    @property
+    def moves(self) -> bool:
+        """Whether the verdict is that it grows or shrinks."""
+        return self.verdict.startswith(("grows", "shrinks"))
+
+    def __str__(self) -> str:
+        """The exponent with half of its interval; "-" where there is none."""
+        value, low, _ = self.exponent
+        if np.isnan(value):
+            return "-"
+        return f"{value:+z.2f}" if np.isnan(low) else f"{value:+z.2f}±{self.exponent.half_width:.2f}"
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -137,7 +149,7 @@ class CoordinateCheck:
         table.add_column("the change", min_width=11)
         for module in sweep.modules:
             found = [sweep.exponents(module, each, 0 if each == "size" else self.steps) for each in QUANTITIES]
-            table.add_row(Text(module), *map(_shown, found), found[1].verdict)
+            table.add_row(Text(module), *map(str, found), found[1].verdict)
         return table
 
     def __str__(self) -> str:
@@ -148,13 +160,6 @@ def _known(quantity: str) -> str:
     if quantity not in QUANTITIES:
         raise InputError(unknown("quantity", quantity, QUANTITIES))
     return quantity
-
-
-def _shown(found: Exponents) -> str:
-    value, low, _ = found.exponent
-    if np.isnan(value):
-        return "-"
-    return f"{value:+z.2f}" if np.isnan(low) else f"{value:+z.2f}±{found.exponent.half_width:.2f}"
 
 
 def sweep_of(along: Along, values: Sequence[int], runs: Sequence[Sequence[Run]]) -> Sweep:

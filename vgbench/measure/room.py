@@ -42,7 +42,7 @@ def room(device: Any) -> int | None:
 
 
 def _available() -> int | None:
-    """Of the host, as Linux tells."""
+    """Bytes of the host, as Linux states them."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

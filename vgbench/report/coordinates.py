@@ -84,7 +84,7 @@ def sentences(found: Sequence[Check]) -> list[str]:
 def _sentence(check: Check) -> str:
     laws = [check.change(module) for module in check.modules]
     flat = [law for law in laws if law.verdict == "independent"]
-    others = [law for law in laws if law.verdict.startswith(("grows", "shrinks"))]
+    others = [law for law in laws if law.moves]
     unclear = len(laws) - len(flat) - len(others)
     worst = max(others, key=lambda law: abs(law.exponent.value), default=None)
     strongest = f"; most of all in {worst.module} it {worst.verdict}" if worst else ""
@@ -109,9 +109,9 @@ def _answer(place: str, group: Sequence[Check]) -> str:
     independent, depending = f"are independent of {along} in every module", f"depend on {along} in some"
     named: dict[str, dict[str, None]] = {independent: {}, depending: {}, "are unclear": {}}
     for check in group:
-        verdicts = {check.change(module).verdict for module in check.modules}
-        moved = any(verdict.startswith(("grows", "shrinks")) for verdict in verdicts)
-        words = depending if moved else independent if verdicts == {"independent"} else "are unclear"
+        laws = [check.change(module) for module in check.modules]
+        flat = {law.verdict for law in laws} == {"independent"}
+        words = depending if any(law.moves for law in laws) else independent if flat else "are unclear"
         named[words][check.group.mitigation] = None
     shares = "; they ".join(f"{words} with {', '.join(names)}" for words, names in named.items() if names)
     return f"Over {place}, changes of the outputs after {group[0].after} {shares}."
@@ -128,20 +128,10 @@ def tables(found: Sequence[Check]) -> Iterator[tuple[str, pd.DataFrame]]:
     for title, group in places.items():
         modules = list(dict.fromkeys(module for check in group for module in check.modules))
         columns = {
-            check.group.mitigation: [
-                _shown(check.change(each)) if each in check.modules else NOTHING for each in modules
-            ]
+            check.group.mitigation: [str(check.change(each)) if each in check.modules else NOTHING for each in modules]
             for check in group
         }
         yield title, pd.DataFrame({"module": modules, **columns})
-
-
-def _shown(law: Exponents) -> str:
-    """An exponent with half of its interval."""
-    value, low, _ = law.exponent
-    if np.isnan(value):
-        return NOTHING
-    return f"{value:+z.2f}" if np.isnan(low) else f"{value:+z.2f}±{law.exponent.half_width:.2f}"
 
 
 def frame(found: Sequence[Check]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from vgbench.instruments.coordinate_steps import QUANTITIES
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import Lines
 from vgbench.pictures.panels import Look, Rows, View, log_span, rounded
@@ -14,6 +15,8 @@ from vgbench.plain import one_line
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
 from vgbench.report.coordinates import Check, checks
+
+_CHANGE = [*QUANTITIES].index("change")
 
 
 def coordinates(runs: Sequence[Run]) -> Definition | None:
@@ -37,7 +40,7 @@ def coordinates(runs: Sequence[Run]) -> Definition | None:
 def _rows(check: Check) -> pd.DataFrame:
     which = [check.sweep.modules.index(module) for module in check.modules]
     with np.errstate(divide="ignore"):
-        change = 10 ** np.log10(check.sweep.rms[:, :, -1, which, 1]).mean(axis=0)
+        change = 10 ** np.log10(check.sweep.rms[:, :, -1, which, _CHANGE]).mean(axis=0)
     index = pd.MultiIndex.from_product([check.sweep.values, check.modules], names=["value", "mitigation"])
     rows = pd.DataFrame({"change": rounded(change.ravel())}, index=index).reset_index()
     panel = one_line(f"{check.group.mitigation}: {check.group.where}")
