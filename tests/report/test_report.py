@@ -706,6 +706,16 @@ def test_of_many_combinations_those_with_one_finding_share_a_sentence() -> None:
     assert len(sentences(frame(*rows[:-2]), "depth", "width")) == MANY
 
 
+def test_of_many_findings_rows_that_nothing_is_compared_with_share_a_sentence() -> None:
+    rows = [row(mitigation=name, reference=name, depth=depth) for name in "ab" for depth in range(1, MANY)]
+    rows += [row(mitigation="c", reference="c", trained=3), row(), row(mitigation="relu", trained=3, step_ratio=1.5)]
+    compared, failed, reached = sentences(frame(*rows))
+    assert compared.startswith("In 1 of 1 comparisons the cheapest mitigation that trains")
+    assert failed.startswith("What does not reach 90% test accuracy with every seed, compared with nothing: a, depth 1")
+    assert failed.count("depth") == 2 * (MANY - 1)
+    assert reached == "What reaches 90% test accuracy with every seed, compared with nothing: c, depth 4."
+
+
 # Tables.
 
 

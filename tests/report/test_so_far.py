@@ -38,6 +38,11 @@ def test_row_is_a_line_with_the_values_of_the_table(whole: Run) -> None:
     assert ", step ratio " in line
 
 
+def test_rows_are_compared_with_the_best_one_at_the_end_alone(whole: Run) -> None:
+    assert part(whole, 3).frame["against_best"].isna().all()
+    assert list(part(whole, 4).frame["against_best"]) == list(report_of([whole]).frame["against_best"])
+
+
 def test_place_has_its_finding_when_its_last_row_is_complete(whole: Run) -> None:
     rows, final = [entry.row for entry in whole.entries], report_of([whole]).sentences
     assert part(whole, 1).findings(rows[:1]) == []

@@ -20,22 +20,27 @@ _Row = dict[str, Any]
 
 
 class _Finding(NamedTuple):
-    """What was found among rows with one reference: the gist, which other findings may share, and the rest."""
+    """What was found among rows with one reference: the gist, which other findings may share, and the rest.
+
+    A finding about a reference that no other row is compared with has the name of that reference as its subject.
+    """
 
     gist: str
     numbers: str = ""
     reference: str = ""
     more: str = ""
+    subject: str = ""
 
     def __str__(self) -> str:
-        return f"{self.gist}{self.numbers}{self.reference}.{self.more}"
+        return f"{self.subject} {self.gist}{self.numbers}{self.reference}.{self.more}".lstrip()
 
 
 def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     """The cheapest mitigation that trains, and its cost, among the rows that are compared with one reference.
 
     There is one sentence for each device, combination of swept values and reference there, also of a reference that no
-    other row is compared with. Of more than `MANY` findings those that say the same share a sentence.
+    other row is compared with. Of more than `MANY` findings those that say the same share a sentence, and so do such
+    references.
 
     Args:
         frame: of the run.
@@ -72,14 +77,27 @@ def _place(row: _Row, axes: Sequence[str], *, with_device: bool) -> str:
 
 
 def _by_finding(findings: Sequence[tuple[str, _Finding]]) -> list[str]:
-    """A sentence for each finding, that of most places first, with the places that it holds at."""
+    """A sentence for each finding, that of most places first, with the places that it holds at.
+
+    Comparisons come first, then the references that no other row is compared with.
+    """
+    compared_ones = [(place, found) for place, found in findings if not found.subject]
+    alone = [(f"{found.subject}, {place}", found) for place, found in findings if found.subject]
+    return [
+        *(
+            f"In {len(places)} of {len(compared_ones)} comparisons {gist} ({'; '.join(places)})."
+            for gist, places in _shared(compared_ones)
+        ),
+        *(f"What {gist}, compared with nothing: {'; '.join(places)}." for gist, places in _shared(alone)),
+    ]
+
+
+def _shared(findings: Sequence[tuple[str, _Finding]]) -> list[tuple[str, list[str]]]:
+    """The gists, that of most places first, with the places of each."""
     shared: dict[str, list[str]] = {}
     for place, finding in findings:
         shared.setdefault(f"{finding.gist}{finding.reference}", []).append(place)
-    ordered = sorted(shared.items(), key=lambda each: -len(each[1]))
-    return [
-        f"In {len(places)} of {len(findings)} comparisons {found} ({'; '.join(places)})." for found, places in ordered
-    ]
+    return sorted(shared.items(), key=lambda each: -len(each[1]))
 
 
 def _finding(rows: Sequence[_Row]) -> _Finding:
@@ -114,13 +132,13 @@ def _alone(row: _Row) -> _Finding:
     """What a reference shows that no other row is compared with."""
     subject = _named(row)
     if row["status"] == "missing":
-        return _Finding(f"{subject} was not measured")
+        return _Finding("was not measured", subject=subject)
     if not pd.isna(row["trained"]):
         reaches = "reaches" if row["trained"] == row["seeds"] else "does not reach"
-        return _Finding(f"{subject} {reaches} {_target(row)}")
+        return _Finding(f"{reaches} {_target(row)}", subject=subject)
     if pd.isna(row["decay"]):
-        return _Finding(f"{subject} was not trained, and no gradient could be followed through the layers")
-    return _Finding(f"{subject} was not trained", f"; its gradient changes by {_decay(row)}")
+        return _Finding("was not trained, and no gradient could be followed through the layers", subject=subject)
+    return _Finding("was not trained", f"; its gradient changes by {_decay(row)}", subject=subject)
 
 
 def _target(row: _Row) -> str:

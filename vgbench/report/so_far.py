@@ -34,6 +34,8 @@ class SoFar:
     def of(cls, run: Run) -> "SoFar":
         """Work out the numbers of the rows, each in some milliseconds."""
         data = frame([run])
+        if len(run.entries) < len(run.manifest.rows):
+            data["against_best"] = None  # the best row, and the correction for many rows, are known at the end alone
         return cls(run, data, display(data))
 
     @property
