@@ -109,6 +109,12 @@ def test_only_cells_of_unclear_claims_get_seeds_and_verdicts_name_their_look(tmp
     assert "supported at 6 seeds" in text
 
 
+def test_cells_with_seeds_of_their_own_get_those_of_each_look_too(tmp_path: Path) -> None:
+    patches = {**SUITE.mitigations, "selu": {"activation": "selu", "seeds": [0, 1, 2, 3]}}
+    run(SUITE.model_copy(update={"mitigations": patches}), tmp_path, decide=True)
+    assert seeds(tmp_path)["selu"] == LOOKS[-1]
+
+
 def test_verdict_at_a_look_does_not_depend_on_seeds_that_came_later(tmp_path: Path, whole: Path) -> None:
     run(SUITE, tmp_path, seeds=12)
     assert decide(tmp_path).begun == []
