@@ -1,6 +1,9 @@
 """Gradient profiles: against plain backpropagation, against theory, and at the edge of what a dtype holds."""
 
 import itertools
+import json
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +15,7 @@ import vgbench as vg
 from vgbench.measure import draw, shared
 from vgbench.measure.draw import function_of, initial_network
 from vgbench.measure.gradients import GradientProfile
+from vgbench.models import segments
 from vgbench.models.problem import Problem
 
 TINY = {"depth": 6, "width": 8, "batch_size": 16, "seeds": (0, 1)}
@@ -227,3 +231,45 @@ def test_weights_drawn_where_they_are_used_give_the_same_profile(others: dict, m
         other.setattr(draw, "HELD_WEIGHTS", 10**8)
         assert not initial_network(case, Problem(64, 10)).redrawn
     assert function_of(case, network).init == case.init
+
+
+@pytest.mark.parametrize(
+    ("others", "held"),
+    [
+        ({"norm": "batch", "skip": "residual"}, 10**8),
+        ({"dtype": "float64"}, 0),
+        pytest.param({"init": "lsuv"}, 0, marks=pytest.mark.slow),
+        pytest.param({"model": "transformer", "norm": "layer", "skip": "residual"}, 0, marks=pytest.mark.slow),
+        pytest.param({"model": "convnet", "norm": "batch", "dtype": "float64"}, 10**8, marks=pytest.mark.slow),
+    ],
+)
+def test_a_profile_in_segments_is_the_same(others: dict, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = vg.Case(depth=9, width=16, batch_size=16, activation="tanh", seeds=(0,), **others)
+    whole = vg.measure_gradients(case)
+    monkeypatch.setattr(draw, "HELD_WEIGHTS", held)
+    monkeypatch.setattr(draw, "SHALLOW", 0)
+    monkeypatch.setattr(segments, "HELD_BYTES", 0)
+    shared.forget()
+    parts = vg.measure_gradients(case)
+    tolerance = 1e-12 if case.dtype == "float64" else 1e-5
+    for name in ("activation_norm", "parameter_norm", "largest_activation", "state_norm", "kind_norm"):
+        found, expected = (getattr(each, f"log10_{name}") for each in (parts, whole))
+        np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
+DEEP = """
+import json, resource, sys
+import vgbench as vg
+profile = vg.measure_gradients(vg.Case(**json.loads(sys.argv[1]), steps=0, seeds=(0,)))
+print(json.dumps([profile.status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("depth", "width"), [(100_000, 64), (10_000, 512)])
+def test_the_deepest_profiles_take_less_than_4_gib(depth: int, width: int) -> None:
+    case = json.dumps({"depth": depth, "width": width, "activation": "tanh", "init": "lecun_normal"})
+    done = subprocess.run([sys.executable, "-c", DEEP, case], check=True, text=True, stdout=subprocess.PIPE)
+    status, peak_gib = json.loads(done.stdout)
+    assert status == "ok"
+    assert peak_gib < 4

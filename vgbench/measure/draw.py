@@ -27,6 +27,8 @@ TracedOptions: TypeAlias = dict[str, Any]
 
 HELD_WEIGHTS = 10**8
 """Up to so many weights are held at once in a profile; those of larger networks are drawn where they are used."""
+SHALLOW = 64
+"""Networks up to so many layers whose weights are held are profiled without a look at how much memory that takes."""
 KEPT_WEIGHTS = 10**6
 """Networks up to so many weights are drawn once a seed and cell; it took most of the time of a small cell."""
 
@@ -34,20 +36,25 @@ KEPT_WEIGHTS = 10**6
 def function_of(case: Case, network: Network) -> Case:
     """The case reduced to what its network at initialisation computes, however it is trained.
 
-    Cells that agree in it share their compiled profiles. The initialisation is a part of it only where the weights are
-    drawn inside the program.
+    Cells that agree in it share their compiled profiles. The initialisation is a part of it only where it decides what
+    the program does: whether and how large networks draw their weights inside.
     """
-    inside = ("network", "weights") if isinstance(network, Stack) and network.redrawn else ("network",)
+    inside = ("network", "weights") if _large(network) else ("network",)
     return Case(**{field: getattr(case, field) for field in Case.fields_that_affect(*inside)})
 
 
 def initial_network(case: Case, problem: Problem) -> Network:
-    """The network as it is profiled at initialisation; a large one never holds the weights of all its blocks."""
+    """The network as it is profiled at initialisation; a large one needs little memory, whatever its depth."""
     network = network_of(case, problem)
-    scaled_on_data = INITIALIZERS[case.init.name].data_dependent
-    if isinstance(network, Stack) and network.stacked and not scaled_on_data and network.weights > HELD_WEIGHTS:
-        return replace(network, redrawn=True)
-    return network
+    if not (isinstance(network, Stack) and network.stacked):
+        return network
+    redrawn = _large(network) and not _reads_data(case)
+    return replace(network, redrawn=redrawn, segmented=redrawn or network.depth > SHALLOW)
+
+
+def _large(network: Network) -> bool:
+    """Whether the weights of a network are too many to be held at once."""
+    return isinstance(network, Stack) and network.stacked and network.weights > HELD_WEIGHTS
 
 
 def training_of(case: Case) -> Case:

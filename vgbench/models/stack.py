@@ -24,10 +24,11 @@ from vgbench.models.layers import alone, by_layer, described_by_layer
 from vgbench.models.network import Describe, Network, Output, Part, Taps, Tree, Variables
 from vgbench.models.opening import around, smaller
 from vgbench.models.problem import Problem
+from vgbench.models.redrawn import Visit, drawn_where_used, keys_of
+from vgbench.models.segments import scan_in_segments
 from vgbench.spec.case import Case
 
 Signal: TypeAlias = Callable[[Array], Array]
-Visit: TypeAlias = Callable[[Part, Tree, Tree, Any, Any], tuple[Any, tuple[Tree, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,9 @@ class Stack(Network):
         output_layer: module from h_depth to the outputs.
         scanned: whether the blocks are to be scanned, which only equal ones can be.
         redrawn: whether scanned blocks are held as the keys that they are drawn from, and drawn anew whenever they are
-            passed, forwards and backwards: memory then holds the weights of one of them. Such a network cannot learn.
+            passed, forwards and backwards. Such a network cannot learn.
+        segmented: whether a backward pass through scanned blocks that would need much memory computes segments of them
+            anew, which changes no number; the step that is timed holds what the user's would.
         weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
         position_groups: by how many groups of successive positions dL/dh_l is recorded; 0 where h_l has no positions.
         signal: from an h_l of several streams to the signal that is read of them; None for a single stream.
@@ -52,6 +55,7 @@ class Stack(Network):
     output_layer: Part
     scanned: bool
     redrawn: bool = False
+    segmented: bool = False
     weight_kinds: tuple[str, ...] = ()
     position_groups: int = 0
     signal: Signal | None = None
@@ -196,7 +200,7 @@ class Stack(Network):
             drawn = [part.init(keys[i], i + 2) for i, part in enumerate(self.blocks)]
             return tuple(params for params, _ in drawn), tuple(stats for _, stats in drawn)
         if self.redrawn:
-            return {"key": jax.random.key_data(keys), "layer": jnp.arange(2, self.depth + 1)}, {}
+            return keys_of(keys, jnp.arange(2, self.depth + 1)), {}
         return jax.vmap(self.blocks[0].init)(keys, jnp.arange(2, self.depth + 1))
 
     def apply(
@@ -237,7 +241,8 @@ class Stack(Network):
         hidden = Taps(
             taps.activation, parameter, taps.state if self.states else None, taps.kind if self.kinds else None
         )
-        h, stats, groups = self._walk(variables, visit, x.astype(self.dtype), hidden)
+        scan = scan_in_segments if self.segmented else jax.lax.scan
+        h, stats, groups = self._walk(variables, visit, x.astype(self.dtype), hidden, scan)
         largest, seen = zip(*groups, strict=True)
         output_params = self.computing(output_params)
         answers, output_stats = self.output_layer.apply(output_params, variables.stats["output_layer"], h, train)
@@ -260,7 +265,9 @@ class Stack(Network):
         carry, trees, groups = self._walk(variables, visit, carry, inputs)
         return carry, trees, by_layer(groups)
 
-    def _walk(self, variables: Variables, visit: Visit, carry: Any, inputs: Any) -> tuple[Any, Tree, list[Any]]:
+    def _walk(
+        self, variables: Variables, visit: Visit, carry: Any, inputs: Any, scan: Callable[..., Any] = jax.lax.scan
+    ) -> tuple[Any, Tree, list[Any]]:
         """The same with the records of successive groups of layers, which may differ in shape."""
         params, stats = variables
 
@@ -268,7 +275,7 @@ class Stack(Network):
             # Layer by layer, so that gradients are widened layer by layer, too.
             return visit(part, self.computing(params), stats, carry, inputs)
 
-        inside = self._drawing(lowered) if self.redrawn else lowered
+        inside = drawn_where_used(lowered, self.cast) if self.redrawn else lowered
 
         def block(carry: Any, layer: tuple[Tree, Tree, Any]) -> tuple[Any, tuple[Tree, Any]]:
             params, stats, inputs = layer
@@ -281,7 +288,7 @@ class Stack(Network):
         carry, (tree, record) = lowered(self.input_layer, *first, carry, inputs_of(0))
         if self.stacked:
             layers = params["blocks"], stats["blocks"], inputs_of(slice(1, None))
-            carry, (trees, records) = jax.lax.scan(block, carry, layers)
+            carry, (trees, records) = scan(block, carry, layers)
             groups = [alone(record), records]
         else:
             trees, groups = (), [alone(record)]
@@ -289,12 +296,3 @@ class Stack(Network):
                 carry, (new_tree, new_record) = lowered(*layer, carry, inputs_of(i))
                 trees, groups = (*trees, new_tree), [*groups, alone(new_record)]
         return carry, {"input_layer": tree, "blocks": trees}, groups
-
-    def _drawing(self, visit: Visit) -> Visit:
-        """The same visit of a block that is held as its key."""
-
-        def drawing(part: Part, held: Tree, _: Tree, carry: Any, inputs: Any) -> tuple[Any, tuple[Tree, Any]]:
-            key = jax.random.wrap_key_data(held["key"])
-            return visit(part, *self.cast(part.init(key, held["layer"])), carry, inputs)
-
-        return jax.checkpoint(drawing, prevent_cse=False, static_argnums=0)
