@@ -4,8 +4,8 @@
 
 Times the step that vgbench trains with (blocks scanned, many steps in one program), blocked at the end of a program, up
 to 1e8 weights, and the gradient profile at initialisation (one seed, its weights drawn, nothing compiled), which goes
-on beyond that; draws both lines into the folder that is named last. The deep profile runs in a process of its own,
-whose peak resident memory the system tells.
+on beyond that; draws both lines into the folder that is named last. Each of the deepest profiles runs in a process of
+its own, whose peak resident memory the system tells.
 """
 
 import json
@@ -35,22 +35,23 @@ DEPTH_LINE = [(depth, 128) for depth in (10, 20, 50, 100, 200, 500, 1000, 2000, 
 WIDTH_LINE = [(50, width) for width in (64, 128, 256, 512, 1024, 2048)]
 MOST_PARAMETERS = 10**8
 ROUNDS, PROFILES = 7, 3
+LEAST_STEPS, MOST_STEPS = 10, 25
+"""Steps in a program: of one that has a single step `faults.py` shows what the system does at every call."""
 MEASURED = {"step": "training step", "profile": "gradient profile"}
 EVEN = (50, 1000)
-"""Depths between which a layer should cost the same within 30 %."""
-DEEP = {"depth": 10_000, "width": 256, "activation": "tanh", "init": "lecun_normal", "steps": 0, "seeds": (0,)}
+"""Depths between which a layer should cost the same within 20 %."""
+DEEP_LINE = [(10_000, 512), (100_000, 64)]
 DEEPLY = "deep"
 
 
 class Line:
-    """One point: the compiled training loop and the state that it advances."""
+    """One point: the compiled program of so many training steps, and the state that it advances."""
 
-    def __init__(self, depth: int, width: int) -> None:
+    def __init__(self, depth: int, width: int, steps: int) -> None:
         case = case_of(depth, width)
         dataset = load_dataset(case)
         network = build_network(case, dataset.problem)
-        self.depth, self.width = depth, width
-        self.steps = max(1, min(25, 2_000_000 // (depth * width**2)))
+        self.depth, self.width, self.steps = depth, width, steps
         x, y = map(jnp.asarray, dataset.train)
         rows = jnp.asarray(batch_indices(len(y), case.batch_size, self.steps, 0))
         step = make_step(network, case)
@@ -87,7 +88,7 @@ def measure(points: list[tuple[int, int]]) -> list[dict[str, Any]]:
     for depth, width in points:
         row: dict[str, Any] = {"depth": depth, "width": width, "profile": profile_seconds(depth, width)}
         if depth * width**2 <= MOST_PARAMETERS:
-            line = Line(depth, width)
+            line = Line(depth, width, min(MOST_STEPS, max(LEAST_STEPS, 20_000_000 // (depth * width**2))))
             line.sample()
             row |= {"step": [line.sample() for _ in range(ROUNDS)], "compile_seconds": line.compile_seconds}
         print(depth, width, *(f"{name} {np.median(row[name]):.3g} s" for name in MEASURED if name in row), flush=True)
@@ -100,20 +101,20 @@ def a_layer(row: dict[str, Any], name: str) -> Interval:
     return Interval(*(np.asarray(bootstrap_median(np.asarray(row[name]))) / row["depth"] * 1e6).tolist())
 
 
-def deep_profile(settings: dict[str, Any]) -> dict[str, float]:
-    """Peak memory (GiB) and seconds of a profile in a process of its own."""
-    command = [sys.executable, __file__, DEEPLY]
-    done = subprocess.run(command, input=json.dumps(settings), text=True, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
+def deep_profile(depth: int, width: int) -> dict[str, float]:
+    """Peak memory (GiB), seconds and decay of a tanh network's profile in a process of its own."""
+    command = [sys.executable, __file__, DEEPLY, str(depth), str(width)]
+    return json.loads(subprocess.run(command, text=True, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def profile_here(settings: dict[str, Any]) -> dict[str, float]:
-    """Profile a case and say what it took."""
+def profile_here(depth: int, width: int) -> dict[str, float]:
+    """Profile a network and say what it took, Python and all."""
+    case = vg.Case(depth=depth, width=width, activation="tanh", init="lecun_normal", steps=0, seeds=(0,))
     begin = time.perf_counter()
-    profile = vg.measure_gradients(vg.Case(**settings))
+    profile = vg.measure_gradients(case)
     assert profile.status == "ok"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"peak_gib": peak, "seconds": time.perf_counter() - begin, "decay": profile.decay.value}
+    seconds, peak = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"depth": depth, "width": width, "peak_gib": peak, "seconds": seconds, "decay": profile.decay.value}
 
 
 def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
@@ -164,15 +165,15 @@ def evenness(rows: list[dict[str, Any]]) -> float:
 def main(path: str, folder: str) -> None:
     """Measure, write and draw."""
     rows = measure(sorted({*DEPTH_LINE, *WIDTH_LINE}))
-    deep = deep_profile(DEEP)
+    deep = [deep_profile(*each) for each in DEEP_LINE]
     shown, uneven = table(rows), evenness(rows)
-    print(shown, f"\nuneven by {uneven:.0%}; profile of {DEEP['depth']:,} x {DEEP['width']}: {deep}")
-    write(Path(path), {"rows": rows, "uneven": uneven, "deep_profile": {**DEEP, **deep}, "table": shown})
+    print(shown, f"\nuneven by {uneven:.0%}", *deep, sep="\n")
+    write(Path(path), {"rows": rows, "uneven": uneven, "deep_profiles": deep, "table": shown})
     picture(rows).save(Path(folder) / "scale.svg")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == [DEEPLY]:
-        print(json.dumps(profile_here(json.loads(sys.stdin.read()))))
+    if sys.argv[1] == DEEPLY:
+        print(json.dumps(profile_here(*map(int, sys.argv[2:]))))
     else:
         main(*sys.argv[1:])

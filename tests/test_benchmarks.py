@@ -22,6 +22,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "diagnosis")]
 import against_nnx
 import against_torch
+import faults
 import limit
 import overhead
 import scale
@@ -66,6 +67,16 @@ def test_evenness_is_of_the_depth_line_alone() -> None:
     assert len(scale.table(rows).splitlines()) == 2 + len(rows)
     assert {"step", "profile"} == set(scale.MEASURED)
     scale.picture(rows).to_dict()  # validates
+
+
+def test_a_layers_cpu_time_is_its_own_and_the_systems() -> None:
+    rows = [
+        {"depth": 1000, "width": 128, "steps": 1, "own": [0.15] * 3, "system": [0.05] * 3, "faults": [36000.0] * 3},
+        *faults.measure(((2, 8),), rounds=2),
+    ]
+    assert faults.table(rows).splitlines()[2] == "| 1,000 | 128 | 1 | 200 us [200, 200] | 50 us | 36,000 |"
+    assert [row["steps"] for row in rows[1:]] == [*faults.STEPS]
+    assert all(sum(row["own"]) + sum(row["system"]) > 0 for row in rows)
 
 
 def test_the_cells_of_the_overhead_suite_share_one_program() -> None:
