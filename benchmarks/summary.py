@@ -72,9 +72,8 @@ def summary(found: dict[str, dict[str, Any]]) -> str:
         if name == "scale":
             lines += ["", f"Between depth 50 and 1,000 the cost of a layer differs by {content['uneven']:.0%}."]
             for deep in content["deep_profiles"]:
-                lines += [
-                    f"A profile of {deep['depth']:,} layers of {deep['width']} units takes {deep['seconds']:.0f} s"
-                ]
+                network = f"{deep['depth']:,} layers of {deep['width']} units"
+                lines += [f"A profile of {network} takes {deep['seconds']:.0f} s"]
                 lines += [f"and {deep['peak_gib']:.2f} GiB of memory at its peak, Python and all."]
     return "\n".join(lines) + "\n"
 
