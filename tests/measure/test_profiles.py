@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import vgbench as vg
-from vgbench.measure import profiles, shared
+from vgbench.measure import draw, profiles, shared
 from vgbench.measure.profiles import measure_profiles
 
 TINY: dict[str, Any] = {"depth": 5, "width": 12, "batch_size": 16, "activation": "tanh", "seeds": (0, 1)}
@@ -49,3 +49,13 @@ def test_trained_cell_compiles_no_gradients_but_those_of_its_snapshots(monkeypat
     monkeypatch.setattr(profiles, "_trains_exactly", lambda case: False)  # as on an accelerator
     measure_profiles(asked)
     assert shared.programs_made() - made == 4
+
+
+def test_gradients_of_a_network_that_is_too_large_to_train_are_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = vg.Case(**TINY, **TRAINED)
+    expected, _ = measure_profiles(case)
+    monkeypatch.setattr(draw, "HELD_WEIGHTS", 100)
+    monkeypatch.setattr(profiles, "Trainer", None)
+    shared.forget()
+    found, _ = measure_profiles(case)
+    agree(found, expected)

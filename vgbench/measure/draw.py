@@ -39,7 +39,7 @@ def function_of(case: Case, network: Network) -> Case:
     Cells that agree in it share their compiled profiles. The initialisation is a part of it only where it decides what
     the program does: whether and how large networks draw their weights inside.
     """
-    inside = ("network", "weights") if _large(network) else ("network",)
+    inside = ("network", "weights") if large(network) else ("network",)
     return Case(**{field: getattr(case, field) for field in Case.fields_that_affect(*inside)})
 
 
@@ -48,11 +48,11 @@ def initial_network(case: Case, problem: Problem) -> Network:
     network = network_of(case, problem)
     if not (isinstance(network, Stack) and network.stacked):
         return network
-    redrawn = _large(network) and not _reads_data(case)
+    redrawn = large(network) and not _reads_data(case)
     return replace(network, redrawn=redrawn, segmented=redrawn or network.depth > SHALLOW)
 
 
-def _large(network: Network) -> bool:
+def large(network: Network) -> bool:
     """Whether the weights of a network are too many to be held at once."""
     return isinstance(network, Stack) and network.stacked and network.weights > HELD_WEIGHTS
 

@@ -21,7 +21,7 @@ def drawn_where_used(visit: Visit, cast: Callable[[Any], Any]) -> Visit:
     """The same visit of a block whose parameters are its key; its variables are drawn anew and cast."""
 
     def drawing(part: Part, held: Tree, _: Tree, carry: Any, inputs: Any) -> tuple[Any, tuple[Tree, Any]]:
-        key = jax.random.wrap_key_data(held["key"])
-        return visit(part, *cast(part.init(key, held["layer"])), carry, inputs)
+        params, stats = cast(part.init(jax.random.wrap_key_data(held["key"]), held["layer"]))
+        return visit(part, params, stats, carry, inputs)
 
     return drawing
