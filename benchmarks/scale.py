@@ -102,14 +102,14 @@ def a_layer(row: dict[str, Any], name: str) -> Interval:
 
 
 def deep_profile(depth: int, width: int) -> dict[str, float]:
-    """Peak memory (GiB), seconds and decay of a tanh network's profile in a process of its own."""
+    """Peak memory (GiB), seconds and decay of a sigmoid network's profile in a process of its own."""
     command = [sys.executable, __file__, DEEPLY, str(depth), str(width)]
     return json.loads(subprocess.run(command, text=True, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def profile_here(depth: int, width: int) -> dict[str, float]:
     """Profile a network and say what it took, Python and all."""
-    case = vg.Case(depth=depth, width=width, activation="tanh", init="lecun_normal", steps=0, seeds=(0,))
+    case = vg.Case(depth=depth, width=width, activation="sigmoid", init="lecun_normal", steps=0, seeds=(0,))
     begin = time.perf_counter()
     profile = vg.measure_gradients(case)
     assert profile.status == "ok"
