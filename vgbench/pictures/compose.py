@@ -5,8 +5,8 @@ Altair makes the views. This module joins them as plain Vega-Lite definitions, s
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from math import ceil, isfinite
 from typing import Any, Literal
 
 import altair as alt
@@ -45,6 +45,9 @@ def small_multiples(
         _joined([datasets.plain(view) for view in draw(data[data["panel"] == panel], each)], stacked, title=panel)
         for panel in dict.fromkeys(data["panel"])
     ]
+    there = {row.get("slot") for rows in datasets.tables.values() for row in rows}
+    for panel in drawn:
+        _keep_in_legends(panel, there)
     return _whole({"concat": drawn, "columns": columns or 2, "spacing": 30, "resolve": _SHARED}, datasets.tables)
 
 
@@ -65,15 +68,16 @@ def table(key: Definition, blocks: Sequence[tuple[str, Sequence[View]]]) -> Defi
 
 
 def facets(data: Rows, draw: Callable[[Rows], Chart], columns: int = 5) -> Definition | None:
-    """For each panel of `data` a row of small pictures, one per mitigation; None if `data` is empty."""
+    """For each panel of `data` rows of at most `columns` small pictures, one a mitigation; None if `data` is empty."""
     if data.empty:
         return None
     datasets = _Datasets()
     drawn = []
     for panel, rows in data.groupby("panel", sort=False):
         names = list(dict.fromkeys(rows["mitigation"]))
+        across = ceil(len(names) / ceil(len(names) / columns))  # evenly: Vega draws an axis below each empty place
         facet = alt.Facet("mitigation:N", sort=names, title=None, header=alt.Header(labelPadding=2))
-        drawn.append({**datasets.plain(draw(rows).facet(facet, columns=columns, spacing=12)), "title": panel})
+        drawn.append({**datasets.plain(draw(rows).facet(facet, columns=across, spacing=12)), "title": panel})
     return _whole({"vconcat": drawn}, datasets.tables)
 
 
@@ -109,7 +113,12 @@ class _Datasets:
     def plain(self, view: Any) -> Definition:
         """The definition of a view without schema and configuration; its data is among the tables."""
         if isinstance(view, Layers):
-            return {"layer": list(map(self.plain, view.charts)), "width": view.width, "height": view.height, **view.more}
+            return {
+                "layer": list(map(self.plain, view.charts)),
+                "width": view.width,
+                "height": view.height,
+                **view.more,
+            }
         alt.data_transformers.register("vgbench", self.named)
         with alt.data_transformers.enable("vgbench"):  # whatever the caller has enabled
             drawn = view.to_dict(validate=False)  # tests validate; it takes longer than the drawing
@@ -118,7 +127,15 @@ class _Datasets:
 
 
 def _value(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _keep_in_legends(part: Any, there: Collection[str | None]) -> None:
+    """Leave out of all legends the slots of which nothing is drawn, since other lines lie on all of theirs."""
+    if isinstance(part, dict) and "values" in (legend := part.get("legend") or ()):
+        legend["values"] = [slot for slot in legend["values"] if slot in there]
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _keep_in_legends(inner, there)
 
 
 def _joined(views: list[Definition], stacked: Stacked, title: str) -> Definition:

@@ -9,16 +9,27 @@ from vgbench.boundary.files import replace_folder, restore_folders, write_bytes
 from vgbench.boundary.paths import check_folder_name, within
 from vgbench.errors import InputError, unknown
 from vgbench.harness.run_lock import locked
+from vgbench.pictures.render import render
+from vgbench.records.compact import compact
 from vgbench.records.origin import Kind
 from vgbench.records.own_files import check_ours, strangers
 from vgbench.records.provenance import source_digest
 from vgbench.records.runs import Run, read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, places
-from vgbench.records.store import Folder, device_folder, device_folders, read_record, repack
+from vgbench.records.store import (
+    COMPRESSED,
+    Folder,
+    device_folder,
+    device_folders,
+    in_file,
+    read_record,
+    record_id,
+    repack,
+)
 from vgbench.report import write_report
 from vgbench.report.frames import frame
 from vgbench.report.markdown import escape, markdown, verdicts
-from vgbench.report.report import report_of
+from vgbench.report.report import Report, report_of
 from vgbench.report.tables import shown_under
 
 Fault = Literal["dirty", "stale", "incomplete", "mixed"]
@@ -26,7 +37,7 @@ Fault = Literal["dirty", "stale", "incomplete", "mixed"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 FORMATS, PICTURES = ("md", "csv", "latex", "html"), ("png",)
-"""What a published run's report is written in."""
+"""What a published run's report is written in, and its first picture; the page has them all."""
 BEGIN, END = "<!-- published runs: written by `vgbench publish` -->", "<!-- end of published runs -->"
 
 
@@ -68,8 +79,8 @@ def publish(directory: str | Path, results: str | Path, *, allow: Collection[str
             _refuse_taken(target, changed, replace=replace)
             sections = {folder.name: section(folder) for folder in published(index) if folder != target}
             for slug, files in changed.items():
-                replace_folder(target / slug, files)
-            write_report(target, FORMATS, PICTURES)
+                replace_folder(target / slug, {name: in_file(Path(name), text) for name, text in files.items()})
+            _write_first(target, write_report(target, FORMATS))
             sections[suite] = section(target)
             write_bytes(index / "README.md", _index(index / "README.md", sections).encode())
     except OSError as error:
@@ -142,16 +153,29 @@ def _refuse(root: Path, found: Mapping[Fault, str]) -> None:
 def _packed(folder: Folder) -> dict[str, bytes]:
     """A run's records by their places in its folder; what its manifest does not name is left behind."""
     named = {path for _, path in places(folder, read_record(folder.manifest, Manifest)) if path.exists()}
-    return {path.relative_to(folder.path).as_posix(): repack(path) for path in [*sorted(named), folder.manifest]}
+    records = {f"{path.parent.name}/{record_id(path)}.json{COMPRESSED}": compact(path) for path in sorted(named)}
+    return {**records, folder.manifest.name: repack(folder.manifest)}
 
 
 def _there(target: Path, slug: str) -> dict[str, bytes] | None:
     """All records that are published of a device; None where one is damaged."""
     place = device_folder(target, slug).path
     try:
-        return {path.relative_to(place).as_posix(): repack(path) for path in place.rglob("[!.]*.json")}
+        files = [path for end in ("", COMPRESSED) for path in place.rglob(f"[!.]*.json{end}")]
+        return {path.relative_to(place).as_posix(): compact(path) for path in files}
     except InputError:
         return None
+
+
+def _write_first(target: Path, report: Report) -> None:
+    """Write the picture that the page begins with, in the place of all that earlier versions wrote."""
+    place = target / "pictures"
+    for form in PICTURES:
+        for earlier in place.glob(f"*.{form}"):
+            earlier.unlink()
+        if report.first is not None:
+            name, definition = report.first
+            write_bytes(place / f"{name}.{form}", render(definition, form))
 
 
 def _refuse_taken(target: Path, changed: Mapping[str, object], *, replace: bool) -> None:
@@ -167,8 +191,13 @@ def section(folder: Path) -> str:
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     kept = [name for name in report.table.columns if shown_under(name).room == "index"]
-    targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
-    targets |= {"claims": "claims.md"} if report.claims else {}
+    picture = next(folder.glob("pictures/*.png"), None)
+    targets = {
+        "table": "table.md",
+        "page": "report.html",
+        **({"picture": f"pictures/{picture.name}"} if picture else {}),
+        **({"claims": "claims.md"} if report.claims else {}),
+    }
     links = " · ".join(f"[{name}]({quote(folder.name)}/{target})" for name, target in targets.items())
     head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     origin = "\n\n".join(map(escape, report.footer))

@@ -81,8 +81,15 @@ class Report:
     @cached_property
     def pictures(self) -> dict[str, Definition]:
         """Those of `PICTURES` that the run has something for."""
-        drawn = {name: picture.draw(self.runs, self.frame) for name, picture in PICTURES.items()}
+        drawn = {name: picture.draw(self.runs, self.frame, self.checks) for name, picture in PICTURES.items()}
         return {name: definition for name, definition in drawn.items() if definition is not None}
+
+    @property
+    def first(self) -> tuple[str, Definition] | None:
+        """The picture that answers the suite's question, by its name; None where the run has nothing of the kind."""
+        name = "coordinates" if self.checks else "answer"
+        definition = PICTURES[name].draw(self.runs, self.frame, self.checks)
+        return None if definition is None else (name, definition)
 
     def chart(self, name: str) -> Any:
         """One of `PICTURES` as an Altair chart; None where the run has nothing of the kind.
@@ -92,7 +99,7 @@ class Report:
         """
         if name not in PICTURES:
             raise InputError(unknown("picture", name, PICTURES))
-        definition = PICTURES[name].draw(self.runs, self.frame)
+        definition = PICTURES[name].draw(self.runs, self.frame, self.checks)
         return None if definition is None else interactive(definition)
 
     def _repr_html_(self) -> str:

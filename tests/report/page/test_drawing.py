@@ -25,9 +25,7 @@ def bundled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 SCRIPTS = compressed("const vegaEmbed = 1;window.vegaEmbed = vegaEmbed;")
 
 
-def test_scripts_are_bundled_once_and_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundled: list[str]
-) -> None:
+def test_scripts_are_bundled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundled: list[str]) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert drawing_scripts.__wrapped__() == drawing_scripts.__wrapped__() == SCRIPTS
     assert len(bundled) == 1

@@ -181,7 +181,7 @@ class _Picture:
     def _column(self, block: Rows, name: str) -> View:
         if block[_KNOWN.get(name, name)].isna().all():
             blank = alt.Chart(block.head(1)).mark_point(opacity=0)
-            return blank.properties(width=self.layout.widths[name], height=self._height(block), view=alt.ViewBackground(**_BARE))
+            return Layers([blank], self.layout.widths[name], self._height(block), {"view": _BARE})
         guide = alt.Axis(labels=False, ticks=False, domain=False, title=None, grid=True, gridOpacity=0.35)
         y, width = _rows(block, guide), self.layout.widths[name]
         drawn = self._seeds(block, y) if name == "seeds" else self._estimates(block, name, y)
@@ -212,7 +212,7 @@ class _Picture:
 
     def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[Chart]:
         axis = self.spans.get(name) or span(block[["lost_low", "lost_high", "theory"]].to_numpy(), 0.0)
-        ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3}
+        ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3 if self.layout.widths[name] > 100 else 2}
         title = self.layout.titles[name].format(metric=self.metric.name if self.metric else "metric")
         x = alt.X(f"{name}:Q", title=title, scale=axis.scale(), axis=self._axis(**ticks))
         base = alt.Chart(block).encode(y)

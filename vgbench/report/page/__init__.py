@@ -97,9 +97,8 @@ def _details(report: Report, entries: list[Entry], origins: list[str]) -> list[d
 def _policy(script: str) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # The script makes a function of the drawing scripts, and Vega of the definitions' expressions; all are ours.
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
-    )
+    scripts = f"'sha256-{digest}' 'unsafe-eval'"
+    return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 @cache
