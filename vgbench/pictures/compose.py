@@ -132,7 +132,8 @@ def _value(value: Any) -> Any:
 
 def _keep_in_legends(part: Any, there: Collection[str | None]) -> None:
     """Leave out of all legends the slots of which nothing is drawn, since other lines lie on all of theirs."""
-    if isinstance(part, dict) and "values" in (legend := part.get("legend") or ()):
+    legend: Any = part.get("legend") if isinstance(part, dict) else None
+    if isinstance(legend, dict) and "values" in legend:
         legend["values"] = [slot for slot in legend["values"] if slot in there]
     for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
         _keep_in_legends(inner, there)

@@ -9,7 +9,6 @@ from vgbench.boundary.files import replace_folder, restore_folders, write_bytes
 from vgbench.boundary.paths import check_folder_name, within
 from vgbench.errors import InputError, unknown
 from vgbench.harness.run_lock import locked
-from vgbench.pictures.render import render
 from vgbench.records.compact import compact
 from vgbench.records.origin import Kind
 from vgbench.records.own_files import check_ours, strangers
@@ -29,7 +28,7 @@ from vgbench.records.store import (
 from vgbench.report import write_report
 from vgbench.report.frames import frame
 from vgbench.report.markdown import escape, markdown, verdicts
-from vgbench.report.report import Report, report_of
+from vgbench.report.report import report_of
 from vgbench.report.tables import shown_under
 
 Fault = Literal["dirty", "stale", "incomplete", "mixed"]
@@ -78,9 +77,12 @@ def publish(directory: str | Path, results: str | Path, *, allow: Collection[str
             changed = {slug: files for slug, files in copies.items() if _there(target, slug) != files}
             _refuse_taken(target, changed, replace=replace)
             sections = {folder.name: section(folder) for folder in published(index) if folder != target}
-            for slug, files in changed.items():
+            for slug in (name for name in copies if name in changed or _in_old_form(target / name)):
+                files = copies[slug]
                 replace_folder(target / slug, {name: in_file(Path(name), text) for name, text in files.items()})
-            _write_first(target, write_report(target, FORMATS))
+            for earlier in target.glob("pictures/*.png"):  # earlier versions wrote all of them
+                earlier.unlink()
+            write_report(target, FORMATS, PICTURES, first_alone=True)
             sections[suite] = section(target)
             write_bytes(index / "README.md", _index(index / "README.md", sections).encode())
     except OSError as error:
@@ -153,29 +155,28 @@ def _refuse(root: Path, found: Mapping[Fault, str]) -> None:
 def _packed(folder: Folder) -> dict[str, bytes]:
     """A run's records by their places in its folder; what its manifest does not name is left behind."""
     named = {path for _, path in places(folder, read_record(folder.manifest, Manifest)) if path.exists()}
-    records = {f"{path.parent.name}/{record_id(path)}.json{COMPRESSED}": compact(path) for path in sorted(named)}
-    return {**records, folder.manifest.name: repack(folder.manifest)}
+    return {**dict(map(_compacted, sorted(named))), folder.manifest.name: repack(folder.manifest)}
+
+
+def _compacted(path: Path) -> tuple[str, bytes]:
+    """The place of a published record in the folder of its device, and its content."""
+    return f"{path.parent.name}/{record_id(path)}.json{COMPRESSED}", compact(path)
+
+
+def _in_old_form(place: Path) -> bool:
+    """Whether records lie there as earlier versions published them, which did not compress them."""
+    return any(place.glob("c*s/*.json"))
 
 
 def _there(target: Path, slug: str) -> dict[str, bytes] | None:
     """All records that are published of a device; None where one is damaged."""
-    place = device_folder(target, slug).path
+    folder = device_folder(target, slug)
+    manifest = {folder.manifest.name: folder.manifest} if folder.manifest.exists() else {}
     try:
-        files = [path for end in ("", COMPRESSED) for path in place.rglob(f"[!.]*.json{end}")]
-        return {path.relative_to(place).as_posix(): compact(path) for path in files}
+        records = dict(_compacted(path) for kind in ("cells", "costs") for path in folder.files(kind))
+        return {**records, **{name: repack(path) for name, path in manifest.items()}}
     except InputError:
         return None
-
-
-def _write_first(target: Path, report: Report) -> None:
-    """Write the picture that the page begins with, in the place of all that earlier versions wrote."""
-    place = target / "pictures"
-    for form in PICTURES:
-        for earlier in place.glob(f"*.{form}"):
-            earlier.unlink()
-        if report.first is not None:
-            name, definition = report.first
-            write_bytes(place / f"{name}.{form}", render(definition, form))
 
 
 def _refuse_taken(target: Path, changed: Mapping[str, object], *, replace: bool) -> None:

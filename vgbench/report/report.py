@@ -84,13 +84,6 @@ class Report:
         drawn = {name: picture.draw(self.runs, self.frame, self.checks) for name, picture in PICTURES.items()}
         return {name: definition for name, definition in drawn.items() if definition is not None}
 
-    @property
-    def first(self) -> tuple[str, Definition] | None:
-        """The picture that answers the suite's question, by its name; None where the run has nothing of the kind."""
-        name = "coordinates" if self.checks else "answer"
-        definition = PICTURES[name].draw(self.runs, self.frame, self.checks)
-        return None if definition is None else (name, definition)
-
     def chart(self, name: str) -> Any:
         """One of `PICTURES` as an Altair chart; None where the run has nothing of the kind.
 
