@@ -192,11 +192,11 @@ def section(folder: Path) -> str:
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     kept = [name for name in report.table.columns if shown_under(name).room == "index"]
-    picture = next(folder.glob("pictures/*.png"), None)
+    picture = f"pictures/{report.first}.png"
     targets = {
         "table": "table.md",
         "page": "report.html",
-        **({"picture": f"pictures/{picture.name}"} if picture else {}),
+        **({"picture": picture} if (folder / picture).exists() else {}),
         **({"claims": "claims.md"} if report.claims else {}),
     }
     links = " · ".join(f"[{name}]({quote(folder.name)}/{target})" for name, target in targets.items())

@@ -84,6 +84,11 @@ class Report:
         drawn = {name: picture.draw(self.runs, self.frame, self.checks) for name, picture in PICTURES.items()}
         return {name: definition for name, definition in drawn.items() if definition is not None}
 
+    @property
+    def first(self) -> str:
+        """The name of the picture that answers the suite's question, where the run has it."""
+        return "coordinates" if self.checks else "answer"
+
     def chart(self, name: str) -> Any:
         """One of `PICTURES` as an Altair chart; None where the run has nothing of the kind.
 

@@ -73,7 +73,6 @@ def write_report(
 
 
 def _drawn(report: Report, forms: Sequence[str], *, first_alone: bool) -> Iterator[tuple[str, bytes]]:
-    first = {"coordinates" if report.checks else "answer"}
     for name, definition in report.pictures.items() if forms else ():
-        for form in forms if name in first or not first_alone else ():
+        for form in forms if name == report.first or not first_alone else ():
             yield f"pictures/{name}.{form}", render(definition, form)
