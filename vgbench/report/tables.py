@@ -97,8 +97,8 @@ def legend(*tables: pd.DataFrame) -> dict[str, str]:
         found[heading] = shown.legend or column.meaning
         found |= shown.marks
     found["±"] = (
-        "half a 95 % t-interval over seeds; left out where it reads as 0, and shown by its ends where it would pass what"
-        " is possible"
+        "half a 95 % t-interval over seeds; left out where it reads as 0, and shown by its ends where it would pass"
+        " what is possible"
     )
     return {name: meaning for name, meaning in found.items() if meaning}
 
