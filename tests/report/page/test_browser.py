@@ -80,7 +80,7 @@ def test_pictures_are_drawn_in_a_browser(opened: Any) -> None:
         if pictures.nth(number).is_visible():  # the answer is drawn for one of two widths
             pictures.nth(number).scroll_into_view_if_needed()
             pictures.nth(number).locator("svg.marks, canvas").wait_for()
-    assert pictures.count() == 10
+    assert pictures.count() == 11
 
 
 @pytest.mark.slow
