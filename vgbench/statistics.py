@@ -40,39 +40,27 @@ def t_interval(samples: Float[np.ndarray, "n"], confidence: float = CONFIDENCE) 
     n, mean = len(samples), float(np.mean(samples)) if len(samples) else float("nan")
     if n < 2 or not np.isfinite(samples).all():
         return Interval(mean, float("nan"), float("nan"))
-    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(samples, ddof=1) / np.sqrt(n))
+    reach = float(scipy.special.stdtrit(n - 1, (1 + confidence) / 2) * np.std(samples, ddof=1) / np.sqrt(n))
     return Interval(mean, mean - reach, mean + reach)
 
 
-def bootstrap_median(samples: Float[np.ndarray, "n"], resamples: int = 2000) -> Interval:
-    """Median with a percentile bootstrap interval; deterministic."""
-    result = scipy.stats.bootstrap(
-        (samples,),
-        np.median,
-        n_resamples=resamples,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    low, high = result.confidence_interval
-    return Interval(float(np.median(samples)), float(low), float(high))
-
-
-def bootstrap_median_of_groups(
-    samples: Float[np.ndarray, "n"], sizes: Sequence[int], resamples: int = 2000
-) -> Interval:
+def bootstrap_median(samples: Float[np.ndarray, "n"], sizes: Sequence[int] = (), resamples: int = 2000) -> Interval:
     """Median with a percentile bootstrap interval that resamples groups first and then samples in each; deterministic.
 
     Args:
         samples: of all groups, one group after the other.
-        sizes: the number of samples in each group.
+        sizes: the number of samples in each group, at least one; empty for a single group.
         resamples: how many medians make the interval.
     """
-    draw = np.random.default_rng(0)
-    groups = np.split(samples, np.cumsum(sizes)[:-1])
-    chosen = draw.integers(len(groups), size=(resamples, len(groups)))
-    medians = [np.median(np.concatenate([draw.choice(groups[i], len(groups[i])) for i in row])) for row in chosen]
-    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    draw, length = np.random.default_rng(0), np.asarray(sizes or [len(samples)])
+    chosen = draw.integers(len(length), size=(resamples, len(length), 1))
+    first = np.cumsum(length) - length
+    place = first[chosen] + draw.integers(length[chosen], size=(resamples, len(length), length.max()))
+    drawn = np.where(np.arange(length.max()) < length[chosen], samples[place], np.inf).reshape(resamples, -1)
+    drawn.sort(axis=1)  # with what is beyond the end of a group last
+    known = length[chosen].sum(axis=(1, 2))
+    middle = [np.take_along_axis(drawn, half[:, None], axis=1) for half in ((known - 1) // 2, known // 2)]
+    low, high = np.quantile(np.mean(middle, axis=0), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(float(np.median(samples)), float(low), float(high))
 
 
@@ -149,7 +137,7 @@ def p_below(samples: Float[np.ndarray, "n"], bound: float) -> float:
     if np.ptp(distance) == 0:
         return 0.0 if distance[0] < 0 else 1.0
     t = np.mean(distance) / (np.std(distance, ddof=1) / np.sqrt(len(distance)))
-    return float(scipy.stats.t.cdf(t, len(distance) - 1))
+    return float(scipy.special.stdtr(len(distance) - 1, t))
 
 
 def p_differs(samples: Float[np.ndarray, "n"], value: float) -> float:

@@ -20,7 +20,7 @@ from vgbench.measure.step import make_step, start
 from vgbench.measure.timing import with_compilations
 from vgbench.models import build_network
 from vgbench.models.problem import Problem
-from vgbench.statistics import bootstrap_median, bootstrap_median_of_groups, t_interval
+from vgbench.statistics import bootstrap_median, t_interval
 
 SMALL = {"depth": 3, "width": 8, "batch_size": 16}
 
@@ -237,10 +237,16 @@ def test_a_bootstrap_over_groups_holds_the_mean_of_groups_as_often_as_it_says() 
     sizes, covered = (20,) * 12, []
     for _ in range(100):
         samples = np.repeat(draw.normal(size=12), 20) + 0.1 * draw.normal(size=240)
-        pooled, grouped = bootstrap_median(samples, 200), bootstrap_median_of_groups(samples, sizes, 200)
+        pooled, grouped = bootstrap_median(samples, resamples=200), bootstrap_median(samples, sizes, 200)
         covered.append([pooled.low <= 0 <= pooled.high, grouped.low <= 0 <= grouped.high])
     assert np.mean(covered, axis=0) == pytest.approx([0.35, 0.95], abs=0.1)
-    assert grouped == bootstrap_median_of_groups(samples, sizes, 200)
+    assert grouped == bootstrap_median(samples, sizes, 200)
+
+
+def test_a_bootstrap_over_groups_of_other_sizes_takes_medians_of_what_it_drew() -> None:
+    interval = bootstrap_median(np.asarray([1.0, 1, 1, 1, 1, 3]), (5, 1))
+    # Both groups are the long one, the short one, or one of each, whose six samples have a median of 1.
+    assert (interval.low, interval.value, interval.high) == (1.0, 1.0, 3.0)
 
 
 def test_a_scanned_step_is_one_program_whatever_the_depth() -> None:

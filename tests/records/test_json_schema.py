@@ -75,7 +75,8 @@ def test_an_array_is_described_by_its_dtype_dimensions_and_bounds() -> None:
 @pytest.mark.slow
 def test_every_published_record_is_valid_as_todays_version_has_it(validator: jsonschema.Draft202012Validator) -> None:
     checked = 0
-    for path in (path for kind in KINDS for path in sorted((ROOT / "results").glob(f"*/*/{kind}"))):
+    patterns = [f"*/*/{kind}{end}" for kind in KINDS for end in ("", store.COMPRESSED)]
+    for path in (path for pattern in patterns for path in sorted((ROOT / "results").glob(pattern))):
         content = store._load(path)
         body = migrated(content.body, content.schema)
         validator.validate({"schema": SCHEMA, "digest": "0" * 64, "record": body, "arrays": ""})

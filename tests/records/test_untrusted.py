@@ -29,7 +29,7 @@ from vgbench.errors import InputError, OtherVersionError
 from vgbench.harness.run_lock import read_note
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Manifest
-from vgbench.records.store import Folder, read_record, write_record
+from vgbench.records.store import COMPRESSED, Folder, read_record, write_record
 from vgbench.spec.case import Case
 from vgbench.spec.claim import Claim
 
@@ -168,7 +168,7 @@ def test_a_thousand_forged_records_are_refused_in_a_line_or_reported_at_once(
 def test_every_published_record_is_read() -> None:
     read = [
         read_record(path, FORMS.get(path.parent.name, Manifest))
-        for path in sorted(RESULTS.glob("*/*/**/*.json"))
+        for path in sorted(each for end in ("", COMPRESSED) for each in RESULTS.glob(f"*/*/**/*.json{end}"))
         if path.name == "manifest.json" or path.parent.name in FORMS
     ]
     assert len(read) > 400

@@ -16,7 +16,7 @@ from helpers.made import changed, measured, write_run
 from vgbench.pictures.compose import Definition
 from vgbench.pictures.panels import rounded, thinned
 from vgbench.pictures.render import RENDERERS, render
-from vgbench.records.runs import Run, read_runs
+from vgbench.records.runs import Entry, Run, read_runs
 from vgbench.report.charts import PICTURES
 from vgbench.report.charts.gradients import gradient_norms
 from vgbench.report.frames import frame
@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 
 def drawn(runs: list[Run], name: str) -> Definition:
-    definition = PICTURES[name].draw(runs, frame(runs))
+    definition = PICTURES[name].draw(runs, frame(runs), ())
     assert definition is not None
     return definition
 
@@ -148,13 +148,13 @@ def test_recurrent_networks_are_drawn_back_in_time_and_nowhere_else(tmp_path: Pa
     line = marks(definition, "line")[0]
     assert line["encoding"]["x"]["title"] == "time steps back from the last one"
     assert gradient_norms(runs) is None
-    assert PICTURES["forward"].draw(runs, frame(runs)) is None
+    assert PICTURES["forward"].draw(runs, frame(runs), ()) is None
 
 
 def test_what_a_run_does_not_have_is_not_drawn(tmp_path: Path) -> None:
     bare = dataclasses.replace(measured(case(3), None), forward=None)
     runs = read_runs(write_run(tmp_path, [("baseline", bare)]))
-    assert [name for name, picture in PICTURES.items() if picture.draw(runs, frame(runs))] == [
+    assert [name for name, picture in PICTURES.items() if picture.draw(runs, frame(runs), ())] == [
         "answer",
         "answer-narrow",
         "gradients",
@@ -171,8 +171,8 @@ def test_run_that_diverged_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
         gradient_histogram=np.zeros((2, 3, 4, 256), np.int32),
     )
     runs = read_runs(write_run(tmp_path, [("baseline", dataclasses.replace(cell, training=lost))]))
-    assert PICTURES["heatmap"].draw(runs, frame(runs)) is None
-    assert PICTURES["histograms"].draw(runs, frame(runs)) is None
+    assert PICTURES["heatmap"].draw(runs, frame(runs), ()) is None
+    assert PICTURES["histograms"].draw(runs, frame(runs), ()) is None
     assert {row["what"] for row in everything(drawn(runs, "curves"))} == {"metric"}
 
 
@@ -181,6 +181,33 @@ def test_lines_that_coincide_are_one_with_the_names_of_all(runs: list[Run]) -> N
     (label, _) = marks(definition, "text")
     assert label["encoding"]["text"]["field"] == "names"
     assert [row["names"] for row in rows(definition, label)] == ["baseline, he, lecun"]
+
+
+def test_legend_has_the_slots_of_which_a_line_is_seen(runs: list[Run]) -> None:
+    def shown(name: str) -> set[str]:
+        definition = drawn(runs, name)
+        legends = [view["encoding"]["color"]["legend"] for view in views(definition) if "color" in view["encoding"]]
+        return {slot for legend in legends for slot in legend["values"]}
+
+    assert shown("gradients") == {"reference"}  # the lines of the two initialisers lie on the reference's
+    assert shown("curves") == {"reference", "init"}
+
+
+def test_lines_by_depth_join_cells_whose_width_grows_with_it(runs: list[Run]) -> None:
+    def with_width(widths: dict[int, int]) -> list[Run]:
+        def entry(each: Entry) -> Entry:
+            axes = {**each.row.axes, "width": widths.get(each.row.axes["depth"], each.row.place)}
+            return dataclasses.replace(each, row=dataclasses.replace(each.row, axes=axes))
+
+        return [dataclasses.replace(run, entries=tuple(map(entry, run.entries))) for run in runs]
+
+    grown = with_width({3: 16, 6: 32})
+    definition = PICTURES["cost"].draw(grown, frame(grown), ())
+    assert definition is not None
+    assert {view["encoding"]["x"]["title"] for view in marks(definition, "line")} == {"depth and width"}
+    assert {row["depth"] for row in rows(definition, marks(definition, "line")[0])} == {3, 6}
+    every_width_once = with_width({})
+    assert PICTURES["cost"].draw(every_width_once, frame(every_width_once), ()) is None
 
 
 def test_choice_in_the_legend_is_of_slots_and_holds_for_all_panels(runs: list[Run]) -> None:

@@ -15,7 +15,7 @@ from vgbench.records.runs import Entry, Run
 from vgbench.records.schema import Manifest, Row
 from vgbench.report import load, write_report
 from vgbench.report.columns import COLUMNS, columns_of, under
-from vgbench.report.columns.column import Column, Shown, number
+from vgbench.report.columns.column import Column, Shown, number, plus_minus
 from vgbench.report.publish import section
 from vgbench.report.reference import compared
 from vgbench.report.tables import display, failures, halves, header, legend
@@ -86,6 +86,24 @@ def test_documentation_has_a_line_for_every_column(documented: str) -> None:
         [f"`{each.name}`", each.meaning.replace("|", "\\|"), each.shown.heading if each.shown else ""]
         for each in COLUMNS
     ]
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        ((0.95, 0.93, 0.97), "0.950 ± 0.020"),
+        ((0.702, 0.099, 1.305), "0.702 [0.099, 1.000]"),
+        ((0.103, 0.103, 0.103), "0.103"),
+        ((0.103, 0.1029, 0.1031), "0.103"),
+        ((0.103, float("nan"), float("nan")), "0.103"),
+        ((float("nan"), float("nan"), float("nan")), "-"),
+    ],
+)
+def test_interval_ends_at_what_is_possible_and_is_left_out_where_it_reads_as_zero(
+    interval: tuple[float, float, float], text: str
+) -> None:
+    row = dict(zip(("x", "x_low", "x_high"), interval, strict=True))
+    assert plus_minus(".3f", low=0.0, high=1.0)(row, "x") == text
 
 
 def test_names_headings_and_meanings_are_there_once() -> None:

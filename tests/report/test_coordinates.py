@@ -104,11 +104,12 @@ def test_single_width_failed_cells_and_cells_without_a_check_are_no_check() -> N
     one = cell(4, (0.0, 0.0, 0.0))
     lost = replace(cell(8, (0.0, 0.0, 0.0)), status="crashed", reason="x", gradients=None, coordinates=None)
     assert checks([run([("baseline", one), ("baseline", lost)], "width")]) == []
-    assert coordinates([run([("baseline", one)], "width")]) is None
+    single = [run([("baseline", one)], "width")]
+    assert coordinates(single, checks(single)) is None
 
 
 def test_picture_has_a_panel_a_mitigation_and_a_line_a_module() -> None:
-    definition = coordinates([RUN])
+    definition = coordinates([RUN], checks([RUN]))
     assert definition is not None
     titles = [panel["title"] for panel in definition["concat"]]
     assert titles == ["baseline: width 4 to 16 (depth 2)", "mup: width 4 to 16 (depth 2)"]

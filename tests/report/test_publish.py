@@ -1,6 +1,7 @@
 """Publishing: only what is clean and whole, nothing overwritten unasked, and an index that tells of all there is."""
 
 import dataclasses
+import gzip
 import itertools
 import os
 import shutil
@@ -19,11 +20,12 @@ from vgbench.boundary.files import restore_folders
 from vgbench.cli import main
 from vgbench.errors import InputError
 from vgbench.harness.run_lock import locked
+from vgbench.records.compact import compact
 from vgbench.records.origin import Device, Provenance
 from vgbench.records.provenance import source_digest
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
-from vgbench.records.store import read_record, write_record
+from vgbench.records.store import in_file, read_record, write_record
 from vgbench.report import load, write_report
 from vgbench.report.publish import BEGIN, END, FAULTS, check, publish
 from vgbench.spec.case import Case
@@ -50,6 +52,20 @@ def run(out: Path, suite: str = "tiny", accuracy: float = 0.95, origin: Provenan
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def records(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in contents(folder).items() if "/" in name}
+
+
+def published_records(source: Path) -> dict[str, bytes]:
+    """The files of a run's records as they are published."""
+
+    def place(path: Path) -> Path:
+        return path if path.name == "manifest.json" else path.with_name(f"{path.name}.gz")
+
+    paths = sorted(source.glob("*/**/*.json"))
+    return {str(place(path).relative_to(source)): in_file(place(path), compact(path)) for path in paths}
 
 
 def change(out: Path, alter: Callable[[CellRecord], CellRecord]) -> None:
@@ -81,8 +97,8 @@ def test_published_run_has_its_records_and_its_report(tmp_path: Path) -> None:
     target = publish(source, tmp_path / "results")
     assert target == tmp_path / "results/tiny"
     there = contents(target)
-    assert {name: content for name, content in there.items() if "/" in name} == contents(source)
-    assert set(there) - set(contents(source)) == {"table.md", "table.csv", "table.tex"}
+    assert records(target) == published_records(source)
+    assert set(there) - set(records(target)) == {"table.md", "table.csv", "table.tex"}
     assert load(target).equals(load(source))
     write_report(source, formats=("md",))
     assert (source / "table.md").read_bytes() == there["table.md"]
@@ -187,15 +203,11 @@ def test_command_publishes_and_says_where(
         assert said in reported.out + reported.err
 
 
-def records(folder: Path) -> dict[str, bytes]:
-    return {name: content for name, content in contents(folder).items() if "/" in name}
-
-
 @pytest.fixture
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Publishing with a report that says next to nothing, from the records all the same."""
 
-    def report(target: Path, *_: Any) -> None:
+    def report(target: Path, *_: Any, **__: Any) -> None:
         text = repr([entry.cell and entry.cell.training for run in read_runs(target) for entry in run.entries])
         (target / "table.md").write_bytes(text.encode())
 
@@ -213,7 +225,7 @@ def published_before(tmp_path: Path) -> tuple[Path, Path, dict[str, bytes], dict
         for name, accuracy in (("first", 0.95), ("second", 0.5))
     )
     publish(first, tmp_path / "results")
-    return tmp_path / "results", second, records(first), records(second)
+    return tmp_path / "results", second, published_records(first), published_records(second)
 
 
 @pytest.mark.usefixtures("light")
@@ -255,9 +267,12 @@ def test_killed_publication_loses_neither_run_and_the_same_command_completes_it(
 
 def test_published_records_in_the_old_form_are_the_same_records(tmp_path: Path) -> None:
     target = publish(run(tmp_path / "run"), tmp_path / "results")
-    for path in target.glob("*/c*s/*.json"):
-        two_files(path)
     before = contents(tmp_path / "results")
+    for path in target.glob("*/c*s/*.json.gz"):
+        plain = path.with_suffix("")
+        plain.write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+        two_files(plain)
     publish(run(tmp_path / "run"), tmp_path / "results")
     assert contents(tmp_path / "results") == before
 
@@ -331,7 +346,7 @@ def test_records_of_a_gpu_are_read_where_there_is_none(tmp_path: Path, verb: str
     assert (done.returncode, done.stderr) == (0, "")
     if verb == "publish":
         assert check(source) == {}
-        assert records(results / "tiny").items() >= records(source).items()
+        assert records(results / "tiny").items() >= published_records(source).items()
         assert "Fast (1 gpu device(s))" in (results / "README.md").read_text()
     else:
         assert "0 worse, 0 better" in done.stdout

@@ -244,7 +244,7 @@ def test_page_sets_the_accuracy_of_the_best_in_bold_where_every_seed_reaches_the
     write_report(run, AS_TEXT)
     *_, baseline, he = table_lines((run / "table.md").read_text())[0]
     assert "**" not in baseline
-    assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.969 ± 0.397"]
+    assert re.findall(r"\| +\*\*(.*?)\*\* \|", he) == ["0.969 [0.572, 1.000]"]
     measured_again(run, 1, training(0.875, 0.9375))  # still the best, but one seed fails
     write_report(run, AS_TEXT)
     assert not re.search(r"\| +\*\*", (run / "table.md").read_text())
@@ -484,7 +484,7 @@ def test_latex_opens_with_the_findings(run: Path) -> None:
 def test_latex_keeps_the_bold_of_the_best(run: Path) -> None:
     measured_again(run, 0, training(0.8125, 0.875))
     measured_again(run, 1, training(0.9375, 1.0))
-    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.969 $\pm$ 0.397"]
+    assert re.findall(r"\\textbf\{(.*?)\}", tex_of(run)) == [r"0.969 [0.572, 1.000]"]
 
 
 @pytest.mark.parametrize(

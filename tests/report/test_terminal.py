@@ -54,7 +54,7 @@ def test_row_is_shown_with_outcome_profile_numbers_evidence_and_command(report: 
     lines = [str(line) for line in row_lines(report, 1)]
     assert lines[0].startswith("orthogonal, depth 3: trains: every evaluation seed reaches the target.")
     assert lines[1] == "last layer █▅▁ first layer, -2.00 decades"
-    assert "  test accuracy ↑    0.950 ± 0.000" in lines
+    assert "  test accuracy ↑    0.950" in lines
     assert lines[-1] == "vgbench run tiny.toml --only orthogonal --set depth=3"
 
 

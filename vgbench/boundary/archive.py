@@ -1,6 +1,7 @@
 """Arrays of an untrusted .npz archive: nothing is unpickled or evaluated, and sizes are checked before unpacking."""
 
 import io
+import lzma
 import math
 import re
 import zipfile
@@ -11,7 +12,10 @@ import numpy as np
 
 LARGEST = 2**30
 """Largest total size of a record's arrays, in bytes."""
-UNZIP_ERRORS = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+UNZIP_ERRORS = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, RuntimeError, MemoryError),
+)
 """The errors that `zipfile` raises for damaged archives, besides `OSError` and `ValueError`."""
 
 _HEADER = re.compile(
@@ -24,7 +28,7 @@ _HEADER = re.compile(
 
 
 def read_arrays(packed: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an archive that `numpy.savez_compressed` wrote, by name; they are read-only.
+    """The arrays of an archive that `numpy.savez_compressed` wrote, or one like it, by name; they are read-only.
 
     Raises:
         ValueError: the archive is damaged, holds anything but arrays of numbers, or more than `LARGEST` bytes of them.

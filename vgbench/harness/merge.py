@@ -18,6 +18,7 @@ from vgbench.records.store import (
     device_folders,
     pack,
     read_record,
+    record_id,
     repack,
     set_aside,
     write_packed,
@@ -132,9 +133,9 @@ def _union(folders: Sequence[tuple[Folder, bool]]) -> _Union:
             except InputError as error:
                 if not mended or isinstance(error, OtherVersionError):
                     raise
-                damaged[kind, path.stem] = path, error
+                damaged[kind, record_id(path)] = path, error
             else:
-                there.setdefault((kind, path.stem), []).append(found)
+                there.setdefault((kind, record_id(path)), []).append(found)
     _refuse_suites(manifests)
     for key, (_, error) in damaged.items():
         if key not in there:
@@ -164,13 +165,13 @@ def _rows(manifests: Sequence[Manifest]) -> tuple[Row, ...]:
 
 def _paths(folder: Folder) -> list[tuple[Kind, Path]]:
     kinds: tuple[Kind, ...] = ("cell", "cost")
-    return [(kind, path) for kind in kinds for path in sorted((folder.path / f"{kind}s").glob("[!.]*.json"))]
+    return [(kind, path) for kind in kinds for path in folder.files(f"{kind}s")]
 
 
 def _found(folder: Folder, kind: Kind, path: Path) -> _Found:
-    if not is_id(path.stem):
+    if not is_id(record_id(path)):
         raise InputError(f"{path}: damaged record (its name is no id, which has 16 hexadecimal digits)")
-    path = folder.cell(path.stem) if kind == "cell" else folder.cost(path.stem)
+    path = folder.cell(record_id(path)) if kind == "cell" else folder.cost(record_id(path))
     record = read_record(path, CellRecord if kind == "cell" else CostRecord)
     content = repack(path)
     return _Found(kind, path, record, content)
@@ -182,8 +183,8 @@ def _best(found: Sequence[_Found]) -> _Found:
     alike = {each.content: each for each in found if each.alike == first}
     last = max(alike.values(), key=lambda each: (canonical(each.provenance), each.content))
     cells = [each.record for each in alike.values() if isinstance(each.record, CellRecord) and first[0]]
-    if len(cells) < 2 or last.path.stem != cells[0].case.cell_id:  # earlier versions made the name of the seeds, too
-        return last
+    if len(cells) < 2 or record_id(last.path) != cells[0].case.cell_id:
+        return last  # earlier versions made the name of the seeds, too
     record = joined(cells)
     return dataclasses.replace(last, record=record, content=pack(record))
 
@@ -217,7 +218,7 @@ def _write(out: Path, merged: Mapping[str, _Union], say: Callable[[str], object]
     for device, union in merged.items():
         folder = device_folder(out, device)
         for found in union.records:
-            path = folder.cell(found.path.stem) if found.kind == "cell" else folder.cost(found.path.stem)
+            path = folder.cell(record_id(found.path)) if found.kind == "cell" else folder.cost(record_id(found.path))
             contents[path] = found.content
         manifests[folder.manifest] = pack(union.manifest)
         for path in union.damaged:

@@ -15,7 +15,7 @@ from vgbench.measure.executable import Compilation, Memory
 from vgbench.measure.pairs import Verdict
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case, content_id
-from vgbench.statistics import Interval, bootstrap_median, bootstrap_median_of_groups
+from vgbench.statistics import Interval, bootstrap_median
 
 _WORDS: dict[str, str] = {"scan": "scanned", "unroll": "unrolled"}
 FLOPS_AGREE = 0.2
@@ -119,10 +119,7 @@ class Cost(Displayed):
         With several compilations, the bootstrap resamples compilations first and then the rounds of each, since a
         compiler that chooses kernels by timing them may choose others the next time.
         """
-        ratios = self.step_seconds / self.reference_seconds
-        if len(self.compilation_rounds) > 1:
-            return bootstrap_median_of_groups(ratios, self.compilation_rounds)
-        return bootstrap_median(ratios)
+        return bootstrap_median(self.step_seconds / self.reference_seconds, self.compilation_rounds)
 
     @property
     def verdict(self) -> Verdict:

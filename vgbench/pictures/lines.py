@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
-from vgbench.pictures.panels import Look, Rows, Span, View, rounded, tooltip
+from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, rounded, tooltip
 
 GAP = 11
 """Pixels from one label to the next."""
@@ -78,7 +78,7 @@ class Lines:
     tooltip: Sequence[str]
 
     def drawn(
-        self, rows: Rows, *, band: bool = False, points: bool = False, broken: str = "", above: Sequence[View] = ()
+        self, rows: Rows, *, band: bool = False, points: bool = False, broken: str = "", above: Sequence[Chart] = ()
     ) -> View:
         """The panel of these rows, a line for each mitigation.
 
@@ -100,16 +100,16 @@ class Lines:
             opacity=self.each.opacity,
         )
         hovered = tooltip(["names:N", *self.tooltip])
-        views = [base.mark_line(strokeWidth=1.6).encode(y, tooltip=hovered)]
+        views: list[Chart] = [base.mark_line(strokeWidth=1.6).encode(y, tooltip=hovered)]
         if band:
             views.insert(
                 0, base.mark_area(fillOpacity=0.13).encode(alt.Y("low:Q", scale=self.span.scale()), alt.Y2("high:Q"))
             )
         if points:
             views.append(base.mark_point(size=30).encode(y, self.each.shape, tooltip=hovered))
-        return alt.layer(*views, *above, *self._labels(lines, width, height), width=width, height=height)
+        return Layers([*views, *above, *self._labels(lines, width, height)], width, height)
 
-    def _labels(self, lines: Rows, width: int, height: int) -> list[View]:
+    def _labels(self, lines: Rows, width: int, height: int) -> list[Chart]:
         """A label to the right of the panel for each line, with a thin lead from its end."""
         ends = lines.groupby("mitigation", sort=False).tail(1)
         places = height - spread((1 - self.span.share(ends[self.y])) * height, GAP, height)

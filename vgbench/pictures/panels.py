@@ -1,7 +1,7 @@
 """The parts of a picture: rounded numbers, the span of an axis, and how slots are distinguished."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import altair as alt
@@ -15,8 +15,29 @@ POINTS = 130
 NORM = "log10 of ‖∂L/∂h‖"
 """The axis title of the back-propagated gradient's norm."""
 
-View = alt.Chart | alt.LayerChart | alt.FacetChart
-"""A chart with one pair of axes (`FacetChart` only because of the annotation of `alt.layer`)."""
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+"""One pair of axes, drawn by Altair (`FacetChart` only because of the annotation of `alt.layer`)."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Charts on one pair of axes, which are joined as plain definitions, since `alt.layer` copies each of them.
+
+    Attributes:
+        charts: the last is in front.
+        width: in pixels.
+        height: in pixels.
+        more: other properties of the panel, as Vega-Lite names them.
+    """
+
+    charts: Sequence[Chart]
+    width: int
+    height: int
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+View = Chart | Layers
+"""A panel with one pair of axes."""
 Rows: TypeAlias = Any
 """A pandas frame; `Any`, since the annotations of pandas do not distinguish columns from frames."""
 

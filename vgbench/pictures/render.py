@@ -14,6 +14,7 @@ import altair as alt
 import vl_convert
 
 from vgbench.pictures.compose import Definition, alone
+from vgbench.pictures.png import recompressed
 from vgbench.pictures.style import FONT, LIGHT
 
 _FONTS = Path(__file__).parent / "fonts"
@@ -21,7 +22,7 @@ _FACES = {"normal": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf"}
 vl_convert.register_font_directory(str(_FONTS))
 
 RENDERERS: dict[str, Callable[[str], bytes]] = {
-    "png": lambda text: vl_convert.vegalite_to_png(text, scale=1.5),
+    "png": lambda text: recompressed(vl_convert.vegalite_to_png(text, scale=1.5)),
     "svg": lambda text: _with_fonts(vl_convert.vegalite_to_svg(text)).encode(),
     "pdf": lambda text: _pdf(vl_convert.vegalite_to_svg(text)),
     "html": lambda text: vl_convert.vegalite_to_html(text, bundle=True).encode(),

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from vgbench.pictures.panels import NORM, View, rounded, thinned
+from vgbench.pictures.panels import NORM, Chart, rounded, thinned
 from vgbench.pictures.style import COLORS, NEUTRAL
 
 Data = pd.DataFrame | alt.NamedData
-Drawn = View | alt.HConcatChart
+Drawn = Chart | alt.HConcatChart
 
 WIDTH, HEIGHT = 265, 150
 MOMENTS = ("at initialisation", "after training")
@@ -121,7 +121,7 @@ def timing_rounds(
     return pd.DataFrame({"round": np.arange(1, len(ratio) + 1), "ratio": ratio})
 
 
-def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: Any, what: str | None = None) -> View:
+def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: Any, what: str | None = None) -> Chart:
     base = alt.Chart(data)
     if what is not None:
         base = base.transform_filter(f"datum.what === '{what}'")

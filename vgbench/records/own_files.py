@@ -12,7 +12,7 @@ LOCK, NOTE, SHOWN = ".lock", "running.json", ".shown.json"
 _FILES = re.compile(
     r"\.lock|running\.json|\.shown\.json|table\.(md|csv|json|parquet|tex)|coordinates\.csv|report\.html|claims\.md"
     r"|pictures/[^/]+\.(png|svg|pdf|html)"
-    r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|npz)(\.damaged)?"
+    r"|[^/]+/(manifest\.json|(cells|costs)/[0-9a-f]{16}\.(json|json\.gz|npz)(\.damaged)?"
     r"|traces/[0-9a-f]{16}/plugins/profile/steps/vgbench\.(xplane\.pb|trace\.json\.gz))"
 )
 """The files of a run and its report, by their paths in its folder."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from vgbench.records.origin import device_names
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, Row, places
 from vgbench.records.seeds import chosen
-from vgbench.records.store import Folder, device_folders, read_record
+from vgbench.records.store import Folder, device_folders, read_record, record_id
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def read_runs(root: Path) -> list[Run]:
 
 def read_entries(folder: Folder, manifest: Manifest) -> tuple[Entry, ...]:
     """Read the records of a manifest's rows; raises `InputError` where one is damaged, with the name of its file."""
-    there = {(kind, path.stem): path for kind, path in places(folder, manifest) if path.exists()}
+    there = {(kind, record_id(path)): path for kind, path in places(folder, manifest) if path.exists()}
     cells = {name: read_record(path, CellRecord) for (kind, name), path in there.items() if kind == "cell"}
     costs = {name: read_record(path, CostRecord) for (kind, name), path in there.items() if kind == "cost"}
     return entries_of(manifest.rows, cells, costs)

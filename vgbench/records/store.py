@@ -1,13 +1,18 @@
-"""Records on disk: each is one file of strict JSON with its arrays as an .npz inside, and is never half-written."""
+"""Records on disk: each is one file of strict JSON with its arrays as an .npz inside, and is never half-written.
+
+The file of a published record is compressed, and its name ends with `.json.gz`.
+"""
 
 import binascii
+import gzip
 import hashlib
 import io
 import json
 import os
 import stat
+import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,6 +33,10 @@ LARGEST_FILE = 2**30
 """Largest size of a record's file, in bytes."""
 
 
+COMPRESSED = ".gz"
+"""The end of the name of a file that is compressed."""
+
+
 class _Content(NamedTuple):
     """A record as it was written: its schema version, its JSON, and its arrays as an .npz (empty if there are none)."""
 
@@ -37,7 +46,10 @@ class _Content(NamedTuple):
 
 
 class Folder:
-    """The records of a run on one device: `ROOT/DEVICE/{manifest.json, cells/ID.json, costs/ID.json}`."""
+    """The records of a run on one device: `ROOT/DEVICE/{manifest.json, cells/ID.json, costs/ID.json}`.
+
+    Those of published runs are `cells/ID.json.gz` and `costs/ID.json.gz`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +70,13 @@ class Folder:
     def _place(self, kind: str, name: str) -> Path:
         if not is_id(name):
             raise InputError(f"{self.manifest}: {name!r} is not the id of a record (16 hexadecimal digits)")
-        return within(self.path, self.path / kind / f"{name}.json")
+        path = self.path / kind / f"{name}.json"
+        compressed = path.with_name(f"{path.name}{COMPRESSED}")
+        return within(self.path, compressed if compressed.exists() and not path.exists() else path)
+
+    def files(self, kind: str) -> list[Path]:
+        """The files of all records in `cells` or `costs`, ordered by name."""
+        return sorted(each for end in ("", COMPRESSED) for each in (self.path / kind).glob(f"[!.]*.json{end}"))
 
 
 def device_folder(root: Path, device: str) -> Folder:
@@ -85,6 +103,11 @@ def device_folders(root: Path) -> list[Folder]:
     return folders
 
 
+def record_id(path: Path) -> str:
+    """The id in the name of a record's file."""
+    return path.name.partition(".")[0]
+
+
 def pack(record: Any) -> bytes:
     """The content of a record's file: a dataclass with its arrays, and a digest of both."""
     body, arrays = encoded(record)
@@ -94,20 +117,31 @@ def pack(record: Any) -> bytes:
     return _text(_Content(SCHEMA, body, packed.getvalue()))
 
 
-def repack(path: Path) -> bytes:
+def repack(path: Path, arrays: Callable[[bytes], bytes] = bytes) -> bytes:
     """The content of a record's file, read from `path`; arrays in a separate file, as in old records, are included.
+
+    Args:
+        path: of the file.
+        arrays: makes the archive that the content is to hold from the one that it has, where it has one.
 
     Raises:
         InputError: the record is missing, truncated or altered; the message names the file.
     """
-    return _text(_load(path))
+    content = _load(path)
+    return _text(content._replace(packed=arrays(content.packed)) if content.packed else content)
 
 
 def write_packed(contents: Mapping[Path, bytes]) -> None:
     """Write packed records: all of them or, if one cannot be written, none. Files with the same content stay."""
-    write_all({path: content for path, content in contents.items() if not _has_content(path, content)})
+    files = {path: in_file(path, content) for path, content in contents.items()}
+    write_all({path: content for path, content in files.items() if not _has_content(path, content)})
     for path in contents:
         _old_arrays(path).unlink(missing_ok=True)
+
+
+def in_file(path: Path, content: bytes) -> bytes:
+    """The content as it lies in a file of this name."""
+    return gzip.compress(content, mtime=0) if path.suffix == COMPRESSED else content
 
 
 def write_record(path: Path, record: Any) -> None:
@@ -169,14 +203,24 @@ def _load(path: Path) -> _Content:
     """
     root = path.parents[2 if path.parent.name in ("cells", "costs") else 1]
     try:
-        found = _fields(strict_json.loads(read_plain(path, root, LARGEST_FILE).decode()))
+        found = _fields(strict_json.loads(_unpacked(path, read_plain(path, root, LARGEST_FILE)).decode()))
         content = _Content(found.get("schema", 1), found["record"], _arrays(path, root, found.get("arrays")))
         _check_digest(found["digest"], content)
     except FileNotFoundError:
         raise InputError(f"{path}: no such record") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged record ({error})") from None
     return content
+
+
+def _unpacked(path: Path, content: bytes) -> bytes:
+    if path.suffix != COMPRESSED:
+        return content
+    with gzip.open(io.BytesIO(content)) as file:
+        unpacked = file.read(LARGEST_FILE + 1)
+    if len(unpacked) > LARGEST_FILE:
+        raise ValueError(f"it unpacks to more than {LARGEST_FILE >> 20} MiB")
+    return unpacked
 
 
 def _fields(found: Any) -> dict[str, Any]:
@@ -206,19 +250,19 @@ def _arrays(path: Path, root: Path, text: Any) -> bytes:
 
 def _old_arrays(path: Path) -> Path:
     """The file of a record's arrays; only old records have one."""
-    return path.with_suffix(".npz")
+    return path.with_name(f"{record_id(path)}.npz")
 
 
 def _check_name(path: Path, content: _Content, kind: type) -> None:
     """Raise `ValueError` if a file is named by an id that is not its record's."""
     id_of = getattr(kind, "id_of", None)
-    if id_of is None or not is_id(path.stem):
+    if id_of is None or not is_id(record_id(path)):
         return
     try:
         known = id_of(content.body, content.schema)
     except (KeyError, TypeError, AttributeError):
         return  # decoding reports what is missing
-    if known != path.stem:
+    if known != record_id(path):
         raise ValueError(f"it is the record of {known}, under another name")
 
 

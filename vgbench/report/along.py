@@ -9,7 +9,7 @@ from vgbench.records.schema import CellRecord
 from vgbench.spec.label import label
 
 
-class Group(NamedTuple):
+class SizeSweep(NamedTuple):
     """Cells of one mitigation along width or depth.
 
     Attributes:
@@ -32,7 +32,7 @@ class Group(NamedTuple):
         return f"{self.along} {self.values[0]:,} to {self.values[-1]:,}{f' ({self.at})' if self.at else ''}"
 
 
-def along(run: Run, axis: Along, chosen: Callable[[CellRecord], bool]) -> Iterator[Group]:
+def along(run: Run, axis: Along, chosen: Callable[[CellRecord], bool]) -> Iterator[SizeSweep]:
     """The groups of two cells and more among those that are chosen, in the order of the rows."""
     groups: dict[tuple[str, str], dict[int, CellRecord]] = {}
     for row, cell in ((entry.row, entry.cell) for entry in run.entries if axis in entry.row.axes):
@@ -42,4 +42,4 @@ def along(run: Run, axis: Along, chosen: Callable[[CellRecord], bool]) -> Iterat
     for (mitigation, at), cells in groups.items():
         if len(cells) > 1:
             values = tuple(sorted(cells))
-            yield Group(mitigation, at, axis, values, tuple(cells[value] for value in values))
+            yield SizeSweep(mitigation, at, axis, values, tuple(cells[value] for value in values))

@@ -11,7 +11,7 @@ import pandas as pd
 from vgbench.instruments.coordinate_check import FLAT, Along, CoordinateCheck, Exponents, Sweep, sweep_of
 from vgbench.instruments.coordinate_steps import QUANTITIES
 from vgbench.records.runs import Run
-from vgbench.report.along import Group, along
+from vgbench.report.along import SizeSweep, along
 from vgbench.report.columns.column import NOTHING
 
 _OF_OUTPUT = [*QUANTITIES].index("own")
@@ -30,7 +30,7 @@ class Check:
     """
 
     device: str
-    group: Group
+    group: SizeSweep
     steps: int
     sweep: Sweep
 
@@ -65,7 +65,7 @@ def checks(runs: Sequence[Run]) -> list[Check]:
     ]
 
 
-def _check(device: str, group: Group) -> Check:
+def _check(device: str, group: SizeSweep) -> Check:
     seeds = [seed for seed in group.cells[0].case.seeds if all(seed in cell.case.seeds for cell in group.cells)]
     runs = [
         [cell.coordinates.run(cell.case.seeds.index(seed)) for seed in seeds]

@@ -105,9 +105,8 @@ def keep(root: Path, files: Iterable[Path], lines: Sequence[Text], *, all_ok: bo
 def _made_from(root: Path) -> str:
     packages = [f"{name} {version(name)}" for name in _PACKAGES] + [str(each) for each in plugin_packages()]
     source = sorted(path for path in _PACKAGE.rglob("*") if path.suffix in _SOURCE)
-    records = (
-        sorted(root.glob("*/manifest.json")) + sorted(root.glob("*/c*s/*.json")) + sorted(root.glob("*/c*s/*.npz"))
-    )
+    patterns = ("*/manifest.json", "*/c*s/*.json", "*/c*s/*.json.gz", "*/c*s/*.npz")
+    records = [path for pattern in patterns for path in sorted(root.glob(pattern))]
     digest = hashlib.sha256(json.dumps(packages).encode())
     for top, paths in ((_PACKAGE, source), (root, records)):
         for path in paths:

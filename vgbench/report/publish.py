@@ -9,12 +9,22 @@ from vgbench.boundary.files import replace_folder, restore_folders, write_bytes
 from vgbench.boundary.paths import check_folder_name, within
 from vgbench.errors import InputError, unknown
 from vgbench.harness.run_lock import locked
+from vgbench.records.compact import compact
 from vgbench.records.origin import Kind
 from vgbench.records.own_files import check_ours, strangers
 from vgbench.records.provenance import source_digest
 from vgbench.records.runs import Run, read_runs
 from vgbench.records.schema import CellRecord, CostRecord, Manifest, places
-from vgbench.records.store import Folder, device_folder, device_folders, read_record, repack
+from vgbench.records.store import (
+    COMPRESSED,
+    Folder,
+    device_folder,
+    device_folders,
+    in_file,
+    read_record,
+    record_id,
+    repack,
+)
 from vgbench.report import write_report
 from vgbench.report.frames import frame
 from vgbench.report.markdown import escape, markdown, verdicts
@@ -26,7 +36,7 @@ Fault = Literal["dirty", "stale", "incomplete", "mixed"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 FORMATS, PICTURES = ("md", "csv", "latex", "html"), ("png",)
-"""What a published run's report is written in."""
+"""What a published run's report is written in, and its first picture; the page has them all."""
 BEGIN, END = "<!-- published runs: written by `vgbench publish` -->", "<!-- end of published runs -->"
 
 
@@ -67,9 +77,12 @@ def publish(directory: str | Path, results: str | Path, *, allow: Collection[str
             changed = {slug: files for slug, files in copies.items() if _there(target, slug) != files}
             _refuse_taken(target, changed, replace=replace)
             sections = {folder.name: section(folder) for folder in published(index) if folder != target}
-            for slug, files in changed.items():
-                replace_folder(target / slug, files)
-            write_report(target, FORMATS, PICTURES)
+            for slug in (name for name in copies if name in changed or _in_old_form(target / name)):
+                files = copies[slug]
+                replace_folder(target / slug, {name: in_file(Path(name), text) for name, text in files.items()})
+            for earlier in target.glob("pictures/*.png"):  # earlier versions wrote all of them
+                earlier.unlink()
+            write_report(target, FORMATS, PICTURES, first_alone=True)
             sections[suite] = section(target)
             write_bytes(index / "README.md", _index(index / "README.md", sections).encode())
     except OSError as error:
@@ -142,14 +155,26 @@ def _refuse(root: Path, found: Mapping[Fault, str]) -> None:
 def _packed(folder: Folder) -> dict[str, bytes]:
     """A run's records by their places in its folder; what its manifest does not name is left behind."""
     named = {path for _, path in places(folder, read_record(folder.manifest, Manifest)) if path.exists()}
-    return {path.relative_to(folder.path).as_posix(): repack(path) for path in [*sorted(named), folder.manifest]}
+    return {**dict(map(_compacted, sorted(named))), folder.manifest.name: repack(folder.manifest)}
+
+
+def _compacted(path: Path) -> tuple[str, bytes]:
+    """The place of a published record in the folder of its device, and its content."""
+    return f"{path.parent.name}/{record_id(path)}.json{COMPRESSED}", compact(path)
+
+
+def _in_old_form(place: Path) -> bool:
+    """Whether records lie there as earlier versions published them, which did not compress them."""
+    return any(place.glob("c*s/*.json"))
 
 
 def _there(target: Path, slug: str) -> dict[str, bytes] | None:
     """All records that are published of a device; None where one is damaged."""
-    place = device_folder(target, slug).path
+    folder = device_folder(target, slug)
+    manifest = {folder.manifest.name: folder.manifest} if folder.manifest.exists() else {}
     try:
-        return {path.relative_to(place).as_posix(): repack(path) for path in place.rglob("[!.]*.json")}
+        records = dict(_compacted(path) for kind in ("cells", "costs") for path in folder.files(kind))
+        return {**records, **{name: repack(path) for name, path in manifest.items()}}
     except InputError:
         return None
 
@@ -167,8 +192,13 @@ def section(folder: Path) -> str:
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     kept = [name for name in report.table.columns if shown_under(name).room == "index"]
-    targets = {"table": "table.md", "page": "report.html", "pictures": "pictures"}
-    targets |= {"claims": "claims.md"} if report.claims else {}
+    picture = f"pictures/{report.first}.png"
+    targets = {
+        "table": "table.md",
+        "page": "report.html",
+        **({"picture": picture} if (folder / picture).exists() else {}),
+        **({"claims": "claims.md"} if report.claims else {}),
+    }
     links = " · ".join(f"[{name}]({quote(folder.name)}/{target})" for name, target in targets.items())
     head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     origin = "\n\n".join(map(escape, report.footer))

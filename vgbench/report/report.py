@@ -81,8 +81,13 @@ class Report:
     @cached_property
     def pictures(self) -> dict[str, Definition]:
         """Those of `PICTURES` that the run has something for."""
-        drawn = {name: picture.draw(self.runs, self.frame) for name, picture in PICTURES.items()}
+        drawn = {name: picture.draw(self.runs, self.frame, self.checks) for name, picture in PICTURES.items()}
         return {name: definition for name, definition in drawn.items() if definition is not None}
+
+    @property
+    def first(self) -> str:
+        """The name of the picture that answers the suite's question, where the run has it."""
+        return "coordinates" if self.checks else "answer"
 
     def chart(self, name: str) -> Any:
         """One of `PICTURES` as an Altair chart; None where the run has nothing of the kind.
@@ -92,7 +97,7 @@ class Report:
         """
         if name not in PICTURES:
             raise InputError(unknown("picture", name, PICTURES))
-        definition = PICTURES[name].draw(self.runs, self.frame)
+        definition = PICTURES[name].draw(self.runs, self.frame, self.checks)
         return None if definition is None else interactive(definition)
 
     def _repr_html_(self) -> str:

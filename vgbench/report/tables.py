@@ -96,7 +96,10 @@ def legend(*tables: pd.DataFrame) -> dict[str, str]:
         column, shown = under(heading), shown_under(heading)
         found[heading] = shown.legend or column.meaning
         found |= shown.marks
-    found["±"] = "half a 95 % t-interval over seeds"
+    found["±"] = (
+        "half a 95 % t-interval over seeds; left out where it reads as 0, and shown by its ends where it would pass"
+        " what is possible"
+    )
     return {name: meaning for name, meaning in found.items() if meaning}
 
 

@@ -30,6 +30,7 @@ def write_report(
     pictures: Sequence[str] = (),
     *,
     price: float | None = None,
+    first_alone: bool = False,
 ) -> Report:
     """Write the report of a run into its folder, from the records there alone.
 
@@ -45,6 +46,7 @@ def write_report(
         pictures: forms of the pictures that are to lie in `pictures/` as well: png, svg, pdf, html. A picture is drawn
             where the run has what it shows.
         price: of an hour of one device, in any currency, which adds the price of reaching the target.
+        first_alone: whether of the pictures only the one that the page begins with is to lie there.
 
     Raises:
         InputError: no records are there, one is damaged, the folder cannot be written, a format is unknown, or the
@@ -61,7 +63,7 @@ def write_report(
         files["coordinates.csv"] = export.csv(coordinates.frame(report.checks)).encode()
     if "md" in formats and report.claims:
         files["claims.md"] = markdown.claims_page(report).encode()
-    files |= dict(_drawn(report, pictures))
+    files |= dict(_drawn(report, pictures, first_alone=first_alone))
     try:
         for name, content in files.items():
             write_bytes(root / name, content)
@@ -70,7 +72,7 @@ def write_report(
     return replace(report, files=[root / name for name in files])
 
 
-def _drawn(report: Report, forms: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def _drawn(report: Report, forms: Sequence[str], *, first_alone: bool) -> Iterator[tuple[str, bytes]]:
     for name, definition in report.pictures.items() if forms else ():
-        for form in forms:
+        for form in forms if name == report.first or not first_alone else ():
             yield f"pictures/{name}.{form}", render(definition, form)

@@ -1,12 +1,22 @@
-"""Tables in few bytes: by column, and what repeats itself with its number."""
+"""Tables by column, and text in few bytes."""
 
-from vgbench.report.page.pack import packed
+import base64
+import zlib
 
-
-def test_table_is_packed_by_column_and_repetition() -> None:
-    rows = [{"name": "he", "x": x, "y": None} for x in (1, 2, 3, 4, 5)]
-    assert packed(rows) == {"name": {"runs": [["he", 5]]}, "x": [1, 2, 3, 4, 5], "y": {"runs": [[None, 5]]}}
+from vgbench.report.page.pack import by_column, compressed
 
 
-def test_nothing_is_packed_as_nothing() -> None:
-    assert packed([]) == {}
+def test_a_table_is_given_by_column() -> None:
+    rows = [{"name": "he", "x": x, "y": None} for x in (1, 2)]
+    assert by_column(rows) == {"name": ["he", "he"], "x": [1, 2], "y": [None, None]}
+
+
+def test_no_rows_have_no_columns() -> None:
+    assert by_column([]) == {}
+
+
+def test_text_is_compressed_as_browsers_read_it() -> None:
+    text = "</script>\u2028" * 100
+    packed = compressed(text)
+    assert len(packed) < 100
+    assert zlib.decompress(base64.b64decode(packed)).decode() == text

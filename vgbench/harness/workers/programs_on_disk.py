@@ -14,6 +14,8 @@ import jax
 from filelock import FileLock, Timeout
 from jax.experimental.compilation_cache import compilation_cache
 
+from vgbench.boundary.cache import cache_folder
+
 LARGEST_BYTES = 2**30
 """Size of the folder of a device from which jax removes the programs that were not used for longest."""
 _SHORTEST_SECONDS = 0.1
@@ -24,8 +26,7 @@ _LOCK = ".lockfile"
 
 def folder(device: str) -> Path:
     """Where the programs of a device lie: a CPU's do not run on every other CPU."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return Path(home) / "vgbench" / "programs" / device
+    return cache_folder() / "programs" / device
 
 
 def keep_programs(place: Path | None) -> None:

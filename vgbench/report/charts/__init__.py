@@ -19,6 +19,7 @@ from vgbench.report.charts.heatmap import gradient_in_training
 from vgbench.report.charts.histograms import gradient_histograms
 from vgbench.report.charts.roofline import roofline
 from vgbench.report.charts.tuning import learning_rates
+from vgbench.report.coordinates import Check
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,22 @@ class Picture:
 
     Attributes:
         title: what it shows.
-        draw: its definition from runs and their frame; None where they have nothing of the kind.
+        draw: its definition from runs, their frame and their coordinate checks; None where they have nothing of the
+            kind.
     """
 
     title: str
-    draw: Callable[[Sequence[Run], pd.DataFrame], Definition | None]
+    draw: Callable[[Sequence[Run], pd.DataFrame, Sequence[Check]], Definition | None]
 
 
 def _of_runs(draw: Callable[[Sequence[Run]], Definition | None]) -> Callable[..., Definition | None]:
-    """A picture that needs no frame."""
-    return lambda runs, frame: draw(runs)
+    """A picture that needs no frame and no checks."""
+    return lambda runs, frame, checks: draw(runs)
+
+
+def _of_frame(draw: Callable[[Sequence[Run], pd.DataFrame], Definition | None]) -> Callable[..., Definition | None]:
+    """A picture that needs no checks."""
+    return lambda runs, frame, checks: draw(runs, frame)
 
 
 _ANSWER = (
@@ -45,12 +52,12 @@ _ANSWER = (
 )
 
 PICTURES = {
-    "answer": Picture(_ANSWER, answer),
-    "answer-narrow": Picture(_ANSWER, partial(answer, layout=NARROW)),
+    "answer": Picture(_ANSWER, _of_frame(answer)),
+    "answer-narrow": Picture(_ANSWER, _of_frame(partial(answer, layout=NARROW))),
     "coordinates": Picture(
         "Coordinate check: how much the first steps change the output of each module, against width or depth; lines are"
         " flat under a parametrization in which a learning rate carries over",
-        _of_runs(coordinates),
+        lambda runs, frame, checks: coordinates(runs, checks),
     ),
     "gradients": Picture(
         "Gradient norm by layer at initialisation: the mean over seeds, in a band from the lowest to the highest;"
@@ -63,8 +70,8 @@ PICTURES = {
     "forward": Picture(
         "Forward signal at initialisation: its scale, and the cosine distance between inputs", _of_runs(forward_signal)
     ),
-    "accuracy": Picture("Test metric against depth, with 95 % intervals", metric_by_depth),
-    "benefit": Picture("Cost against benefit, and their Pareto front", cost_and_benefit),
+    "accuracy": Picture("Test metric against depth, with 95 % intervals", _of_frame(metric_by_depth)),
+    "benefit": Picture("Cost against benefit, and their Pareto front", _of_frame(cost_and_benefit)),
     "curves": Picture(
         "Learning curves: the median over seeds, in a band from the lowest to the highest", _of_runs(learning_curves)
     ),
@@ -77,12 +84,13 @@ PICTURES = {
         _of_runs(learning_rates),
     ),
     "cost": Picture(
-        "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart", cost_by_depth
+        "Time, memory and compilation of a step against depth, unrolled and scanned blocks apart",
+        _of_frame(cost_by_depth),
     ),
     "roofline": Picture(
         "Roofline: operations a second of the matrix products against operations a byte, under what plain products and"
         " a plain copy achieve in the same run; the table has its numbers (FLOP/byte, of roof)",
-        roofline,
+        _of_frame(roofline),
     ),
 }
 """The pictures of a report, by the names of their files."""

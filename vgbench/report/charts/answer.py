@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, table
-from vgbench.pictures.panels import Look, Rows, Span, View, log_span, look, rounded, span, tooltip
+from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_span, look, rounded, span, tooltip
 from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
@@ -83,7 +83,7 @@ NARROW = Layout(
     ),
 )
 """As wide as a column of a paper, 3.4 inches, or a phone."""
-_BARE = alt.ViewBackground(stroke=None)
+_BARE = {"stroke": None}
 _LINE = {"lost": 0.0, "step_ratio": 1.0, "memory_ratio": 1.0}
 """Where a column has a line for what does not change."""
 _KNOWN = {"seeds": "trained"}
@@ -176,18 +176,18 @@ class _Picture:
         base = alt.Chart(block).encode(x=alt.XValue(limit), y=_rows(block, None), text=alt.Text("mitigation:N"))
         reached = base.transform_filter("!datum.fails").mark_text(**text)
         failed = base.transform_filter("datum.fails").mark_text(**text, color=NEUTRAL)
-        return alt.layer(reached, failed, width=self.layout.names, height=self._height(block), view=_BARE)
+        return Layers([reached, failed], self.layout.names, self._height(block), {"view": _BARE})
 
     def _column(self, block: Rows, name: str) -> View:
         if block[_KNOWN.get(name, name)].isna().all():
             blank = alt.Chart(block.head(1)).mark_point(opacity=0)
-            return blank.properties(width=self.layout.widths[name], height=self._height(block), view=_BARE)
+            return Layers([blank], self.layout.widths[name], self._height(block), {"view": _BARE})
         guide = alt.Axis(labels=False, ticks=False, domain=False, title=None, grid=True, gridOpacity=0.35)
         y, width = _rows(block, guide), self.layout.widths[name]
         drawn = self._seeds(block, y) if name == "seeds" else self._estimates(block, name, y)
-        return alt.layer(*drawn, width=width, height=self._height(block), view=_BARE)
+        return Layers(drawn, width, self._height(block), {"view": _BARE})
 
-    def _seeds(self, block: Rows, y: alt.Y) -> list[View]:
+    def _seeds(self, block: Rows, y: alt.Y) -> list[Chart]:
         tried = block.dropna(subset="trained")
         most = int(block["seeds"].max())
         rows = [
@@ -210,9 +210,9 @@ class _Picture:
         ring = base.mark_point(filled=False, size=size, strokeWidth=1, shape="circle")
         return [ring, base.transform_filter("datum.reached").mark_point(size=size, shape="circle")]
 
-    def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[View]:
+    def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[Chart]:
         axis = self.spans.get(name) or span(block[["lost_low", "lost_high", "theory"]].to_numpy(), 0.0)
-        ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3}
+        ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3 if self.layout.widths[name] > 100 else 2}
         title = self.layout.titles[name].format(metric=self.metric.name if self.metric else "metric")
         x = alt.X(f"{name}:Q", title=title, scale=axis.scale(), axis=self._axis(**ticks))
         base = alt.Chart(block).encode(y)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
-from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded, tooltip
+from vgbench.pictures.panels import Layers, Look, Rows, Span, View, log_span, rounded, tooltip
 from vgbench.pictures.point_labels import beside
 from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
@@ -85,7 +85,7 @@ def _panel(error: str, rows: Rows, each: Look) -> Sequence[View]:
         )
         for style in ("halo", "label")
     )
-    return [alt.layer(front, lead, halo, interval, points, text, width=_SIZE[0], height=_SIZE[1])]
+    return [Layers([front, lead, halo, interval, points, text], *_SIZE)]
 
 
 def _labels(rows: Rows, benefit: str, across: Span, up: Span) -> Rows:

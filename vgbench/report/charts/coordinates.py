@@ -14,15 +14,15 @@ from vgbench.pictures.style import HEIGHT, WIDTH
 from vgbench.plain import one_line
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
-from vgbench.report.coordinates import Check, checks
+from vgbench.report.coordinates import Check
 
 _CHANGE = [*QUANTITIES].index("change")
 
 
-def coordinates(runs: Sequence[Run]) -> Definition | None:
+def coordinates(runs: Sequence[Run], checks: Sequence[Check]) -> Definition | None:
     """A panel for each mitigation and what it is swept along, a line for each module: the geometric mean over seeds."""
     slots = {words["mitigation"]: words["slot"] for words, _ in places(runs)}
-    frames = [_rows(check).assign(slot=slots[one_line(check.group.mitigation)]) for check in checks(runs)]
+    frames = [_rows(check).assign(slot=slots[one_line(check.group.mitigation)]) for check in checks]
     if not frames:
         return None
 

@@ -40,7 +40,8 @@ def _picture(data: Rows, axis: Callable[[Rows], alt.X]) -> Definition | None:
     def panel(rows: Rows, each: Look) -> Sequence[View]:
         x, heights = axis(rows), span(*(rows[name] for name in ("low", "high", "predicted")))
         lines = Lines(x, "measured", NORM, heights, each, (WIDTH, HEIGHT), ["layer:Q", "measured:Q", "predicted:Q"])
-        theory = alt.Chart(rows.dropna(subset="predicted")).mark_line(color=NEUTRAL, strokeDash=[3, 3], strokeWidth=0.9)
+        predicted = rows.dropna(subset="predicted").drop(columns="slot")  # grey, whatever the slot
+        theory = alt.Chart(predicted).mark_line(color=NEUTRAL, strokeDash=[3, 3], strokeWidth=0.9)
         dashed = theory.encode(x, alt.Y("predicted:Q", scale=heights.scale()), detail=alt.Detail("mitigation:N"))
         return [lines.drawn(rows, band=True, above=[dashed] if rows["predicted"].notna().any() else [])]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from vgbench.measure.matrices import GRADIENT_BINS
 from vgbench.measure.training import TrainingCurves
 from vgbench.pictures.compose import Definition, facets
-from vgbench.pictures.panels import Rows, View, rounded, thinned, tooltip
+from vgbench.pictures.panels import Chart, Rows, rounded, thinned, tooltip
 from vgbench.pictures.style import COLORS, NEUTRAL
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import ranked
@@ -37,7 +37,7 @@ def gradient_histograms(runs: Sequence[Run]) -> Definition | None:
     return facets(data, lambda rows: _draw(rows, alt.Scale(domain=ends, nice=False)))
 
 
-def _draw(rows: Rows, scale: alt.Scale) -> View:
+def _draw(rows: Rows, scale: alt.Scale) -> Chart:
     layers = [str(layer) for layer in sorted(set(rows["layer"]))]
     names = alt.Axis(values=list(range(len(layers))), labelExpr=f"{layers}[datum.value]", grid=False)
     moments = list(MOMENTS)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import spread
-from vgbench.pictures.panels import Look, Rows, Span, View, log_span, rounded
+from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_span, rounded
 from vgbench.pictures.style import NEUTRAL
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
@@ -85,7 +85,7 @@ def _panel(rows: Rows, each: Look) -> Sequence[View]:
         opacity=each.opacity,
         tooltip=_TOOLTIP,
     )
-    return [alt.layer(*_roof(product, copy, across, up, (x, y)), lead, points, named, width=_WIDTH, height=height)]
+    return [Layers([*_roof(product, copy, across, up, (x, y)), lead, points, named], _WIDTH, height)]
 
 
 def _labels(rows: Rows, up: Span, height: int) -> np.ndarray:
@@ -94,7 +94,7 @@ def _labels(rows: Rows, up: Span, height: int) -> np.ndarray:
     return rounded(up.at(places / height), 6)
 
 
-def _roof(product: float, copy: float, across: Span, up: Span, axes: tuple[alt.X, alt.Y]) -> list[View]:
+def _roof(product: float, copy: float, across: Span, up: Span, axes: tuple[alt.X, alt.Y]) -> list[Chart]:
     """The roof as far as the panel shows it, and what its two parts are."""
     ridge, start = product / copy, max(across.low, up.low / copy)
     sloping = [(start, start * copy), (ridge, product)] if start < ridge else [(across.low, product)]
@@ -111,7 +111,7 @@ def _roof(product: float, copy: float, across: Span, up: Span, axes: tuple[alt.X
     ]
 
 
-def _note(text: str, x: float, y: float, axes: tuple[alt.X, alt.Y], **place: Any) -> View:
+def _note(text: str, x: float, y: float, axes: tuple[alt.X, alt.Y], **place: Any) -> Chart:
     at = pd.DataFrame([(float(rounded(x)), float(rounded(y)))], columns=_ENDS)
     return alt.Chart(at).mark_text(fontSize=_FONT, color=NEUTRAL, text=text, **place).encode(*axes)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from vgbench.report.columns.source import Source, Value
@@ -109,13 +110,21 @@ def number(form: str, unit: float = 1) -> Text:
     return lambda row, name: NOTHING if pd.isna(row[name]) else format(row[name] / unit, form)
 
 
-def plus_minus(form: str) -> Text:
-    """The text of a mean and half its (symmetric) interval."""
+def plus_minus(form: str, *, low: float = -np.inf, high: float = np.inf) -> Text:
+    """The text of a mean and half its (symmetric) interval.
+
+    An interval that reaches beyond the least or the greatest possible value ends there, and both its ends are shown.
+    One whose half reads as 0 is left out: seeds that agree do not show how others would differ.
+    """
 
     def text(row: Row, name: str) -> str:
         estimate = Interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
         if pd.isna(estimate.value):
             return NOTHING
-        return format(estimate.value, form) if pd.isna(estimate.low) else estimate.within(form)
+        if pd.isna(estimate.low) or float(format(estimate.half_width, form)) == 0:
+            return format(estimate.value, form)
+        if low <= estimate.low and estimate.high <= high:
+            return estimate.within(form)
+        return f"{estimate.value:{form}} [{max(low, estimate.low):{form}}, {min(high, estimate.high):{form}}]"
 
     return text

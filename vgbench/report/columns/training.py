@@ -20,6 +20,7 @@ from vgbench.report.columns.column import (
 )
 from vgbench.report.columns.source import Source, of_training
 from vgbench.report.diagnosed import diagnosed
+from vgbench.spec.metric import ACCURACY
 from vgbench.statistics import Interval, t_interval
 
 _shown = partial(Shown, side="benefit")
@@ -37,7 +38,8 @@ def _trained(row: Row, name: str) -> str:
 
 
 def _outcome(row: Row, name: str) -> str:
-    text = plus_minus(".3f")(row, name)
+    highest = 1.0 if row["metric"] == ACCURACY.name else float("inf")
+    text = plus_minus(".3f", low=0.0, high=highest)(row, name)
     if row["against_best"] == "undecided":
         return f"{text} ?"
     equally_good = row["against_best"] in ("best", "within")

@@ -1,7 +1,7 @@
 """The report as one page in one file: the answer, the table of cost and benefit, pictures, the details of every cell.
 
-Nothing is loaded from anywhere, and no script runs but the two whose digests the page's policy names, so that text from
-suite files stays text even where it is made to look like markup.
+Nothing is loaded from anywhere. Text from suite files stays text even where it is made to look like markup: no script
+runs but the one whose digest the page's policy names, and those that this one unpacks.
 """
 
 import base64
@@ -13,7 +13,6 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
@@ -28,7 +27,8 @@ from vgbench.report.columns.row import DEVICE
 from vgbench.report.outcomes import OUTCOMES, outcome
 from vgbench.report.page.cells import HEIGHT, WIDTH, bars, cells, profiles
 from vgbench.report.page.details import details
-from vgbench.report.page.pack import packed_picture
+from vgbench.report.page.drawing import drawing_scripts
+from vgbench.report.page.pack import compressed, picture_by_column
 from vgbench.report.report import Report
 from vgbench.report.reproduce import cell_command, command
 from vgbench.report.tables import header, informative, legend, shown_under, with_room
@@ -46,12 +46,12 @@ def page(report: Report) -> str:
     shown = _details(report, entries, origins)
     data = {
         "themes": {"light": LIGHT, "dark": DARK},
-        "pictures": {name: packed_picture(picture) for name, picture in report.pictures.items()},
+        "pictures": {name: picture_by_column(picture) for name, picture in report.pictures.items()},
         "views": _views(),
         "cells": shown,
         "origins": origins,
     }
-    scripts = [_bundle(), _asset("page.js")]
+    script = _asset("page.js")
     return (
         _environment()
         .from_string(_asset("page.html.jinja"))
@@ -71,10 +71,11 @@ def page(report: Report) -> str:
             claims_note=note(report.claims),
             effect=effect,
             profile={"width": WIDTH, "height": HEIGHT},
-            style=Markup(_asset("page.css")),  # ours, as the scripts are
-            scripts=[Markup(script) for script in scripts],
-            policy=_policy(scripts),
-            data=_embedded(data),
+            style=Markup(_asset("page.css")),  # ours, as the script is
+            script=Markup(script),
+            policy=_policy(script),
+            drawing=drawing_scripts(),
+            data=compressed(json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)),
         )
     )
 
@@ -93,24 +94,11 @@ def _details(report: Report, entries: list[Entry], origins: list[str]) -> list[d
     ]
 
 
-def _embedded(data: Any) -> Markup:
-    """JSON that cannot end the element that it stands in."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
-
-
-def _policy(scripts: list[str]) -> str:
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    # Vega makes functions of the definitions' expressions, which are ours.
-    return f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
-
-
-@cache
-def _bundle() -> str:
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # The script makes a function of the drawing scripts, and Vega of the definitions' expressions; all are ours.
+    scripts = f"'sha256-{digest}' 'unsafe-eval'"
+    return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 @cache

@@ -13,7 +13,7 @@ from vgbench.report.case_text import as_python, as_toml
 from vgbench.report.charts.curves import curves_of
 from vgbench.report.diagnosed import diagnosed
 from vgbench.report.outcomes import outcome
-from vgbench.report.page.pack import packed
+from vgbench.report.page.pack import by_column
 from vgbench.spec.case import Case
 from vgbench.spec.registry import REGISTRIES
 
@@ -38,7 +38,7 @@ def details(entry: Entry, title: str, texts: list[str]) -> dict[str, Any]:
         "toml": as_toml(case) if case else "",
         "python": as_python(case) if case else "",
         "sources": list(sources(case)) if case else [],
-        "pictures": {name: packed(table.to_dict("records")) for name, table in _pictures(entry)},
+        "pictures": {name: by_column(table.to_dict("records")) for name, table in _pictures(entry)},
     }
 
 

@@ -1,22 +1,25 @@
-"use strict";
 // What the page does: themes, filters, sorting, columns, the address, explanations, pictures as they come into sight, and
 // the details of a cell. Text goes into the page as text (textContent), never as markup.
 
-const data = JSON.parse(document.getElementById("data").textContent);
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
 const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
 
-/** The rows of a packed table: by column, values that follow themselves with their number. */
-function unpacked(packed) {
-  const columns = Object.entries(packed).map(([name, values]) => [name, spelled(values)]);
+/** The text of an element that holds it compressed. */
+function unpacked(id) {
+  const bytes = Uint8Array.from(atob(byId(id).textContent), (sign) => sign.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
+/** The rows of a table that is given by column. */
+function rowsOf(table) {
+  const columns = Object.entries(table);
   const length = columns.length ? columns[0][1].length : 0;
   return Array.from({ length }, (_, row) => Object.fromEntries(columns.map(([name, values]) => [name, values[row]])));
 }
 
-function spelled(values) {
-  return Array.isArray(values) ? values : values.runs.flatMap(([value, count]) => Array(count).fill(value));
-}
+const data = JSON.parse(await unpacked("data"));
+new Function(await unpacked("drawing"))(); // defines vegaEmbed
 
 // Pictures. The menu above a picture saves it; nothing is sent anywhere.
 
@@ -39,7 +42,7 @@ function draw(element, definition) {
 
 function drawPicture(element) {
   const { datasets, ...picture } = data.pictures[element.dataset.picture];
-  const rows = Object.entries(datasets).map(([name, packed]) => [name, unpacked(packed)]);
+  const rows = Object.entries(datasets).map(([name, table]) => [name, rowsOf(table)]);
   return draw(element, { ...picture, datasets: Object.fromEntries(rows) });
 }
 
@@ -238,7 +241,7 @@ function showPictures(cell) {
     drawn.delete(element);
   });
   place.replaceChildren();
-  for (const [name, packed] of Object.entries(cell.pictures)) {
+  for (const [name, table] of Object.entries(cell.pictures)) {
     const { title, ...view } = data.views[name];
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
@@ -247,7 +250,7 @@ function showPictures(cell) {
     picture.className = "drawing";
     figure.append(caption, picture);
     place.append(figure);
-    draw(picture, { ...view, datasets: { ...view.datasets, cell: unpacked(packed) } });
+    draw(picture, { ...view, datasets: { ...view.datasets, cell: rowsOf(table) } });
   }
 }
 
