@@ -119,7 +119,7 @@ def _walk(layers: Layers) -> _Walk:
         stream = through
     sizes = layers.inputs.mean_square.shape
     read = layers.normalise_and_activate(stream.power).power if model.order == "pre_activation" else stream.power
-    logits = np.broadcast_to(layers.linear(read).power, sizes)
+    logits = np.broadcast_to(layers.logits(read), sizes)
     return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays, last_gradient(logits))
 
 

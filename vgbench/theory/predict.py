@@ -40,8 +40,6 @@ def _found(case: Case) -> Prediction | str:
     rule = _FAMILIES.get(case.model.name)
     if rule is None:
         return f"model {case.model.name!r}: no theory of it is known here"
-    if case.parametrization.name != "standard":
-        return f"parametrization {case.parametrization.name!r}: its multipliers are not followed here"
     if case.depth > _DEEPEST:
         return f"depth {case.depth}: a prediction is followed through {_DEEPEST:,} layers at most"
     try:
