@@ -10,6 +10,13 @@ from vgbench.mitigations.parametrizations import skip_in
 from vgbench.spec.case import Case
 from vgbench.theory.layers import Sizes, Through, clip
 
+ZERO_SOURCES = {
+    "rezero": ("Bachlechner et al. 2021",),
+    "skip_init": ("De & Smith 2020",),
+    "zero_gamma": ("Goyal et al. 2017",),
+    "fixup": ("Zhang, Dauphin & Ma 2019",),
+}
+
 
 class Skip(NamedTuple):
     """stream * h + branch * b(h), or with a gate gate * b(h) + (1 - gate) * h (Highway)."""
