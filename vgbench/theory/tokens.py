@@ -21,8 +21,8 @@ from vgbench.theory.inputs import examples_of, last_gradient
 from vgbench.theory.kernels import Gram, root_of
 from vgbench.theory.prediction import NoTheory
 
-_EXAMPLES = 16
-_WINDOWS = 6
+_EXAMPLES = 48
+_WINDOWS = 12
 _MOST_TOKENS = 256
 _CLASSES = 10
 
