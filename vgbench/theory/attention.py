@@ -24,8 +24,8 @@ Scores = Float[np.ndarray, "drawn tokens tokens"]
 _HEADS = 2
 """Drawn for each example."""
 _MOST_CHOSEN = 0.7
-"""Sum of a token's squared attention weights, in the mean; 1 where it reads one token alone. Without norms, over 48
-blocks of 48 units, attention goes to 1, and the gradient measured grew by 72 decades where 14 came out here."""
+"""Sum of a token's squared attention weights, from 0 where they are equal to 1 where one is all. Without norms, over 48
+blocks of 48 units, it goes to 1, and the gradient measured grew by 72 decades where 14 came out here."""
 
 
 class Weights(NamedTuple):
@@ -105,12 +105,7 @@ class Attention:
         if self.rotary_base is not None:
             scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
         attention = softmax(scores, axis=-1)
-        chosen = float(np.mean(np.sum(np.square(attention), axis=-1)))
-        if chosen > _MOST_CHOSEN:
-            raise NoTheory(
-                f"attention whose mean squared weights add up to {chosen:.2f}: it chooses single tokens, and the"
-                " gradient through the scores hangs on rare ties"
-            )
+        _refuse_choices(attention, causal=self.rotary_base is not None)
         return Read(query, key, attention, slope)
 
     def _by_scores(self, layer: int, read: Read, values: Gram, gradient: Gram) -> Gram:
@@ -142,6 +137,20 @@ class Attention:
         normal = _centred(drawn) / _deviation(drawn)
         along = normal * np.mean(gradient * normal, axis=-1, keepdims=True)
         return (_centred(gradient) - along) / _deviation(drawn)
+
+
+def _refuse_choices(attention: Scores, *, causal: bool) -> None:
+    tokens = attention.shape[-1]
+    if tokens == 1:
+        return
+    readable = np.arange(2, tokens + 1) if causal else np.full(tokens - 1, tokens)
+    squares = np.sum(np.square(attention[:, 1:]), axis=-1)
+    chosen = np.mean((squares - 1 / readable) / (1 - 1 / readable))
+    if chosen > _MOST_CHOSEN:
+        raise NoTheory(
+            "attention without bounded scores: it chooses single tokens, and the gradient through its scores hangs on"
+            " rare ties"
+        )
 
 
 def _mixed(read: Read, values: Gram) -> Gram:

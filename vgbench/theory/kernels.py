@@ -6,7 +6,7 @@ like n^(-5/2) only, of a jump, as its slope's, like n^(-3/2); what the first ter
 """
 
 from functools import cache, lru_cache, partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import scipy
@@ -18,7 +18,7 @@ from vgbench.spec.registry import ACTIVATIONS, Choice
 from vgbench.theory.normalised import pieces
 
 Gram: TypeAlias = Float[np.ndarray, "*examples tokens tokens"]
-"""For each pair of an example's tokens the mean product of their signals (or gradients, then the sum) over the width."""
+"""For each pair of an example's tokens the mean product of their signals over the width; of gradients the sum."""
 
 _TERMS = 40
 _JITTER = 1e-6
@@ -109,5 +109,4 @@ def _kernels(activation: Choice | None, norm: Choice | None) -> Kernels:
         return Kernels(partial(ACTIVATIONS.build, activation))
     assert norm
     squash, alpha = SQUASHING[norm.name], norm.options()["alpha"]
-    function: Any = lambda z: squash(alpha * z)  # noqa: E731
-    return Kernels(function)
+    return Kernels(lambda z: squash(alpha * z))

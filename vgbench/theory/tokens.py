@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
+from vgbench.data.text import VOCABULARY
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.mitigations.parametrizations import parametrization_of
-from vgbench.data.text import VOCABULARY
 from vgbench.models.transformer import POSITION_STD
 from vgbench.spec.case import Case
 from vgbench.spec.registry import DATA, Choice

@@ -16,7 +16,7 @@ from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.mitigations.norms import SQUASHING
 from vgbench.spec.case import Case
 from vgbench.theory.kernels import Gram
-from vgbench.theory.prediction import NoTheory, Prediction, from_factors
+from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.skip import ZERO_SOURCES, skip_of
 from vgbench.theory.streams import BRANCHES, Joint, Shares, streams_of
 from vgbench.theory.tokens import answered, embedded
@@ -47,7 +47,9 @@ def predict_transformer(case: Case) -> Prediction:
     if reason or streams is None:
         raise NoTheory(reason or f"skip {case.skip.name!r}: no theory of it is known here")
     notes = f"a width of {case.width} counts as large", "tokens as in some examples of the data"
-    return from_factors(_Walk(Parts(case, streams)).factors(), "asymptotic", _SOURCES, notes)
+    # Without a norm the largest examples and tokens decide, and these differ from batch to batch.
+    kind: Kind = "asymptotic" if case.norm.name in (*SIZED, *SQUASHING) else "order"
+    return from_factors(_Walk(Parts(case, streams)).factors(), kind, _SOURCES, notes)
 
 
 def _uncovered(case: Case) -> str | None:
@@ -130,9 +132,7 @@ class _Walk:
                 kept = self.parts.attention.weights.value * tokens
         return stream, passed
 
-    def _back(
-        self, i: int, joint: Joint, at: _Passed, gradient: Streamed, by_kept: Gram
-    ) -> tuple[Streamed, Gram]:
+    def _back(self, i: int, joint: Joint, at: _Passed, gradient: Streamed, by_kept: Gram) -> tuple[Streamed, Gram]:
         """The gradients by the streams and by the first block's values, before a branch."""
         if self._post:
             gradient = self.parts.through_norm(at.joined, gradient[0, 0])[None, None]
