@@ -87,7 +87,7 @@ def test_published_transformers_of_six_blocks_come_out_as_predicted() -> None:
         if found is None or cell.gradients is None:
             continue
         seen += 1
-        scatter = np.std(cell.gradients.decay_per_seed, ddof=1)
+        scatter = float(np.std(cell.gradients.decay_per_seed, ddof=1))
         assert found.decay == pytest.approx(np.mean(cell.gradients.decay_per_seed), abs=max(2 * scatter, 0.012))
     assert seen >= 8
 

@@ -48,6 +48,10 @@ class Kernels:
         """E[phi'(x) phi'(y)] of every pair."""
         return self._pairs(gram, self._curves(diagonal(gram)).slope, 1, _JUMP)
 
+    def mean(self, gram: Gram) -> Float[np.ndarray, "*examples tokens"]:
+        """E[phi(x)] of every signal."""
+        return self._curves(diagonal(gram)).mean
+
     def _pairs(self, gram: Gram, squares: Float[np.ndarray, "*examples tokens"], which: int, power: float) -> Gram:
         correlation = np.clip(correlations(gram), -1, 1)
         log10_q = np.clip(np.log10(diagonal(gram)), _LOG10_Q[0], _LOG10_Q[-1])

@@ -7,12 +7,14 @@ import numpy as np
 
 from vgbench.spec.case import Case
 from vgbench.theory.backbone import predict_backbone
+from vgbench.theory.convnet import predict_convnet
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
 from vgbench.theory.transformer import predict_transformer
 
 _FAMILIES = {
     "mlp": predict_backbone,
+    "convnet": predict_convnet,
     "recurrent": predict_recurrent,
     "transformer": predict_transformer,
     "causal_lm": predict_transformer,

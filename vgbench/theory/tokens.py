@@ -38,7 +38,7 @@ def embedded(case: Case) -> Gram:
         std = case.init.options().get("std", 1.0)
         return std**2 * (read[:, :, None] == read[:, None, :])
     model: Any = case.model
-    x = _images(case)
+    x = images(case)
     side = math.isqrt(x.shape[1] // model.channels)
     rows, patch = side // model.patch, model.patch
     cut = x.reshape(len(x), rows, patch, rows, patch, model.channels).swapaxes(2, 3).reshape(len(x), rows**2, -1)
@@ -72,7 +72,12 @@ def _output_variance(case: Case, inputs: int, outputs: int) -> float:
     return (variance or 1.0) * parametrization_of(case).shrunk ** 2
 
 
-def _images(case: Case) -> Float[np.ndarray, "examples features"]:
+def images(case: Case) -> Float[np.ndarray, "examples features"]:
+    """Examples of the data.
+
+    Raises:
+        NoTheory: the data are not known from the case.
+    """
     if case.data.name not in ("digits", "gaussian"):
         raise NoTheory(f"data {case.data.name!r}: how large and how alike its tokens are is not known here")
     x = examples_of(case.data)  # pyright: ignore[reportArgumentType]  # frozen, so hashable
