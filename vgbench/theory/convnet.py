@@ -33,8 +33,7 @@ _LAYERS = {
 _MIDDLE, _STANDARDISED = "delta_orthogonal", "scaled_weight_standardization"
 _NORMS = "none", "weight", _STANDARDISED, *SIZED
 _MOST_PIXELS = 256
-_OF_EXAMPLES = 3
-"""Of so many examples whose tokens would be followed, one."""
+_EXAMPLES = 16
 _LEAST = 1e-12
 """What every pixel's mean square is at least, since nothing can be said of how alike empty ones are."""
 _DEEP = 4
@@ -145,7 +144,7 @@ class _Walk:
         return _LAYERS[self._model.order] * self._model.layers_per_block
 
     def _input_layer(self) -> Signals:
-        x = images(self.case)[::_OF_EXAMPLES]
+        x = images(self.case, _EXAMPLES)
         pixels = x.reshape(len(x), -1, self._model.channels)
         if pixels.shape[1] > _MOST_PIXELS:
             raise NoTheory(f"{pixels.shape[1]:,} pixels: pairs of at most {_MOST_PIXELS} are followed")

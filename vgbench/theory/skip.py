@@ -85,6 +85,8 @@ def skip_of(case: Case, branches: int = 1) -> Skip | None:
         return Skip(skip.options()["stream_scale"], skip.options()["scale"])
     if skip.name == "highway":
         return Skip(1.0, 1.0, skip.options()["gate_bias"])
+    if skip.name == "constrained_hyper_connections" and not skip.options()["spread"]:
+        return Skip(1.0, 1.0)  # of equal streams, which share every gradient alike
     known = {
         "scaled": Skip(1.0, skips**-0.5),
         "rezero": Skip(1.0, 0.0),

@@ -21,8 +21,9 @@ from vgbench.theory.inputs import examples_of, last_gradient
 from vgbench.theory.kernels import Gram, root_of
 from vgbench.theory.prediction import NoTheory
 
-_EXAMPLES = 48
-_WINDOWS = 12
+_IMAGES, _WINDOWS = 48, 12
+"""Examples that are followed through few blocks."""
+_FEW_BLOCKS = 24
 _MOST_TOKENS = 256
 _CLASSES = 10
 
@@ -72,8 +73,8 @@ def _output_variance(case: Case, inputs: int, outputs: int) -> float:
     return (variance or 1.0) * parametrization_of(case).shrunk ** 2
 
 
-def images(case: Case) -> Float[np.ndarray, "examples features"]:
-    """Examples of the data.
+def images(case: Case, most: int = _IMAGES) -> Float[np.ndarray, "examples features"]:
+    """At most so many examples of the data.
 
     Raises:
         NoTheory: the data are not known from the case.
@@ -81,7 +82,12 @@ def images(case: Case) -> Float[np.ndarray, "examples features"]:
     if case.data.name not in ("digits", "gaussian"):
         raise NoTheory(f"data {case.data.name!r}: how large and how alike its tokens are is not known here")
     x = examples_of(case.data)  # pyright: ignore[reportArgumentType]  # frozen, so hashable
-    return x[np.linspace(0, len(x) - 1, _EXAMPLES).astype(int)]
+    return x[np.linspace(0, len(x) - 1, _examples(case, most)).astype(int)]
+
+
+def _examples(case: Case, most: int) -> int:
+    """How many examples are followed: through many blocks fewer, since what they differ by is lost in the first."""
+    return max(most * _FEW_BLOCKS // max(case.depth, _FEW_BLOCKS), most // 4)
 
 
 def _text(case: Case) -> tuple[Int[np.ndarray, "examples tokens"], Int[np.ndarray, "examples tokens"]]:
@@ -90,13 +96,13 @@ def _text(case: Case) -> tuple[Int[np.ndarray, "examples tokens"], Int[np.ndarra
     if data.name != "text" or data.path is not None:
         raise NoTheory("a text of one's own: which of its tokens are equal is not known here")
     _few(data.length)
-    return _windows(case.data)  # pyright: ignore[reportArgumentType]
+    return _windows(case.data, _examples(case, _WINDOWS))  # pyright: ignore[reportArgumentType]
 
 
 @lru_cache(maxsize=4)
-def _windows(data: Choice) -> tuple[Int[np.ndarray, "examples tokens"], Int[np.ndarray, "examples tokens"]]:
+def _windows(data: Choice, count: int) -> tuple[Int[np.ndarray, "examples tokens"], Int[np.ndarray, "examples tokens"]]:
     windows: Any = DATA.build(data).train
-    x, y = windows.take(np.linspace(0, windows.examples - 1, _WINDOWS).astype(np.int32))
+    x, y = windows.take(np.linspace(0, windows.examples - 1, count).astype(np.int32))
     return np.asarray(x, np.int64), np.asarray(y, np.int64)
 
 

@@ -180,10 +180,12 @@ class _Walk:
 
 def _read(shares: Shares, streams: Streamed) -> Gram:
     """The Gram matrix of a mixture of the streams."""
-    return np.einsum("m,mn...,n->...", shares, streams, shares)
+    return np.tensordot(np.outer(shares, shares), streams, axes=2)
 
 
 def _mixed(mixing: Float[np.ndarray, "n n"], streams: Streamed) -> Streamed:
+    if np.array_equal(mixing, np.eye(len(mixing))):
+        return streams
     return np.einsum("am,mn...,bn->ab...", mixing, streams, mixing, optimize=True)
 
 
