@@ -187,6 +187,17 @@ def test_residual_networks(blocks: int, slots: dict[str, Any], published: float)
     assert got == pytest.approx(published, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("parametrization", "branch"), [("mup", 1.0), ("depth_mup", (60 / 15) ** -0.5), ("completep", 15 / 60)]
+)
+def test_branches_are_multiplied_as_the_parametrization_says(parametrization: str, branch: float) -> None:
+    # The stream's variance at block l is q = 1 + (l - 1) branch^2, and the block's factor is 1 + branch^2 / q.
+    slots: dict[str, Any] = {"optimizer": "adam", "skip": "residual", "norm": "rms", "init": AUTO}
+    model = {"name": "mlp", "order": "pre_activation"}
+    got = squared_decades(depth=61, width=4096, parametrization=parametrization, model=model, **slots)
+    assert got == pytest.approx(np.log10(1 + 60 * branch**2), abs=0.01)
+
+
 FIXUP = {"skip": "fixup", "model": {"name": "mlp", "order": "pre_activation", "layers_per_block": 2}}
 EXACT = [
     ({"skip": "rezero"}, 0.0),
@@ -219,7 +230,6 @@ UNKNOWN = [
     ({"skip": "stochastic_depth"}, "drawn anew"),
     ({"init": "identity"}, "not random"),
     ({"skip": "attention_residual"}, "no theory of it is known here"),
-    ({"parametrization": "mup"}, "multipliers are not followed here"),
     ({"norm": "batch", "model": {"name": "mlp", "order": "norm_after_activation"}}, "behind the activation reads"),
     ({"init": "gpt2", "skip": "residual"}, "the last weights of a branch are smaller"),
     (
@@ -231,7 +241,12 @@ UNKNOWN = [
     ({"model": {"name": "recurrent", "layers": 2}, "data": "adding"}, "several cells"),
     ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 3.0}, "data": "adding"}, "grows by 1.2 a step"),
     ({"model": "recurrent", "cell": {"name": "lstm", "forget_bias": 1.0}, "data": "adding"}, "between 0.731 and 0.981"),
-    ({"model": "transformer", "data": "digits"}, "which embedded data are not"),
+    ({"model": "transformer", "data": "digits", "norm": "batch"}, "norm 'batch' of tokens"),
+    ({"model": "transformer", "data": "digits", "skip": "highway"}, "skip 'highway': no theory of it is known here"),
+    ({"model": "transformer", "data": "digits", "norm": "none"}, "chooses single tokens"),
+    ({"model": "transformer", "data": "gaussian_stream", "width": 16}, "how alike its tokens are"),
+    ({"model": {"name": "causal_lm", "tied": True}, "data": "text"}, "begins along the tokens' own vectors"),
+    ({"model": "causal_lm", "data": {"name": "text", "length": 512}}, "512 tokens: pairs of at most 256"),
 ]
 
 
@@ -464,7 +479,7 @@ def test_p_of_networks_of_many_kinds_is_uniform() -> None:
     assert np.mean(found < LEVEL) <= 0.005
 
 
-PUBLISHED = ["claims", "mitigations", "precision", "quickstart", "recurrent"]
+PUBLISHED = ["claims", "mitigations", "precision", "quickstart", "recurrent", "transformer"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from vgbench.theory.after_addition import factors_after_addition
 from vgbench.theory.inputs import last_gradient
 from vgbench.theory.layers import ELEMENTWISE, Layers, Sizes, Through, hidden_variance
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
-from vgbench.theory.skip import Skip, join, skip_of
+from vgbench.theory.skip import ZERO_SOURCES, Skip, join, skip_of
 from vgbench.theory.uncovered import NORM_SOURCES, uncovered
 
 _STRAYS_BEYOND = 0.1
@@ -26,12 +26,6 @@ _COMMON_SHARE = 0.03
 """Of the squared gradient along one direction; it begins as one of `width`."""
 
 MEAN_FIELD = "Poole et al. 2016", "Schoenholz et al. 2017"
-ZERO_SOURCES = {
-    "rezero": ("Bachlechner et al. 2021",),
-    "skip_init": ("De & Smith 2020",),
-    "zero_gamma": ("Goyal et al. 2017",),
-    "fixup": ("Zhang, Dauphin & Ma 2019",),
-}
 
 
 def predict_backbone(case: Case) -> Prediction:
@@ -119,7 +113,7 @@ def _walk(layers: Layers) -> _Walk:
         stream = through
     sizes = layers.inputs.mean_square.shape
     read = layers.normalise_and_activate(stream.power).power if model.order == "pre_activation" else stream.power
-    logits = np.broadcast_to(layers.linear(read).power, sizes)
+    logits = np.broadcast_to(layers.logits(read), sizes)
     return _Walk(np.stack([np.broadcast_to(at.factor, sizes) for at in blocks]), strays, last_gradient(logits))
 
 

@@ -38,7 +38,7 @@ def inputs_of(case: Case) -> Inputs:
     largest 36. Saturating activations treat them differently.
     """
     if case.data.name == "digits":
-        x = _examples(case.data)  # pyright: ignore[reportArgumentType]  # frozen, so hashable
+        x = examples_of(case.data)  # pyright: ignore[reportArgumentType]  # frozen, so hashable
         places = (np.arange(_SIZES) + 0.5) / _SIZES
         return Inputs(x.shape[1], np.quantile(np.square(x).mean(axis=1), places), known=True)
     data: Any = case.data
@@ -58,5 +58,6 @@ def last_gradient(logits: Float[np.ndarray, "sizes"]) -> Float[np.ndarray, "size
 
 
 @lru_cache(maxsize=4)
-def _examples(data: Choice) -> Float[np.ndarray, "examples features"]:
+def examples_of(data: Choice) -> Float[np.ndarray, "examples features"]:
+    """The training examples of data that are at hand."""
     return np.asarray(DATA.build(data).train.x, np.float64)

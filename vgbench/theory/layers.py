@@ -10,6 +10,7 @@ from jaxtyping import Float
 from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.mitigations.mean_field import Activation, Curves
 from vgbench.mitigations.norms import SQUASHING
+from vgbench.mitigations.parametrizations import parametrization_of
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS, INITIALIZERS, Choice
 from vgbench.theory import normalised
@@ -79,6 +80,11 @@ class Layers:
         if variance is None:  # scaled on data, so that its outputs have variance 1
             variance = float(1 / np.mean(power))
         return Through(clip(variance * power + self.bias_variance), 0.0, variance)
+
+    def logits(self, power: Sizes) -> Sizes:
+        """Their variance: the output layer has no biases, and in a parametrization weights of another size."""
+        unbiased = self.linear(power).power - self.bias_variance
+        return unbiased * parametrization_of(self.case).shrunk ** 2
 
     def normalise_and_activate(self, power: Sizes) -> Through:
         """The norm and the activation after it, on a Gaussian signal."""

@@ -64,8 +64,8 @@ def growth_of_one_example(activation: Activation) -> float:
 
     Above 1 single examples break out of the batch, and the symmetric state that the integrals assume is not reached.
     """
-    reach, pieces = 12.0, 96
-    g, weights = _pieces(-reach, reach, pieces)
+    reach = 12.0
+    g, weights = pieces(-reach, reach, 96)
     weights = weights * np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi)
     values, _ = with_slope(activation, g)
     hermite = (g**2 - 1) / 2 * weights
@@ -80,24 +80,24 @@ def kept_correlation(activation: Activation) -> float:
     batch of correlated data reaches its fixed point, at which all pairs are equally far apart, within about
     1 / |ln rho| layers (the Gram matrix's slowest mode in Yang et al. 2019).
     """
-    g, weights = _pieces(-12.0, 12.0, 96)
+    g, weights = pieces(-12.0, 12.0, 96)
     weights = weights * np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi)
     values, slopes = with_slope(activation, g)
     return float((slopes @ weights) ** 2 / (values**2 @ weights - (values @ weights) ** 2))
 
 
-def _pieces(low: float, high: float, pieces: int) -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
+def pieces(low: float, high: float, count: int) -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
     """Gauss-Legendre in an even number of equal pieces, so that a kink in the middle spoils none."""
     nodes, weights = np.polynomial.legendre.leggauss(12)
-    half = (high - low) / pieces / 2
-    centers = low + half * (1 + 2 * np.arange(pieces))
-    return (centers[:, None] + half * nodes).ravel(), np.tile(half * weights, pieces)
+    half = (high - low) / count / 2
+    centers = low + half * (1 + 2 * np.arange(count))
+    return (centers[:, None] + half * nodes).ravel(), np.tile(half * weights, count)
 
 
 def _sphere(dimensions: int) -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
     """One coordinate of a uniform point on the unit sphere in so many dimensions, and its weights."""
     reach = min(np.pi / 2, 12 / np.sqrt(dimensions))
-    angle, weights = _pieces(-reach, reach, 96)
+    angle, weights = pieces(-reach, reach, 96)
     weights = weights * np.cos(angle) ** (dimensions - 2)
     return np.sin(angle), weights / weights.sum()
 
@@ -113,7 +113,7 @@ def _pair(
     tilt = np.arcsin(-correlation)
     # Sectors between the lines where either is 0, across which a slope may jump.
     edges = [-np.pi / 2, tilt, np.pi / 2, tilt + np.pi, 3 * np.pi / 2]
-    sectors = [_pieces(low, high, 8) for low, high in pairwise(edges)]
+    sectors = [pieces(low, high, 8) for low, high in pairwise(edges)]
     angle, angle_weights = (np.concatenate(each) for each in zip(*sectors, strict=True))
     x, y = (np.multiply.outer(radius, at(angle)).ravel() * np.sqrt(dimensions) for at in (np.cos, np.sin))
     weights = np.multiply.outer(level_weights / 2, angle_weights / (2 * np.pi)).ravel()

@@ -7,12 +7,14 @@ import numpy as np
 
 from vgbench.spec.case import Case
 from vgbench.theory.backbone import predict_backbone
+from vgbench.theory.convnet import predict_convnet
 from vgbench.theory.prediction import NoTheory, Prediction
 from vgbench.theory.recurrent import predict_recurrent
 from vgbench.theory.transformer import predict_transformer
 
 _FAMILIES = {
     "mlp": predict_backbone,
+    "convnet": predict_convnet,
     "recurrent": predict_recurrent,
     "transformer": predict_transformer,
     "causal_lm": predict_transformer,
@@ -40,8 +42,6 @@ def _found(case: Case) -> Prediction | str:
     rule = _FAMILIES.get(case.model.name)
     if rule is None:
         return f"model {case.model.name!r}: no theory of it is known here"
-    if case.parametrization.name != "standard":
-        return f"parametrization {case.parametrization.name!r}: its multipliers are not followed here"
     if case.depth > _DEEPEST:
         return f"depth {case.depth}: a prediction is followed through {_DEEPEST:,} layers at most"
     try:

@@ -6,8 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from vgbench.mitigations.parametrizations import skip_in
 from vgbench.spec.case import Case
 from vgbench.theory.layers import Sizes, Through, clip
+
+ZERO_SOURCES = {
+    "rezero": ("Bachlechner et al. 2021",),
+    "skip_init": ("De & Smith 2020",),
+    "zero_gamma": ("Goyal et al. 2017",),
+    "fixup": ("Zhang, Dauphin & Ma 2019",),
+}
 
 
 class Skip(NamedTuple):
@@ -68,21 +76,23 @@ def _hermite() -> tuple[Float[np.ndarray, "nodes"], Float[np.ndarray, "nodes"]]:
     return g, weights / weights.sum()
 
 
-def skip_of(case: Case) -> Skip | None:
-    """The skip's scales at initialisation; None where it is of another kind."""
-    skip, blocks = case.skip, max(case.depth - 1, 1)
+def skip_of(case: Case, branches: int = 1) -> Skip | None:
+    """The skip's scales at initialisation, of blocks with so many branches; None where it is of another kind."""
+    skip, skips = skip_in(case), branches * max(case.depth - 1, 1)
     if skip.name == "none":
         return Skip(0.0, 1.0)
     if skip.name == "residual":
         return Skip(skip.options()["stream_scale"], skip.options()["scale"])
     if skip.name == "highway":
         return Skip(1.0, 1.0, skip.options()["gate_bias"])
+    if skip.name == "constrained_hyper_connections" and not skip.options()["spread"]:
+        return Skip(1.0, 1.0)  # of equal streams, which share every gradient alike
     known = {
-        "scaled": Skip(1.0, blocks**-0.5),
+        "scaled": Skip(1.0, skips**-0.5),
         "rezero": Skip(1.0, 0.0),
         "skip_init": Skip(1.0, 0.0),
         "zero_gamma": Skip(1.0, 0.0),
         "layer_scale": Skip(1.0, 0.1 if case.depth <= 18 else 1e-5 if case.depth <= 24 else 1e-6),
-        "deep_norm": Skip(blocks**0.25, (4 * blocks) ** -0.25),
+        "deep_norm": Skip(skips**0.25, (4 * skips) ** -0.25),
     }
     return known.get(skip.name)
