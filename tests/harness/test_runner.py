@@ -97,12 +97,12 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
     assert isinstance(cost, CostRecord)
     measured: list[Case] = []
 
-    def profiles(case: Case) -> Any:
+    def profiles(case: Case, first: object) -> Any:
         measured.append(case)
         return cell.gradients, cell.forward
 
     monkeypatch.setattr(worker, "measure_profiles", profiles)
-    monkeypatch.setattr(worker, "measure_training", lambda case, tuned: cell.training)
+    monkeypatch.setattr(worker, "train_and_profile", lambda case, tuned: (cell.training, None))
     monkeypatch.setattr(worker, "measure_costs", lambda cases, reference, precision: (cost.cost,) * len(cases))
     return measured
 
@@ -111,13 +111,13 @@ def executed(task: Task) -> Record:
     return worker.execute(task, None, PRECISION, None, ORIGIN).record
 
 
-def crash_on(activation: str) -> Callable[[Case], Any]:
+def crash_on(activation: str) -> Callable[..., Any]:
     measure = worker.measure_profiles
 
-    def profiles(case: Case) -> Any:
+    def profiles(case: Case, first: Any) -> Any:
         if case.activation.name == activation:
             raise RuntimeError("out of memory\nand a second line")
-        return measure(case)
+        return measure(case, first)
 
     return profiles
 
@@ -390,7 +390,7 @@ def test_crashing_cell_is_an_outcome_and_the_others_go_on(
     assert log.records[3].reason == "its baseline could not be measured (crashed)"
     record = read_cell(tmp_path, TASKS[0])
     assert (record.status, record.reason) == ("crashed", "RuntimeError: out of memory")
-    assert (record.gradients, record.training) == (None, None)
+    assert record.gradients is None
 
 
 def test_failed_cell_and_the_cost_skipped_for_it_are_repeated_only_where_that_is_asked_for(
@@ -414,7 +414,7 @@ def test_results_that_are_not_ok_are_never_repeated(
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = profile([np.nan, np.nan], [0.0, 0.0])
-    monkeypatch.setattr(worker, "measure_profiles", lambda case: (broken, None))
+    monkeypatch.setattr(worker, "measure_profiles", lambda case, first: (broken, None))
     assert {record.status for record in rerun(tmp_path).records} == {"nonfinite", "ok"}
     assert rerun(tmp_path, retry_failed=True).begun == []
 
@@ -434,10 +434,11 @@ def test_cell_that_crashes_in_training_keeps_its_gradients(
     def fail(case: Case, tuned: object) -> NoReturn:
         raise FloatingPointError("bad luck")
 
-    monkeypatch.setattr(worker, "measure_training", fail)
+    monkeypatch.setattr(worker, "train_and_profile", fail)
     rerun(tmp_path)
     record = read_cell(tmp_path, TASKS[0])
     assert (record.status, record.reason, record.training) == ("crashed", "FloatingPointError: bad luck", None)
+    assert record.gradients is not None
     assert record.gradients is not None
 
 
@@ -726,7 +727,7 @@ def profile(norms: list[float], largest: list[float]) -> GradientProfile:
 def test_status_of_a_cell_says_how_its_gradients_ended(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, gradients: GradientProfile, status: str, reason: str
 ) -> None:
-    monkeypatch.setattr(worker, "measure_profiles", lambda case: (gradients, None))
+    monkeypatch.setattr(worker, "measure_profiles", lambda case, first: (gradients, None))
     record = executed(TASKS[0])
     assert (record.status, record.reason) == (status, reason)
 
@@ -737,7 +738,7 @@ def test_cell_whose_every_loss_is_not_finite_has_diverged(
     curves = read_cell(first[0], TASKS[0]).training
     assert curves is not None
     diverged = dataclasses.replace(curves, loss=np.full_like(curves.loss, np.nan))
-    monkeypatch.setattr(worker, "measure_training", lambda case, tuned: diverged)
+    monkeypatch.setattr(worker, "train_and_profile", lambda case, tuned: (diverged, None))
     record = executed(TASKS[0])
     assert (record.status, record.reason) == (
         "diverged",
@@ -764,7 +765,7 @@ primitive.def_abstract_eval(lambda x: x)
 def test_exception_while_measuring_is_an_outcome_with_one_line_of_reason(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], status: str, reason: str
 ) -> None:
-    monkeypatch.setattr(worker, "measure_profiles", lambda case: fail())
+    monkeypatch.setattr(worker, "measure_profiles", lambda case, first: fail())
     jax.config.update("jax_traceback_filtering", "off")  # as `worker.begin` does
     record = executed(TASKS[0])
     assert record.status == status, record.reason
