@@ -31,7 +31,7 @@ from side_by_side import Comparison, table, write
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.harness.places import round_robin, together
+from vgbench.harness.places import pairs_of_place, round_robin
 from vgbench.harness.plan import Task, tasks_of
 from vgbench.harness.workers.worker import execute
 from vgbench.measure import PRECISION
@@ -120,7 +120,7 @@ def groups(tasks: Sequence[Task]) -> list[Task]:
     """The pairs among the tasks, as `vgbench run` times them together."""
     found, waiting = [], [task for task in tasks if task.kind == "cost"]
     while waiting:
-        found.append(together(waiting[0], round_robin(waiting[0], waiting, ())))
+        found.append(round_robin(waiting[0], pairs_of_place(waiting[0], waiting, ())))
         waiting = [task for task in waiting if task not in found[-1].together]
     return found
 
