@@ -18,10 +18,10 @@ _SHORTEST = 0.05
 _FIRST = 4.0
 """Seconds by which the first task of a run is longer: data are loaded, and jax starts."""
 _PAIR, _BLOCKS_TIMED = 1.3, 64
-"""Seconds that timing a pair takes besides its blocks, and how many blocks are unrolled at most in a step that is timed."""
+"""Seconds that timing a pair takes besides its blocks, and how many blocks count: more are scanned there."""
 _BLOCK = {"mlp": (0.045, 0.0), "recurrent": (0.045, 0.0), "transformer": (0.4, 0.025)}
-"""By model, seconds that a block of a step adds to its timing, and by how much more each block before it makes that: the
-compiler takes more than twice as long for twice as many blocks of a transformer."""
+"""By model, seconds that a block adds to the timing of a step, and how many more for each block of that step: twice as
+many blocks of a transformer take the compiler more than twice as long."""
 _OTHER_BLOCK = 0.15, 0.0
 
 
