@@ -97,7 +97,7 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
     assert isinstance(cost, CostRecord)
     measured: list[Case] = []
 
-    def profiles(case: Case, first: object) -> Any:
+    def profiles(case: Case) -> Any:
         measured.append(case)
         return cell.gradients, cell.forward
 
@@ -111,13 +111,13 @@ def executed(task: Task) -> Record:
     return worker.execute(task, None, PRECISION, None, ORIGIN).record
 
 
-def crash_on(activation: str) -> Callable[..., Any]:
+def crash_on(activation: str) -> Callable[[Case], Any]:
     measure = worker.measure_profiles
 
-    def profiles(case: Case, first: Any) -> Any:
+    def profiles(case: Case) -> Any:
         if case.activation.name == activation:
             raise RuntimeError("out of memory\nand a second line")
-        return measure(case, first)
+        return measure(case)
 
     return profiles
 
@@ -414,7 +414,7 @@ def test_results_that_are_not_ok_are_never_repeated(
     tmp_path: Path, instant: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = profile([np.nan, np.nan], [0.0, 0.0])
-    monkeypatch.setattr(worker, "measure_profiles", lambda case, first: (broken, None))
+    monkeypatch.setattr(worker, "measure_profiles", lambda case: (broken, None))
     assert {record.status for record in rerun(tmp_path).records} == {"nonfinite", "ok"}
     assert rerun(tmp_path, retry_failed=True).begun == []
 
@@ -727,7 +727,7 @@ def profile(norms: list[float], largest: list[float]) -> GradientProfile:
 def test_status_of_a_cell_says_how_its_gradients_ended(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, gradients: GradientProfile, status: str, reason: str
 ) -> None:
-    monkeypatch.setattr(worker, "measure_profiles", lambda case, first: (gradients, None))
+    monkeypatch.setattr(worker, "measure_profiles", lambda case: (gradients, None))
     record = executed(TASKS[0])
     assert (record.status, record.reason) == (status, reason)
 
@@ -765,7 +765,7 @@ primitive.def_abstract_eval(lambda x: x)
 def test_exception_while_measuring_is_an_outcome_with_one_line_of_reason(
     instant: list[Case], monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], status: str, reason: str
 ) -> None:
-    monkeypatch.setattr(worker, "measure_profiles", lambda case, first: fail())
+    monkeypatch.setattr(worker, "measure_profiles", lambda case: fail())
     jax.config.update("jax_traceback_filtering", "off")  # as `worker.begin` does
     record = executed(TASKS[0])
     assert record.status == status, record.reason

@@ -152,15 +152,11 @@ def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> Trai
     Raises:
         InputError: the case has no training steps, or its data cannot serve it.
     """
-    return train_and_profile(case, tuned=tuned)[0]
+    return trained(case, tuned)[0]
 
 
-def train_and_profile(case: Case, *, tuned: TrainingCurves | None = None) -> tuple[TrainingCurves, Profile]:
-    """Train as `measure_training` does, and read the gradient's profile at initialisation from the first snapshots.
-
-    Returns:
-        The curves, and the profile as arrays [seeds, ...].
-    """
+def trained(case: Case, tuned: TrainingCurves | None) -> tuple[TrainingCurves, Profile]:
+    """The curves of `measure_training`, and the gradient's profile in the first snapshots, as arrays [seeds, ...]."""
     if not case.steps:
         raise InputError("steps: 0 means that this case is not trained")
     dataset = load_dataset(case)
