@@ -42,9 +42,11 @@ REASONS = {
     "watching": "Where the aim is missed: found by leaving parts out at 16 x 128, norms read gradient, weights and"
     " update once more, 3 MB that caches no longer hold (5 % of ten steps), the rounds of the scan and the record take"
     " 3 %, histograms and shares 2 %.",
-    "sweep": "Where the aim is missed: these cells differ in what they compute, not in init, rate or seed alone, so"
-    " that nearly each compiles programs of its own, and compiling is most of vgbench's time as well. Suites whose"
-    " cells share programs gain more (see Overhead).",
+    "sweep": "Neither side reads compiled programs from disk. Where the aim is missed: these cells differ in what they"
+    " compute, not in init, rate or seed alone, so that nearly each compiles programs of its own, in most of vgbench's"
+    " time as well. Of a pair both sides take as many rounds; vgbench saves the start of a process, and the reference's"
+    " compilation and samples, which the pairs of a place share in one round-robin. Suites whose cells share programs"
+    " gain more (see Overhead).",
     "scale": "The aim is 30 %. Not profiled; weights, gradient and Adam's moments of 50 layers are 13 MB, which"
     " caches can hold, of 1,000 layers 262 MB, which they cannot; from there to 5,000 layers a"
     " layer's cost differs by 11 %.",
