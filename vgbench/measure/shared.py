@@ -74,10 +74,12 @@ def shared(make: Callable[..., Any]) -> Callable[..., Any]:
         if absent:
             try:
                 program.set_result(make(*arguments))
-                _PROCESS.made += 1
             except BaseException as error:
                 programs.pop(key, None)
                 program.set_exception(error)
+            else:
+                with _LOCK:
+                    _PROCESS.made += 1
         return program.result()
 
     return kept
