@@ -153,8 +153,7 @@ def _drawing(case: Case, problem: Problem, redrawn: bool) -> Callable[..., Varia
     """
     layout = _built(case, problem)  # pyright: ignore[reportArgumentType]
 
-    def drawing(options: TracedOptions, seed: Array, x: Float[Array, "batch features"] | None) -> Variables:
-        network = build_network(with_traced_options(case, options, "init"), problem)
+    def drawn_by(network: Network, seed: Array, x: Float[Array, "batch features"] | None) -> Variables:
         if isinstance(network, Stack):
             network = replace(network, scanned=True, redrawn=redrawn)  # stacked blocks are drawn side by side
         variables = network.init(jax.random.key(seed))
@@ -163,7 +162,14 @@ def _drawing(case: Case, problem: Problem, redrawn: bool) -> Callable[..., Varia
         single = cast(Stack, replace(network, dtype="float32"))
         return network.cast(unit_variance(single, single.cast(variables), x))
 
+    def drawing(options: TracedOptions, *given: Any) -> Variables:
+        return drawn_by(build_network(with_traced_options(case, options, "init"), problem), *given)
+
+    def one_by_one(options: TracedOptions, *given: Any) -> Variables:
+        chosen = with_traced_options(case, {name: float(value) for name, value in options.items()}, "init")
+        return drawn_by(_built(chosen, problem), *given)  # pyright: ignore[reportArgumentType]
+
     if isinstance(layout, Stack) and len(set(layout.blocks)) > 1:
-        return drawing  # one by one after all, since many blocks have operations of the same shapes
+        return one_by_one  # many blocks have operations of the same shapes, which jax compiles once
     weights = layout.weights if isinstance(layout, Stack) else 0  # few: they are shared by all time steps
     return jax.jit(drawing, compiler_options=compiler_options(A_DRAW * weights))
