@@ -21,7 +21,7 @@ from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress
 from vgbench.statistics import bootstrap_median
 
-CELLS, AIM_MS = 40, 100
+CELLS, AIM_MS = 40, 30
 
 
 class Clock:

@@ -43,9 +43,11 @@ REASONS = {
     "watching": "Where the aim is missed: found by leaving parts out at 16 x 128, norms read gradient, weights and"
     " update once more, 3 MB that caches no longer hold (5 % of ten steps), the rounds of the scan and the record take"
     " 3 %, histograms and shares 2 %.",
-    "sweep": "Where the aim is missed: these cells differ in what they compute, not in init, rate or seed alone, so"
-    " that nearly each compiles programs of its own, and compiling is most of vgbench's time as well. Suites whose"
-    " cells share programs gain more (see Overhead).",
+    "sweep": "Neither side reads compiled programs from disk. Where the aim is missed: these cells differ in what they"
+    " compute, not in init, rate or seed alone, so that nearly each compiles programs of its own, in most of vgbench's"
+    " time as well. Of a pair both sides take as many rounds; vgbench saves the start of a process, and the reference's"
+    " compilation and samples, which the pairs of a place share in one round-robin. Suites whose cells share programs"
+    " gain more (see Overhead).",
     "scale": "The aim is 20 %. Programs of a single step miss it through page faults, which the next section counts,"
     " and not through what a layer computes.",
     "faults": "Every call of a program allocates its scratch memory anew, and glibc takes what is larger than 32 MiB"

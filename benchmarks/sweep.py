@@ -7,6 +7,8 @@ initialisation, then training at every learning rate with every tuning seed, and
 one run after the other in a Python loop, an unjitted loop over jitted steps that records as often. Its cost is another
 fresh process, which compiles the cell's step and the baseline's, and times them in rounds until the ratio is known as
 well. vgbench measures the same cells one after the other in one process, and times those of a place in one round-robin.
+Neither side reads compiled programs from disk, though `vgbench run` keeps those of cells: all that is compiled is
+compiled in its time, by a fresh process each program anew, by vgbench once for all cells that share it.
 
 The two ways take turns cell by cell, and group by group, in which each pair has an equal share of the time. Intervals
 are over cells and pairs, and say how ratios vary between them. The cells are stratified: sorted by depth and then as
@@ -16,6 +18,7 @@ vgbench's time is rather too long.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -31,7 +34,7 @@ from side_by_side import Comparison, table, write
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
-from vgbench.harness.places import round_robin, together
+from vgbench.harness.places import pairs_of_place, round_robin
 from vgbench.harness.plan import Task, tasks_of
 from vgbench.harness.workers.worker import execute
 from vgbench.measure import PRECISION
@@ -48,6 +51,8 @@ from vgbench.statistics import CONFIDENCE, Interval
 EVERY = 3
 ONE = "one"
 """Argument that makes this program the one of a single cell or pair, read from its input."""
+NO_CACHE = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+"""Environment of the fresh processes; a cache that the user has set up would serve them across cells."""
 
 
 class Part(NamedTuple):
@@ -104,7 +109,8 @@ def in_a_fresh_process(task: Task) -> float:
     begin = time.perf_counter()
     cases = [task.case] if task.kind == "cell" else [task.case, task.reference]
     content = json.dumps([case.model_dump(mode="json") for case in cases])
-    subprocess.run([sys.executable, __file__, ONE], input=content, text=True, check=True, stdout=subprocess.DEVNULL)
+    fresh, environment = [sys.executable, __file__, ONE], {**os.environ, **NO_CACHE}
+    subprocess.run(fresh, input=content, text=True, check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - begin
 
 
@@ -120,7 +126,7 @@ def groups(tasks: Sequence[Task]) -> list[Task]:
     """The pairs among the tasks, as `vgbench run` times them together."""
     found, waiting = [], [task for task in tasks if task.kind == "cost"]
     while waiting:
-        found.append(together(waiting[0], round_robin(waiting[0], waiting, ())))
+        found.append(round_robin(waiting[0], pairs_of_place(waiting[0], waiting, ())))
         waiting = [task for task in waiting if task not in found[-1].together]
     return found
 
@@ -185,6 +191,7 @@ def report(parts: Sequence[Part], programs: int) -> str:
 
 def main(path: str, every: str = str(EVERY)) -> None:
     """Measure every so manieth cell and its cost."""
+    jax.config.update("jax_enable_compilation_cache", False)
     suite = vg.read_suite("mitigations")
     trained = sorted((cell for cell in suite.cells() if cell.case.steps), key=lambda cell: cell.case.depth)
     tasks, before = tasks_of(trained[:: int(every)]), programs_made()

@@ -63,6 +63,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr(runner, "Local", Inline)
+    monkeypatch.setattr(worker, "train_and_profile", boom)
     monkeypatch.setattr(worker, "measure_profiles", boom)
     monkeypatch.setattr(worker, "measure_costs", boom)
 

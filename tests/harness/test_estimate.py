@@ -103,18 +103,19 @@ def test_workers_measure_side_by_side_but_time_one_after_another() -> None:
 
 
 @pytest.mark.parametrize("suite", ["mitigations", "quickstart"])
-def test_time_left_is_within_20_percent_after_the_first_fifth(suite: str) -> None:
+def test_time_left_is_within_20_percent_after_the_first_fifth_and_stays_within_40(suite: str) -> None:
     """Durations on two cores of an AMD EPYC, as the published records had them when the estimate was made."""
     seconds = json.loads((Path(__file__).parent / "durations.json").read_text())[suite]
     tasks = [task for task in tasks_of(read_suite(suite).cells()) if f"{task.kind} {task.label}" in seconds]
     assert len(tasks) >= 0.9 * len(seconds)
     took = [seconds[f"{task.kind} {task.label}"] for task in tasks]
-    estimate = Estimate(tasks)
+    estimate, within = Estimate(tasks), 0.2
     for place, (each, duration) in enumerate(zip(tasks, took, strict=True)):
         estimate.ended(each, duration)
-        if sum(took[: place + 1]) >= sum(took) / 5:
-            assert estimate.seconds_left() == pytest.approx(sum(took[place + 1 :]), rel=0.2)
-            return
+        left = sum(took[place + 1 :])
+        if sum(took) / 8 <= left <= sum(took) * 4 / 5:
+            assert estimate.seconds_left() == pytest.approx(left, rel=within)
+            within = 0.4
 
 
 def test_progress_counts_results_and_failures_apart() -> None:
@@ -125,7 +126,7 @@ def test_progress_counts_results_and_failures_apart() -> None:
     tally = Tally([record("ok"), record("diverged"), record("timeout")], tasks)
     assert tally.progress == Progress(done=2, failed=1, left=2, seconds_left=None)
     tally.ended(tasks[0], record("crashed", 40.0), 0)
-    assert str(tally.progress) == "2 of 5 done, 2 failed, about 17 s left"
+    assert str(tally.progress) == "2 of 5 done, 2 failed, about 11 s left"
     tally.ended(tasks[1], record("ok"), 0)
     assert str(tally.progress) == "3 of 5 done, 2 failed"
 

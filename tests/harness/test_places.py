@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from helpers.tiny_suite import TINY
 
-from vgbench.harness.places import PAIRS_AT_MOST, round_robin, together
+from vgbench.harness.places import PAIRS_AT_MOST, pairs_of_place, round_robin
 from vgbench.harness.plan import Task, tasks_of
 from vgbench.spec.suite import Suite
 
@@ -18,7 +18,7 @@ def groups(tasks: list[Task]) -> list[list[str]]:
     """The labels of all round-robins, begun one after the other."""
     found, waiting = [], list(tasks)
     while waiting:
-        group = together(waiting[0], round_robin(waiting[0], waiting, ())).together
+        group = round_robin(waiting[0], pairs_of_place(waiting[0], waiting, ())).together
         found.append([task.label for task in group])
         waiting = [task for task in waiting if task not in group]
     return found
@@ -59,5 +59,5 @@ def test_pair_whose_worker_was_lost_is_timed_alone_and_not_beside_others() -> No
     first, second = costs(TINY)
     third = replace(second, label="third", case=second.case.model_copy(update={"width": 9}))
     waiting = [first, second, third]
-    assert round_robin(first, waiting, {first.id}) == [first]
-    assert round_robin(second, waiting, {first.id}) == [second, third]
+    assert pairs_of_place(first, waiting, {first.id}) == [first]
+    assert pairs_of_place(second, waiting, {first.id}) == [second, third]

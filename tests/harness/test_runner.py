@@ -102,7 +102,7 @@ def instant(first: tuple[Path, Log], monkeypatch: pytest.MonkeyPatch) -> list[Ca
         return cell.gradients, cell.forward
 
     monkeypatch.setattr(worker, "measure_profiles", profiles)
-    monkeypatch.setattr(worker, "measure_training", lambda case, tuned: cell.training)
+    monkeypatch.setattr(worker, "train_and_profile", lambda case, tuned: (cell.training, None))
     monkeypatch.setattr(worker, "measure_costs", lambda cases, reference, precision: (cost.cost,) * len(cases))
     return measured
 
@@ -390,7 +390,7 @@ def test_crashing_cell_is_an_outcome_and_the_others_go_on(
     assert log.records[3].reason == "its baseline could not be measured (crashed)"
     record = read_cell(tmp_path, TASKS[0])
     assert (record.status, record.reason) == ("crashed", "RuntimeError: out of memory")
-    assert (record.gradients, record.training) == (None, None)
+    assert record.gradients is None
 
 
 def test_failed_cell_and_the_cost_skipped_for_it_are_repeated_only_where_that_is_asked_for(
@@ -434,10 +434,11 @@ def test_cell_that_crashes_in_training_keeps_its_gradients(
     def fail(case: Case, tuned: object) -> NoReturn:
         raise FloatingPointError("bad luck")
 
-    monkeypatch.setattr(worker, "measure_training", fail)
+    monkeypatch.setattr(worker, "train_and_profile", fail)
     rerun(tmp_path)
     record = read_cell(tmp_path, TASKS[0])
     assert (record.status, record.reason, record.training) == ("crashed", "FloatingPointError: bad luck", None)
+    assert record.gradients is not None
     assert record.gradients is not None
 
 
@@ -737,7 +738,7 @@ def test_cell_whose_every_loss_is_not_finite_has_diverged(
     curves = read_cell(first[0], TASKS[0]).training
     assert curves is not None
     diverged = dataclasses.replace(curves, loss=np.full_like(curves.loss, np.nan))
-    monkeypatch.setattr(worker, "measure_training", lambda case, tuned: diverged)
+    monkeypatch.setattr(worker, "train_and_profile", lambda case, tuned: (diverged, None))
     record = executed(TASKS[0])
     assert (record.status, record.reason) == (
         "diverged",

@@ -148,6 +148,7 @@ def test_seeds_that_cannot_be_measured_leave_the_record_as_it_was_and_are_named(
 ) -> None:
     before = files(one)
     with monkeypatch.context() as patched:
+        patched.setattr(worker, "train_and_profile", forbidden)
         patched.setattr(worker, "measure_profiles", forbidden)
         log = extend(one, 3)
     assert {record.status for record in log.records} == {"crashed"}

@@ -77,6 +77,17 @@ def test_cells_that_differ_in_training_alone_share_the_program_that_draws() -> N
     assert programs_made() - made == 3  # the field of the layout is one of the network's
 
 
+def test_cells_that_differ_in_gain_alone_share_the_program_that_draws() -> None:
+    made, norms = programs_made(), []
+    for gain in (1.0, 0.5, 2.0):
+        case = vg.Case(**TINY | {"width": 15}, init={"name": "he_normal", "gain": gain})
+        data = load_dataset(case)
+        variables = draw(case, build_network(case, data.problem), data, 0)
+        norms.append(float(np.linalg.norm(variables.params["output_layer"]["linear"]["kernel"])))
+    assert programs_made() - made == 1
+    np.testing.assert_allclose(np.divide(norms, norms[0]), [1.0, 0.5, 2.0], rtol=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MEMBERS)
 def test_every_member_draws_the_same_in_float64(name: str) -> None:

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 import vgbench as vg
-from vgbench.measure import draw, profiles, shared
-from vgbench.measure.profiles import measure_profiles
+from vgbench.measure import profiles, shared
+from vgbench.measure.profiles import measure_profiles, train_and_profile
 
 TINY: dict[str, Any] = {"depth": 5, "width": 12, "batch_size": 16, "activation": "tanh", "seeds": (0, 1)}
 TRAINED: dict[str, Any] = {"steps": 2, "learning_rates": (1e-2,), "tuning_seeds": ()}
-UNTRAINED: dict[str, Any] = {"steps": 0}
 
 
 def agree(one: Any, other: Any) -> None:
@@ -24,10 +23,20 @@ def agree(one: Any, other: Any) -> None:
             np.testing.assert_array_equal(value, expected, err_msg=field.name)
 
 
-@pytest.mark.parametrize("protocol", [TRAINED, UNTRAINED], ids=["trained", "untrained"])
-def test_profiles_of_a_cell_are_those_that_are_measured_alone(protocol: dict[str, Any]) -> None:
-    case = vg.Case(**TINY, **protocol)
+def test_profiles_of_an_untrained_cell_are_those_that_are_measured_alone() -> None:
+    case = vg.Case(**TINY, steps=0)
     gradients, forward = measure_profiles(case)
+    agree(gradients, vg.measure_gradients(case))
+    agree(forward, vg.measure_forward(case))
+
+
+def test_profile_of_a_trained_cell_is_that_of_its_first_snapshots() -> None:
+    case = vg.Case(**TINY, **TRAINED)
+    curves, found = train_and_profile(case)
+    assert found is not None
+    gradients, forward = found
+    np.testing.assert_array_equal(gradients.log10_activation_norm, curves.snapshots.log10_activation_norm[:, 0])
+    np.testing.assert_array_equal(gradients.log10_parameter_norm, curves.snapshots.log10_parameter_norm[:, 0])
     agree(gradients, vg.measure_gradients(case))
     agree(forward, vg.measure_forward(case))
 
@@ -42,20 +51,10 @@ def test_network_that_always_tells_its_inputs_apart_has_gradients_alone() -> Non
 def test_trained_cell_compiles_no_gradients_but_those_of_its_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = vg.Case(**TINY | {"width": 13}, **TRAINED)
     made = shared.programs_made()
-    measure_profiles(asked)
+    train_and_profile(asked)
     assert shared.programs_made() - made == 3  # one draws, one trains and takes snapshots, one follows the signal
-    vg.measure_training(asked)
-    assert shared.programs_made() - made == 3
     monkeypatch.setattr(profiles, "_trains_exactly", lambda case: False)  # as on an accelerator
+    assert train_and_profile(asked)[1] is None
+    assert shared.programs_made() - made == 3
     measure_profiles(asked)
     assert shared.programs_made() - made == 4
-
-
-def test_gradients_of_a_network_that_is_too_large_to_train_are_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = vg.Case(**TINY, **TRAINED)
-    expected, _ = measure_profiles(case)
-    monkeypatch.setattr(draw, "HELD_WEIGHTS", 100)
-    monkeypatch.setattr(profiles, "Trainer", None)
-    shared.forget()
-    found, _ = measure_profiles(case)
-    agree(found, expected)

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from vgbench.measure.executable import Memory
-from vgbench.measure.room import NoRoomError, exhausted, let_go, room, together
+from vgbench.measure.room import NoRoomError, bytes_together, exhausted, let_go, room
 
 
 class Device:
@@ -20,7 +20,7 @@ class Device:
 
 def test_programs_that_take_turns_hold_all_states_and_the_scratch_memory_of_one() -> None:
     needs = [Memory(parameters=10, optimizer=20, temporary=0, peak=peak) for peak in (35, 90, 30)]
-    assert together(needs) == 3 * 30 + 60
+    assert bytes_together(needs) == 3 * 30 + 60
 
 
 def test_room_is_half_of_what_the_device_says_and_a_cpu_says_nothing() -> None:

@@ -10,7 +10,7 @@ from vgbench.measure import round_robin
 from vgbench.measure.cost import Cost
 from vgbench.measure.executable import Executable, Memory
 from vgbench.measure.pairs import Rounds
-from vgbench.measure.round_robin import Group, timed_beside
+from vgbench.measure.round_robin import RoundRobin, timed_beside
 from vgbench.measure.timing import measure_costs
 
 SMALL = {"depth": 2, "width": 8, "batch_size": 16}
@@ -67,7 +67,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> type[Step]:
 def groups(cases: list[vg.Case]) -> list[Any]:
     """The id of each case's round-robin, or its error in words."""
     found = timed_beside(cases, BASE, 1.0, lambda group, step, rounds: group)
-    return [each.id if isinstance(each, Group) else f"{each}" for each in found]
+    return [each.id if isinstance(each, RoundRobin) else f"{each}" for each in found]
 
 
 def test_cases_share_one_step_of_their_reference(steps: type[Step]) -> None:
@@ -100,7 +100,7 @@ def test_one_that_fails_as_the_rounds_go_on_costs_the_others_nothing(
 
 
 def test_what_is_made_of_one_may_fail_as_well(steps: type[Step]) -> None:
-    def use(group: Group, step: Executable, rounds: Rounds) -> str:
+    def use(group: RoundRobin, step: Executable, rounds: Rounds) -> str:
         if step.case == GELU:
             raise ValueError("no counter")
         return step.case.activation.name
@@ -128,8 +128,8 @@ def test_one_that_fits_nowhere_says_so_and_the_others_are_timed(
 ) -> None:
     monkeypatch.setattr(steps, "room", 850)
     gelu, large, silu = timed_beside([GELU, LARGE, SILU], BASE, 1.0, lambda group, step, rounds: group)
-    assert isinstance(gelu, Group)
-    assert isinstance(silu, Group)
+    assert isinstance(gelu, RoundRobin)
+    assert isinstance(silu, RoundRobin)
     assert isinstance(large, jax.errors.JaxRuntimeError)
 
 

@@ -17,6 +17,12 @@ the durations in the published runs, on two cores."""
 _SHORTEST = 0.05
 _FIRST = 4.0
 """Seconds by which the first task of a run is longer: data are loaded, and jax starts."""
+_PAIR, _BLOCKS_TIMED = 1.3, 64
+"""Seconds that timing a pair takes besides its blocks, and how many blocks count: more are scanned there."""
+_BLOCK = {"mlp": (0.045, 0.0), "recurrent": (0.045, 0.0), "transformer": (0.4, 0.025)}
+"""By model, seconds that a block adds to the timing of a step, and how many more for each block of that step: twice as
+many blocks of a transformer take the compiler more than twice as long."""
+_OTHER_BLOCK = 0.15, 0.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,8 @@ def prior(task: Task, *, compiles: bool) -> float:
     case = task.case
     family = 1.0 if case.model.name == "mlp" else 1.8
     if task.kind == "cost":
-        return family * (2 + 0.12 * min(case.depth, 32))  # of deeper networks the scanned step is timed
+        (seconds, further), blocks = _BLOCK.get(case.model.name, _OTHER_BLOCK), min(case.depth, _BLOCKS_TIMED)
+        return _PAIR + blocks * (seconds + further * blocks)
     if not case.steps:
         return family * (2 if compiles else 0.15)
     tuning = 0 if task.held else len(case.learning_rates) * len(case.tuning_seeds)

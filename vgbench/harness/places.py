@@ -11,7 +11,7 @@ PAIRS_AT_MOST = 8
 from each case in time: under noise that lasts for some samples, groups of 4 to 8 need the least time altogether."""
 
 
-def round_robin(task: Task, waiting: Sequence[Task], begun: Collection[str]) -> list[Task]:
+def pairs_of_place(task: Task, waiting: Sequence[Task], begun: Collection[str]) -> list[Task]:
     """The pairs that wait at the place of a pair, itself among them.
 
     Args:
@@ -24,7 +24,7 @@ def round_robin(task: Task, waiting: Sequence[Task], begun: Collection[str]) -> 
     return [each for each in waiting if each.kind == "cost" and _place(each) == _place(task) and each.id not in begun]
 
 
-def together(task: Task, pairs: Sequence[Task]) -> Task:
+def round_robin(task: Task, pairs: Sequence[Task]) -> Task:
     """The first of a place's pairs with as many as go into its round-robin; the groups of a place are equally large."""
     size = ceil(len(pairs) / ceil(len(pairs) / PAIRS_AT_MOST))
     return replace(task, beside=tuple(pairs[1:size]))

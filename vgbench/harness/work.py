@@ -11,7 +11,7 @@ from vgbench.boundary.files import write_all
 from vgbench.boundary.paths import within
 from vgbench.harness.interrupt import Interrupted, Interrupts, interrupts
 from vgbench.harness.outcome import Outcome, Stopwatch, record_of
-from vgbench.harness.places import round_robin, together
+from vgbench.harness.places import pairs_of_place, round_robin
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress, Tally
 from vgbench.harness.rows import Rows
@@ -127,13 +127,13 @@ class Work:
             if task not in self._waiting:
                 continue  # it was begun together with one before it
             if task.kind == "cost":
-                pairs = round_robin(task, self._waiting, begun)
+                pairs = pairs_of_place(task, self._waiting, begun)
                 if any(cells & {pair.case.cell_id, pair.reference.cell_id} for pair in pairs):
                     continue  # which of them are tried depends on how they end
                 pairs = [pair for pair in pairs if not self._skipped(pair)]
                 if task not in pairs:
                     continue
-                task = together(task, pairs)
+                task = round_robin(task, pairs)
             future = self._executor.submit(task)
             if future is None:
                 return  # no worker is free, or a timing has to wait for others to end, which no others may delay

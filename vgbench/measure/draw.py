@@ -21,7 +21,7 @@ from vgbench.models.network import Variables
 from vgbench.models.problem import Problem
 from vgbench.models.stack import Stack
 from vgbench.spec.case import Case
-from vgbench.spec.registry import GRADIENT_TRANSFORMS, INITIALIZERS
+from vgbench.spec.registry import INITIALIZERS, REGISTRIES
 
 TracedOptions: TypeAlias = dict[str, Any]
 
@@ -62,24 +62,32 @@ def training_of(case: Case) -> Case:
 
     Cells that agree in it share their compiled training, which takes `traced_options_of` as an argument.
     """
-    fields: dict[str, Any] = {field: getattr(case, field) for field in Case.fields_that_affect("network", "step")}
-    defaults = {name: type(case.gradient_transform).model_fields[name].default for name in _traced_options(case)}
-    fields["gradient_transform"] = case.gradient_transform.model_copy(update=defaults)
-    return Case(**fields)
+    reduced = _without_traced_options(case, "gradient_transform")
+    return Case(**{field: getattr(reduced, field) for field in Case.fields_that_affect("network", "step")})
 
 
 def traced_options_of(case: Case) -> TracedOptions:
     """The numbers that the case's gradient transform takes as arguments of the compiled program, as of clipping."""
-    return {name: np.asarray(getattr(case.gradient_transform, name), case.dtype) for name in _traced_options(case)}
+    return _traced_options(case, "gradient_transform", case.dtype)
 
 
-def with_traced_options(case: Case, traced_options: TracedOptions) -> Case:
-    """The case with these numbers, which may be traced, in its gradient transform."""
-    return case.model_copy(update={"gradient_transform": case.gradient_transform.model_copy(update=traced_options)})
+def with_traced_options(case: Case, traced_options: TracedOptions, slot: str = "gradient_transform") -> Case:
+    """The case with these numbers, which may be traced, in its gradient transform or another slot."""
+    return case.model_copy(update={slot: getattr(case, slot).model_copy(update=traced_options)})
 
 
-def _traced_options(case: Case) -> tuple[str, ...]:
-    return GRADIENT_TRANSFORMS[case.gradient_transform.name].traced_options
+def _traced_options(case: Case, slot: str, dtype: str) -> TracedOptions:
+    """The numbers among the options of a slot that its programs take as arguments; "auto" and the like are none."""
+    choice = getattr(case, slot)
+    options = {name: getattr(choice, name) for name in REGISTRIES[slot][choice.name].traced_options}
+    return {name: np.asarray(value, dtype) for name, value in options.items() if not isinstance(value, str)}
+
+
+def _without_traced_options(case: Case, slot: str) -> Case:
+    """The case with the defaults in place of these numbers, so that cells which share programs are equal."""
+    fields = type(getattr(case, slot)).model_fields
+    defaults = {name: fields[name].default for name in _traced_options(case, slot, case.dtype)}
+    return with_traced_options(case, defaults, slot)
 
 
 def network_of(case: Case, problem: Problem) -> Network:
@@ -138,28 +146,37 @@ def _kept(case: Case, problem: Problem, seed: int) -> Variables:
 def _draw(case: Case, network: Network, problem: Problem, seed: int, x: Array | None) -> Variables:
     redrawn = isinstance(network, Stack) and network.redrawn
     with numerics(case.dtype, "highest"):  # whatever the measurement traces under
-        variables = _drawing(case, problem, redrawn)(jnp.uint32(seed), x)
+        drawing = _drawing(_without_traced_options(case, "init"), problem, redrawn)
+        variables = drawing(_traced_options(case, "init", "float32"), jnp.uint32(seed), x)
     return network.laid_out(variables) if isinstance(network, Stack) else variables
 
 
 @shared
 def _drawing(case: Case, problem: Problem, redrawn: bool) -> Callable[..., Variables]:
-    """The program that draws a seed's variables, given the seed and the inputs that a data-dependent initialiser sees.
+    """The program that draws a seed's variables, given the numbers of the initialiser, the seed and the inputs that a
+    data-dependent initialiser sees.
 
     All are drawn in one program: operations that jax compiles one by one took longer than the rest of a small cell.
     """
-    network = _built(case, problem)  # pyright: ignore[reportArgumentType]
-    if isinstance(network, Stack):
-        network = replace(network, scanned=True, redrawn=redrawn)  # stacked blocks are drawn side by side
+    layout = _built(case, problem)  # pyright: ignore[reportArgumentType]
 
-    def drawing(seed: Array, x: Float[Array, "batch features"] | None) -> Variables:
+    def drawn_by(network: Network, seed: Array, x: Float[Array, "batch features"] | None) -> Variables:
+        if isinstance(network, Stack):
+            network = replace(network, scanned=True, redrawn=redrawn)  # stacked blocks are drawn side by side
         variables = network.init(jax.random.key(seed))
         if x is None:
             return variables
         single = cast(Stack, replace(network, dtype="float32"))
         return network.cast(unit_variance(single, single.cast(variables), x))
 
-    if isinstance(network, Stack) and len(set(network.blocks)) > 1:
-        return drawing  # one by one after all, since many blocks have operations of the same shapes
-    weights = network.weights if isinstance(network, Stack) else 0  # few: they are shared by all time steps
+    def drawing(options: TracedOptions, *given: Any) -> Variables:
+        return drawn_by(build_network(with_traced_options(case, options, "init"), problem), *given)
+
+    def one_by_one(options: TracedOptions, *given: Any) -> Variables:
+        chosen = with_traced_options(case, {name: float(value) for name, value in options.items()}, "init")
+        return drawn_by(_built(chosen, problem), *given)  # pyright: ignore[reportArgumentType]
+
+    if isinstance(layout, Stack) and len(set(layout.blocks)) > 1:
+        return one_by_one  # many blocks have operations of the same shapes, which jax compiles once
+    weights = layout.weights if isinstance(layout, Stack) else 0  # few: they are shared by all time steps
     return jax.jit(drawing, compiler_options=compiler_options(A_DRAW * weights))

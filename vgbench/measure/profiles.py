@@ -1,35 +1,48 @@
 """Both profiles at initialisation, from as few programs as serve."""
 
-from vgbench.data import load_dataset
-from vgbench.measure.draw import large, network_of
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
+
 from vgbench.measure.forward import ForwardProfile, followed, forward_profile, measure_forward, unfit
 from vgbench.measure.gradients import GradientProfile, gradient_profile, measure_gradients, profiled
 from vgbench.measure.initial import measured_at_start
-from vgbench.measure.numerics import numerics, platform
+from vgbench.measure.numerics import platform
 from vgbench.measure.profile import whole
-from vgbench.measure.trainer import Trainer
+from vgbench.measure.training import TrainingCurves, measure_training, trained
 from vgbench.spec.case import Case
 
+Profiles: TypeAlias = tuple[GradientProfile, ForwardProfile | None]
+"""Of the gradient and of the forward signal at initialisation; None where `unfit` says why there is no signal."""
 
-def measure_profiles(case: Case) -> tuple[GradientProfile, ForwardProfile | None]:
-    """Profile the gradient and the forward signal at initialisation; None where `unfit` says why there is no signal.
 
-    The gradients of a case that is trained are read by the program that takes its snapshots, which is compiled anyway;
-    otherwise, and where training may find no memory, one program measures both.
+def measure_profiles(case: Case) -> Profiles:
+    """Profile the gradient and the forward signal at initialisation in one program.
 
     Raises:
         InputError: the data cannot serve the case.
     """
-    fit = unfit(case) is None
-    dataset = load_dataset(case)
-    if case.steps and _trains_exactly(case) and not large(network_of(case, dataset.problem)):
-        with numerics(case.dtype, case.matmul_precision):
-            found = Trainer(case, dataset).profile_at_start()
-        return gradient_profile(case, found), measure_forward(case) if fit else None
-    if not fit:
+    if unfit(case) is not None:
         return measure_gradients(case), None
     found, layers = measured_at_start(case, profiled, followed)
     return gradient_profile(case, whole(found)), forward_profile(layers)
+
+
+def train_and_profile(case: Case, tuned: TrainingCurves | None = None) -> tuple[TrainingCurves, Profiles | None]:
+    """Train as `measure_training` does, and take both profiles at initialisation meanwhile.
+
+    The gradient's is that of the first snapshots. The forward signal is followed in a thread of its own, since tracing
+    and compiling what trains leave cores idle. There are no profiles where training multiplies matrices at a lower
+    precision than profiles do, or on several devices, whose programs deadlock side by side.
+
+    Raises:
+        InputError: the case has no training steps, or its data cannot serve it.
+    """
+    if case.devices > 1 or not _trains_exactly(case):
+        return measure_training(case, tuned=tuned), None
+    with ThreadPoolExecutor(1) as beside:
+        forward = beside.submit(measure_forward, case) if unfit(case) is None else None
+        curves, first = trained(case, tuned)
+        return curves, (gradient_profile(case, first), forward and forward.result())
 
 
 def _trains_exactly(case: Case) -> bool:

@@ -24,7 +24,7 @@ def exhausted(error: BaseException) -> bool:
     return words or isinstance(error, (MemoryError, NoRoomError))
 
 
-def together(needs: Iterable[Memory]) -> int:
+def bytes_together(needs: Iterable[Memory]) -> int:
     """Bytes that programs hold at most if they take turns: the states of all, and the scratch memory of one."""
     states, scratch = 0, 0
     for need in needs:

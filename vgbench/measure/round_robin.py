@@ -9,14 +9,14 @@ from vgbench.errors import InputError
 from vgbench.measure.energy import Energy
 from vgbench.measure.executable import Executable
 from vgbench.measure.pairs import FAILURES, Rounds, time_beside
-from vgbench.measure.room import NoRoomError, exhausted, let_go, room, together
+from vgbench.measure.room import NoRoomError, bytes_together, exhausted, let_go, room
 from vgbench.spec.case import Case, content_id
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Group:
+class RoundRobin:
     """The cases of one round-robin.
 
     Attributes:
@@ -43,7 +43,7 @@ class Group:
         return self.reference.energy()
 
 
-Use = Callable[[Group, Executable, Rounds], T]
+Use = Callable[[RoundRobin, Executable, Rounds], T]
 """What is made of a case's step and its rounds while its round-robin's programs are still there."""
 
 
@@ -92,7 +92,7 @@ def _together(cases: Sequence[Case], reference: Case, precision: float, use: Use
             if timed and exhausted(error):
                 results |= dict.fromkeys(range(i + 1, len(cases)), NoRoomError())
                 break
-    group = Group(content_id([reference.cell_id, *(each.case.cell_id for each in timed.values())]), other)
+    group = RoundRobin(content_id([reference.cell_id, *(each.case.cell_id for each in timed.values())]), other)
     every = time_beside([each.sample for each in timed.values()], other.sample, precision, seed=group.seed)
     for (i, step), rounds in zip(timed.items(), every, strict=True):
         try:
@@ -113,7 +113,7 @@ def _beside(case: Case, reference: Executable, others: Sequence[Executable], mos
         return reference
     step = Executable(case)
     programs = {reference, *others, step}
-    if others and most is not None and together(each.memory for each in programs) > most:
+    if others and most is not None and bytes_together(each.memory for each in programs) > most:
         raise NoRoomError(f"{len(programs)} steps need more than {most} bytes together")
     step.warm_up()
     return step

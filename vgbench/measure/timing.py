@@ -10,7 +10,7 @@ from vgbench.measure.cost import Cost
 from vgbench.measure.executable import Executable
 from vgbench.measure.pairs import Rounds
 from vgbench.measure.peaks import peak_flops_per_second
-from vgbench.measure.round_robin import Group, timed_beside
+from vgbench.measure.round_robin import RoundRobin, timed_beside
 from vgbench.spec.case import Case
 
 
@@ -67,7 +67,7 @@ def measure_rounds(cases: Sequence[Case], reference: Case, *, precision: float) 
     return timed_beside(cases, reference, precision, lambda group, timed, rounds: rounds)
 
 
-def _cost(group: Group, timed: Executable, rounds: Rounds) -> Cost:
+def _cost(group: RoundRobin, timed: Executable, rounds: Rounds) -> Cost:
     queued_seconds, product_flops_per_second, copy_bytes_per_second = timed.queued()
     return Cost(
         form=timed.case.timed_form,

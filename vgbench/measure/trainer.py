@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +13,10 @@ from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_options_of
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, platform, usable_cores
-from vgbench.measure.profile import Profile
 from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, sampled, splits_of
-from vgbench.measure.snapshot import Snapshot, profile_of
 from vgbench.measure.step import Params, TrainState
 from vgbench.models import Network
 from vgbench.spec.case import Case
-
-T = TypeVar("T")
 
 
 class Run(NamedTuple):
@@ -58,27 +53,14 @@ class Trainer:
         where its losses would all be NaN: they are recorded as such, and its last state is evaluated in place of those
         to come.
         """
-        return self._side_by_side(runs, partial(_train, recorded=recorded))
-
-    def profile_at_start(self) -> Profile:
-        """The gradient's profile at initialisation, as arrays [seeds, ...]; equal to that of the first snapshot."""
-
-        def looked_at(group: _RunGroup, programs: Programs, data: _Data) -> Snapshot:
-            return _evaluated(group, programs.look, group.state, data.sample).snapshot
-
-        runs = [Run(self._case.learning_rates[0], seed) for seed in self._case.seeds]
-        return profile_of(self._side_by_side(runs, looked_at))
-
-    def _side_by_side(self, runs: Sequence[Run], work: "Callable[[_RunGroup, Programs, _Data], T]") -> T:
-        """What `work` makes of the groups of runs, on as many cores as there are, its arrays joined."""
         case, dealt = self._case, _deal(runs)
         programs = programs_of(case, runs=len(dealt[0]))
         groups = self._start(dealt, programs)
 
-        def alone(group: _RunGroup, data: _Data) -> T:
+        def alone(group: _RunGroup, data: _Data) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return work(group, programs, data)
+                return _train(group, programs, data, recorded=recorded)
 
         # Programs of several devices deadlock side by side.
         with ThreadPoolExecutor(usable_cores() if case.devices == 1 else 1) as pool:

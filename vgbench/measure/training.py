@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
@@ -12,8 +13,9 @@ from vgbench.data import load_dataset
 from vgbench.errors import InputError
 from vgbench.measure.bounds import COUNT, METRIC
 from vgbench.measure.numerics import numerics
+from vgbench.measure.profile import Profile
 from vgbench.measure.programs import SNAPSHOT_EVERY
-from vgbench.measure.snapshot import Snapshots
+from vgbench.measure.snapshot import Snapshots, profile_of
 from vgbench.measure.trainer import Run, Trainer
 from vgbench.pictures.display import Displayed
 from vgbench.spec.case import Case
@@ -150,6 +152,11 @@ def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> Trai
     Raises:
         InputError: the case has no training steps, or its data cannot serve it.
     """
+    return trained(case, tuned)[0]
+
+
+def trained(case: Case, tuned: TrainingCurves | None) -> tuple[TrainingCurves, Profile]:
+    """The curves of `measure_training`, and the gradient's profile in the first snapshots, as arrays [seeds, ...]."""
     if not case.steps:
         raise InputError("steps: 0 means that this case is not trained")
     dataset = load_dataset(case)
@@ -163,7 +170,7 @@ def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> Trai
     targets = np.asarray(dataset.validation.y)
     chance = dataset.objective.chance(targets)
     guessed = guessing_reaches(chance, targets.size, len(case.learning_rates)) if case.metric == ACCURACY else chance
-    return TrainingCurves(
+    curves = TrainingCurves(
         learning_rates=case.learning_rates,
         metric=case.metric,
         tuning_metric=tuning_metric,
@@ -178,6 +185,7 @@ def measure_training(case: Case, *, tuned: TrainingCurves | None = None) -> Trai
         guessing=guessed,
         snapshots=Snapshots.of(evaluations.snapshot),
     )
+    return curves, profile_of(jax.tree.map(lambda leaf: leaf[:, 0], evaluations.snapshot))
 
 
 def _tune(

@@ -30,7 +30,8 @@ def _check_gain(value: object) -> object:
     raise ValueError(f'needs a number greater than 0, "auto" or "critical", not {value!r}')
 
 
-Gain = Annotated[float | Literal["auto", "critical"], PlainValidator(_check_gain)]
+Gain = Annotated[float | Array | Literal["auto", "critical"], PlainValidator(_check_gain)]
+"""In a case a number or a word; in a compiled program a number may be an argument, so that cells share the program."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ _OWN_VARIANCE = {
 """Of the initialisers that take a gain: the variance of the weights times fan-in in a square layer with gain 1."""
 
 
+_SCALED: dict[str, Any] = {"refuses": _no_critical_gain, "traced_options": ("gain",)}
+"""What the registration of an initialiser that takes a gain says of it."""
+
 FIXED_STD = ("small_normal", "gpt2")
 """The initialisers whose standard deviation does not depend on the width."""
 
@@ -96,53 +100,53 @@ def weight_variance(init: Choice, signal: Signal, inputs: int, outputs: int) -> 
         return float(options["std"] ** 2 * inputs / (signal.summands if init.name == "gpt2" else 1))
     if init.name not in _OWN_VARIANCE:
         return None
-    variance = _variance(signal, options["gain"], _OWN_VARIANCE[init.name])
+    variance = float(_variance(signal, options["gain"], _OWN_VARIANCE[init.name]))
     if init.name.startswith("glorot"):
         return variance * 2 * inputs / (inputs + outputs)
     isometric = init.name in ("orthogonal", "identity", "delta_orthogonal")
     return variance * min(inputs / outputs, 1.0) if isometric else variance
 
 
-def _variance(signal: Signal, gain: Gain, own: float) -> float:
+def _variance(signal: Signal, gain: Gain, own: float) -> float | Array:
     """The variance of the weights times fan-in in a square layer, where the initialiser's own with gain 1 is `own`."""
+    if not isinstance(gain, str):
+        return own * gain**2
     if gain == "auto" and signal.raw:
         return 1.0
-    if isinstance(gain, str):
-        return _weight_variance(gain, signal.activation, signal.bias_std)  # pyright: ignore[reportArgumentType]
-    return own * gain**2
+    return _weight_variance(gain, signal.activation, signal.bias_std)  # pyright: ignore[reportArgumentType]
 
 
-@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998; Flax's default", **_SCALED)
 def lecun_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 / fan_in, truncated at two standard deviations."""
     return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["lecun_normal"]), "fan_in", "truncated_normal")
 
 
-@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="LeCun, Bottou, Orr & Mueller 1998", **_SCALED)
 def lecun_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 / fan_in."""
     return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["lecun_uniform"]), "fan_in", "uniform")
 
 
-@INITIALIZERS.register(source="Glorot & Bengio 2010", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="Glorot & Bengio 2010", **_SCALED)
 def glorot_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / (fan_in + fan_out), truncated at two standard deviations."""
     return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["glorot_normal"]), "fan_avg", "truncated_normal")
 
 
-@INITIALIZERS.register(source="Glorot & Bengio 2010", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="Glorot & Bengio 2010", **_SCALED)
 def glorot_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 * 2 / (fan_in + fan_out)."""
     return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["glorot_uniform"]), "fan_avg", "uniform")
 
 
-@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", **_SCALED)
 def he_normal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Normal with variance gain^2 * 2 / fan_in, truncated at two standard deviations; keeps ReLU's second moment."""
     return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["he_normal"]), "fan_in", "truncated_normal")
 
 
-@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="He, Zhang, Ren & Sun 2015", **_SCALED)
 def he_uniform(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Uniform with variance gain^2 * 2 / fan_in."""
     return variance_scaling(_variance(signal, gain, _OWN_VARIANCE["he_uniform"]), "fan_in", "uniform")
@@ -160,20 +164,20 @@ def gpt2(signal: Signal, *, std: Positive = 0.02) -> Initializer:
     return jax.nn.initializers.normal(std / signal.summands**0.5)
 
 
-@INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="Saxe, McClelland & Ganguli 2014", **_SCALED)
 def orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Orthogonal rows or columns times gain: a square layer is an exact isometry at gain 1."""
     return jax.nn.initializers.orthogonal(_variance(signal, gain, _OWN_VARIANCE["orthogonal"]) ** 0.5)
 
 
-@INITIALIZERS.register(source="Le, Jaitly & Hinton 2015", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="Le, Jaitly & Hinton 2015", **_SCALED)
 def identity(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """The identity matrix times gain, with zeros beyond the square part; of a convolution, its middle alone."""
     scale = _variance(signal, gain, _OWN_VARIANCE["identity"]) ** 0.5
     return _in_the_middle(lambda key, shape, dtype: scale * jnp.eye(*shape, dtype=dtype))
 
 
-@INITIALIZERS.register(source="Xiao, Bahri, Sohl-Dickstein, Schoenholz & Pennington 2018", refuses=_no_critical_gain)
+@INITIALIZERS.register(source="Xiao, Bahri, Sohl-Dickstein, Schoenholz & Pennington 2018", **_SCALED)
 def delta_orthogonal(signal: Signal, *, gain: Gain = 1.0) -> Initializer:
     """Orthogonal times gain in the middle of a convolution, zero around; of a matrix the same as orthogonal."""
     scale = _variance(signal, gain, _OWN_VARIANCE["delta_orthogonal"]) ** 0.5

@@ -138,8 +138,8 @@ class Registry:
                 a case is created.
             data_dependent: for initialisers, whether the drawn weights are then scaled on the first batch, so that
                 every linear map's output has variance 1.
-            traced_options: for gradient transforms, options that may be traced numbers, so that cells that differ only
-                in them share one compiled program. They must have defaults.
+            traced_options: for gradient transforms and initialisers, options that may be traced numbers, so that cells
+                that differ only in them share one compiled program. They must have defaults.
             defaults: for models and data, fields of the case that have other defaults with this member.
             installed: for data, the digest of the installed files that a choice reads if it has no path.
             metric: for data, what answers to held-out examples are judged by, in whose unit targets are.

@@ -75,7 +75,9 @@ def execute(task: "Task", device: str | None, *arguments: Any) -> "Outcome":
     from vgbench.harness.workers import worker
     from vgbench.harness.workers.programs_on_disk import folder, keep_programs
 
-    keep_programs(folder(describe_device(find_device(device)).slug) if task.kind == "cell" else None)
+    chosen = find_device(device)
+    jax.config.update("jax_default_device", chosen)  # of all threads: jax.default_device is that of one
+    keep_programs(folder(describe_device(chosen).slug) if task.kind == "cell" else None)
     return worker.execute(task, device, *arguments)
 
 

@@ -19,11 +19,10 @@ from vgbench.measure.cost import Cost
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import check_dtype
 from vgbench.measure.pairs import Rounds
-from vgbench.measure.profiles import measure_profiles
+from vgbench.measure.profiles import measure_profiles, train_and_profile
 from vgbench.measure.room import exhausted
 from vgbench.measure.shared import programs_made, worn
 from vgbench.measure.timing import measure_costs, with_compilations
-from vgbench.measure.training import measure_training
 from vgbench.plain import printable
 from vgbench.records.origin import Provenance
 from vgbench.records.provenance import find_device, provenance
@@ -99,10 +98,14 @@ def _cell(task: Task, device: str | None) -> _End:
     try:
         with jax.default_device(find_device(device)):
             case, tuned = task.remaining, task.held.training if task.held else None
-            measured["gradients"], measured["forward"] = measure_profiles(case)
-            measured["training"] = measure_training(case, tuned=tuned) if case.steps else None
+            profiles = None
+            try:
+                if case.steps:
+                    measured["training"], profiles = train_and_profile(case, tuned)
+            finally:  # what training began with is worth knowing where it failed
+                measured["gradients"], measured["forward"] = profiles or measure_profiles(case)
             measured["coordinates"] = measure_coordinates(case) if case.coordinate_steps else None
-            return _End(*judged(measured["gradients"], measured["training"]), measured)
+            return _End(*judged(measured["gradients"], measured.get("training")), measured)
     except BaseException as error:  # sys.exit, too: a failing cell must not take the others with it
         return _End(*classify(error), measured)
 
