@@ -62,15 +62,22 @@ class Progress:
     def gain(self) -> float | None:
         """Share of the constant answer's loss that was taken off by the end; None if that is unknown.
 
-        Of losses that may be negative, it is a share of what the loss began above it, or of its size if that is more.
+        A loss that may be negative has no least value. Where it lies below the constant answer's by more than its noise,
+        it is a share of that one's size; otherwise of what the loss began above it, if that is more.
         """
         chance = self.evidence.chance
         if chance is None or not np.isfinite(chance) or not len(self.losses):
             return None
         if self.broken:
             return -float("inf")
-        whole = chance if chance > 0 and self.losses.min() >= 0 else max(abs(chance), abs(self.start - chance))
+        below = chance - self.end > np.ptp(self.losses[-_LAST:])
+        whole = max(abs(chance), abs(self.start - chance)) if self.signed and not below else abs(chance)
         return float((chance - self.end) / whole) if whole > 0 else None
+
+    @property
+    def signed(self) -> bool:
+        """Whether the loss may be negative, so that it has no least value that is known."""
+        return (self.evidence.chance or 0.0) < 0 or (len(self.losses) > 0 and float(self.losses.min()) < 0)
 
     @cached_property
     def validated(self) -> float | None:

@@ -50,6 +50,12 @@ class Reading(Weights):
         lost = None if self.lost is None else float(self.lost[0])
         return None if lost is None or np.isnan(lost) else lost
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether the signal vanishes at the start, by the biases' gradients where it was not recorded itself."""
+        lost = self.by_biases if self.first_lost is None else self.first_lost
+        return self.silent or (lost is not None and lost >= thresholds.LOST_DECADES)
+
     @cached_property
     def last_lost(self) -> float | None:
         """The same at the last record that has it."""
@@ -162,7 +168,7 @@ class Reading(Weights):
         if not len(progress.losses):
             return False
         if chance is None:
-            return progress.start > thresholds.FIRST_LOSS_ALONE
+            return progress.start > thresholds.FIRST_LOSS_ALONE and not self.summed
         return progress.start > thresholds.FIRST_LOSS * abs(chance)
 
     @property

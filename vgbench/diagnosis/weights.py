@@ -55,8 +55,16 @@ class Weights:
         A bias gets the sum over examples of the signal at its layer. Close to the output examples cancel in it more
         than elsewhere, so that it shows less loss than there is, and some gain where there is none.
         """
+        return self._lost_by_biases(0)
+
+    @property
+    def lost_at_last(self) -> float | None:
+        """The same at the last record."""
+        return self._lost_by_biases(-1)
+
+    def _lost_by_biases(self, record: int) -> float | None:
         lost = lost_over_layers(self.bias, self.evidence.names, least=4)
-        return None if lost is None or np.isnan(lost[0]) else float(lost[0])
+        return None if lost is None or np.isnan(lost[record]) else float(lost[record])
 
     @property
     def level(self) -> bool:
@@ -101,6 +109,29 @@ class Weights:
             return None
         size = known.min() if known.min() > 0 else known.max() if known.max() < 0 else 0.0
         return float(10.0**size)
+
+    @property
+    def summed(self) -> bool:
+        """Whether the loss is a sum, or scaled up: the first gradients of all biases are too large for its mean."""
+        return self._shared_error is not None and self._shared_error > thresholds.OF_A_MEAN
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the first loss is the square of an error that all examples share: outputs lie far from targets."""
+        shared = self._shared_error
+        return shared is not None and thresholds.OF_ONE_ERROR <= shared <= thresholds.OF_A_MEAN
+
+    @cached_property
+    def _shared_error(self) -> float | None:
+        """log10 of the square of the least of the biases' first gradients over the first loss; None if unknown.
+
+        The gradient of the mean of e^2 by a bias behind which nothing follows is twice the mean of e, so that its
+        square is four times the loss at most, and that where all e are the same.
+        """
+        loss, bias = self.evidence.loss, self.bias
+        if loss is None or bias is None or not loss[0] > 0 or not np.isfinite(bias[0]).any():
+            return None
+        return float(2 * bias[0][np.isfinite(bias[0])].min() - np.log10(loss[0]))
 
     @cached_property
     def update(self) -> Float[np.ndarray, "layers"] | None:
@@ -192,15 +223,29 @@ class Weights:
     @cached_property
     def lag(self) -> float | None:
         """Decades by which the relative updates of the first third stay behind the quickest layer; None if unknown."""
-        if self.update is None or np.isnan(self.update).all():
+        first = self._first_update
+        if self.update is None or first is None:
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lag = np.log10(np.nanmax(self.update)) - np.log10(first)
+        return None if np.isnan(lag) else float(lag)
+
+    @property
+    def lags(self) -> bool:
+        """Whether the first layers stay far behind the quickest one, and have not moved far enough to learn."""
+        if self.lag is None or self._first_update is None:
+            return False
+        steps = float(self.evidence.step[-1] - self.evidence.step[0])
+        return self.lag >= thresholds.LAG_DECADES and self._first_update * steps < thresholds.TRAVELLED
+
+    @cached_property
+    def _first_update(self) -> float | None:
+        """The typical relative update of the first third of the layers; None if unknown."""
+        if self.update is None:
             return None
         first = self.update[: max(1, len(self.update) // 3)]
         first = first[~np.isnan(first)]
-        if not len(first):
-            return None
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lag = np.log10(np.nanmax(self.update)) - np.log10(np.median(first))
-        return None if np.isnan(lag) else float(lag)
+        return float(np.median(first)) if len(first) else None
 
     @cached_property
     def zeroed(self) -> Bool[np.ndarray, "records"]:

@@ -25,13 +25,10 @@ def vanishing(run: Reading) -> Iterator[Finding]:
     lost = run.first_lost or 0.0
     if not run.silent and lost < thresholds.LOST_DECADES:
         return
-    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-    if not (lags or faded or run.evidence.timed):
-        return
     still = run.last_lost is None or run.last_lost >= thresholds.LOST_DECADES
-    confidence: Confidence = "certain" if (lags or run.evidence.timed) and still else "likely"
-    yield _vanishes(run, confidence)
+    if run.evidence.timed or (still and (run.lags or faded)):
+        yield _vanishes(run, "certain" if still and (run.lags or run.evidence.timed) else "likely")
 
 
 def vanishing_unexplained(run: Reading) -> Iterator[Finding]:
@@ -62,33 +59,19 @@ def _vanishes(run: Reading, confidence: Confidence) -> Finding:
 
 
 def _by_weights(run: Reading) -> Iterator[Finding]:
-    """Where no signal was recorded: weights' gradients shrink from layer to layer, or some stay far below the rest."""
-    slopes, gradient = run.slopes, run.evidence.gradient
-    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+    """Where no signal was recorded: gradients of biases, or of weights, shrink from layer to layer."""
+    slopes = run.slopes
     if run.by_biases is not None:
         faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-        seen = run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
-        if seen and (lags or faded or run.by_biases >= thresholds.LOST_FAR):
+        still = run.lost_at_last is None or run.lost_at_last >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        seen = still and run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        if seen and (run.lags or faded or run.by_biases >= thresholds.LOST_FAR):
             numbers = {"bias_gradient_decades_lost": run.by_biases, "lag_in_decades": run.lag}
             yield run.finding("vanishing", "likely", run.first_places, numbers=numbers, scale_lost_in_decades=run.faded)
         return
-    if slopes is not None and not np.isnan(slopes[0]):
-        if slopes[0] >= thresholds.LOST_DECADES and (lags or slopes[0] >= thresholds.LOST_FAR):
-            numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
-            yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
-        return
-    if gradient is None or gradient.shape[1] < 2:
-        return
-    finite = np.where(np.isfinite(gradient), gradient, np.nan)
-    some = ~np.isnan(finite).all(axis=0)
-    typical = np.full(gradient.shape[1], np.nan)
-    typical[some] = np.nanmedian(finite[:, some], axis=0)
-    low = np.flatnonzero(typical <= np.nanmax(typical) - thresholds.APART_DECADES) if some.any() else []
-    if len(low):
-        behind = float(np.nanmax(typical) - np.nanmin(typical))
-        yield run.finding(
-            "vanishing", "possible", run.layers(low), alternatives=("saturation",), gradient_decades_behind=behind
-        )
+    if slopes is not None and slopes[0] >= (thresholds.LOST_DECADES if run.lags else thresholds.LOST_FAR):
+        numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
+        yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
 
 
 def late(run: Reading) -> Iterator[Finding]:

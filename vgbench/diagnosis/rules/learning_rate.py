@@ -28,7 +28,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
         return  # a loss that comes down and never rises is not thrown about
     signs = _signs(run)
     points = sum(2 if far else 1 for _, far in signs.values())
-    fell = progress.little is None and not progress.broken and progress.fell
+    fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
     confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"

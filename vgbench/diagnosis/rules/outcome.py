@@ -37,12 +37,17 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
 
 
 def by_heart(run: Reading) -> Iterator[Finding]:
-    """The training loss falls, and other examples are answered no better than by a constant."""
+    """The training loss falls, and others are answered no better than by a constant; or nothing of it is left.
+
+    Where some of it is left, much else may be why other examples are answered worse.
+    """
     progress = run.progress
     if progress.broken or progress.validated is None or progress.gain is None:
         return
-    if progress.gain >= thresholds.LITTLE and progress.validated < thresholds.LEARNED:
-        yield run.finding("learned by heart", "likely", progress=progress.gain, on_other_data=progress.validated)
+    nothing = progress.gain >= thresholds.LITTLE and progress.validated < thresholds.LEARNED
+    if nothing or (progress.gain >= thresholds.WHOLE and progress.validated < thresholds.SOUND):
+        confidence: Confidence = "likely" if nothing else "possible"
+        yield run.finding("learned by heart", confidence, progress=progress.gain, on_other_data=progress.validated)
 
 
 def constant_answer(run: Reading) -> Iterator[Finding]:
