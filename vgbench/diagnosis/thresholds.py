@@ -161,7 +161,7 @@ TINY_LOSS = 1e-3
 FADES = 2.0
 """Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""
 
-SURE = 0.05
+SURE = 1e-3
 """How far below zero a loss lies that is log(1 - D) of a critic which is sure."""
 
 SMALL = -2.0
@@ -188,11 +188,15 @@ OF_A_MEAN = 0.7
 """log10 of the square of a bias' gradient over the loss from which the loss is no mean of squares: of one it is 0.6 at
 most."""
 
-OF_ONE_ERROR = 0.4
-"""The same from which almost all of the loss is an error that the examples share."""
+SHIFTED = 2.0
+"""How many times the constant answer's a first loss is where most of it is an error that the examples share."""
 
 UNIT = 30.0
 """How many times larger or smaller than one inputs may be, and how much larger a constant answer's squared error."""
+
+UNIT_ALONE = 300.0
+"""How far outputs may lie from targets where the constant answer's loss is not known: examples that cancel make it look
+ten times as much."""
 
 LOGITS = 50.0
 """Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

@@ -112,26 +112,29 @@ class Weights:
 
     @property
     def summed(self) -> bool:
-        """Whether the loss is a sum, or scaled up: the first gradients of all biases are too large for its mean."""
-        return self._shared_error is not None and self._shared_error > thresholds.OF_A_MEAN
-
-    @property
-    def shifted(self) -> bool:
-        """Whether the first loss is the square of an error that all examples share: outputs lie far from targets."""
-        shared = self._shared_error
-        return shared is not None and thresholds.OF_ONE_ERROR <= shared <= thresholds.OF_A_MEAN
-
-    @cached_property
-    def _shared_error(self) -> float | None:
-        """log10 of the square of the least of the biases' first gradients over the first loss; None if unknown.
+        """Whether the loss is a sum, or scaled up: the first gradients of all biases are too large for its mean.
 
         The gradient of the mean of e^2 by a bias behind which nothing follows is twice the mean of e, so that its
-        square is four times the loss at most, and that where all e are the same.
+        square is four times the loss at most.
         """
+        first, loss = self._first_biases, self.evidence.loss
+        return loss is not None and len(first) > 0 and bool(2 * first.min() - np.log10(loss[0]) > thresholds.OF_A_MEAN)
+
+    @property
+    def error(self) -> float | None:
+        """How far outputs lie from targets at the start, about, in their unit; None if unknown.
+
+        A loss over its slope by a bias of the outputs is e for |e| and e / 2 for e^2, whatever it is multiplied with,
+        where all examples share the error. Where they cancel it is less.
+        """
+        first, loss = self._first_biases, self.evidence.loss
+        return float(loss[0] / 10.0 ** first.max()) if loss is not None and len(first) else None
+
+    @property
+    def _first_biases(self) -> Float[np.ndarray, "known"]:
+        """The biases' first gradients, where the first loss is positive."""
         loss, bias = self.evidence.loss, self.bias
-        if loss is None or bias is None or not loss[0] > 0 or not np.isfinite(bias[0]).any():
-            return None
-        return float(2 * bias[0][np.isfinite(bias[0])].min() - np.log10(loss[0]))
+        return bias[0][np.isfinite(bias[0])] if loss is not None and bias is not None and loss[0] > 0 else np.empty(0)
 
     @cached_property
     def update(self) -> Float[np.ndarray, "layers"] | None:
@@ -144,6 +147,22 @@ class Weights:
         typical = np.full(update.shape[1], np.nan)
         typical[some] = np.nanmedian(finite[:, some], axis=0)
         return typical
+
+    @cached_property
+    def held(self) -> Bool[np.ndarray, "layers"]:
+        """Layers that never move, while others do."""
+        update = self.evidence.update
+        if update is None or len(update) < 2:
+            return np.zeros(0, bool)
+        still = (np.nan_to_num(update, nan=1.0) == 0).all(axis=0)
+        return still & ~still.all()
+
+    @property
+    def first_held(self) -> bool:
+        """Whether the layers that a signal reaches last, or those that time steps share, never move."""
+        names = self.evidence.names
+        shared = [i for i, name in enumerate(names) if self.evidence.timed and _RECURRENT.search(name)]
+        return bool(self.held.any() and self.held[shared or range(max(1, len(names) // 3))].all())
 
     @property
     def travel(self) -> float:

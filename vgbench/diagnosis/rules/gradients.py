@@ -17,8 +17,8 @@ _CELLS = "a gated cell (LSTM or GRU) with forget gates that begin open, or ortho
 
 def vanishing(run: Reading) -> Iterator[Finding]:
     """The signal shrinks towards the input at the start, the first layers stand still, and little is learned."""
-    if not _stuck(run) or _opens(run):
-        return
+    if not _stuck(run) or _opens(run) or run.first_held:
+        return  # layers that are held still do not tell whether a signal would move them
     if run.first_lost is None and not run.silent:
         yield from _by_weights(run)
         return
@@ -36,7 +36,7 @@ def vanishing_unexplained(run: Reading) -> Iterator[Finding]:
     lost = float("inf") if run.silent else run.first_lost or 0.0
     if (
         _stuck(run)
-        and not _opens(run)
+        and not (_opens(run) or run.first_held)
         and lost >= thresholds.LOST_FAR
         and (run.last_lost or lost) >= thresholds.LOST_DECADES
     ):

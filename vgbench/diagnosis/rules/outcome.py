@@ -96,11 +96,8 @@ def spike(run: Reading) -> Iterator[Finding]:
 
 def frozen(run: Reading) -> Iterator[Finding]:
     """Layers that never move, and others do; zero-valued weights that stay zero count as not moving."""
-    update, zero = run.evidence.update, run.evidence.zero
-    if update is None or len(update) < 2:
-        return
-    still = (np.nan_to_num(update, nan=1.0) == 0).all(axis=0)
-    if not still.any() or still.all() or _flushed(run, still):
+    still, zero = run.held, run.evidence.zero
+    if not still.any() or _flushed(run, still):
         return
     cut = zero is not None and bool((zero[:, still] >= 1).all())
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""

@@ -53,7 +53,7 @@ def first_loss(run: Reading) -> Iterator[Finding]:
     if not len(progress.losses) or not _first_loss_high(run) or progress.little is False:
         return
     chance = run.evidence.chance
-    if chance is None and (run.at_rest or not (progress.broken or _grown(run) or (progress.plateau and run.shifted))):
+    if chance is None and (run.at_rest or not (progress.broken or _grown(run) or (progress.plateau and _shifted(run)))):
         return
     confidence: Confidence = "likely" if chance is not None and run.arrives is not None else "possible"
     yield run.finding(
@@ -90,14 +90,21 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
         return
     stuck = progress.poor or progress.broken
     seen, inferred = _far(recorded), stuck and _far(run.input_scale)
-    reached = run.at_rest or (progress.settled and progress.at_constant)  # so that outputs have the targets' scale
-    high = stuck and chance is not None and chance > thresholds.UNIT and not (reached or run.summed)
+    high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
     if seen or inferred or high:
         inputs = recorded if seen else run.input_scale
         confidence: Confidence = "likely" if seen else "possible"
         others = _RATE if _shakes(run) and not (seen or inferred) else ()
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
+
+
+def _shifted(run: Reading) -> bool:
+    """Whether outputs lie far from all targets: of a loss that is merely a sum, so does the gradient of the biases."""
+    if run.error is None:
+        return False
+    above = run.progress.start > thresholds.SHIFTED * (run.evidence.chance or 0.0)
+    return above and run.error > (thresholds.UNIT if run.evidence.chance else thresholds.UNIT_ALONE)
 
 
 def _far(scale: float | None) -> bool:
