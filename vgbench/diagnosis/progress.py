@@ -70,9 +70,14 @@ class Progress:
             return None
         if self.broken:
             return -float("inf")
-        below = chance - self.end > np.ptp(self.losses[-_LAST:])
-        whole = max(abs(chance), abs(self.start - chance)) if self.signed and not below else abs(chance)
+        whole = max(abs(chance), abs(self.start - chance)) if self.signed and not self.below else abs(chance)
         return float((chance - self.end) / whole) if whole > 0 else None
+
+    @property
+    def below(self) -> bool:
+        """Whether the loss ended below the constant answer's by more than its noise."""
+        chance = self.evidence.chance
+        return chance is not None and bool(chance - self.end > np.ptp(self.losses[-_LAST:]))
 
     @property
     def signed(self) -> bool:
@@ -147,7 +152,8 @@ class Progress:
     @cached_property
     def plateau(self) -> bool:
         """Whether it does so not far below where it began."""
-        return self.settled and float(np.median(self.losses[len(self.losses) // 2 :])) > 0.5 * self.start
+        fall = self.start - float(np.median(self.losses[len(self.losses) // 2 :]))
+        return self.settled and fall < 0.5 * abs(self.start)
 
     @cached_property
     def learned(self) -> bool | None:
@@ -186,4 +192,4 @@ class Progress:
     @cached_property
     def at_constant(self) -> bool:
         """Whether the loss ended at the level of the constant answer."""
-        return self.gain is not None and abs(self.gain) <= thresholds.CONSTANT
+        return self.gain is not None and abs(self.gain) <= thresholds.CONSTANT and not (self.signed and self.below)

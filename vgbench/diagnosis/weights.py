@@ -14,7 +14,7 @@ from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
 
 _RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
 """In names of weights that time steps share."""
-_ADVERSARIAL = re.compile(r"generator|discriminator", re.IGNORECASE)
+_ADVERSARIAL = re.compile(r"generator|discriminator|critic", re.IGNORECASE)
 """In names of weights of two networks that play against each other."""
 
 
@@ -251,11 +251,12 @@ class Weights:
 
     @property
     def lags(self) -> bool:
-        """Whether the first layers stay far behind the quickest one, and have not moved far enough to learn."""
+        """Whether the first layers stay far behind the quickest one, in steps too small to learn by."""
         if self.lag is None or self._first_update is None:
             return False
         steps = float(self.evidence.step[-1] - self.evidence.step[0])
-        return self.lag >= thresholds.LAG_DECADES and self._first_update * steps < thresholds.TRAVELLED
+        still = self._first_update < thresholds.SLOW and self._first_update * steps < thresholds.TRAVELLED
+        return still and self.lag >= thresholds.LAG_DECADES
 
     @cached_property
     def _first_update(self) -> float | None:

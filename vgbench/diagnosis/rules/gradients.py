@@ -131,8 +131,9 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     gradient, progress = run.evidence.gradient, run.progress
     if gradient is None or len(gradient) < 3 or not progress.known or progress.broken or progress.mastered:
         return
-    elsewhere = (progress.gain is not None and not progress.at_constant) or (run.stranded and run.zeroed[-1])
-    if not (elsewhere or progress.losses.max() < 0) or _better(run) or run.zeroed[0]:
+    unknown = progress.gain is None and (progress.losses.max() < 0 or (run.stranded and run.zeroed[-1]))
+    elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
+    if not elsewhere or _better(run) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):
         shrunk = gradient[0] - gradient[-1]

@@ -54,7 +54,8 @@ def _thrown(run: Reading, k: int) -> bool:
     quick = run.pace is not None and bool(
         run.pace[0] >= thresholds.QUICK_FIRST or (run.pace[1 : k + 1] >= thresholds.QUICK).any()
     )
-    return quick or _peak(run, k) > thresholds.PEAKED
+    unseen = run.evidence.peak is None and k > 0  # what the loss was between the records
+    return unseen or quick or _peak(run, k) > thresholds.PEAKED
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:
