@@ -62,8 +62,8 @@ class Progress:
     def gain(self) -> float | None:
         """Share of the constant answer's loss that was taken off by the end; None if that is unknown.
 
-        A loss that may be negative has no least value. Where it lies below the constant answer's by more than its noise,
-        it is a share of that one's size; otherwise of what the loss began above it, if that is more.
+        A loss that may be negative has no least value. Where it lies below the constant answer's by more than its
+        noise, it is a share of that one's size; otherwise of what the loss began above it, if that is more.
         """
         chance = self.evidence.chance
         if chance is None or not np.isfinite(chance) or not len(self.losses):
@@ -75,9 +75,9 @@ class Progress:
 
     @property
     def below(self) -> bool:
-        """Whether the loss ended below the constant answer's by more than its noise."""
-        chance = self.evidence.chance
-        return chance is not None and bool(chance - self.end > np.ptp(self.losses[-_LAST:]))
+        """Whether the loss ended below the constant answer's by more than its range over the second half."""
+        chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
+        return chance is not None and bool(chance - self.end > np.ptp(half))
 
     @property
     def signed(self) -> bool:
@@ -152,8 +152,8 @@ class Progress:
     @cached_property
     def plateau(self) -> bool:
         """Whether it does so not far below where it began."""
-        fall = self.start - float(np.median(self.losses[len(self.losses) // 2 :]))
-        return self.settled and fall < 0.5 * abs(self.start)
+        half = self.losses[len(self.losses) // 2 :]
+        return self.settled and float(self.start - np.median(half)) < 0.5 * abs(self.start)
 
     @cached_property
     def learned(self) -> bool | None:

@@ -12,8 +12,9 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.advice import measured
 from vgbench.diagnosis.findings import NO_FAULT, Confidence, Finding, Name
 from vgbench.diagnosis.progress import Progress
+from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import lost_over_layers
-from vgbench.diagnosis.weights import Weights, recorded_in
+from vgbench.diagnosis.weights import Weights
 from vgbench.diagnosis.words import MEANINGS, SUGGESTIONS
 
 

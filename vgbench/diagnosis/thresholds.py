@@ -21,8 +21,8 @@ LAG_DECADES = 1.0
 optimizer that is invariant to scale shows no lag."""
 
 TRAVELLED = 0.5
-"""Relative updates, summed over all steps, from which layers have moved far enough to learn: what is not learned then is
-not so since they stand still."""
+"""Relative updates, summed over all steps, from which layers have moved far enough to learn: what is not learned then
+is not so since they stand still."""
 
 FEW_LAYERS = 4
 """Arrays of weights up to which a feed-forward network is taken to be too shallow to vanish where its weights'
@@ -88,6 +88,9 @@ STANDS = 1e-5
 
 SLOW_TRAVEL = 0.05
 """Relative updates of the quickest layer, summed over all steps: it has not moved enough to learn anything."""
+
+STEADY = 0.5
+"""Share of the first third's fall of the loss that the last third still has where it has not slowed."""
 
 AGAINST = 0.1
 """Cosine of update and negative gradient below minus this: the update goes uphill."""

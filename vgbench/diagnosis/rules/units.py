@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import first_of
-from vgbench.diagnosis.weights import recorded_in
 
 _QUERY = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 _KEY = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
