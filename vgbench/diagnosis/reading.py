@@ -63,6 +63,11 @@ class Reading(Weights):
         known = np.empty(0) if self.lost is None else self.lost[~np.isnan(self.lost)]
         return float(known[-1]) if len(known) else None
 
+    @property
+    def still_lost(self) -> bool:
+        """Whether the signal vanishes at the last record, too, or nobody looked then."""
+        return self.last_lost is None or self.last_lost >= thresholds.LOST_DECADES
+
     @cached_property
     def faded(self) -> float | None:
         """Decades of the forward signal's scale lost from the first to the last layer at the start."""

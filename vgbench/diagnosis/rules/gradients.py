@@ -26,20 +26,16 @@ def vanishing(run: Reading) -> Iterator[Finding]:
     if not run.silent and lost < thresholds.LOST_DECADES:
         return
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-    still = run.last_lost is None or run.last_lost >= thresholds.LOST_DECADES
-    if run.evidence.timed or (still and (run.lags or faded)):
-        yield _vanishes(run, "certain" if still and (run.lags or run.evidence.timed) else "likely")
+    timed, still = run.evidence.timed, run.still_lost
+    if timed or (still and (run.lags or faded)):
+        yield _vanishes(run, "certain" if still and (run.lags or timed) else "likely")
 
 
 def vanishing_unexplained(run: Reading) -> Iterator[Finding]:
     """The signal loses decades at the start, an optimizer makes up for it, and nothing is learned all the same."""
     lost = float("inf") if run.silent else run.first_lost or 0.0
-    if (
-        _stuck(run)
-        and not (_opens(run) or run.first_held)
-        and lost >= thresholds.LOST_FAR
-        and (run.last_lost or lost) >= thresholds.LOST_DECADES
-    ):
+    held_up = _stuck(run) and not (_opens(run) or run.first_held)
+    if held_up and lost >= thresholds.LOST_FAR and run.still_lost:
         yield _vanishes(run, "possible")
 
 
@@ -143,7 +139,9 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         yield run.finding("saturated loss", "likely", run.evidence.names, gradient_decades_lost=lost)
     elif run.small and (progress.unmoved or _sure(run)):
         largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
-        yield run.finding("saturated loss", "possible", run.evidence.names, largest_log10_gradient=largest)
+        slow: tuple[Name, ...] = ("learning rate too small",)
+        numbers = {"largest_log10_gradient": largest}
+        yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=slow, numbers=numbers)
 
 
 def _sure(run: Reading) -> bool:

@@ -143,7 +143,7 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
     third = len(losses) // 3
-    steady = losses[-third - 1] - losses[-1] >= thresholds.STEADY * (losses[0] - losses[third])
+    steady = bool(losses[-third - 1] - losses[-1] >= thresholds.STEADY * (losses[0] - losses[third]))
     return _falls(losses) and (slow or (steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
 
 

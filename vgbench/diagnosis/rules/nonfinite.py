@@ -96,7 +96,7 @@ def _layers_of(run: Reading, k: int) -> tuple[str, ...]:
 
 
 def _peak(run: Reading, k: int) -> float:
-    """How many times the first loss the largest one up to record k was, those of the last steps before it among them."""
+    """How many times the first loss the largest one before the numbers broke was, which record k still has."""
     peak = run.evidence.peak
     known = np.empty(0) if peak is None else peak[: k + 1]
     known = known[np.isfinite(known)]
