@@ -26,9 +26,8 @@ def vanishing(run: Reading) -> Iterator[Finding]:
     if not run.silent and lost < thresholds.LOST_DECADES:
         return
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-    timed, still = run.evidence.timed, run.still_lost
-    if timed or (still and (run.lags or faded)):
-        yield _vanishes(run, "certain" if still and (run.lags or timed) else "likely")
+    if run.still_lost and (run.evidence.timed or run.lags or faded):
+        yield _vanishes(run, "certain" if run.lags or run.evidence.timed else "likely")
 
 
 def vanishing_unexplained(run: Reading) -> Iterator[Finding]:

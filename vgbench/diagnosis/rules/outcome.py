@@ -44,8 +44,9 @@ def by_heart(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if progress.broken or progress.validated is None or progress.gain is None:
         return
-    nothing = progress.gain >= thresholds.LITTLE and progress.validated < thresholds.LEARNED
-    if nothing or (progress.gain >= thresholds.WHOLE and progress.validated < thresholds.SOUND):
+    whole, nothing = progress.gain >= thresholds.WHOLE, progress.validated < thresholds.LEARNED
+    done = whole or (progress.gain >= thresholds.LITTLE and progress.settled)
+    if (done and nothing) or (whole and progress.validated < thresholds.SOUND):
         confidence: Confidence = "likely" if nothing else "possible"
         yield run.finding("learned by heart", confidence, progress=progress.gain, on_other_data=progress.validated)
 
