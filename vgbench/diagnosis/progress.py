@@ -96,6 +96,15 @@ class Progress:
             return float(1 - np.median(loss[np.isfinite(loss)][-_LAST:]) / level)
         return None
 
+    @property
+    def of_classes(self) -> bool:
+        """Whether the accuracy can be that of classes whose cross-entropy the loss is, and not that within a tolerance.
+
+        The likeliest class has at least the probability exp(-H), where H is the entropy, the constant answer's loss.
+        """
+        chance, guessed = self.evidence.chance, self.evidence.chance_accuracy
+        return chance is None or guessed is None or bool(guessed >= 0.9 * np.exp(-chance))
+
     @cached_property
     def reached(self) -> bool | None:
         """Whether the accuracy, or without one the validation loss, reached the target; None without one."""

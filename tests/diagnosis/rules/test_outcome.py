@@ -57,6 +57,13 @@ def test_what_holds_in_part_is_learned_by_heart_only_where_nothing_is_left_to_le
     assert (found.name, found.confidence) == ("learned by heart", "possible")
 
 
+def test_answers_within_a_tolerance_may_come_later_than_the_loss_falls() -> None:
+    within = {"accuracy": np.full(RECORDS, 0.08), "chance": 0.167, "chance_accuracy": 0.08}
+    assert vg.verdict(evidence(**within, loss=np.linspace(0.17, 0.04, RECORDS))) == "not enough recorded"
+    settled = np.r_[0.17, 0.1, np.full(RECORDS - 2, 0.04)]
+    assert vg.verdict(evidence(**within, loss=settled)) == "learned by heart"
+
+
 def test_losses_may_be_negative() -> None:
     fell = {"loss": np.linspace(1.4, -2.0, RECORDS), "accuracy": None, "chance": 1.4}
     assert vg.verdict(evidence(**fell)) == "learns the training data"

@@ -45,7 +45,7 @@ def by_heart(run: Reading) -> Iterator[Finding]:
     if progress.broken or progress.validated is None or progress.gain is None:
         return
     whole, nothing = progress.gain >= thresholds.WHOLE, progress.validated < thresholds.LEARNED
-    done = whole or (progress.gain >= thresholds.LITTLE and progress.settled)
+    done = whole or (progress.gain >= thresholds.LITTLE and (progress.of_classes or progress.settled))
     if (done and nothing) or (whole and progress.validated < thresholds.SOUND):
         confidence: Confidence = "likely" if nothing else "possible"
         yield run.finding("learned by heart", confidence, progress=progress.gain, on_other_data=progress.validated)
