@@ -180,7 +180,7 @@ def test_most_seeds_decide() -> None:
     calm = np.stack([np.full((2, 3), 0.5), np.full((2, 3), 0.01)])
     half = made.changed(curves, loss=np.stack([breaks, np.ones(40)]).astype(np.float32), update_to_weight=calm)
     assert [each.seeds for each in vg.diagnose(diverged)] == [(2, 2)]
-    assert [each.seeds for each in vg.diagnose(half) if each.name == "learning rate too large"] == [(1, 2)]
+    assert [each.seeds for each in vg.diagnose(half) if each.name == "not-a-number loss"] == [(1, 2)]
 
 
 def test_the_command_says_what_was_found_judged_and_missing(tmp_path: Any) -> None:

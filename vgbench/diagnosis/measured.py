@@ -59,6 +59,7 @@ def from_curves(
         Evidence(
             step=np.asarray(curves.step),
             loss=(loss := _around(np.asarray(curves.loss[seed], np.float64), curves.step)),
+            peak=_peaks(np.asarray(curves.loss[seed], np.float64), curves.step),
             nonfinite_loss=~np.isfinite(loss),
             **{"chance": chance, **_judged(curves, seed)},
             signal=_in_range(seen.log10_activation_norm[seed]),
@@ -134,9 +135,21 @@ def _at_first(row: np.ndarray, records: int) -> Float[np.ndarray, "records depth
     return np.vstack([row, np.full((records - 1, len(row)), np.nan)])
 
 
+def _peaks(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) -> Float[np.ndarray, "records"]:
+    """The largest finite loss from each record's predecessor to the end of the steps that its mean is taken of."""
+    finite = np.where(np.isfinite(loss), loss, -np.inf)
+    begins, ends = np.append(0, step[:-1]), np.asarray(step) + _width(loss)
+    peaks = np.asarray([finite[begin:end].max(initial=-np.inf) for begin, end in zip(begins, ends, strict=True)])
+    return np.where(np.isfinite(peaks), peaks, np.nan)
+
+
+def _width(loss: Float[np.ndarray, "steps"]) -> int:
+    return max(1, min(10, len(loss) // 4))
+
+
 def _around(loss: Float[np.ndarray, "steps"], step: Int[np.ndarray, "records"]) -> Float[np.ndarray, "records"]:
     """Mean loss of the few steps that follow each record (those before, at the last)."""
-    width = max(1, min(10, len(loss) // 4))
+    width = _width(loss)
     starts = np.minimum(np.asarray(step), len(loss) - width)
     with np.errstate(invalid="ignore", over="ignore"):
         means = [loss[start : start + width].mean() for start in starts]

@@ -62,15 +62,27 @@ class Progress:
     def gain(self) -> float | None:
         """Share of the constant answer's loss that was taken off by the end; None if that is unknown.
 
-        Of losses that may be negative, it is a share of what the loss began above it, or of its size if that is more.
+        A loss that may be negative has no least value. Where it lies below the constant answer's by more than its
+        noise, it is a share of that one's size; otherwise of what the loss began above it, if that is more.
         """
         chance = self.evidence.chance
         if chance is None or not np.isfinite(chance) or not len(self.losses):
             return None
         if self.broken:
             return -float("inf")
-        whole = chance if chance > 0 and self.losses.min() >= 0 else max(abs(chance), abs(self.start - chance))
+        whole = max(abs(chance), abs(self.start - chance)) if self.signed and not self.below else abs(chance)
         return float((chance - self.end) / whole) if whole > 0 else None
+
+    @property
+    def below(self) -> bool:
+        """Whether the loss ended below the constant answer's by more than its range over the second half."""
+        chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
+        return chance is not None and bool(chance - self.end > np.ptp(half))
+
+    @property
+    def signed(self) -> bool:
+        """Whether the loss may be negative, so that it has no least value that is known."""
+        return (self.evidence.chance or 0.0) < 0 or (len(self.losses) > 0 and float(self.losses.min()) < 0)
 
     @cached_property
     def validated(self) -> float | None:
@@ -83,6 +95,15 @@ class Progress:
         if loss is not None and level is not None and level > 0 and np.isfinite(loss).any():
             return float(1 - np.median(loss[np.isfinite(loss)][-_LAST:]) / level)
         return None
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether the accuracy can be that of classes whose cross-entropy the loss is, and not that within a tolerance.
+
+        The likeliest class has at least the probability exp(-H), where H is the entropy, the constant answer's loss.
+        """
+        chance, guessed = self.evidence.chance, self.evidence.chance_accuracy
+        return chance is None or guessed is None or bool(guessed >= 0.9 * np.exp(-chance))
 
     @cached_property
     def reached(self) -> bool | None:
@@ -140,7 +161,8 @@ class Progress:
     @cached_property
     def plateau(self) -> bool:
         """Whether it does so not far below where it began."""
-        return self.settled and float(np.median(self.losses[len(self.losses) // 2 :])) > 0.5 * self.start
+        half = self.losses[len(self.losses) // 2 :]
+        return self.settled and float(self.start - np.median(half)) < 0.5 * abs(self.start)
 
     @cached_property
     def learned(self) -> bool | None:
@@ -179,4 +201,4 @@ class Progress:
     @cached_property
     def at_constant(self) -> bool:
         """Whether the loss ended at the level of the constant answer."""
-        return self.gain is not None and abs(self.gain) <= thresholds.CONSTANT
+        return self.gain is not None and abs(self.gain) <= thresholds.CONSTANT and not (self.signed and self.below)

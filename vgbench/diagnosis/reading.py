@@ -12,8 +12,9 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.advice import measured
 from vgbench.diagnosis.findings import NO_FAULT, Confidence, Finding, Name
 from vgbench.diagnosis.progress import Progress
+from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import lost_over_layers
-from vgbench.diagnosis.weights import Weights, recorded_in
+from vgbench.diagnosis.weights import Weights
 from vgbench.diagnosis.words import MEANINGS, SUGGESTIONS
 
 
@@ -50,11 +51,22 @@ class Reading(Weights):
         lost = None if self.lost is None else float(self.lost[0])
         return None if lost is None or np.isnan(lost) else lost
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether the signal vanishes at the start, by the biases' gradients where it was not recorded itself."""
+        lost = self.by_biases if self.first_lost is None else self.first_lost
+        return self.silent or (lost is not None and lost >= thresholds.LOST_DECADES)
+
     @cached_property
     def last_lost(self) -> float | None:
         """The same at the last record that has it."""
         known = np.empty(0) if self.lost is None else self.lost[~np.isnan(self.lost)]
         return float(known[-1]) if len(known) else None
+
+    @property
+    def still_lost(self) -> bool:
+        """Whether the signal vanishes at the last record, too, or nobody looked then."""
+        return self.last_lost is None or self.last_lost >= thresholds.LOST_DECADES
 
     @cached_property
     def faded(self) -> float | None:
@@ -162,7 +174,7 @@ class Reading(Weights):
         if not len(progress.losses):
             return False
         if chance is None:
-            return progress.start > thresholds.FIRST_LOSS_ALONE
+            return progress.start > thresholds.FIRST_LOSS_ALONE and not self.summed
         return progress.start > thresholds.FIRST_LOSS * abs(chance)
 
     @property

@@ -20,6 +20,10 @@ LAG_DECADES = 1.0
 """Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An
 optimizer that is invariant to scale shows no lag."""
 
+TRAVELLED = 0.5
+"""Relative updates, summed over all steps, from which layers have moved far enough to learn: what is not learned then
+is not so since they stand still."""
+
 FEW_LAYERS = 4
 """Arrays of weights up to which a feed-forward network is taken to be too shallow to vanish where its weights'
 gradients are of one size."""
@@ -27,9 +31,6 @@ gradients are of one size."""
 FADED_DECADES = 1.5
 """Decades of the pre-activations' standard deviation lost from first to last layer: in a homogeneous network, whose
 weight gradients are alike in all layers, this is where vanishing shows."""
-
-APART_DECADES = 3.0
-"""Decades by which an array's gradient stays below the largest one's, where the order of the arrays is not known."""
 
 COLLAPSED_BY = -4.5
 """log10(1 - cosine) of different inputs' signals at the last layer, relative to the first, below which they count as
@@ -53,6 +54,9 @@ LITTLE = 0.3
 
 SOUND = 0.5
 """The same, on other data, from which a run without a finding is called sound."""
+
+WHOLE = 0.98
+"""The same where nothing is left to learn of the training data."""
 
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
@@ -85,6 +89,9 @@ STANDS = 1e-5
 SLOW_TRAVEL = 0.05
 """Relative updates of the quickest layer, summed over all steps: it has not moved enough to learn anything."""
 
+STEADY = 0.5
+"""Share of the first third's fall of the loss that the last third still has where it has not slowed."""
+
 AGAINST = 0.1
 """Cosine of update and negative gradient below minus this: the update goes uphill."""
 
@@ -106,6 +113,9 @@ SWINGING = 0.35
 
 PEAKED = 3.0
 """How many times the larger of the first and the constant answer's loss a loss must once have been to have peaked."""
+
+BLOWN_UP = 1e3
+"""The same of a loss that grew until it overflowed. One that was no number before is so for another reason."""
 
 ROSE = 1.5
 """How many times its start a loss must once have been to have risen."""
@@ -154,7 +164,7 @@ TINY_LOSS = 1e-3
 FADES = 2.0
 """Decades that the gradients of all layers lose together while the loss gets no better: the loss is saturated."""
 
-SURE = 0.05
+SURE = 1e-3
 """How far below zero a loss lies that is log(1 - D) of a critic which is sure."""
 
 SMALL = -2.0
@@ -177,8 +187,19 @@ FIRST_LOSS_SHAKING = 5.0
 FIRST_LOSS_ALONE = 50.0
 """A first loss that is suspected where that of the constant answer is not known: no mean cross-entropy begins there."""
 
+OF_A_MEAN = 0.7
+"""log10 of the square of a bias' gradient over the loss from which the loss is no mean of squares: of one it is 0.6 at
+most."""
+
+SHIFTED = 2.0
+"""How many times the constant answer's a first loss is where most of it is an error that the examples share."""
+
 UNIT = 30.0
 """How many times larger or smaller than one inputs may be, and how much larger a constant answer's squared error."""
+
+UNIT_ALONE = 300.0
+"""How far outputs may lie from targets where the constant answer's loss is not known: examples that cancel make it look
+ten times as much."""
 
 LOGITS = 50.0
 """Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

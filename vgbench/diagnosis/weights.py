@@ -1,28 +1,23 @@
-"""What gradients, updates and biases of the arrays of weights show of a run."""
+"""What gradients of weights and biases show of a run."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.evidence import Evidence
+from vgbench.diagnosis.steps import RECURRENT, Steps
 from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
 
-_RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
-"""In names of weights that time steps share."""
-_ADVERSARIAL = re.compile(r"generator|discriminator", re.IGNORECASE)
+_ADVERSARIAL = re.compile(r"generator|discriminator|critic", re.IGNORECASE)
 """In names of weights of two networks that play against each other."""
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Evidence, and what follows from its arrays of weights."""
-
-    evidence: Evidence
+class Weights(Steps):
+    """Evidence, and what follows from its gradients."""
 
     @cached_property
     def finite(self) -> Bool[np.ndarray, "records"]:
@@ -55,8 +50,16 @@ class Weights:
         A bias gets the sum over examples of the signal at its layer. Close to the output examples cancel in it more
         than elsewhere, so that it shows less loss than there is, and some gain where there is none.
         """
+        return self._lost_by_biases(0)
+
+    @property
+    def lost_at_last(self) -> float | None:
+        """The same at the last record."""
+        return self._lost_by_biases(-1)
+
+    def _lost_by_biases(self, record: int) -> float | None:
         lost = lost_over_layers(self.bias, self.evidence.names, least=4)
-        return None if lost is None or np.isnan(lost[0]) else float(lost[0])
+        return None if lost is None or np.isnan(lost[record]) else float(lost[record])
 
     @property
     def level(self) -> bool:
@@ -65,7 +68,7 @@ class Weights:
         All weights may get the same gradient while the signal vanishes; of few layers that is taken to be not so.
         """
         evidence = self.evidence
-        if any(_RECURRENT.search(name) for name in evidence.names):
+        if any(RECURRENT.search(name) for name in evidence.names):
             return False  # over time steps it may vanish all the same
         lost = self.by_biases
         if lost is None:
@@ -102,75 +105,31 @@ class Weights:
         size = known.min() if known.min() > 0 else known.max() if known.max() < 0 else 0.0
         return float(10.0**size)
 
-    @cached_property
-    def update(self) -> Float[np.ndarray, "layers"] | None:
-        """Each layer's relative update, median over the records; a layer that starts at zero counts once it moves."""
-        update = self.evidence.update
-        if update is None:
-            return None
-        finite = np.where(np.isfinite(update), update, np.nan)
-        some = recorded_in(finite)
-        typical = np.full(update.shape[1], np.nan)
-        typical[some] = np.nanmedian(finite[:, some], axis=0)
-        return typical
+    @property
+    def summed(self) -> bool:
+        """Whether the loss is a sum, or scaled up: the first gradients of all biases are too large for its mean.
+
+        The gradient of the mean of e^2 by a bias behind which nothing follows is twice the mean of e, so that its
+        square is four times the loss at most.
+        """
+        first, loss = self._first_biases, self.evidence.loss
+        return loss is not None and len(first) > 0 and bool(2 * first.min() - np.log10(loss[0]) > thresholds.OF_A_MEAN)
 
     @property
-    def travel(self) -> float:
-        """Relative updates of the median layer, summed over all steps: how far most weights went, at most."""
-        known = np.empty(0) if self.pace is None else self.pace[np.isfinite(self.pace)]
-        return float(known.mean() * (self.evidence.step[-1] - self.evidence.step[0])) if len(known) else 0.0
+    def error(self) -> float | None:
+        """How far outputs lie from targets at the start, about, in their unit; None if unknown.
 
-    @cached_property
-    def pace(self) -> Float[np.ndarray, "records"] | None:
-        """The median layer's relative update at every record; NaN where no layer has a finite one."""
-        return None if self.evidence.update is None else _over_layers(np.nanmedian, self.evidence.update)
-
-    @cached_property
-    def quickest(self) -> Float[np.ndarray, "records"] | None:
-        """The quickest layer's relative update at every record."""
-        return None if self.evidence.update is None else _over_layers(np.nanmax, self.evidence.update)
-
-    @cached_property
-    def grown(self) -> float | None:
-        """Decades by which the weights of the median layer have grown at most; None if unknown."""
-        weight = self.evidence.weight
-        if weight is None or len(weight) < 2:
-            return None
-        with np.errstate(invalid="ignore"):
-            growth = weight[1:] - weight[0]
-        growth = np.where(np.isfinite(growth), growth, np.nan)
-        known = growth[~np.isnan(growth).all(axis=1)]
-        return float(np.nanmedian(known, axis=1).max()) if len(known) else None
+        A loss over its slope by a bias of the outputs is e for |e| and e / 2 for e^2, whatever it is multiplied with,
+        where all examples share the error. Where they cancel it is less.
+        """
+        first, loss = self._first_biases, self.evidence.loss
+        return float(loss[0] / 10.0 ** first.max()) if loss is not None and len(first) else None
 
     @property
-    def heavy(self) -> bool:
-        """Whether some array of weights is far from unit scale at the start, so that rounding swallows usual steps."""
-        weight = self.evidence.weight
-        return weight is not None and bool((weight[0] >= thresholds.HEAVY).any())
-
-    @cached_property
-    def shrunk(self) -> float | None:
-        """Decades that the weights of the median layer have lost by the end; None if unknown."""
-        weight = self.evidence.weight
-        if weight is None or len(weight) < 2:
-            return None
-        with np.errstate(invalid="ignore"):
-            lost = weight[0] - weight[-1]
-        finite = lost[np.isfinite(lost)]
-        return float(np.median(finite)) if len(finite) else None
-
-    @property
-    def decayed(self) -> bool:
-        """Whether the weights have shrunk further than orderly training makes them."""
-        return self.shrunk is not None and self.shrunk >= thresholds.SHRUNK_DECADES
-
-    @cached_property
-    def furthest(self) -> float | None:
-        """How far the quickest layer has moved by the end, relative to its first weights; None if unknown."""
-        moved = self.evidence.moved
-        if moved is None or np.isnan(moved[-1]).all():
-            return None
-        return float(np.nanmax(moved[-1]))
+    def _first_biases(self) -> Float[np.ndarray, "known"]:
+        """The biases' first gradients, where the first loss is positive."""
+        loss, bias = self.evidence.loss, self.bias
+        return bias[0][np.isfinite(bias[0])] if loss is not None and bias is not None and loss[0] > 0 else np.empty(0)
 
     @cached_property
     def bursts(self) -> float:
@@ -188,19 +147,6 @@ class Weights:
         whole = np.nanmax(known, axis=1)
         rise = float(whole[1:].max() - np.median(whole))
         return rise if rise >= 1 else 0.0
-
-    @cached_property
-    def lag(self) -> float | None:
-        """Decades by which the relative updates of the first third stay behind the quickest layer; None if unknown."""
-        if self.update is None or np.isnan(self.update).all():
-            return None
-        first = self.update[: max(1, len(self.update) // 3)]
-        first = first[~np.isnan(first)]
-        if not len(first):
-            return None
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lag = np.log10(np.nanmax(self.update)) - np.log10(np.median(first))
-        return None if np.isnan(lag) else float(lag)
 
     @cached_property
     def zeroed(self) -> Bool[np.ndarray, "records"]:
@@ -228,12 +174,6 @@ class Weights:
         known = update[~np.isnan(update)]
         return len(known) > 0 and not known.any()
 
-    @property
-    def empty(self) -> bool:
-        """Whether weights of some layer are all zero at the start."""
-        weight = self.evidence.weight
-        return weight is not None and bool(np.isneginf(weight[0]).any())
-
     @cached_property
     def small(self) -> bool:
         """Whether the gradients of all layers are small from the start, and steps are of a usual size beside them.
@@ -250,16 +190,3 @@ class Weights:
             return False
         level = np.log10(abs(self.evidence.chance)) if self.evidence.chance else 0.0
         return bool(largest.max() - level < thresholds.SMALL and np.median(step) >= thresholds.STEP)
-
-
-def recorded_in(values: Float[np.ndarray, "records places"]) -> np.ndarray:
-    """The columns of which something was recorded."""
-    return np.asarray(~np.isnan(values).all(axis=0))
-
-
-def _over_layers(function: Any, update: Float[np.ndarray, "records layers"]) -> Float[np.ndarray, "records"]:
-    finite = np.where(np.isfinite(update), update, np.nan)
-    known = ~np.isnan(finite).all(axis=1)
-    values = np.full(len(update), np.nan)
-    values[known] = function(finite[known], axis=1)
-    return values

@@ -30,7 +30,7 @@ MEANINGS: dict[Name, str] = {
     " flat there, as a generator's whose critic is sure, or a sigmoid's far from its answer",
     "learning rate too small": "every layer moves too little to learn in these steps",
     "softmax applied twice": "the loss levels off where a cross-entropy of probabilities has its minimum",
-    "learned by heart": "the training loss falls and nothing is learned that holds for other examples",
+    "learned by heart": "the training loss falls, and little is learned that holds for other examples",
     "constant answer": "the loss stays at the level of the constant answer although updates are in order",
     "loss spike": "the loss jumped far above what it had reached",
     "frozen": "layers whose weights never move while others do",

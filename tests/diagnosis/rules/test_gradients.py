@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
+from helpers.evidence import BLIND, DEPTH, LAGGING, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
 
 import vgbench as vg
 
@@ -52,14 +52,35 @@ def test_weights_of_one_kind_show_a_trend_whatever_their_order() -> None:
     assert vg.verdict(evidence(**run | {"chance": None, "accuracy": None})) == "vanishing"
 
 
-def test_arrays_far_behind_the_rest_are_suspected_where_their_order_is_unknown() -> None:
+def test_an_array_far_behind_the_rest_is_no_sign_where_their_order_is_unknown() -> None:
     values = {"zero": 0.0, "nonfinite": 0.0, "update": 0.01}
     arrays: dict[str, Any] = {name: rows(value, value, layers=3) for name, value in values.items()}
     arrays["weight"] = over_records(0.5, 0.6, layers=3)
     gradient = np.tile([-7.0, -2.0, -2.0], (RECORDS, 1))
     run = STUCK | BLIND | arrays | {"moved": None, "gradient": gradient, "names": ("wx", "wh", "readout")}
     found = vg.diagnose(evidence(**run))[0]
-    assert (found.name, found.confidence, found.layers) == ("vanishing", "possible", ("wx",))
+    assert (found.name, found.alternatives) == ("constant answer", ("vanishing", "collapse"))
+
+
+def test_first_layers_that_lag_and_go_far_all_the_same_do_not_stand_still() -> None:
+    lags = {"signal": rows(-4.0, -2.0), "update": np.tile(np.logspace(-2.5, -1, LAYERS), (RECORDS, 1))}
+    assert vg.verdict(evidence(**STUCK, **lags)) != "vanishing"
+    slow = lags | {"update": lags["update"] / 100}
+    assert vg.verdict(evidence(**STUCK, **slow)) == "vanishing"
+
+
+def test_a_signal_that_arrives_by_the_end_is_not_what_holds_a_run_up() -> None:
+    faded = {"signal": rows(-6.0, -2.0), "scale": rows(0.0, -3.0)}
+    assert vg.verdict(evidence(**STUCK, **faded)) == "vanishing"
+    back = {"signal": over_records(-6.0, -2.0, layers=DEPTH)}
+    back["signal"][:, -1] = -2.0
+    assert vg.verdict(evidence(**STUCK | faded | back)) != "vanishing"
+
+
+def test_layers_that_are_held_still_do_not_show_whether_a_signal_would_move_them() -> None:
+    held = {"signal": rows(-6.0, -2.0), "update": np.where(np.arange(LAYERS) < 4, 0.0, rows(0.01, 0.01, layers=LAYERS))}
+    assert names(vg.diagnose(evidence(**STUCK, **held)))[0] != "vanishing"
+    assert "frozen" in names(vg.diagnose(evidence(**STUCK, **held)))
 
 
 def test_a_signal_that_vanishes_in_training_may_be_recorded_at_both_ends_alone() -> None:

@@ -81,6 +81,22 @@ def test_a_loss_that_falls_at_every_record_while_weights_hardly_move_needs_large
     assert "learning rate too small" not in names(vg.diagnose(evidence(**slow | {"chance": None})))
 
 
+def test_a_loss_that_falls_as_fast_at_the_end_as_at_first_needs_more_steps_or_larger_ones() -> None:
+    run = {"accuracy": None, "moved": None, "update": rows(4e-4, 5e-4, layers=LAYERS)}
+    steady, slowed = np.linspace(3.0, 2.0, RECORDS), 2.0 + 0.6 ** np.arange(RECORDS)
+    assert names(vg.diagnose(evidence(**run, loss=steady))) == ["learning rate too small"]
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**run, loss=slowed)))
+
+
+def test_a_density_that_peaks_on_its_way_down_is_not_thrown_about() -> None:
+    falls = {"loss": np.linspace(0.02, -2.7, RECORDS), "accuracy": None, "chance": -2.5}
+    peaks = {"peak": np.where(np.arange(RECORDS) == 5, 10.0, falls["loss"]), "gradient": over_records(-1.0, -1.0)}
+    peaks["gradient"][5] += 1.5
+    assert "learning rate too large" not in names(vg.diagnose(evidence(**falls, **peaks)))
+    rises = falls | {"loss": np.r_[0.02, 0.01, np.linspace(0.1, 0.5, RECORDS - 2)]}
+    assert "learning rate too large" in names(vg.diagnose(evidence(**rises, **peaks)))
+
+
 def test_a_gradient_that_bursts_is_a_second_sign_and_never_the_only_one() -> None:
     burst = {"gradient": rows(-1.0, -1.2, layers=LAYERS) + np.where(np.arange(RECORDS) == 5, 1.8, 0.0)[:, None]}
     assert "learning rate too large" not in names(vg.diagnose(evidence(**STUCK | burst)))

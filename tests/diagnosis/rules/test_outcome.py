@@ -50,11 +50,27 @@ def test_validation_decides_over_the_training_loss() -> None:
     assert vg.verdict(evidence(**fell, accuracy=None)) == "learns the training data"
 
 
+def test_what_holds_in_part_is_learned_by_heart_only_where_nothing_is_left_to_learn() -> None:
+    part = {"accuracy": np.full(RECORDS, 0.4)}
+    assert vg.verdict(evidence(loss=np.linspace(2.3, 0.3, RECORDS), **part)) != "learned by heart"
+    (found,) = vg.diagnose(evidence(loss=np.r_[2.3, 0.9, np.full(RECORDS - 2, 0.01)], **part))
+    assert (found.name, found.confidence) == ("learned by heart", "possible")
+
+
+def test_answers_within_a_tolerance_may_come_later_than_the_loss_falls() -> None:
+    within = {"accuracy": np.full(RECORDS, 0.08), "chance": 0.167, "chance_accuracy": 0.08}
+    assert vg.verdict(evidence(**within, loss=np.linspace(0.17, 0.04, RECORDS))) == "not enough recorded"
+    settled = np.r_[0.17, 0.1, np.full(RECORDS - 2, 0.04)]
+    assert vg.verdict(evidence(**within, loss=settled)) == "learned by heart"
+
+
 def test_losses_may_be_negative() -> None:
     fell = {"loss": np.linspace(1.4, -2.0, RECORDS), "accuracy": None, "chance": 1.4}
     assert vg.verdict(evidence(**fell)) == "learns the training data"
     stuck = {"loss": np.full(RECORDS, -1.0), "accuracy": None, "chance": -1.0}
     assert vg.verdict(evidence(**stuck)) == "constant answer"
+    learned = {"loss": np.r_[29.0, -5.0, -9.9, np.full(6, -10.5)], "accuracy": None, "chance": -7.5}
+    assert vg.verdict(evidence(**learned)) == "learns the training data"  # however far above it began
 
 
 @pytest.mark.parametrize(("classes", "floor"), [(10, 1.4612), (2, 0.3133)])

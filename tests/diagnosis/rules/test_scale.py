@@ -41,15 +41,25 @@ def test_inputs_and_targets_far_from_unit_scale_are_named() -> None:
     assert vg.verdict(evidence(**STUCK, input_scale=255.0)) == "far from unit scale"
     assert vg.verdict(evidence(**STUCK, input_scale=1e-4)) == "far from unit scale"
     assert vg.verdict(evidence(input_scale=255.0)) == "nothing found"
-    prices = BLIND | {"loss": np.full(RECORDS, 9.9e9), "chance": 1e10, "accuracy": None}
-    assert vg.verdict(evidence(**prices)) == "far from unit scale"
 
 
-def test_a_loss_that_is_a_sum_may_be_large_and_at_its_least() -> None:
-    summed = BLIND | {"loss": np.r_[275.0, 245.0, np.full(7, 206.0)], "chance": 277.0, "accuracy": None}
-    assert vg.verdict(evidence(**summed)) == "far from unit scale"
-    at_rest = summed | {"gradient": over_records(1.0, -3.0)}
-    assert vg.verdict(evidence(**at_rest)) == "not enough recorded"
+def test_targets_far_from_outputs_are_told_from_a_loss_that_is_a_sum() -> None:
+    prices = BLIND | {"loss": np.linspace(7e10, 6e10, RECORDS), "chance": 1e10, "accuracy": None}
+    outputs = np.log10(2 * 7e10**0.5)  # by a bias of the outputs, of the square of an error that examples share
+    shifted = prices | {"bias": rows(outputs - 1, outputs, layers=LAYERS)}
+    assert vg.verdict(evidence(**shifted)) == "far from unit scale"
+    summed = prices | {"bias": rows(10.0, 11.0, layers=LAYERS)}
+    assert vg.verdict(evidence(**summed)) != "far from unit scale"
+    assert vg.verdict(evidence(**prices)) != "far from unit scale"
+    reached = shifted | {"gradient": over_records(1.0, -3.0)}
+    assert vg.verdict(evidence(**reached)) != "far from unit scale"
+
+
+def test_a_large_first_loss_and_large_first_steps_are_not_told_apart_without_the_constant_answer() -> None:
+    throws = {"update": rows(0.5, 0.5, layers=LAYERS), "loss": np.r_[900.0, 4e7, np.full(7, np.nan)]}
+    run = BLIND | throws | {"chance": None, "accuracy": None, "nonfinite_loss": np.arange(RECORDS) > 1}
+    found = vg.diagnose(evidence(**run, peak=throws["loss"]))[0]
+    assert (found.name, found.alternatives) == ("first loss too large", ("learning rate too large",))
 
 
 def test_inputs_that_the_model_scales_once_more_are_judged_as_its_first_layer_sees_them() -> None:

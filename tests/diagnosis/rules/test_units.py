@@ -84,6 +84,29 @@ def test_weights_without_a_gradient_whose_bias_has_one_tell_of_dead_units_before
     assert (found.name, found.alternatives) == ("gradients exactly zero", ("dead units",))
 
 
+def test_units_that_died_where_the_signal_had_vanished_before_are_no_cause() -> None:
+    names_of = {"names": tuple(f"layer{i}" for i in range(LAYERS))}
+    dying = {"gradient": np.where((np.arange(LAYERS) == 6) & LATE, -np.inf, -3.0), **names_of}
+    slow = {"update": np.tile(np.logspace(-8, -3, LAYERS), (RECORDS, 1))}
+    arrives = {"bias": rows(-1.0, -1.0, layers=LAYERS)}
+    assert vg.verdict(evidence(**STUCK | BLIND | dying | slow | arrives)) == "units that died"
+    vanishes = {"bias": rows(-6.0, -1.0, layers=LAYERS)}
+    assert vg.verdict(evidence(**STUCK | BLIND | dying | slow | vanishes)) == "vanishing"
+
+
+def test_queries_and_keys_that_grow_tell_of_attention_where_no_score_was_recorded() -> None:
+    layers = tuple(f"block{i}.{part}.w" for i in range(2) for part in ("q", "k", "v", "up", "down", "out"))[:LAYERS]
+    grows = np.asarray([".q." in name or ".k." in name for name in layers])
+    weight = over_records(0.5, 0.6) + np.where(grows, np.linspace(0, 1.5, RECORDS)[:, None], 0.0)
+    found = vg.diagnose(evidence(**STUCK | BLIND, names=layers, weight=weight))[0]
+    assert (found.name, found.alternatives) == ("attention logits grow", ("learning rate too large",))
+    assert found.layers == tuple(name for name, grown in zip(layers, grows, strict=True) if grown)
+    queries_alone = np.where(np.asarray([".k." in name for name in layers]), over_records(0.5, 0.6), weight)
+    assert "attention logits grow" not in names(
+        vg.diagnose(evidence(**STUCK | BLIND, names=layers, weight=queries_alone))
+    )
+
+
 def test_units_are_not_judged_behind_the_first_number_that_is_not_finite() -> None:
     broken = {"dead": np.where(LATE, rows(1.0, 1.0), 0.1), "nonfinite_loss": LATE[:, 0]}
     assert "units that died" not in names(vg.diagnose(evidence(**STUCK | broken)))

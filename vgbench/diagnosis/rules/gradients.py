@@ -17,32 +17,24 @@ _CELLS = "a gated cell (LSTM or GRU) with forget gates that begin open, or ortho
 
 def vanishing(run: Reading) -> Iterator[Finding]:
     """The signal shrinks towards the input at the start, the first layers stand still, and little is learned."""
-    if not _stuck(run) or _opens(run):
-        return
+    if not _stuck(run) or _opens(run) or run.first_held:
+        return  # layers that are held still do not tell whether a signal would move them
     if run.first_lost is None and not run.silent:
         yield from _by_weights(run)
         return
     lost = run.first_lost or 0.0
     if not run.silent and lost < thresholds.LOST_DECADES:
         return
-    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
     faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-    if not (lags or faded or run.evidence.timed):
-        return
-    still = run.last_lost is None or run.last_lost >= thresholds.LOST_DECADES
-    confidence: Confidence = "certain" if (lags or run.evidence.timed) and still else "likely"
-    yield _vanishes(run, confidence)
+    if run.still_lost and (run.evidence.timed or run.lags or faded):
+        yield _vanishes(run, "certain" if run.lags or run.evidence.timed else "likely")
 
 
 def vanishing_unexplained(run: Reading) -> Iterator[Finding]:
     """The signal loses decades at the start, an optimizer makes up for it, and nothing is learned all the same."""
     lost = float("inf") if run.silent else run.first_lost or 0.0
-    if (
-        _stuck(run)
-        and not _opens(run)
-        and lost >= thresholds.LOST_FAR
-        and (run.last_lost or lost) >= thresholds.LOST_DECADES
-    ):
+    held_up = _stuck(run) and not (_opens(run) or run.first_held)
+    if held_up and lost >= thresholds.LOST_FAR and run.still_lost:
         yield _vanishes(run, "possible")
 
 
@@ -62,33 +54,19 @@ def _vanishes(run: Reading, confidence: Confidence) -> Finding:
 
 
 def _by_weights(run: Reading) -> Iterator[Finding]:
-    """Where no signal was recorded: weights' gradients shrink from layer to layer, or some stay far below the rest."""
-    slopes, gradient = run.slopes, run.evidence.gradient
-    lags = run.lag is not None and run.lag >= thresholds.LAG_DECADES
+    """Where no signal was recorded: gradients of biases, or of weights, shrink from layer to layer."""
+    slopes = run.slopes
     if run.by_biases is not None:
         faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-        seen = run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
-        if seen and (lags or faded or run.by_biases >= thresholds.LOST_FAR):
+        still = run.lost_at_last is None or run.lost_at_last >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        seen = still and run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        if seen and (run.lags or faded or run.by_biases >= thresholds.LOST_FAR):
             numbers = {"bias_gradient_decades_lost": run.by_biases, "lag_in_decades": run.lag}
             yield run.finding("vanishing", "likely", run.first_places, numbers=numbers, scale_lost_in_decades=run.faded)
         return
-    if slopes is not None and not np.isnan(slopes[0]):
-        if slopes[0] >= thresholds.LOST_DECADES and (lags or slopes[0] >= thresholds.LOST_FAR):
-            numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
-            yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
-        return
-    if gradient is None or gradient.shape[1] < 2:
-        return
-    finite = np.where(np.isfinite(gradient), gradient, np.nan)
-    some = ~np.isnan(finite).all(axis=0)
-    typical = np.full(gradient.shape[1], np.nan)
-    typical[some] = np.nanmedian(finite[:, some], axis=0)
-    low = np.flatnonzero(typical <= np.nanmax(typical) - thresholds.APART_DECADES) if some.any() else []
-    if len(low):
-        behind = float(np.nanmax(typical) - np.nanmin(typical))
-        yield run.finding(
-            "vanishing", "possible", run.layers(low), alternatives=("saturation",), gradient_decades_behind=behind
-        )
+    if slopes is not None and slopes[0] >= (thresholds.LOST_DECADES if run.lags else thresholds.LOST_FAR):
+        numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
+        yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -148,8 +126,9 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     gradient, progress = run.evidence.gradient, run.progress
     if gradient is None or len(gradient) < 3 or not progress.known or progress.broken or progress.mastered:
         return
-    elsewhere = (progress.gain is not None and not progress.at_constant) or (run.stranded and run.zeroed[-1])
-    if not (elsewhere or progress.losses.max() < 0) or _better(run) or run.zeroed[0]:
+    unknown = progress.gain is None and (progress.losses.max() < 0 or (run.stranded and run.zeroed[-1]))
+    elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
+    if not elsewhere or _better(run) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):
         shrunk = gradient[0] - gradient[-1]
@@ -159,7 +138,9 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         yield run.finding("saturated loss", "likely", run.evidence.names, gradient_decades_lost=lost)
     elif run.small and (progress.unmoved or _sure(run)):
         largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
-        yield run.finding("saturated loss", "possible", run.evidence.names, largest_log10_gradient=largest)
+        slow: tuple[Name, ...] = ("learning rate too small",)
+        numbers = {"largest_log10_gradient": largest}
+        yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=slow, numbers=numbers)
 
 
 def _sure(run: Reading) -> bool:

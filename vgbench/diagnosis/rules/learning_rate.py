@@ -28,7 +28,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
         return  # a loss that comes down and never rises is not thrown about
     signs = _signs(run)
     points = sum(2 if far else 1 for _, far in signs.values())
-    fell = progress.little is None and not progress.broken and progress.fell
+    fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
     confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"
@@ -134,7 +134,7 @@ def too_small(run: Reading) -> Iterator[Finding]:
 
 
 def _falls_slowly(run: Reading, steps: float) -> bool:
-    """Whether the loss falls all the time, and most layers have hardly moved: such steps are too few."""
+    """Whether the loss falls all the time, and most layers have hardly moved or it has not slowed: too few steps."""
     losses, update = run.progress.losses, run.update
     behind = not (run.arrives or run.level) and (run.lag or 0.0) >= thresholds.LAG_DECADES
     if len(losses) < _SWINGS_OVER or update is None or behind or run.progress.little is not True:
@@ -142,7 +142,9 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     moving = update[update > 0]
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
-    return _falls(losses) and slow and not run.at_rest
+    third = len(losses) // 3
+    steady = bool(losses[-third - 1] - losses[-1] >= thresholds.STEADY * (losses[0] - losses[third]))
+    return _falls(losses) and (slow or (steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
 
 
 def _falls(losses: Float[np.ndarray, "records"]) -> bool:

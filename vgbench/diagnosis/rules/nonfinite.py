@@ -24,6 +24,7 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
     since = run.evidence.nonfinite_since or {}
     if grew_before(run, k):
         return
+    others: tuple[Name, ...] = ("learning rate too large",) if _thrown(run, k) else ()
     first = {kind: since[kind] for kind in ("loss", "gradients", "updates") if kind in since}
     from_gradients = bool(bad[k] and not loss_bad[k])
     if "loss" in first:
@@ -33,22 +34,28 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
         confidence: Confidence = "certain" if first or from_gradients else "possible"
         updates = "updates" in first and first["updates"] < first.get("gradients", np.inf)
         meaning, layers = _BY_OPTIMIZER if updates else "", _layers_of(run, k)
-        yield run.finding("not-a-number gradients", confidence, layers, first=k, meaning=meaning, numbers=numbers)
+        yield run.finding(
+            "not-a-number gradients", confidence, layers, first=k, meaning=meaning, alternatives=others, numbers=numbers
+        )
     else:
-        yield run.finding("not-a-number loss", "certain" if k == 0 else "likely", first=k, numbers=numbers)
+        confidence = "certain" if k == 0 else "likely"
+        yield run.finding("not-a-number loss", confidence, first=k, alternatives=others, numbers=numbers)
 
 
 def grew_before(run: Reading, k: int) -> bool:
-    """Whether loss, weights or steps were out of proportion up to record k: numbers then overflowed."""
-    progress, evidence = run.progress, run.evidence
-    losses = np.empty(0) if evidence.loss is None else evidence.loss[:k]
-    losses = losses[np.isfinite(losses)]
-    rose = len(losses) > 1 and float(losses[1:].max()) > thresholds.PEAKED * abs(float(losses[0]))
-    paces = np.empty(0) if run.pace is None else run.pace[: k + 1]
-    quick = bool((paces[np.isfinite(paces)] >= thresholds.QUICK).any())
+    """Whether the loss or weights had grown by decades up to record k, or the signal does: numbers then overflowed."""
     grown = run.grown is not None and run.grown >= thresholds.GROWN_DECADES
     steep = run.first_lost is not None and run.first_lost <= -thresholds.LOST_DECADES
-    return bool(rose or quick or grown or steep or (len(progress.losses) > 0 and _peaked(run, k)))
+    return bool(grown or steep or _peak(run, k) >= thresholds.BLOWN_UP)
+
+
+def _thrown(run: Reading, k: int) -> bool:
+    """Whether steps were large up to record k, or the loss had risen, so that a value may have left its domain."""
+    quick = run.pace is not None and bool(
+        run.pace[0] >= thresholds.QUICK_FIRST or (run.pace[1 : k + 1] >= thresholds.QUICK).any()
+    )
+    unseen = run.evidence.peak is None and k > 0  # what the loss was between the records
+    return unseen or quick or _peak(run, k) > thresholds.PEAKED
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:
@@ -88,11 +95,10 @@ def _layers_of(run: Reading, k: int) -> tuple[str, ...]:
     return () if shares is None else run.layers(np.flatnonzero(np.nan_to_num(shares[k]) > 0))
 
 
-def _peaked(run: Reading, k: int) -> bool:
+def _peak(run: Reading, k: int) -> float:
+    """How many times the first loss the largest one before the numbers broke was, which record k still has."""
     peak = run.evidence.peak
-    if peak is None:
-        return False
-    before = peak[: k + 1][
-        np.isfinite(peak[: k + 1])
-    ]  # record k has finite losses of the steps before the first bad one
-    return len(before) > 0 and float(before.max()) > thresholds.PEAKED * abs(run.progress.start)
+    known = np.empty(0) if peak is None else peak[: k + 1]
+    known = known[np.isfinite(known)]
+    start = abs(run.progress.start) if len(run.progress.losses) else 0.0
+    return float(known.max()) / start if len(known) and start > 0 else 0.0

@@ -37,12 +37,18 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
 
 
 def by_heart(run: Reading) -> Iterator[Finding]:
-    """The training loss falls, and other examples are answered no better than by a constant."""
+    """The training loss falls, and others are answered no better than by a constant; or nothing of it is left.
+
+    Where some of it is left, much else may be why other examples are answered worse.
+    """
     progress = run.progress
     if progress.broken or progress.validated is None or progress.gain is None:
         return
-    if progress.gain >= thresholds.LITTLE and progress.validated < thresholds.LEARNED:
-        yield run.finding("learned by heart", "likely", progress=progress.gain, on_other_data=progress.validated)
+    whole, nothing = progress.gain >= thresholds.WHOLE, progress.validated < thresholds.LEARNED
+    done = whole or (progress.gain >= thresholds.LITTLE and (progress.of_classes or progress.settled))
+    if (done and nothing) or (whole and progress.validated < thresholds.SOUND):
+        confidence: Confidence = "likely" if nothing else "possible"
+        yield run.finding("learned by heart", confidence, progress=progress.gain, on_other_data=progress.validated)
 
 
 def constant_answer(run: Reading) -> Iterator[Finding]:
@@ -91,11 +97,8 @@ def spike(run: Reading) -> Iterator[Finding]:
 
 def frozen(run: Reading) -> Iterator[Finding]:
     """Layers that never move, and others do; zero-valued weights that stay zero count as not moving."""
-    update, zero = run.evidence.update, run.evidence.zero
-    if update is None or len(update) < 2:
-        return
-    still = (np.nan_to_num(update, nan=1.0) == 0).all(axis=0)
-    if not still.any() or still.all() or _flushed(run, still):
+    still, zero = run.held, run.evidence.zero
+    if not still.any() or _flushed(run, still):
         return
     cut = zero is not None and bool((zero[:, still] >= 1).all())
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""

@@ -108,7 +108,9 @@ def _swallowed(run: Reading) -> np.ndarray | None:
 def _fell(run: Reading) -> bool:
     """Whether the loss came down, as it does not without weights that change."""
     progress = run.progress
-    return bool(progress.learned) or (progress.known and progress.end < (1 - thresholds.UNMOVED) * progress.start)
+    return bool(progress.learned) or (
+        progress.known and progress.start - progress.end > thresholds.UNMOVED * abs(progress.start)
+    )
 
 
 def _still(run: Reading) -> Bool[np.ndarray, "layers"] | None:

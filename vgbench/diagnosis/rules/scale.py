@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 
+_RATE: tuple[Name, ...] = ("learning rate too large",)
+"""What is not told from a large loss where the first steps are large, too: the loss may be a sum."""
 _LAYERS = 5
 """Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
 
@@ -51,20 +53,30 @@ def first_loss(run: Reading) -> Iterator[Finding]:
     if not len(progress.losses) or not _first_loss_high(run) or progress.little is False:
         return
     chance = run.evidence.chance
-    if chance is None and (run.at_rest or not (progress.broken or progress.plateau or _grown(run))):
+    if chance is None and (run.at_rest or not (progress.broken or _grown(run) or (progress.plateau and _shifted(run)))):
         return
     confidence: Confidence = "likely" if chance is not None and run.arrives is not None else "possible"
-    yield run.finding("first loss too large", confidence, last=0, first_loss=progress.start, constant_answer=chance)
+    yield run.finding(
+        "first loss too large",
+        confidence,
+        last=0,
+        alternatives=_RATE if chance is None and _shakes(run) else (),
+        first_loss=progress.start,
+        constant_answer=chance,
+    )
 
 
 def _first_loss_high(run: Reading) -> bool:
     if not len(run.progress.losses):
         return False
-    chance, pace = run.evidence.chance, run.pace
-    shakes = _grown(run) or (pace is not None and bool(pace[0] >= thresholds.QUICK))
+    chance = run.evidence.chance
     return run.starts_far or (
-        chance is not None and shakes and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
+        chance is not None and _shakes(run) and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
     )
+
+
+def _shakes(run: Reading) -> bool:
+    return _grown(run) or (run.pace is not None and bool(run.pace[0] >= thresholds.QUICK))
 
 
 def _grown(run: Reading) -> bool:
@@ -78,11 +90,21 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
         return
     stuck = progress.poor or progress.broken
     seen, inferred = _far(recorded), stuck and _far(run.input_scale)
-    high = stuck and chance is not None and chance > thresholds.UNIT and not run.at_rest
+    high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
     if seen or inferred or high:
         inputs = recorded if seen else run.input_scale
         confidence: Confidence = "likely" if seen else "possible"
-        yield run.finding("far from unit scale", confidence, last=0, input_scale=inputs, constant_answer=chance)
+        others = _RATE if _shakes(run) and not (seen or inferred) else ()
+        numbers = {"input_scale": inputs, "constant_answer": chance}
+        yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
+
+
+def _shifted(run: Reading) -> bool:
+    """Whether outputs lie far from all targets: of a loss that is merely a sum, so does the gradient of the biases."""
+    if run.error is None:
+        return False
+    above = run.progress.start > thresholds.SHIFTED * (run.evidence.chance or 0.0)
+    return above and run.error > (thresholds.UNIT if run.evidence.chance else thresholds.UNIT_ALONE)
 
 
 def _far(scale: float | None) -> bool:

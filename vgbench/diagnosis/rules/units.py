@@ -1,5 +1,6 @@
 """What units give: dead, died, saturated, one for all inputs, one-hot in attention."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,8 +9,12 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import first_of
-from vgbench.diagnosis.weights import recorded_in
+
+_QUERY = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
+_KEY = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
+"""In names of weights of attention."""
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
@@ -26,7 +31,7 @@ def died(run: Reading) -> Iterator[Finding]:
     """The same of units that worked at the start. Steps that are too large are why units die, as a rule."""
     flat = _flat_units(run)
     layers = np.flatnonzero(flat[-1] & ~flat[0])
-    if run.decayed or run.silent or (run.first_lost or 0.0) >= thresholds.LOST_DECADES or not len(layers):
+    if run.decayed or run.vanishes or not len(layers):
         return  # or it follows from the signal's loss, or from weights that something takes away
     first = int(np.argmax(flat[:, layers].any(axis=1)))
     yield _of_units(run, "units that died", layers, first, ("learning rate too large",))
@@ -103,7 +108,10 @@ def collapse(run: Reading) -> Iterator[Finding]:
 def attention_logits(run: Reading) -> Iterator[Finding]:
     """The largest attention score has grown beyond what a softmax in single precision distinguishes."""
     logits = run.evidence.largest_logit
-    if logits is None or run.progress.mastered:
+    if run.progress.mastered:
+        return
+    if logits is None:
+        yield from _by_queries(run)
         return
     known = logits[:, recorded_in(logits)]
     layers = np.flatnonzero(recorded_in(logits))[known[-1] >= thresholds.LOGITS]
@@ -111,6 +119,22 @@ def attention_logits(run: Reading) -> Iterator[Finding]:
         first, last = float(np.nanmax(known[0])), float(np.nanmax(known[-1]))
         confidence: Confidence = "likely" if last >= 2 * first else "possible"
         yield run.finding("attention logits grow", confidence, run.places(layers), at_first=first, largest_score=last)
+
+
+def _by_queries(run: Reading) -> Iterator[Finding]:
+    """Where no score was recorded: weights of queries and of keys have each grown tenfold, and scores a hundredfold."""
+    weight, progress = run.evidence.weight, run.progress
+    if weight is None or not (progress.known and progress.poor) or progress.broken:
+        return
+    with np.errstate(invalid="ignore"):
+        grown = weight[-1] - weight[0]
+    parts = [[i for i, name in enumerate(run.evidence.names) if part.search(name)] for part in (_QUERY, _KEY)]
+    least = min((float(np.max(grown[part], initial=-np.inf)) for part in parts), default=0.0)
+    if np.isfinite(least) and least >= thresholds.GROWN_DECADES:
+        rate: tuple[Name, ...] = ("learning rate too large",)
+        numbers = {"decades_that_weights_have_grown": least}
+        names = run.layers(sorted({*parts[0], *parts[1]}))
+        yield run.finding("attention logits grow", "possible", names, alternatives=rate, numbers=numbers)
 
 
 def _hurts(run: Reading) -> bool:
