@@ -1,13 +1,14 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/` and `third/` are the second and the third held-out set: other sources than all before, labelled by
-mechanism before any of them was diagnosed.
+Those of `second/`, `third/` and `fourth/` are the second, the third and the fourth held-out set: other sources than all
+before, labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
     adversarial,
     convolutional,
     feed_forward,
+    fourth,
     likelihood,
     losses,
     physics,
@@ -35,4 +36,5 @@ _FAMILIES = (
     precision,
     second,
     third,
+    fourth,
 )
