@@ -68,8 +68,6 @@ def describe(
     return Preactivation(mean, variance, steepness, by_unit.mean(axis=1) * known, dead * known)
 
 
-
-
 @lru_cache(maxsize=64)
 def _steepest(activation: Activation) -> float:
     """The largest slope, from one small program for each activation rather than four for each trace."""

@@ -155,15 +155,13 @@ def _side_by_side(function: Callable[..., T], runs: int, axes: tuple[int | None,
     if runs > 1:
         return jax.vmap(function, in_axes=axes)
 
+    inside = partial(jax.tree.map, partial(jnp.squeeze, axis=0))
+
     def alone(*given: Any) -> Any:
-        one = (each if axis is None else jax.tree.map(_first, each) for each, axis in zip(given, axes, strict=True))
+        one = (each if axis is None else inside(each) for each, axis in zip(given, axes, strict=True))
         return jax.tree.map(partial(jnp.expand_dims, axis=0), function(*one))
 
     return alone
-
-
-def _first(leaf: Array) -> Array:
-    return jnp.squeeze(leaf, 0)
 
 
 def sampled(dataset: Dataset) -> Split:

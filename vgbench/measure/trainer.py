@@ -56,7 +56,7 @@ class Trainer:
         self._network: Network = network_of(case, dataset.problem)
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
-        """Train all runs with the plain step and judge the last state; if `recorded`, look at it and those before chunks.
+        """Train all runs with the plain step and judge the last state; if `recorded`, look at it and at those between.
 
         Keys and batches depend on the seed alone, so that they are the same in every cell. A run is trained no further
         where its losses would all be NaN: they are recorded as such, and its last state stands for those to come.
