@@ -24,7 +24,7 @@ from side_by_side import Comparison, compare, sampler, write_comparisons
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
 from vgbench.instruments.look import gradient_norms
-from vgbench.measure.draw import draw, first_batch
+from vgbench.measure.draw import draw
 from vgbench.measure.effort import OPERATIONS, compiler_options
 from vgbench.measure.executable import Executable
 from vgbench.measure.numerics import numerics
@@ -44,7 +44,9 @@ def case_of(depth: int, width: int, **others: Any) -> vg.Case:
 
 def hand_written(case: vg.Case, steps: int = 1) -> Callable[[], Any]:
     """A call makes some steps: a Python loop over layers, optax's Adam, one jit around them, the memory donated."""
-    x, y = first_batch(case, load_dataset(case), 0)
+    dataset = load_dataset(case)
+    x, y = map(jnp.asarray, dataset.train)
+    batches = jnp.asarray(batch_indices(len(y), case.batch_size, steps, 0))
     sizes = [x.shape[1], *[case.width] * case.depth, 10]
     keys = jax.random.split(jax.random.key(0), len(sizes))
     params = [
@@ -66,9 +68,9 @@ def hand_written(case: vg.Case, steps: int = 1) -> Callable[[], Any]:
         return optax.apply_updates(params, updates), moments
 
     def many(state: Any, x: Any, y: Any) -> Any:
-        return jax.lax.fori_loop(0, steps, lambda _, state: step(state, x, y), state)
+        return jax.lax.scan(lambda state, batch: (step(state, x[batch], y[batch]), None), state, batches)[0]
 
-    state = params, optimizer.init(params)
+    state, x, y = (params, optimizer.init(params)), *((x[batches[0]], y[batches[0]]) if steps == 1 else (x, y))
     compiled = jax.jit(step if steps == 1 else many, donate_argnums=0).lower(state, x, y).compile()
 
     def run() -> None:
