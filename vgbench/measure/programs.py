@@ -121,8 +121,8 @@ def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, 
     state = jax.eval_shape(begin, variables)
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
-    def data(split: Any) -> Any:
-        return placed(split, runs) if own else split
+    def data(tree: Any) -> Any:
+        return placed(tree, runs) if own else tree
 
     train, *_ = splits_of(case, dataset)
 
@@ -142,7 +142,7 @@ def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, 
         found[ADVANCE, steps] = advance, arguments(state, rate, batches(steps))
     for each in (sampled(dataset), dataset.validation, dataset.test):
         judged = jitted(judge, looks * each.examples * forward)
-        found[JUDGE, each.examples] = judged, (placed(variables, runs), data(placed(each)))
+        found[JUDGE, each.examples] = judged, (placed(variables, runs), data(on_device(case, each)))
     return found
 
 
@@ -178,7 +178,12 @@ def sampled(dataset: Dataset) -> Split:
 
 def splits_of(case: Case, dataset: Dataset) -> Splits:
     """The data as arguments of the programs: as constants inside, they would be compiled with them."""
-    return jax.device_put(jax.tree.map(jnp.asarray, dataset[:3]), whole(case))
+    return on_device(case, dataset[:3])
+
+
+def on_device(case: Case, data: T) -> T:
+    """Data as the programs take them."""
+    return jax.device_put(jax.tree.map(jnp.asarray, data), whole(case))
 
 
 def _advance(

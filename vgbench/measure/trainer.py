@@ -15,7 +15,7 @@ from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_option
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, platform, usable_cores
 from vgbench.measure.profile import Profile
-from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, programs_of, sampled, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, on_device, programs_of, sampled, splits_of
 from vgbench.measure.snapshot import Snapshot, profile_of
 from vgbench.measure.step import Params, TrainState
 from vgbench.models import Network
@@ -146,7 +146,7 @@ class _Data(NamedTuple):
     def of(cls, case: Case, dataset: Dataset) -> "_Data":
         (train, validation, test), sample = splits_of(case, dataset), sampled(dataset)
         few = sample is dataset.validation
-        return cls(train, validation, test, validation if few else jax.device_put(sample, whole(case)))
+        return cls(train, validation, test, validation if few else on_device(case, sample))
 
 
 def _stacked(case: Case, data: Sequence[_Data]) -> _Data:
