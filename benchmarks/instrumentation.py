@@ -1,10 +1,10 @@
-"""What recording costs: training with the records of every 25 steps over training that looks at its last state alone.
+"""What recording costs: training with the records of every 25 steps over training that judges its last state alone.
 
     python benchmarks/instrumentation.py results/speed/instrumentation.json
 
 Both are `Trainer.train` as suites call it, for the seeds that are reported and for those that tune the learning rate,
-and run the same compiled programs; a record is the exact profile of both gradients, their histogram, weights, updates,
-pre-activations and both accuracies.
+for as many steps, and run the same compiled program of steps; a record is the exact profile of the gradient, its
+histogram, weights, updates, pre-activations and the validation accuracy.
 """
 
 import sys
@@ -19,7 +19,7 @@ from vgbench.measure.numerics import numerics
 from vgbench.measure.trainer import Run, Trainer
 
 POINTS = ((10, 64), (50, 64), (50, 128))
-STEPS, SEEDS = 300, 2
+STEPS, SEEDS = 500, 2
 
 
 def at(depth: int, width: int) -> Comparison:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 STEPS_TRIED = 5
+PRODUCTS = "products"
 
 
 def network(depth: int, width: int, features: int, outputs: int) -> nn.Sequential:
@@ -55,6 +56,27 @@ def make_step(kind: str, adam: dict[str, bool], task: dict[str, Any]) -> Callabl
     return step
 
 
+def make_products(task: dict[str, Any]) -> Callable[[], list[float]]:
+    """The products of the same step alone: of all layers there, back, and for the weights, into memory that is kept."""
+    depth, width, examples = task["depth"], task["width"], len(task["batches"][0])
+    weights = [torch.linalg.qr(torch.randn(width, width))[0] for _ in range(depth)]
+    signals, backward = (
+        [torch.randn(examples, width), *(torch.empty(examples, width) for _ in range(depth))] for _ in range(2)
+    )
+    gradients = [torch.empty(width, width) for _ in range(depth)]
+
+    def step() -> list[float]:
+        for layer in range(depth):
+            torch.mm(signals[layer], weights[layer].t(), out=signals[layer + 1])
+        for layer in reversed(range(depth)):
+            given = backward[depth - 1 - layer]
+            torch.mm(given.t(), signals[layer], out=gradients[layer])
+            torch.mm(given, weights[layer], out=backward[depth - layer])
+        return []
+
+    return step
+
+
 def seconds_of(step: Callable[[], list[float]], steps: int) -> float:
     """Seconds a step."""
     begin = time.perf_counter()
@@ -67,10 +89,10 @@ def best(task: dict[str, Any]) -> tuple[Callable[[], list[float]], dict[str, Any
     """The step with the threads and Adam that are fastest here; a straightforward script takes Adam as it comes."""
     torch._dynamo.reset()  # what was compiled before counts towards its limit, beyond which it does not compile
     kind, found = task["kind"], []
-    adams: list[dict[str, bool]] = [{}] if kind == "eager" else [{"foreach": True}, {"fused": True}]
+    adams: list[dict[str, bool]] = [{}] if kind in ("eager", PRODUCTS) else [{"foreach": True}, {"fused": True}]
     begin = time.perf_counter()
     for adam in adams:
-        step = make_step(kind, adam, task)
+        step = make_products(task) if kind == PRODUCTS else make_step(kind, adam, task)
         for threads in (1, 2):
             torch.set_num_threads(threads)
             seconds_of(step, 2)

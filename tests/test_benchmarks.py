@@ -95,16 +95,21 @@ def test_both_sides_of_the_comparison_with_nnx_give_the_norms_of_every_step_and_
 
 def test_norms_beside_pytorch_are_those_of_the_profile_at_the_first_step() -> None:
     case = limit.case_of(3, 8, seeds=(0,))
-    mantissa, exponent = against_torch.with_norms(case, 2)()
+    mantissa, exponent = limit.with_norms(case, 2)()
     expected = vg.measure_gradients(case).log10_parameter_norm[0]
     found = np.log10(mantissa[0]) + exponent[0] * np.log10(2)
     found[:3] = np.roll(found[:3], 1)  # in the order of the tree, in which blocks come before the input layer
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_the_hand_written_step_runs() -> None:
-    run = limit.hand_written(limit.case_of(3, 8))
-    assert side_by_side.sampler(run, 1)() > 0
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_hand_written_step_runs(steps: int) -> None:
+    run = limit.hand_written(limit.case_of(3, 8), steps)
+    assert side_by_side.sampler(run, steps)() > 0
+
+
+def test_the_products_alone_run() -> None:
+    assert side_by_side.sampler(against_torch.products(2, 8, steps=3), 3)() > 0
 
 
 def test_a_watched_optimizer_takes_the_steps_of_the_plain_one() -> None:

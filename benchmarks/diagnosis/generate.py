@@ -22,7 +22,7 @@ from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.numerics import numerics, usable_cores
 from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, programs_of, splits_of
-from vgbench.measure.snapshot import Snapshots
+from vgbench.measure.snapshot import Snapshot, Snapshots
 from vgbench.measure.step import start
 from vgbench.measure.training import TrainingCurves
 from vgbench.models import build_network
@@ -117,21 +117,25 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
         batches = np.stack(
             [batch_indices(dataset.train.examples, case.batch_size, case.steps, job.case.seeds[0]) for job in filled]
         )
-        losses, records = [], []
+        losses, records, (train, validation, test) = [], [], data
+
+        def record() -> None:
+            look = programs.look(state, initial, learning_rates, traced_options, batches[:, 0], train)
+            metric = programs.judge[len(validation.y)](state.variables, validation)
+            records.append(jax.device_get((metric, look)))
+
         for begin in range(0, case.steps, SNAPSHOT_EVERY):
-            records.append(
-                jax.device_get(programs.evaluate(state, initial, learning_rates, traced_options, batches[:, 0], data))
-            )
+            record()
             chunk = batches[:, begin : begin + SNAPSHOT_EVERY]
-            state, loss = programs.advance[chunk.shape[1]](state, learning_rates, traced_options, chunk, data)
+            state, loss = programs.advance[chunk.shape[1]](state, learning_rates, traced_options, chunk, train)
             losses.append(np.asarray(loss))
-        records.append(
-            jax.device_get(programs.evaluate(state, initial, learning_rates, traced_options, batches[:, 0], data))
-        )
-    together = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
+        record()
+        tested = np.asarray(programs.judge[len(test.y)](state.variables, test))
+    metrics, snapshots = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
+    lost = np.concatenate(losses, axis=1)
     step = np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps)
     return [
-        _outcome(job, np.concatenate(losses, axis=1)[[i]], jax.tree.map(lambda leaf, i=i: leaf[[i]], together), step)
+        _outcome(job, *jax.tree.map(lambda leaf, i=i: leaf[[i]], (lost, metrics, tested, snapshots)), step)
         for i, job in enumerate(jobs)
     ]
 
@@ -152,7 +156,9 @@ def _faulty(variables: Variables, fault: Fault) -> Variables:
     return variables._replace(params=variables.params | jax.tree_util.tree_map_with_path(shifted, hidden))
 
 
-def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outcome:
+def _outcome(
+    job: Job, loss: np.ndarray, metric: np.ndarray, tested: np.ndarray, snapshots: Snapshot, step: np.ndarray
+) -> Outcome:
     case = job.case
     curves = TrainingCurves(
         learning_rates=case.learning_rates,
@@ -163,9 +169,9 @@ def _outcome(job: Job, loss: np.ndarray, record: Any, step: np.ndarray) -> Outco
         target=case.target,
         loss=loss,
         step=step,
-        validation_metric=np.asarray(record.validation_metric),
-        test_metric=np.asarray(record.test_metric)[:, -1],
-        snapshots=Snapshots.of(record.snapshot),
+        validation_metric=metric,
+        test_metric=tested,
+        snapshots=Snapshots.of(snapshots),
     )
     distance = None if unfit(case) or job.fault.bias else measure_forward(case).log10_pair_distance
     loss_of_chance, accuracy_of_chance = CHANCE[case.data.name]

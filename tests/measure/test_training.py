@@ -195,15 +195,15 @@ def test_many_validation_examples_are_sampled_but_for_the_last_state(monkeypatch
     case = vg.Case(**SMALL | {"width": 15}, steps=25, learning_rates=(1e-2,), seeds=(0,), tuning_seeds=())
     dataset = load_dataset(case)
     curves, sample = vg.measure_training(case), programs.sampled(dataset)
-    rows = [np.flatnonzero((dataset.validation.x == each).all(axis=1))[0] for each in sample.validation.x]
+    rows = [np.flatnonzero((dataset.validation.x == each).all(axis=1))[0] for each in sample.x]
     assert len(set(rows)) == 50
-    np.testing.assert_array_equal(dataset.validation.y[rows], sample.validation.y)
+    np.testing.assert_array_equal(dataset.validation.y[rows], sample.y)
     network = build_network(case, dataset.problem)
-    answers = network.apply(network.init(jax.random.key(0)), jnp.asarray(sample.validation.x), train=False).answers
-    assert curves.validation_metric[0, 0] == pytest.approx(np.mean(answers.argmax(axis=1) == sample.validation.y))
+    answers = network.apply(network.init(jax.random.key(0)), jnp.asarray(sample.x), train=False).answers
+    assert curves.validation_metric[0, 0] == pytest.approx(np.mean(answers.argmax(axis=1) == sample.y))
     right = curves.validation_metric[0, 1] * len(dataset.validation.y), curves.test_metric[0] * len(dataset.test.y)
     np.testing.assert_allclose(right, np.round(right), atol=1e-3)
-    assert programs.sampled(dataset._replace(validation=sample.validation)).validation is sample.validation
+    assert programs.sampled(dataset._replace(validation=sample)) is sample
 
 
 def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
@@ -213,9 +213,10 @@ def test_recording_leaves_training_alone(curves: TrainingCurves) -> None:
             [Run(curves.learning_rate, seed) for seed in case.seeds], recorded=False
         )
     np.testing.assert_allclose(unseen.loss, curves.loss, rtol=1e-3)
-    # Another program rounds in other places, and an example near a border may change its class.
-    np.testing.assert_allclose(unseen.evaluations.validation_metric[:, -1], curves.validation_metric[:, -1], atol=0.01)
-    np.testing.assert_allclose(unseen.evaluations.test_metric[:, -1], curves.test_metric, atol=0.01)
+    assert unseen.snapshots is None
+    # An example near a border may change its class.
+    np.testing.assert_allclose(unseen.validation_metric[:, -1], curves.validation_metric[:, -1], atol=0.01)
+    np.testing.assert_allclose(unseen.test_metric, curves.test_metric, atol=0.01)
 
 
 def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves) -> None:
@@ -239,8 +240,8 @@ def test_runs_side_by_side_in_one_program_have_the_splits_of_their_seeds(
     with numerics(case.dtype, case.matmul_precision):
         together = Trainer(case, load_dataset(case)).train(runs, recorded=True)
     np.testing.assert_allclose(together.loss, curves.loss, rtol=1e-3)
-    np.testing.assert_allclose(together.evaluations.validation_metric, curves.validation_metric, atol=0.01)
-    np.testing.assert_allclose(together.evaluations.test_metric[:, -1], curves.test_metric, atol=0.01)
+    np.testing.assert_allclose(together.validation_metric, curves.validation_metric, atol=0.01)
+    np.testing.assert_allclose(together.test_metric, curves.test_metric, atol=0.01)
 
 
 def test_it_learns_and_reports_the_running_statistics_accuracy(curves: TrainingCurves) -> None:
@@ -296,8 +297,8 @@ def test_run_that_is_lost_is_trained_no_further_and_recorded_as_if_it_were(monke
     np.testing.assert_array_equal(early.loss, late.loss)
     assert np.isnan(early.loss[0, -1])
     for name in ("validation_metric", "test_metric"):
-        np.testing.assert_array_equal(getattr(early.evaluations, name), getattr(late.evaluations, name))
-    for one, other in zip(*(profile_of(each.evaluations.snapshot) for each in (early, late)), strict=True):
+        np.testing.assert_array_equal(getattr(early, name), getattr(late, name))
+    for one, other in zip(*(profile_of(each.snapshots) for each in (early, late)), strict=True):
         jax.tree.map(np.testing.assert_array_equal, one, other)
 
 

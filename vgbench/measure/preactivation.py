@@ -1,7 +1,7 @@
 """The inputs of a layer's activations: their moments, and the share that lies where the activation is flat."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from vgbench.instruments.probe import wide
 from vgbench.spec.case import Case
-from vgbench.spec.registry import ACTIVATIONS
+from vgbench.spec.registry import ACTIVATIONS, Choice
 
 Activation = Callable[[Array], Array]
 
@@ -40,8 +40,13 @@ class Preactivation(NamedTuple):
 
 
 def activation_of(case: Case) -> Activation:
-    """The case's activation as a function."""
-    return partial(ACTIVATIONS.build, case.activation)
+    """The case's activation as a function, the same one for all cases that agree in it."""
+    return _built(case.activation)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=64)
+def _built(choice: Choice) -> Activation:
+    return partial(ACTIVATIONS.build, choice)
 
 
 def describe(
@@ -63,7 +68,9 @@ def describe(
     return Preactivation(mean, variance, steepness, by_unit.mean(axis=1) * known, dead * known)
 
 
+@lru_cache(maxsize=64)
 def _steepest(activation: Activation) -> float:
-    z = np.linspace(-20, 20, 4001)
+    """The largest slope, from one small program for each activation rather than four for each trace."""
+    z = np.linspace(-20, 20, 4001, dtype=np.float32)
     with jax.ensure_compile_time_eval():
-        return float(jnp.abs(jax.jvp(activation, (z,), (np.ones_like(z),))[1]).max())
+        return float(jax.jit(lambda z: jnp.abs(jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]).max())(z))

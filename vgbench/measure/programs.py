@@ -1,9 +1,9 @@
-"""The compiled programs that train: the first state, a chunk of steps in one scan, and the evaluation of a state."""
+"""The compiled programs that train: the first state, a chunk of steps in one scan, a look at a state, its answers."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -23,48 +23,36 @@ from vgbench.models import Network
 from vgbench.models.network import Variables
 from vgbench.spec.case import Case
 
+T = TypeVar("T")
 Splits: TypeAlias = tuple[Any, Any, Any]
 """Training, validation and test split."""
 
 SNAPSHOT_EVERY = 25
 """Steps between two snapshots; also the steps of one call to the device."""
 SAMPLED = 2000
-"""Validation examples, at most, on which states are evaluated in the course of training; the last is on all."""
+"""Validation examples, at most, on which states are judged in the course of training; the last is on all."""
 USUAL_SEEDS = 3
 """Evaluation seeds of most cases. Their number itself must not decide how a program is compiled, which changes bits."""
-START, EVALUATE, LOOK = "start", "evaluate", "look"
-
-
-class Evaluation(NamedTuple):
-    """How good states are, and their snapshots; each array has a leading axis of runs.
-
-    Attributes:
-        validation_metric: with running statistics, Float[runs].
-        test_metric: the same.
-        snapshot: on the run's first batch.
-    """
-
-    validation_metric: Array
-    test_metric: Array
-    snapshot: Snapshot
+START, ADVANCE, LOOK, JUDGE = "start", "advance", "look", "judge"
 
 
 class Programs(NamedTuple):
     """Executables for so many runs side by side.
 
+    Data have a leading axis of runs where several runs have splits of their own.
+
     Attributes:
         start: a seed's variables to the state that its training starts with.
-        advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, data) to (state,
-            losses); consumes the state. The data have a leading axis of runs where several runs have splits of their
-            own.
-        evaluate: (state, initial parameters, learning rates, traced_options, first batches, data) to an `Evaluation`.
-        look: the same on the data of `sampled`.
+        advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, training data) to
+            (state, losses); consumes the state.
+        look: (state, initial parameters, learning rates, traced_options, first batches, training data) to a `Snapshot`.
+        judge: by the number of examples, (variables, held-out data) to the metric of each run.
     """
 
     start: Callable[[Variables], TrainState]
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
-    evaluate: Callable[..., Evaluation]
-    look: Callable[..., Evaluation]
+    look: Callable[..., Snapshot]
+    judge: dict[int, Callable[..., Array]]
 
 
 def programs_of(case: Case, runs: int) -> Programs:
@@ -77,18 +65,21 @@ def programs_of(case: Case, runs: int) -> Programs:
 def _compiled(case: Case, runs: int, often: int) -> Programs:
     programs = jobs(case, runs, often)
 
-    def compiled(name: str | int) -> Any:
+    def compiled(name: tuple[str, int]) -> Any:
         function, given = programs[name]
         with numerics(case.dtype, case.matmul_precision):  # belongs to the thread
             return function.lower(*given).compile()
 
     with ThreadPoolExecutor(len(programs)) as pool:
         executables = dict(zip(programs, pool.map(compiled, programs), strict=True))
-    begin, evaluate = executables.pop(START), executables.pop(EVALUATE)
-    return Programs(begin, advance=executables, evaluate=evaluate, look=executables.pop(LOOK, evaluate))
+
+    def by_size(kind: str) -> dict[int, Any]:
+        return {size: each for (name, size), each in executables.items() if name == kind}
+
+    return Programs(executables[START, 1], by_size(ADVANCE), executables[LOOK, 1], by_size(JUDGE))
 
 
-def jobs(case: Case, runs: int, often: int) -> dict[Any, tuple[Any, tuple[Any, ...]]]:
+def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, tuple[Any, ...]]]:
     """The programs to compile for `runs` runs of a case: jitted functions and the shapes of their arguments.
 
     Args:
@@ -97,13 +88,13 @@ def jobs(case: Case, runs: int, often: int) -> dict[Any, tuple[Any, tuple[Any, .
         often: how many runs are trained, those that choose the learning rate included, for each evaluation seed.
 
     Returns:
-        By the number of steps of a chunk, and by `START`, `EVALUATE` and (if states are evaluated on a sample) `LOOK`.
+        By kind and size: `ADVANCE` by the steps of a chunk, `JUDGE` by the number of examples, `START` and `LOOK` by 1.
     """
     dataset = load_dataset(case)
-    sample = sampled(dataset)
     network = network_of(case, dataset.problem)
     everywhere, own = whole(case), runs > 1 and dataset.resplit is not None
-    of_data = 0 if own else None
+    of_data, looks = 0 if own else None, case.steps // SNAPSHOT_EVERY + 2
+    forward, backward = network.forward_flops, network.backward_flops
 
     def placed(tree: Any, *axes: int) -> Any:
         return jax.tree.map(
@@ -115,61 +106,84 @@ def jobs(case: Case, runs: int, often: int) -> dict[Any, tuple[Any, tuple[Any, .
             function, out_shardings=everywhere, compiler_options=compiler_options(often * operations), **options
         )
 
-    def evaluating(on: Dataset) -> Any:
-        work = (case.steps // SNAPSHOT_EVERY + 2) * _operations(case, network, on)
-        return jitted(jax.vmap(partial(_evaluate, network, case), in_axes=(0, 0, 0, None, 0, of_data)), work)
-
-    forward, backward = network.forward_flops, network.backward_flops
     advance = jitted(
-        jax.vmap(partial(_advance, network, case), in_axes=(0, 0, None, 0, of_data)),
+        _side_by_side(partial(_advance, network, case), runs, (0, 0, None, 0, of_data)),
         case.steps * case.batch_size * (forward + backward),
         donate_argnums=0,
     )
+    look = jitted(
+        _side_by_side(partial(_look, network, case), runs, (0, 0, 0, None, 0, of_data)),
+        looks * case.batch_size * (3 * forward + 2 * backward),
+    )
+    judge = _side_by_side(partial(_judge, network), runs, (0, of_data))
     begin = jitted(partial(start, network, case), operations=0)
     variables = placed(jax.eval_shape(network.init, jax.random.key(0)))
     state = jax.eval_shape(begin, variables)
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
+    def data(tree: Any) -> Any:
+        return placed(tree, runs) if own else tree
+
+    train, *_ = splits_of(case, dataset)
+
+    def arguments(*one: Any) -> Any:
+        *stacked, last = placed(one, runs)
+        dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
+        return *stacked, traced_options_of(case), dealt, data(train)
+
     def batches(*steps: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
-    def arguments(*one: Any, dataset: Dataset = dataset) -> Any:
-        *stacked, last = placed(one, runs)
-        dealt = jax.ShapeDtypeStruct(last.shape, last.dtype, sharding=split(case, axis=len(last.shape) - 1))
-        data = splits_of(case, dataset)
-        return *stacked, traced_options_of(case), dealt, placed(data, runs) if own else data
-
-    lengths = {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}
-    found: dict[Any, Any] = {steps: (advance, arguments(state, rate, batches(steps))) for steps in lengths}
-    on = {EVALUATE: dataset} if sample is dataset else {EVALUATE: dataset, LOOK: sample}
-    for name, each in on.items():
-        found[name] = evaluating(each), arguments(state, initial, rate, batches(), dataset=each)
-    return found | {START: (begin, (variables,))}
+    found: dict[tuple[str, int], Any] = {
+        (START, 1): (begin, (variables,)),
+        (LOOK, 1): (look, arguments(state, initial, rate, batches())),
+    }
+    for steps in {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}:
+        found[ADVANCE, steps] = advance, arguments(state, rate, batches(steps))
+    for each in (sampled(dataset), dataset.validation, dataset.test):
+        judged = jitted(judge, looks * each.examples * forward)
+        found[JUDGE, each.examples] = judged, (placed(variables, runs), data(on_device(case, each)))
+    return found
 
 
-def _operations(case: Case, network: Network, data: Dataset) -> int:
-    """Floating-point operations of an evaluation: two backward passes and three forward ones, and the held-out data."""
-    held_out = data.validation.examples + data.test.examples
-    passes = case.batch_size * (3 * network.forward_flops + 2 * network.backward_flops)
-    return passes + held_out * network.forward_flops
+def _side_by_side(function: Callable[..., T], runs: int, axes: tuple[int | None, ...]) -> Callable[..., T]:
+    """A function of one run as one of several, whose arguments have a leading axis of runs where `axes` is 0.
 
-
-def sampled(dataset: Dataset) -> Dataset:
-    """The data with a sample of the validation examples, the same in all runs, and one test example.
-
-    The data themselves if they have few validation examples. Evaluating the 22,000 held-out examples of Fashion-MNIST
-    at every snapshot took longer than training did.
+    One run is not mapped: XLA compiles products with an axis of one as batched ones, which copies 50 x 512 weights so
+    often that a step takes a quarter longer.
     """
-    validation, test = dataset.validation, dataset.test
+    if runs > 1:
+        return jax.vmap(function, in_axes=axes)
+
+    inside = partial(jax.tree.map, partial(jnp.squeeze, axis=0))
+
+    def alone(*given: Any) -> Any:
+        one = (each if axis is None else inside(each) for each, axis in zip(given, axes, strict=True))
+        return jax.tree.map(partial(jnp.expand_dims, axis=0), function(*one))
+
+    return alone
+
+
+def sampled(dataset: Dataset) -> Split:
+    """A sample of the validation examples, the same in all runs; all of them if they are few.
+
+    Answers to the 22,000 held-out examples of Fashion-MNIST at every snapshot took longer than training did.
+    """
+    validation = dataset.validation
     if validation.examples <= SAMPLED:
-        return dataset
+        return validation
     chosen = np.sort(np.random.default_rng(0x5A3).permutation(validation.examples)[:SAMPLED])
-    return dataset._replace(validation=Split(*validation.take(chosen)), test=Split(*test.take(np.arange(1))))
+    return Split(*validation.take(chosen))
 
 
 def splits_of(case: Case, dataset: Dataset) -> Splits:
     """The data as arguments of the programs: as constants inside, they would be compiled with them."""
-    return jax.device_put(jax.tree.map(jnp.asarray, dataset[:3]), whole(case))
+    return on_device(case, dataset[:3])
+
+
+def on_device(case: Case, data: T) -> T:
+    """Data as the programs take them."""
+    return jax.device_put(jax.tree.map(jnp.asarray, data), whole(case))
 
 
 def _advance(
@@ -179,9 +193,9 @@ def _advance(
     rate: Array,
     traced_options: TracedOptions,
     batches: Int[Array, "steps batch"],
-    data: Splits,
+    train: Any,
 ) -> tuple[TrainState, Float[Array, "steps"]]:
-    step, train = make_step(network, with_traced_options(case, traced_options)), data[0]
+    step = make_step(network, with_traced_options(case, traced_options))
 
     def body(state: TrainState, batch: Int[Array, "batch"]) -> tuple[TrainState, Array]:
         return step(state, train.take(batch), rate)
@@ -189,7 +203,7 @@ def _advance(
     return jax.lax.scan(body, state, batches)
 
 
-def _evaluate(
+def _look(
     network: Network,
     case: Case,
     state: TrainState,
@@ -197,14 +211,12 @@ def _evaluate(
     rate: Array,
     traced_options: TracedOptions,
     batch: Int[Array, "batch"],
-    data: Splits,
-) -> Evaluation:
-    train, validation, test = data
-    held_out = jnp.concatenate([validation.x, test.x])
-    answers = network.apply(state.variables, held_out, train=False).answers
-    metric, border = network.problem.objective.metric, len(validation.y)
-    return Evaluation(
-        validation_metric=metric(answers[:border], validation.y),
-        test_metric=metric(answers[border:], test.y),
-        snapshot=snapshot(network, with_traced_options(case, traced_options), state, initial, train.take(batch), rate),
-    )
+    train: Any,
+) -> Snapshot:
+    return snapshot(network, with_traced_options(case, traced_options), state, initial, train.take(batch), rate)
+
+
+def _judge(network: Network, variables: Variables, held_out: Any) -> Array:
+    """The metric of the answers to held-out examples, with running statistics, Float[]."""
+    answers = network.apply(variables, held_out.x, train=False).answers
+    return network.problem.objective.metric(answers, held_out.y)

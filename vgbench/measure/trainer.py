@@ -1,6 +1,6 @@
-"""Runs of one case, vmapped: many steps in one program, and an evaluation of the state in between."""
+"""Runs of one case, side by side: many steps in one program, and a look at the state in between."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ from vgbench.data import Dataset, batch_indices
 from vgbench.measure.draw import TracedOptions, drawn, network_of, traced_options_of
 from vgbench.measure.mesh import whole
 from vgbench.measure.numerics import numerics, platform, usable_cores
-from vgbench.measure.programs import SNAPSHOT_EVERY, Evaluation, Programs, Splits, programs_of, sampled, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, on_device, programs_of, sampled, splits_of
+from vgbench.measure.snapshot import Snapshot
 from vgbench.measure.step import Params, TrainState
 from vgbench.models import Network
 from vgbench.spec.case import Case
@@ -31,15 +32,19 @@ class Trained(NamedTuple):
 
     Attributes:
         loss: of every step, Float[runs, steps].
-        evaluations: every array [runs, snapshots, ...]; of the last state alone unless all are recorded.
+        validation_metric: Float[runs, snapshots]; of the last state alone unless all are recorded.
+        test_metric: of the last state, Float[runs].
+        snapshots: a `Snapshot` of arrays [runs, snapshots, ...]; None unless they are recorded.
     """
 
     loss: Float[np.ndarray, "runs steps"]
-    evaluations: Evaluation
+    validation_metric: Float[np.ndarray, "runs snapshots"]
+    test_metric: Float[np.ndarray, "runs"]
+    snapshots: Any
 
 
 class Trainer:
-    """Trains runs of one case, vmapped."""
+    """Trains runs of one case, side by side."""
 
     def __init__(self, case: Case, dataset: Dataset) -> None:
         self._case = case
@@ -47,11 +52,10 @@ class Trainer:
         self._network: Network = network_of(case, dataset.problem)
 
     def train(self, runs: Sequence[Run], *, recorded: bool) -> Trained:
-        """Train all runs with the plain step; evaluate the last state and, if `recorded`, those before every chunk.
+        """Train all runs with the plain step and judge the last state; if `recorded`, look at it and at those between.
 
         Keys and batches depend on the seed alone, so that they are the same in every cell. A run is trained no further
-        where its losses would all be NaN: they are recorded as such, and its last state is evaluated in place of those
-        to come.
+        where its losses would all be NaN: they are recorded as such, and its last state stands for those to come.
         """
         case, dealt = self._case, _deal(runs)
         programs = programs_of(case, runs=len(dealt[0]))
@@ -114,15 +118,18 @@ class _RunGroup(NamedTuple):
 
 
 class _Data(NamedTuple):
-    """Data on the device: all of them, and those on which states are looked at in the course of training."""
+    """Data on the device; `sample` is what states are judged on in the course of training."""
 
-    all: Splits
-    sample: Splits
+    train: Any
+    validation: Any
+    test: Any
+    sample: Any
 
     @classmethod
     def of(cls, case: Case, dataset: Dataset) -> "_Data":
-        every, looked_at = splits_of(case, dataset), sampled(dataset)
-        return cls(every, every if looked_at is dataset else (every[0], *splits_of(case, looked_at)[1:]))
+        (train, validation, test), sample = splits_of(case, dataset), sampled(dataset)
+        few = sample is dataset.validation
+        return cls(train, validation, test, validation if few else on_device(case, sample))
 
 
 def _stacked(case: Case, data: Sequence[_Data]) -> _Data:
@@ -133,12 +140,12 @@ def _stacked(case: Case, data: Sequence[_Data]) -> _Data:
 
 
 def _train(group: _RunGroup, programs: Programs, data: _Data, *, recorded: bool) -> Trained:
-    state, losses, evaluations = group.state, [], []
+    state, losses, seen = group.state, [], []
     for batches in group.batches:
         if recorded:
-            evaluations.append(_evaluated(group, programs.look, state, data.sample))
+            seen.append(_seen(group, programs, state, data, data.sample))
         state, loss = programs.advance[batches.shape[1]](
-            state, group.learning_rates, group.traced_options, batches, data.all
+            state, group.learning_rates, group.traced_options, batches, data.train
         )
         losses.append(np.asarray(loss))
         if _lost(state, losses[-1]):
@@ -146,14 +153,29 @@ def _train(group: _RunGroup, programs: Programs, data: _Data, *, recorded: bool)
     left = group.batches[len(losses) :]
     losses += [np.full(batches.shape[:2], np.nan, losses[0].dtype) for batches in left]
     if recorded and left:
-        evaluations += [_evaluated(group, programs.look, state, data.sample)] * len(left)
-    evaluations.append(_evaluated(group, programs.evaluate, state, data.all))
-    return Trained(np.concatenate(losses, axis=1), jax.tree.map(lambda *each: np.stack(each, axis=1), *evaluations))
+        seen += [_seen(group, programs, state, data, data.sample)] * len(left)
+    if recorded:
+        seen.append(_seen(group, programs, state, data, data.validation))
+    else:
+        seen.append((_judged(programs, state, data.validation), None))
+    metrics, snapshots = jax.tree.map(lambda *each: np.stack(each, axis=1), *seen)
+    return Trained(np.concatenate(losses, axis=1), metrics, _judged(programs, state, data.test), snapshots)
 
 
-def _evaluated(group: _RunGroup, by: Callable[..., Evaluation], state: TrainState, on: Splits) -> Evaluation:
-    given = group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], on
-    return jax.tree.map(np.asarray, by(state, *given))
+def _seen(
+    group: _RunGroup, programs: Programs, state: TrainState, data: _Data, validation: Any
+) -> tuple[np.ndarray, Snapshot]:
+    """The metric on validation examples, and the snapshot."""
+    return _judged(programs, state, validation), _looked_at(group, programs, state, data)
+
+
+def _looked_at(group: _RunGroup, programs: Programs, state: TrainState, data: _Data) -> Snapshot:
+    given = group.initial, group.learning_rates, group.traced_options, group.batches[0][:, 0], data.train
+    return jax.tree.map(np.asarray, programs.look(state, *given))
+
+
+def _judged(programs: Programs, state: TrainState, held_out: Any) -> Float[np.ndarray, "runs"]:
+    return np.asarray(programs.judge[held_out.x.shape[-2]](state.variables, held_out))
 
 
 def _lost(state: TrainState, loss: Float[np.ndarray, "runs steps"]) -> bool:

@@ -166,7 +166,7 @@ def trained(case: Case, tuned: TrainingCurves | None) -> tuple[TrainingCurves, P
         tuning_metric, tuning_diverged = known or _tune(case, trainer)
         best = int(np.argmax(case.metric.score(tuning_metric.mean(axis=1)))) if len(case.learning_rates) > 1 else 0
         rate: float = tuple(case.learning_rates)[best]
-        loss, evaluations = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
+        found = trainer.train([Run(rate, seed) for seed in case.seeds], recorded=True)
     targets = np.asarray(dataset.validation.y)
     chance = dataset.objective.chance(targets)
     guessed = guessing_reaches(chance, targets.size, len(case.learning_rates)) if case.metric == ACCURACY else chance
@@ -177,15 +177,15 @@ def trained(case: Case, tuned: TrainingCurves | None) -> tuple[TrainingCurves, P
         tuning_diverged=tuning_diverged,
         learning_rate=rate,
         target=case.target,
-        loss=loss,
+        loss=found.loss,
         step=np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps),
-        validation_metric=np.asarray(evaluations.validation_metric),
-        test_metric=np.asarray(evaluations.test_metric)[:, -1],
+        validation_metric=found.validation_metric,
+        test_metric=found.test_metric,
         chance=chance,
         guessing=guessed,
-        snapshots=Snapshots.of(evaluations.snapshot),
+        snapshots=Snapshots.of(found.snapshots),
     )
-    return curves, profile_of(jax.tree.map(lambda leaf: leaf[:, 0], evaluations.snapshot))
+    return curves, profile_of(jax.tree.map(lambda leaf: leaf[:, 0], found.snapshots))
 
 
 def _tune(
@@ -195,6 +195,6 @@ def _tune(
     if len(case.learning_rates) == 1:  # nothing to choose
         return np.zeros((1, 0), np.float32), np.zeros((1, 0), bool)
     runs = [Run(rate, seed) for rate in case.learning_rates for seed in case.tuning_seeds]
-    loss, evaluations = trainer.train(runs, recorded=False)
-    diverged = np.logical_not(np.isfinite(loss).all(axis=1))
-    return np.asarray(evaluations.validation_metric)[:, -1].reshape(shape), diverged.reshape(shape)
+    trained = trainer.train(runs, recorded=False)
+    diverged = np.logical_not(np.isfinite(trained.loss).all(axis=1))
+    return trained.validation_metric[:, -1].reshape(shape), diverged.reshape(shape)
