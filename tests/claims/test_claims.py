@@ -126,6 +126,7 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
         ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.1, 0.1)}, np.log10(50)),
         ("log10_seconds_to_target", {"validation_metric": accuracy(0.1, 0.9, 0.95)}, np.log10(0.25)),
         ("loss_fall", {"loss": LOSS}, 0.75),
+        ("loss_fall", {"loss": np.where(np.arange(50) < 40, LOSS, np.nan)}, 0.0),
         ("log10_final_loss", {"loss": LOSS}, np.log10(0.5)),
         (
             "log10_lowest_slope_last_over_first",

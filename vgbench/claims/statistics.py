@@ -180,13 +180,13 @@ def log10_seconds_to_target(measured: Measured) -> Values | None:
 
 @STATISTICS.register(source="vgbench")
 def loss_fall(measured: Measured) -> Values | None:
-    """Share of the mean training loss of the first tenth of steps that is gone in the last tenth."""
+    """Share of the mean training loss of the first tenth of steps that is gone in the last tenth; 0 if it diverged."""
     curves = measured.curves
     if curves is None:
         return None
     first, last = ends_of_loss(curves)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 1 - last / first
+        return np.where(np.isfinite(last), 1 - last / first, 0.0)
 
 
 @STATISTICS.register(source="He, Zhang, Ren & Sun 2016: training error")
