@@ -36,7 +36,7 @@ WIDTH_LINE = [(50, width) for width in (64, 128, 256, 512, 1024, 2048)]
 MOST_PARAMETERS = 10**8
 ROUNDS, PROFILES = 7, 3
 LEAST_STEPS, MOST_STEPS = 10, 25
-"""Steps in a program: of one that has a single step `faults.py` shows what the system does at every call."""
+"""Steps in a program: of one that has a single step `page_faults.py` shows what the system does at every call."""
 MEASURED = {"step": "training step", "profile": "gradient profile"}
 EVEN = (50, 1000)
 """Depths between which a layer should cost the same within 20 %."""

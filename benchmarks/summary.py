@@ -27,7 +27,7 @@ PARTS = {
         "milliseconds of a cell that computes next to nothing and compiles nothing",
     ),
     "scale": ("Scale", "scale.py", "seconds of a training step and of a gradient profile"),
-    "faults": ("Page faults", "faults.py", "CPU time of a layer in training by the steps in a program"),
+    "page_faults": ("Page faults", "page_faults.py", "CPU time of a layer in training by the steps in a program"),
 }
 
 REASONS = {
@@ -54,9 +54,9 @@ REASONS = {
     " gain more (see Overhead).",
     "scale": "The aim is 20 %. Programs of a single step miss it through page faults, which the next section counts,"
     " and not through what a layer computes.",
-    "faults": "Every call of a program allocates its scratch memory anew, and glibc takes what is larger than 32 MiB"
-    " from the system each time, which clears it page by page. A program of many steps pays that once, and then a layer"
-    " costs nearly the same at every depth.",
+    "page_faults": "Every call of a program allocates its scratch memory anew, and glibc takes what is larger than"
+    " 32 MiB from the system each time, which clears it page by page. A program of many steps pays that once, and then"
+    " a layer costs nearly the same at every depth.",
 }
 """Why an aim is missed; shown under the table. What was not profiled says so."""
 

@@ -22,9 +22,9 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "diagnosis")]
 import against_nnx
 import against_torch
-import faults
 import limit
 import overhead
+import page_faults
 import scale
 import score
 import side_by_side
@@ -72,10 +72,10 @@ def test_evenness_is_of_the_depth_line_alone() -> None:
 def test_a_layers_cpu_time_is_its_own_and_the_systems() -> None:
     rows = [
         {"depth": 1000, "width": 128, "steps": 1, "own": [0.15] * 3, "system": [0.05] * 3, "faults": [36000.0] * 3},
-        *faults.measure(((2, 8),), rounds=2),
+        *page_faults.measure(((2, 8),), rounds=2),
     ]
-    assert faults.table(rows).splitlines()[2] == "| 1,000 | 128 | 1 | 200 us [200, 200] | 50 us | 36,000 |"
-    assert [row["steps"] for row in rows[1:]] == [*faults.STEPS]
+    assert page_faults.table(rows).splitlines()[2] == "| 1,000 | 128 | 1 | 200 us [200, 200] | 50 us | 36,000 |"
+    assert [row["steps"] for row in rows[1:]] == [*page_faults.STEPS]
     assert all(sum(row["own"]) + sum(row["system"]) > 0 for row in rows)
 
 

@@ -179,7 +179,7 @@ def test_index_of_published_runs_has_its_own_links_alone(run: Path, tmp_path: Pa
     publish(out, tmp_path / "results", allow=["dirty", "stale"])
     found = tokens((tmp_path / "results" / "README.md").read_text())
     links = [str(token.attrs["href"]) for token in found if token.type == "link_open"]
-    assert links == [f"tiny/{name}" for name in ("table.md", "report.html", "pictures")]
+    assert links == [f"tiny/{name}" for name in ("table.md", "report.html", "pictures/answer.png")]
     assert not {token.type for token in found} & {"image", "html_inline", "code_inline", "em_open"}
 
 

@@ -10,7 +10,7 @@ from helpers import by_hand
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.measure.draw import first_batch
+from vgbench.measure.draw import draw, first_batch
 from vgbench.models import build_network
 
 SIGMOID: dict[str, Any] = {"depth": 40, "width": 128, "activation": "sigmoid", "init": "lecun_normal", "seeds": (0,)}
@@ -106,7 +106,7 @@ def weights_and_gradients(case: vg.Case) -> list[tuple[np.ndarray, np.ndarray]]:
     data = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         network = build_network(case, data.problem, scanned=False)
-        params: Any = by_hand.plain(network.init(jax.random.key(case.seeds[0])).params)
+        params: Any = by_hand.plain(draw(case, network, data, case.seeds[0]).params)
         x, y = first_batch(case, data, case.seeds[0])
         offsets = [jnp.zeros((case.batch_size, case.width))] * case.depth
         gradients: Any = jax.jit(jax.grad(lambda p: by_hand.loss(case, p, x.astype("float64"), y, offsets)))(params)

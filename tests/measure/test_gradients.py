@@ -202,7 +202,7 @@ def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profi
         vg.measure_gradients(vg.Case(**slots, **others))
     assert shared.programs_made() - made == 3  # and one that draws for each initialisation
     (profile,) = (program for (make, _), program in shared._PROCESS.programs.items() if make.__name__ == "program")
-    assert profile._cache_size() == 1
+    assert profile.result()._cache_size() == 1
     vg.measure_gradients(vg.Case(**slots, norm="rms"))
     assert shared.programs_made() - made == 5
 
@@ -251,7 +251,8 @@ def test_a_profile_in_segments_is_the_same(others: dict, held: int, monkeypatch:
     monkeypatch.setattr(segments, "HELD_BYTES", 0)
     shared.forget()
     parts = vg.measure_gradients(case)
-    tolerance = 1e-12 if case.dtype == "float64" else 1e-5
+    # Weights that are drawn anew may differ in the last bit of float32 from those that one program draws.
+    tolerance = 1e-12 if case.dtype == "float64" and held else 1e-5
     for name in ("activation_norm", "parameter_norm", "largest_activation", "state_norm", "kind_norm"):
         found, expected = (getattr(each, f"log10_{name}") for each in (parts, whole))
         np.testing.assert_allclose(found, expected, atol=tolerance)

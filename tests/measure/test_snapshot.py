@@ -10,6 +10,7 @@ from helpers import by_hand
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
+from vgbench.measure.draw import draw
 from vgbench.measure.numerics import numerics
 from vgbench.measure.profile import Norms, ratio
 from vgbench.models import build_network
@@ -54,7 +55,7 @@ def shown_by_hand(case: vg.Case, seed: int) -> dict[str, np.ndarray]:
     (x, y), *_ = dataset = load_dataset(case).of_seed(seed)
     with numerics("float64", "highest"):
         network = build_network(case, dataset.problem, scanned=False)
-        initial = params = jax.tree.map(jnp.asarray, by_hand.plain(network.init(jax.random.key(seed)).params))
+        initial = params = jax.tree.map(jnp.asarray, by_hand.plain(draw(case, network, dataset, seed).params))
         none = [jnp.zeros((case.batch_size, case.width))] * case.depth
         gradients_of = jax.jit(jax.grad(lambda p, x, y: by_hand.loss(case, p, x, y, none)))
         batches = batch_indices(len(y), case.batch_size, case.steps, seed)

@@ -1,6 +1,6 @@
 """Page faults: the CPU time of a layer in training by the steps in a program, the system's share of it apart.
 
-    python benchmarks/faults.py results/speed/faults.json
+    python benchmarks/page_faults.py results/speed/page_faults.json
 
 Every call of a program allocates its scratch memory anew. glibc takes what is larger than 32 MiB from the system each
 time, which then has to clear page after page. A program of many steps pays that once. CPU time (of all threads) is
