@@ -202,7 +202,7 @@ def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profi
         vg.measure_gradients(vg.Case(**slots, **others))
     assert shared.programs_made() - made == 3  # and one that draws for each initialisation
     (profile,) = (program for (make, _), program in shared._PROCESS.programs.items() if make.__name__ == "program")
-    assert profile.result()._cache_size() == 1
+    assert profile._cache_size() == 1
     vg.measure_gradients(vg.Case(**slots, norm="rms"))
     assert shared.programs_made() - made == 5
 

@@ -5,9 +5,8 @@ import multiprocessing
 import resource
 import sys
 from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import jax
@@ -59,8 +58,7 @@ def other(name: str) -> list[str]:
 
 
 def kept() -> list[tuple[str, str]]:
-    made = (program.result() for program in shared._PROCESS.programs.values())
-    return [(program[0], program[1]) for program in made]
+    return [(program[0], program[1]) for program in shared._PROCESS.programs.values()]
 
 
 def test_program_is_made_once_for_its_kind_and_arguments(held: list[Held | None]) -> None:
@@ -68,40 +66,6 @@ def test_program_is_made_once_for_its_kind_and_arguments(held: list[Held | None]
     assert one("a") is first
     assert other("a") == ["other", "a"]
     assert programs_made() == 2
-
-
-def test_threads_that_ask_for_the_same_program_wait_for_the_one_that_makes_it(held: list[Held | None]) -> None:
-    begun, may_end = Event(), Event()
-
-    @shared.shared
-    def slow(name: str) -> list[str]:
-        begun.set()
-        assert may_end.wait(60)
-        return ["slow", name]
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(slow, "a")
-        assert begun.wait(60)
-        second = pool.submit(slow, "a")
-        assert one("a") == ["one", "a"]  # others are made meanwhile
-        may_end.set()
-        assert first.result(60) is second.result(60)
-    assert programs_made() == 2
-
-
-def test_program_that_could_not_be_made_is_tried_again(held: list[Held | None]) -> None:
-    tries = iter([ValueError("bad luck"), None])
-
-    @shared.shared
-    def failing(name: str) -> list[str]:
-        if error := next(tries):
-            raise error
-        return ["failing", name]
-
-    with pytest.raises(ValueError, match="bad luck"):
-        failing("a")
-    assert failing("a") == ["failing", "a"]
-    assert programs_made() == 1
 
 
 @pytest.mark.parametrize("much", [Held(MAPS // 2 + 1, FEW.bytes), Held(FEW.maps, FEW.bytes + GROWTH_BYTES + 1)])

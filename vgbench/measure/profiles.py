@@ -1,6 +1,5 @@
 """Both profiles at initialisation, from as few programs as serve."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from vgbench.measure.forward import ForwardProfile, followed, forward_profile, measure_forward, unfit
@@ -28,21 +27,21 @@ def measure_profiles(case: Case) -> Profiles:
 
 
 def train_and_profile(case: Case, tuned: TrainingCurves | None = None) -> tuple[TrainingCurves, Profiles | None]:
-    """Train as `measure_training` does, and take both profiles at initialisation meanwhile.
+    """Train as `measure_training` does, and take both profiles at initialisation.
 
-    The gradient's is that of the first snapshots. The forward signal is followed in a thread of its own, since tracing
-    and compiling what trains leave cores idle. There are no profiles where training multiplies matrices at a lower
-    precision than profiles do, or on several devices, whose programs deadlock side by side.
+    The gradient's profile is that of the first snapshots. There are none where training multiplies matrices at a lower
+    precision than profiles do, or on several devices. The forward signal is not followed in a thread beside training:
+    two programs that factorise matrices, as those that draw orthogonal weights, block each other for ever in XLA's
+    threads on a CPU.
 
     Raises:
         InputError: the case has no training steps, or its data cannot serve it.
     """
     if case.devices > 1 or not _trains_exactly(case):
         return measure_training(case, tuned=tuned), None
-    with ThreadPoolExecutor(1) as beside:
-        forward = beside.submit(measure_forward, case) if unfit(case) is None else None
-        curves, first = trained(case, tuned)
-        return curves, (gradient_profile(case, first), forward and forward.result())
+    curves, first = trained(case, tuned)
+    forward = measure_forward(case) if unfit(case) is None else None
+    return curves, (gradient_profile(case, first), forward)
 
 
 def _trains_exactly(case: Case) -> bool:

@@ -10,11 +10,9 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
@@ -47,40 +45,26 @@ class _Process:
         first: what was held after the first task; data, too, may be much.
     """
 
-    programs: OrderedDict[Any, Future[Any]]
+    programs: OrderedDict[Any, Any]
     made: int = 0
     least: Held | None = None
     first: Held | None = None
 
 
-_PROCESS, _LOCK = _Process(OrderedDict()), Lock()
+_PROCESS = _Process(OrderedDict())
 
 
 def shared(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep what `make` returns for each of its arguments, and count it as a program.
-
-    Threads that ask for the same wait for the one that makes it.
-    """
+    """Keep what `make` returns for each of its arguments, and count it as a program."""
 
     def kept(*arguments: Any) -> Any:
         programs, key = _PROCESS.programs, (make, arguments)
-        with _LOCK:
-            absent = key not in programs
-            if absent:
-                make_room()
-                programs[key] = Future()
-            programs.move_to_end(key)
-            program = programs[key]
-        if absent:
-            try:
-                program.set_result(make(*arguments))
-            except BaseException as error:
-                programs.pop(key, None)
-                program.set_exception(error)
-            else:
-                with _LOCK:
-                    _PROCESS.made += 1
-        return program.result()
+        if key not in programs:
+            make_room()
+            programs[key] = make(*arguments)
+            _PROCESS.made += 1
+        programs.move_to_end(key)
+        return programs[key]
 
     return kept
 
