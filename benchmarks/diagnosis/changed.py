@@ -5,16 +5,14 @@ loss that is a sum, with names of layers that show no order, or with fewer field
 takes away should say less, and nothing wrong.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from left_out import WAYS, Pair, pairs_of, scores
+from left_out import WAYS, Pair, scores, write
 from score import table
 
 from vgbench.diagnosis import Evidence
@@ -101,15 +99,5 @@ def _said(wrong: list[list[str]]) -> Iterator[str]:
     yield table(["recording", "first finding"], wrong)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    print(text := page(pairs_of(given.runs)) + "\n")
-    if given.out:
-        (given.out / "changed.md").write_text(text)
-
-
 if __name__ == "__main__":
-    main()
+    write(__doc__, page, "changed.md")

@@ -161,16 +161,23 @@ def pairs_of(runs: Path) -> list[Pair]:
     return [pair for pair in pairs if pair.answer().borne_out]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def write(description: str | None, page: Callable[[list[Pair]], str], name: str) -> None:
+    """Show the page about the recordings that the command line names, and write it where it says.
+
+    Args:
+        description: of the program.
+        page: from the recordings to its text.
+        name: of its file.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     print(text := page(pairs_of(given.runs)) + "\n")
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "left_out.md").write_text(text)
+        (given.out / name).write_text(text)
 
 
 if __name__ == "__main__":
-    main()
+    write(__doc__, page, "left_out.md")

@@ -1,9 +1,7 @@
 """What a run is about: the cells that its options leave of a suite."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vgbench.boundary.paths import check_folder_name
 from vgbench.errors import InputError
@@ -55,21 +53,12 @@ def select(suite: Suite | str | Path, options: RunOptions) -> Selection:
         settings["seeds"] = list(range(seeds))
     narrowed = (whole.quick_version() if options.quick else whole).select(settings, options.only)
     if seeds is not None:
-        narrowed = _without_own_seeds(narrowed)
+        narrowed = narrowed.without_own({"seeds"})
     part = None if options.shard is None else read_shard(options.shard)
     folder = check_folder_name(part.folder(narrowed.name) if part else narrowed.name)
     cells = enumerate(narrowed.cells())
     placed = tuple((i, cell) for i, cell in cells if part is None or part.holds(cell.case))
     return Selection(narrowed, folder, placed, looks)
-
-
-def _without_own_seeds(suite: Suite) -> Suite:
-    """The suite without the seeds that single baselines and mitigations set for themselves."""
-
-    def without(patches: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return {name: {field: patch[field] for field in patch if field != "seeds"} for name, patch in patches.items()}
-
-    return suite.model_copy(update={"baselines": without(suite.baselines), "mitigations": without(suite.mitigations)})
 
 
 def _looks() -> tuple[int, ...]:

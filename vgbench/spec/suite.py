@@ -1,7 +1,7 @@
 """The suite: a baseline, named mitigations as patches over it, swept axes and a protocol, read from one TOML file."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -225,19 +225,20 @@ class Suite(Strict):
             raise InputError(
                 f"suite {self.name!r} has no quick version: add a table [quick] of settings, e.g. {example}"
             )
-        changed = {
-            **{"name": f"{self.name}-quick", "minutes": None, "quick": {}},
-            **{"baselines": self._narrowed(self.baselines), "mitigations": self._narrowed(self.mitigations)},
-        }
-        return self.select(self.quick).model_copy(update=changed)
+        changed = {"name": f"{self.name}-quick", "minutes": None, "quick": {}}
+        return self.select(self.quick).without_own(self.quick).model_copy(update=changed)
 
-    def _narrowed(self, patches: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """The patches without the fields that the quick version sets."""
+    def without_own(self, fields: Collection[str]) -> "Suite":
+        """The suite where baselines and mitigations set none of these fields for themselves, except `steps = 0`."""
 
         def kept(field: str, value: Any) -> bool:
-            return field not in self.quick or (field, value) == ("steps", 0)
+            return field not in fields or (field, value) == ("steps", 0)
 
-        return {name: {k: v for k, v in patch.items() if kept(k, v)} for name, patch in patches.items()}
+        def narrowed(patches: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+            return {name: {k: v for k, v in patch.items() if kept(k, v)} for name, patch in patches.items()}
+
+        changed = {"baselines": narrowed(self.baselines), "mitigations": narrowed(self.mitigations)}
+        return self.model_copy(update=changed)
 
 
 def _in_words(value: Any) -> Any:
