@@ -91,7 +91,7 @@ def from_nothing(run: Callable[[], list[list[float]]], steps: int, depth: int) -
 
 def at(depth: int, width: int = WIDTH, steps: int = STEPS, rounds: int | None = None) -> Comparison:
     """One depth."""
-    case = case_of(depth, width)
+    case = case_of(depth, width, block_execution="scan")  # as vgbench trains, which compiles one block at any depth
     over, under = (from_nothing(lambda run=run: run(case, steps), steps, depth) for run in (script, ours))
     for each in (over, under):
         each()  # what is imported only then

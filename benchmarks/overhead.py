@@ -11,6 +11,7 @@ tuning seeds and three reported ones, with the records of 50 steps.
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from side_by_side import write
 import vgbench as vg
 from vgbench.harness.plan import Plan, Record, Task
 from vgbench.harness.progress import Progress
+from vgbench.records.runs import Run
+from vgbench.records.schema import Row
 from vgbench.statistics import bootstrap_median
 
 CELLS, AIM_MS = 40, 30
@@ -44,6 +47,9 @@ class Clock:
         self.ended_at.append(time.perf_counter())
         self.in_worker.append(record.seconds)
         self.programs = progress.programs
+
+    def completed(self, run: Run, rows: Sequence[Row]) -> None:
+        """Nothing to note."""
 
     def stopping(self) -> None:
         """Nobody stops this."""

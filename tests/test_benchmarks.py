@@ -85,6 +85,13 @@ def test_the_cells_of_the_overhead_suite_share_one_program() -> None:
     assert len({training_of(cell.case).cell_id for cell in cells}) == 1
 
 
+@pytest.mark.slow
+def test_the_overhead_program_measures_every_cell_but_the_first(tmp_path: Path) -> None:
+    overhead.main(str(tmp_path / "overhead.json"), "3")
+    measured = json.loads((tmp_path / "overhead.json").read_text())
+    assert len(measured["seconds"]) == len(measured["worker_seconds"]) == 2
+
+
 def test_both_sides_of_the_comparison_with_nnx_give_the_norms_of_every_step_and_layer() -> None:
     case = limit.case_of(3, 8)
     theirs, ours = (np.asarray(run(case, 25)) for run in (against_nnx.script, against_nnx.ours))

@@ -123,6 +123,9 @@ LOSS[:, :5], LOSS[:, -5:] = 2.0, 0.5
         ),
         ("log10_largest_update", {"update_to_weight": snapshots([0.01] * 4, [0.1, 0, 0, 99], [0.001] * 4)}, -1.0),
         ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.9, 0.95)}, np.log10(25)),
+        ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.7, 0.95)}, np.log10(45)),  # 0.2 of 0.25 from 25
+        ("log10_steps_to_target", {"validation_metric": accuracy(0.1, np.nan, 0.95)}, np.log10(50)),
+        ("log10_steps_to_target", {"validation_metric": accuracy(0.95, 0.1, 0.1)}, 0.0),
         ("log10_steps_to_target", {"validation_metric": accuracy(0.1, 0.1, 0.1)}, np.log10(50)),
         ("log10_seconds_to_target", {"validation_metric": accuracy(0.1, 0.9, 0.95)}, np.log10(0.25)),
         ("loss_fall", {"loss": LOSS}, 0.75),
@@ -146,7 +149,7 @@ def test_statistics_and_signs_of_training_go_by_what_is_better() -> None:
     row = trained(**looks, test_metric=np.asarray([2.5, 2.5], np.float32))
     assert statistics.value("test_score", row) == pytest.approx([-2.5] * 2)
     assert statistics.value("test_accuracy", row) is None
-    assert statistics.value("log10_steps_to_target", row) == pytest.approx([np.log10(25)] * 2)
+    assert statistics.value("log10_steps_to_target", row) == pytest.approx([np.log10(25 * 5 / 5.005)] * 2)
     assert SIGNS["plateau"].function(curves(row)).all()
     assert not SIGNS["irregular_curves"].function(curves(row)).any()
     worse = trained(**looks | {"validation_metric": accuracy(2.0, 2.1, 8.0)})

@@ -159,16 +159,13 @@ def log10_largest_update(measured: Measured) -> Values | None:
 
 @STATISTICS.register(source="Dahl et al. 2023: time to a target")
 def log10_steps_to_target(measured: Measured) -> Values | None:
-    """log10 of the steps until the validation metric, recorded every 25 steps, reaches the target.
+    """log10 of the steps until the validation metric reaches the target, on a straight line between two records.
 
     A run that never reaches it counts as if it did with its last step, so that an effect is underestimated; between two
     that never do, no difference is known.
     """
     curves = measured.curves
-    if curves is None:
-        return None
-    steps = np.where(never_reaches(curves), curves.step[-1], curves.step[curves.reached.argmax(axis=1)])
-    return np.log10(np.maximum(steps, 1).astype(np.float64))
+    return None if curves is None else np.log10(np.maximum(_crossing(curves), 1))
 
 
 @STATISTICS.register(source="Dahl et al. 2023: time to a target")
@@ -216,6 +213,20 @@ def test_score(measured: Measured) -> Values | None:
 def never_reaches(curves: TrainingCurves) -> Bool[np.ndarray, "seeds"]:
     """Which seeds do not reach the target at any look."""
     return np.asarray(~curves.reached.any(axis=1))
+
+
+def _crossing(curves: TrainingCurves) -> Values:
+    """The step at which each seed's metric crosses the target, interpolated between records; the last if never."""
+    score = curves.metric.score(np.asarray(curves.validation_metric, np.float64))
+    seeds, step = np.arange(len(score)), np.asarray(curves.step, np.float64)
+    after = curves.reached.argmax(axis=1)
+    before = np.maximum(after - 1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        missing = curves.metric.score(curves.target) - score[seeds, before]
+        share = missing / (score[seeds, after] - score[seeds, before])
+    share = np.clip(np.where(np.isfinite(share), share, 1.0), 0, 1)  # at the record where the one before has no value
+    crossed = step[before] + share * (step[after] - step[before])
+    return np.where(never_reaches(curves), step[-1], crossed)
 
 
 def value(name: str, measured: Measured) -> Values | None:
