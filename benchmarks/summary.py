@@ -31,8 +31,8 @@ PARTS = {
 }
 
 REASONS = {
-    "torch": "What of a difference is matrix products, the rows of products alone tell. XLA multiplies signals and"
-    " weights with YNNPACK, and gets the gradient by the weights, whose first factor lies the other way, from Eigen,"
+    "torch": "The rows of products alone show what share of a difference is due to matrix products. XLA multiplies"
+    " signals and weights with YNNPACK, and gets the gradient by the weights, whose first factor lies the other way, from Eigen,"
     " which is slower. What else vgbench saves is the dispatch of single operations, a share that falls with width.",
     "nnx": "Where the aim is missed: nearly all of vgbench's time is compiling, the small operations that draw the"
     " weights and one program of 25 steps. It hardly grows with depth, as the script's does, so it is too long at depth"
@@ -52,13 +52,13 @@ REASONS = {
     " time as well. Of a pair both sides take as many rounds; vgbench saves the start of a process, and the reference's"
     " compilation and samples, which the pairs of a place share in one round-robin. Suites whose cells share programs"
     " gain more (see Overhead).",
-    "scale": "The aim is 20 %. Programs of a single step miss it through page faults, which the next section counts,"
-    " and not through what a layer computes.",
+    "scale": "The aim is 20 %. Programs of a single step would miss it through page faults, which the next section"
+    " counts, and not through what a layer computes: the time here is that of programs of many steps.",
     "page_faults": "Every call of a program allocates its scratch memory anew, and glibc takes what is larger than"
     " 32 MiB from the system each time, which clears it page by page. A program of many steps pays that once, and then"
     " a layer costs nearly the same at every depth.",
 }
-"""Why an aim is missed; shown under the table. What was not profiled says so."""
+"""Why an aim is missed, shown under the table."""
 
 
 def summary(found: dict[str, dict[str, Any]]) -> str:
