@@ -32,8 +32,8 @@ PARTS = {
 
 REASONS = {
     "torch": "The rows of products alone show what share of a difference is due to matrix products. XLA multiplies"
-    " signals and weights with YNNPACK, and gets the gradient by the weights, whose first factor lies the other way, from"
-    " Eigen, which is slower. What else vgbench saves is the dispatch of single operations, a share that falls with width.",
+    " signals and weights with YNNPACK. It gets the gradient by the weights, whose first factor lies the other way,"
+    " from Eigen, which is slower. vgbench also saves the dispatch of single operations, whose share falls with width.",
     "nnx": "Where the aim is missed: nearly all of vgbench's time is compiling, the small operations that draw the"
     " weights and one program of 25 steps. It hardly grows with depth, as the script's does, so it is too long at depth"
     " 10, where the script compiles ten layers, and pays from depth 50 on. A suite compiles once for many cells.",
