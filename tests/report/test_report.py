@@ -825,6 +825,10 @@ def test_columns_that_tell_nothing_are_left_out_of_the_page() -> None:
     assert "compile s" not in costs
     worth, _ = halves(display(frame(row(**untrained))))
     assert not {"trained", "test accuracy"} & set(worth)
+    untimed = {each.name: float("nan") for each in COLUMNS if each.shown and each.shown.side == "cost"}
+    worth, costs = halves(display(frame(row(**untimed))))
+    assert not len(costs.columns)
+    assert len(worth.columns)
 
 
 @pytest.mark.parametrize("axis", ["batch_size", "width"])

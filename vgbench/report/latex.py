@@ -50,6 +50,7 @@ def page(report: Report) -> str:
             "legend": legend(half),
         }
         for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
+        if len(half.columns)
     ]
     return _template().render(report=report, tables=[*tables, *_further(report)], command=command(report.runs))
 

@@ -55,7 +55,8 @@ def page(report: Report) -> str:
     """The whole report: findings, both halves of the table, what is not ok, what the columns mean, and the origin."""
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
     both = halves(report.table)
-    tables = "\n\n".join([*map(markdown, both), *map(_titled, report.further)])
+    known = [half for half in both if len(half.columns)]
+    tables = "\n\n".join([*map(markdown, known), *map(_titled, report.further)])
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
     not_ok = f"Status other than ok:\n\n{not_ok}\n" if not_ok else ""
     meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())

@@ -104,7 +104,7 @@ class Report:
         listed = [*self.sentences, *lines(self.claims), *self.failures]
         sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in listed)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
-        both = [*halves(self.table), *(table for _, table in self.further)]
+        both = [*(half for half in halves(self.table) if len(half.columns)), *(table for _, table in self.further)]
         tables = "".join(map(html_table, both))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
 
@@ -117,6 +117,7 @@ def report_of(runs: Sequence[Run], price: float | None = None) -> Report:
     """
     data, manifest, claims, found = frame(runs, price), runs[0].manifest, judged(runs), checks(runs)
     devices = across(data, swept(runs))
+    trained = bool(data["trained"].notna().to_numpy().any())
     return Report(
         suite=manifest.suite,
         title=manifest.title,
@@ -125,7 +126,7 @@ def report_of(runs: Sequence[Run], price: float | None = None) -> Report:
         sentences=[
             *coordinates.sentences(found),
             *map(str, transfers(runs)),
-            *headlines(data, swept(runs)),
+            *(headlines(data, swept(runs)) if trained or not found else []),
             *([devices.sentence] if devices else []),
         ],
         frame=data,

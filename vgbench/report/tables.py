@@ -77,11 +77,14 @@ def with_room(table: pd.DataFrame, places: Sequence[str], axes: Sequence[str]) -
 
 
 def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The same rows twice, with their benefit and with their cost, without columns of which nothing is known."""
+    """The same rows twice, with their benefit and with their cost, without columns of which nothing is known.
+
+    Where nothing is known of the cost, its half has no columns at all.
+    """
     shown = informative(table)
     sides = {name: shown_under(str(name)).side for name in shown.columns}
     benefit, cost = ([name for name in shown.columns if sides[name] in ("row", side)] for side in ("benefit", "cost"))
-    return shown.filter(items=benefit), shown.filter(items=cost)
+    return shown.filter(items=benefit), shown.filter(items=cost if "cost" in sides.values() else [])
 
 
 def header(name: str) -> str:
