@@ -784,6 +784,15 @@ def test_accuracy_is_bold_where_it_is_as_good_as_the_best_and_marked_where_that_
     assert ("?" in written) == text.endswith("?")
 
 
+def test_a_gradient_that_is_zero_at_the_first_layers_is_marked_and_not_called_the_flattest() -> None:
+    untrained = {"trained": float("nan"), "test_metric": float("nan")}
+    dead = row(mitigation="irnn", decay=-0.001, log10_first_over_last=-np.inf, **untrained)
+    table = frame(dead, row(decay=-0.1, **untrained))
+    assert display(table)["decay"].tolist()[0].endswith("(then zero)")
+    (sentence,) = headlines(table, [])
+    assert "changes least with baseline" in sentence
+
+
 def test_nothing_known_is_shown_as_a_dash() -> None:
     nothing = dict.fromkeys(set(NAMES) - {"mitigation", "reference", "status"}, float("nan"))
     (shown,) = display(frame(row(**nothing))).to_dict("records")

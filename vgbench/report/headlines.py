@@ -1,5 +1,6 @@
 """Sentences: what a run found, in words, generated from its frame."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -191,7 +192,8 @@ def _first_over_last(row: _Row) -> str:
 
 
 def _gradient_finding(rows: Sequence[_Row]) -> _Finding:
-    usable = [row for row in rows if not pd.isna(row["decay"])]
+    # A gradient that is exactly zero at the first layers has a slope at the others alone.
+    usable = [row for row in rows if not pd.isna(row["decay"]) and row["log10_first_over_last"] != -math.inf]
     if not usable:
         return _Finding("not trained, and no gradient could be followed through the layers")
     # Smaller differences are rounding in float32. Of equal ones the first.

@@ -17,7 +17,9 @@ def _decay(row: Row, name: str) -> str:
     text = plus_minus("+z.4f")(row, name)
     if row["status"] != "ok":
         return f"{text} ({row['status']})"
-    return f"{text} (branches closed)" if row["branches_closed"] is True else text
+    if row["branches_closed"] is True:
+        return f"{text} (branches closed)"
+    return f"{text} (then zero)" if row["log10_first_over_last"] == -np.inf else text
 
 
 def _theory(row: Row, name: str) -> str:
@@ -63,7 +65,9 @@ GRADIENT = (
             room="index",
             marks={
                 "branches closed": "the weights inside every branch have a gradient of exactly zero at initialisation,"
-                " by design of the skip; the first steps open the branches"
+                " by design of the skip; the first steps open the branches",
+                "then zero": "of one seed at least, the gradient is exactly zero at the first layers (or time steps),"
+                " and the slope is that of the layers where it is not",
             },
         ),
     ),
