@@ -70,7 +70,7 @@ def answer_of(fault: Fault, runs: Path | None) -> Answer:
 
 
 def digest_of_rules() -> str:
-    """What the code that decides a diagnosis amounts to: it changes when any of it does, and not with its docstrings."""
+    """What the code that decides a diagnosis amounts to: it changes when any of it does, and not with docstrings."""
     folder = Path(vgbench.diagnosis.__file__).parent
     files = sorted(each for each in folder.rglob("*.py") if each.name not in WORDS)
     return hashlib.sha256("\n".join(code_of(each.read_text()) for each in files).encode()).hexdigest()[:12]

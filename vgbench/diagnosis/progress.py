@@ -170,6 +170,21 @@ class Progress:
         """Whether the loss, which may be negative, ended well below where it began."""
         return self.known and self.end < self.start - thresholds.LITTLE * abs(self.start)
 
+    @property
+    def falls(self) -> bool:
+        """Whether the loss falls from record to record but for the noise of batches."""
+        if len(self.losses) < _LAST or not np.ptp(self.losses):
+            return False
+        ranks = np.argsort(np.argsort(self.losses))
+        return bool(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1] <= -0.9)
+
+    @property
+    def steady(self) -> bool:
+        """Whether a loss that falls has not slowed."""
+        half = len(self.losses) // 2 + 1
+        first, last = (np.polyfit(np.arange(half), each, 1)[0] for each in (self.losses[:half], self.losses[-half:]))
+        return bool(last <= thresholds.STEADY * first)
+
     @cached_property
     def settled(self) -> bool:
         """Whether the loss, however noisy, has no trend over the second half of the records, six of them at least."""

@@ -63,6 +63,13 @@ def test_what_holds_in_part_is_learned_by_heart_only_where_nothing_is_left_to_le
     assert (found.name, found.confidence) == ("learned by heart", "possible")
 
 
+def test_other_data_that_were_answered_better_before_are_not_forgotten_by_heart() -> None:
+    fell = {"loss": np.linspace(2.3, 0.2, RECORDS)}
+    lost = np.r_[0.1, 0.35, 0.33, 0.28, 0.2, 0.23, 0.2, 0.15, 0.12]  # as where other data are prepared otherwise
+    assert "learned by heart" not in names(vg.diagnose(evidence(**fell, accuracy=lost)))
+    assert vg.verdict(evidence(**fell, accuracy=np.full(RECORDS, 0.14))) == "learned by heart"
+
+
 def test_answers_within_a_tolerance_may_come_later_than_the_loss_falls() -> None:
     within = {"accuracy": np.full(RECORDS, 0.08), "chance": 0.167, "chance_accuracy": 0.08}
     assert vg.verdict(evidence(**within, loss=np.linspace(0.17, 0.04, RECORDS))) == "not enough recorded"

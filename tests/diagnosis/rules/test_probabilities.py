@@ -24,21 +24,20 @@ def test_a_softmax_applied_twice_is_recognised_by_the_least_loss_it_allows(class
 
 def test_labels_with_noise_are_no_softmax_that_is_applied_twice() -> None:
     answers = {"accuracy": np.linspace(0.1, 0.9, RECORDS)}
-    loss = np.r_[2.30, np.linspace(2.0, 1.52, RECORDS - 1)]
+    loss = np.r_[2.30, np.linspace(1.8, 1.52, RECORDS - 1)]
     assert vg.verdict(evidence(loss=loss, **answers)) == "softmax applied twice"
     assert vg.verdict(evidence(loss=np.r_[2.45, loss[1:]], **answers)) == "nothing found"  # as logits begin
     peak = np.where(np.arange(RECORDS) == 1, 2.6, 2.2)  # above what probabilities can give
     assert vg.verdict(evidence(loss=loss, peak=peak, **answers)) == "nothing found"
+    falls = np.linspace(2.3, 1.5, RECORDS)  # scores that are not sure yet
+    assert vg.verdict(evidence(loss=falls, **answers)) == "nothing found"
 
 
 def resting(start: float, end: float, classes: int, **more: Any) -> dict[str, Any]:
     """A run that comes to rest, whose batches differ in their losses by a tenth; no accuracy was recorded."""
     loss = np.r_[start, (start + end) / 2, np.full(RECORDS - 2, end)]
-    return (
-        BLIND
-        | {"loss": loss, "peak": np.r_[start, 1.1 * loss[1:]], "chance": float(np.log(classes)), "accuracy": None}
-        | more
-    )
+    run = {"loss": loss, "peak": np.r_[start, 1.1 * loss[1:]], "chance": float(np.log(classes)), "accuracy": None}
+    return BLIND | run | more
 
 
 def test_batches_that_differ_in_their_losses_and_hardly_in_their_gradients_tell_of_outputs_without_a_slope() -> None:

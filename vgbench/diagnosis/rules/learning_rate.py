@@ -145,20 +145,8 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     moving = update[update > 0]
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
-    half = len(losses) // 2
-    steady = _slope(losses[-half - 1 :]) <= thresholds.STEADY * _slope(losses[: half + 1])
-    return _falls(losses) and (slow or (steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
-
-
-def _slope(losses: Float[np.ndarray, "records"]) -> float:
-    """By least squares, a record."""
-    return float(np.polyfit(np.arange(len(losses)), losses, 1)[0])
-
-
-def _falls(losses: Float[np.ndarray, "records"]) -> bool:
-    """Whether the loss falls from record to record but for the noise of batches."""
-    ranks = np.argsort(np.argsort(losses))
-    return bool(np.corrcoef(ranks, np.arange(len(losses)))[0, 1] <= -0.9)
+    progress = run.progress
+    return progress.falls and (slow or (progress.steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
 
 
 def _jumped(run: Reading) -> bool:

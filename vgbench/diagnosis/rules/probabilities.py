@@ -21,9 +21,9 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
     but of two classes, where that of scores comes to rest there as well.
     """
     progress = run.progress
-    if not progress.known or progress.broken:
-        return
-    numb = run.numb and progress.settled and progress.learned is not False
+    if not progress.settled:
+        return  # scores grow sure of what is right already
+    numb = run.numb and progress.learned is not False
     for begin, floor, classes in _confined(run):
         within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
         begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
