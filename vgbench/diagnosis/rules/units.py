@@ -77,18 +77,17 @@ def saturation(run: Reading) -> Iterator[Finding]:
 
     What one layer cuts off from the start no other makes up for; later it may be so since the outputs are sure.
     """
-    saturated, bounded = run.evidence.saturated, run.evidence.bounded
-    if saturated is None or not _hurts(run) or run.progress.broken:
+    recorded, bounded = run.evidence.saturated, run.evidence.bounded
+    if recorded is None or np.isnan(recorded).all() or not _hurts(run) or run.progress.broken:
         return
     rectifies = run.evidence.flat == "unknown" and run.evidence.dead is not None
     if bounded is None and (rectifies or run.evidence.flat not in ("both", "unknown")):
         return  # a rectifier's flat side is no saturation
-    counted = recorded_in(saturated).sum()
-    saturated = np.nan_to_num(saturated if bounded is None else np.where(bounded, saturated, 0.0))
-    many, last = saturated >= thresholds.SATURATED, _last_known(run.evidence.saturated)
+    saturated = np.nan_to_num(recorded if bounded is None else np.where(bounded, recorded, 0.0))
+    many, last = saturated >= thresholds.SATURATED, _last_known(recorded)
     cut = saturated >= thresholds.BLOCKED
     layers = np.flatnonzero(many[last])
-    if 2 * len(layers) < counted or not len(layers):
+    if 2 * len(layers) < recorded_in(recorded).sum():
         layers = np.flatnonzero(cut[0] & cut[last] & (cut.mean(axis=0) > 0.5))
     if not len(layers):
         return
