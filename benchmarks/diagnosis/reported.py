@@ -9,6 +9,7 @@ the rules have changed since, a second one is kept beside it, which measures no 
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import sys
@@ -69,10 +70,22 @@ def answer_of(fault: Fault, runs: Path | None) -> Answer:
 
 
 def digest_of_rules() -> str:
-    """What the files that decide a diagnosis amount to: it changes when any of them does."""
+    """What the code that decides a diagnosis amounts to: it changes when any of it does, and not with docstrings."""
     folder = Path(vgbench.diagnosis.__file__).parent
     files = sorted(each for each in folder.rglob("*.py") if each.name not in WORDS)
-    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:12]
+    return hashlib.sha256("\n".join(code_of(each.read_text()) for each in files).encode()).hexdigest()[:12]
+
+
+class _WithoutText(ast.NodeTransformer):
+    """Takes off constants that stand alone, as docstrings do."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+
+def code_of(source: str) -> str:
+    """Python source without comments and docstrings."""
+    return ast.unparse(_WithoutText().visit(ast.parse(source)))
 
 
 def updated(content: dict[str, Any], scoring: dict[str, Any]) -> dict[str, Any]:

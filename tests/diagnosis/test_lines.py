@@ -162,6 +162,7 @@ def test_modules_tell_activations_spread_and_the_inputs_scale() -> None:
     found = from_lines([header, *losses(1.0, 1.0, modules=modules)])
     assert found.flat == "both"
     assert found.input_scale == 100
+    np.testing.assert_array_equal(found.bounded, [True, False])
     np.testing.assert_array_equal(found.distance, [[-1, -8]] * 2)
     integers = {"format": "vgbench-run", "batch": {"0": {"dtype": "int32", "mean": 500.0}}}
     assert from_lines([integers, *losses(1.0)]).input_scale is None

@@ -35,6 +35,14 @@ def answer(
     return Answer("name", "held-out", "recurrent", "somewhere", cause, errors, broken, fixed, SYMPTOMS, alarms)
 
 
+def test_the_digest_of_rules_covers_their_code_and_no_words_about_it() -> None:
+    source = 'MANY = 3\n"""Of them."""\n\ndef rule():\n    """Say it."""\n    return MANY, "text"\n'
+    assert reported.code_of(source) == reported.code_of(source.replace("Say it.", "Say so.").replace("Of them", "All"))
+    assert reported.code_of(source) == reported.code_of(source.replace("MANY = 3", "MANY = 3  # some"))
+    for other in (source.replace("3", "4"), source.replace("text", "word")):
+        assert reported.code_of(source) != reported.code_of(other)
+
+
 def test_faults_have_sources_of_their_own_kinds_and_families() -> None:
     new = [each for each in FIRST if not each.shown]
     assert len(new) >= 40

@@ -80,6 +80,16 @@ def test_frozen_parameters_stay_in_the_forward_pass_and_are_no_layers() -> None:
     assert list(record.modules) == ["first"]
 
 
+def test_scales_that_are_tuned_alone_are_the_layers_of_a_model_that_has_no_others() -> None:
+    def of_scales(params: dict[str, Any], x: jax.Array) -> jax.Array:
+        return loss(PARAMS, x * params["scale"])
+
+    recorder = vg.Recorder(of_scales, optax.sgd(0.1), batch=X, every=2)
+    (record,) = of(recorder, trained(recorder, {"scale": jnp.ones(X.shape[1])}, 2, of_scales))
+    assert list(record.layers) == ["scale"]
+    assert np.isfinite(record.layers["scale"].update)
+
+
 def test_stacked_weights_are_split_and_sorted_layer_by_layer() -> None:
     stack = {"down": jnp.stack([PARAMS["a"]] * 2), "up": jnp.stack([PARAMS["b"]] * 2)}
 

@@ -103,7 +103,7 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One array of weights (two axes or more) at one record; of stacked layers, one of them.
+    """One array of weights (two axes, or one where none has two) at one record; of stacked layers, one of them.
 
     Attributes:
         gradient: log10 of the norm of dL/dW, as the optimizer gets it; "-inf" of zeros alone.

@@ -49,6 +49,7 @@ class Evidence:
         distance: log10(1 - cosine) of different inputs' signals.
         largest_logit: largest magnitude of an attention score.
         flat: where the activation is flat.
+        bounded: whether a place's activation is flat on both sides; None where the activations are not known by place.
         timed: whether places are time steps, which share their weights.
         invariant: whether the optimizer is invariant to the gradient's scale; None if unknown.
         names: of the layers.
@@ -85,6 +86,7 @@ class Evidence:
     distance: Float[np.ndarray, "records places"] | None = None
     largest_logit: Float[np.ndarray, "records places"] | None = None
     flat: Flat = "unknown"
+    bounded: Bool[np.ndarray, "places"] | None = None
     timed: bool = False
     invariant: bool | None = None
     names: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vgbench.boundary.run_file import Header, Layer, Module, Record, Run
 from vgbench.boundary.run_lines import run_of
@@ -74,6 +74,7 @@ def from_run(run: Run) -> Evidence:
         distance=_distance(modules),
         largest_logit=modules.column("largest_logit"),
         flat=_flat(modules),
+        bounded=_bounded(modules),
         timed=timed,
         names=layers.names,
         places=tuple(name.replace("layer ", "time step ") for name in modules.names) if timed else modules.names,
@@ -203,6 +204,12 @@ def _flat(modules: _Table) -> Flat:
     if known & set(_RECTIFIERS):
         return "below"
     return "both" if known & set(_SATURATING) else "unknown"
+
+
+def _bounded(modules: _Table) -> Bool[np.ndarray, "places"] | None:
+    """Whether each place's activation saturates; None where none is known."""
+    kinds = [{each for each in column if each} for column in zip(*modules.cells("activation"), strict=True)]
+    return np.asarray([bool(each & {*_SATURATING}) for each in kinds]) if any(kinds) else None
 
 
 def _timed(modules: _Table, layers: _Table) -> bool:

@@ -1,5 +1,6 @@
 """What a run has learned, as far as that was recorded."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,8 @@ from jaxtyping import Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.evidence import Evidence
 
+_ADVERSARIAL = re.compile(r"generator|discriminator|critic", re.IGNORECASE)
+"""In names of weights of two networks that play against each other."""
 _LAST = 3
 """Records at the end that the outcome is taken from."""
 
@@ -79,6 +82,15 @@ class Progress:
         chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
         return chance is not None and bool(chance - self.end > np.ptp(half))
 
+    @cached_property
+    def once_learned(self) -> bool:
+        """Whether the loss was well below the constant answer's at some time, three records long."""
+        chance = self.evidence.chance
+        if chance is None or len(self.losses) < _LAST:
+            return False
+        typical = np.median(np.lib.stride_tricks.sliding_window_view(self.losses, _LAST), axis=1)
+        return bool(chance - typical.min() >= thresholds.LITTLE * abs(chance))
+
     @property
     def signed(self) -> bool:
         """Whether the loss may be negative, so that it has no least value that is known."""
@@ -89,12 +101,21 @@ class Progress:
         """The same on other data: by accuracy, or by the validation loss; None if unknown."""
         accuracy, chance = self.evidence.accuracy, self.evidence.chance_accuracy
         if accuracy is not None and chance is not None and chance < 1 and np.isfinite(accuracy).any():
-            best = float(np.max(accuracy[np.isfinite(accuracy)][-_LAST:]))
-            return 0.0 if best <= chance + thresholds.CHANCE_MARGIN else (best - chance) / (1 - chance)
+            typical = float(np.median(accuracy[np.isfinite(accuracy)][-_LAST:]))
+            return 0.0 if typical <= chance + thresholds.CHANCE_MARGIN else (typical - chance) / (1 - chance)
         loss, level = self.evidence.validation_loss, self.evidence.chance
         if loss is not None and level is not None and level > 0 and np.isfinite(loss).any():
             return float(1 - np.median(loss[np.isfinite(loss)][-_LAST:]) / level)
         return None
+
+    @property
+    def forgot(self) -> bool:
+        """Whether the accuracy on other data has fallen by half of what it once was above that of chance."""
+        accuracy, chance = self.evidence.accuracy, self.evidence.chance_accuracy
+        if accuracy is None or chance is None or not np.isfinite(accuracy).any():
+            return False
+        above = accuracy[np.isfinite(accuracy)] - chance
+        return bool(above.max() > thresholds.CHANCE_MARGIN and np.median(above[-_LAST:]) < above.max() / 2)
 
     @property
     def of_classes(self) -> bool:
@@ -149,6 +170,21 @@ class Progress:
         """Whether the loss, which may be negative, ended well below where it began."""
         return self.known and self.end < self.start - thresholds.LITTLE * abs(self.start)
 
+    @property
+    def falls(self) -> bool:
+        """Whether the loss falls from record to record but for the noise of batches."""
+        if len(self.losses) < _LAST or not np.ptp(self.losses):
+            return False
+        ranks = np.argsort(np.argsort(self.losses))
+        return bool(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1] <= -0.9)
+
+    @property
+    def steady(self) -> bool:
+        """Whether a loss that falls has not slowed."""
+        half = len(self.losses) // 2 + 1
+        first, last = (np.polyfit(np.arange(half), each, 1)[0] for each in (self.losses[:half], self.losses[-half:]))
+        return bool(last <= thresholds.STEADY * first)
+
     @cached_property
     def settled(self) -> bool:
         """Whether the loss, however noisy, has no trend over the second half of the records, six of them at least."""
@@ -173,11 +209,23 @@ class Progress:
             return self.share >= thresholds.LEARNED
         return False if self.unmoved else None
 
+    @property
+    def adversarial(self) -> bool:
+        """Whether two networks play against each other, so that the level of a guess is where they meet."""
+        return any(_ADVERSARIAL.search(name) for name in self.evidence.names)
+
+    @property
+    def met(self) -> bool:
+        """Whether two such networks have come to that level from elsewhere, and stay there."""
+        return self.adversarial and self.settled and self.at_constant and not self.unmoved
+
     @cached_property
     def little(self) -> bool | None:
         """Whether so little was learned that what is wrong is looked for; None if that is unknown."""
         if self.reached:
             return False
+        if self.met:
+            return None
         if self.share is not None:  # nor is a training loss that is hardly lower than the constant answer's enough
             return min(self.share, self.share if self.gain is None else self.gain) < thresholds.LITTLE
         return True if self.unmoved else None
@@ -185,7 +233,7 @@ class Progress:
     @property
     def poor(self) -> bool:
         """Whether little was learned, or, where that is unknown, the loss stands still."""
-        return self.plateau if self.little is None else self.little
+        return self.plateau and not self.met if self.little is None else self.little
 
     @cached_property
     def mastered(self) -> bool:

@@ -46,6 +46,15 @@ and train all the same."""
 AS_CHANCE = 0.015
 """Share of the constant answer's loss within which a first loss is that of probabilities that are taken for logits."""
 
+NEAR_CHANCE = 0.05
+"""The same where another sign shows that the outputs' slope is gone: the first batch may be off by as much."""
+
+ABOVE_LEAST = 1.35
+"""How many times the least that probabilities allow a loss may end at: what is not learned adds to it."""
+
+UNSURE = 1.2
+"""How many times the entropy that is left with an accuracy a loss has to be to show less sureness than there is."""
+
 LEARNED = 0.1
 """Share of the constant answer's loss that training has to take off to have learned."""
 
@@ -71,6 +80,10 @@ SETTLED = 0.1
 """Share by which the median loss of the last quarter of the records differs from that of the quarter before where the
 loss, however noisy, has no trend."""
 
+NUMB = 0.3
+"""The largest gradient over what the losses of single batches differ by, below which the outputs' slope is gone: of
+scores that follow their batches both are of one size."""
+
 PLATEAU = 0.05
 """Range of the last losses, as a share of the least one that probabilities taken for logits reach."""
 
@@ -79,6 +92,9 @@ DEAD = 0.8
 
 SATURATED = 0.5
 """Share of a saturating layer's units and examples on the flat ends of the activation."""
+
+BLOCKED = 0.95
+"""The same of one layer, from the start, that lets hardly anything pass, whatever the other layers do."""
 
 SLOW = 3e-4
 """Relative update a step, at the quickest layer, below which steps are small."""
@@ -90,7 +106,7 @@ SLOW_TRAVEL = 0.05
 """Relative updates of the quickest layer, summed over all steps: it has not moved enough to learn anything."""
 
 STEADY = 0.5
-"""Share of the first third's fall of the loss that the last third still has where it has not slowed."""
+"""Slope of the loss over the second half of the records, as a share of that over the first, where it has not slowed."""
 
 AGAINST = 0.1
 """Cosine of update and negative gradient below minus this: the update goes uphill."""
@@ -139,6 +155,9 @@ the root of a million entries."""
 
 PILED = 0.3
 """Share of the numbers of a gradient that are not zero just above the smallest one of float16, none being below it."""
+
+HOLDS = 0.01
+"""Share of the numbers of a gradient below the smallest one of float16 that shows another dtype."""
 
 SWALLOWED = 0.5
 """Share of a layer's updated numbers that rounding leaves as they were."""

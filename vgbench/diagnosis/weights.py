@@ -1,6 +1,5 @@
 """What gradients of weights and biases show of a run."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,9 +9,6 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.steps import RECURRENT, Steps
 from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
-
-_ADVERSARIAL = re.compile(r"generator|discriminator|critic", re.IGNORECASE)
-"""In names of weights of two networks that play against each other."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +74,6 @@ class Weights(Steps):
             lost = None if slopes is None or np.isnan(slopes[0]) else float(slopes[0])
         return lost is not None and abs(lost) < thresholds.LOST_DECADES
 
-    @property
-    def adversarial(self) -> bool:
-        """Whether two networks play against each other, so that the level of a guess is where they meet."""
-        return any(_ADVERSARIAL.search(name) for name in self.evidence.names)
-
     @cached_property
     def input_scale(self) -> float | None:
         """The size of the inputs, about as the first layer's gradients show it; None if unknown.
@@ -147,6 +138,21 @@ class Weights(Steps):
         whole = np.nanmax(known, axis=1)
         rise = float(whole[1:].max() - np.median(whole))
         return rise if rise >= 1 else 0.0
+
+    @property
+    def numb(self) -> bool:
+        """Whether the gradients of all weights are small beside what the losses of single batches differ by, at last.
+
+        Of scores, both are what an example adds over the root of the batch. A batch that is always the same shows
+        nothing.
+        """
+        gradient, loss, peak = self.evidence.gradient, self.evidence.loss, self.evidence.peak
+        if gradient is None or not gradient.shape[1] or loss is None or peak is None:
+            return False
+        differ, last = peak - loss, len(loss) - max(3, len(loss) // 3)
+        largest = np.where(np.isfinite(gradient), gradient, -np.inf).max(axis=1)
+        known = [10.0 ** largest[k] / differ[k] for k in range(max(0, last), len(loss)) if differ[k] > 0]
+        return len(known) > 0 and float(np.median(known)) < thresholds.NUMB
 
     @cached_property
     def zeroed(self) -> Bool[np.ndarray, "records"]:

@@ -158,8 +158,10 @@ def some_finite(tree: Any) -> Bool[Array, ""]:
 
 
 def _weights(stacked: Collection[str], tree: Any) -> dict[str, Array]:
-    """The arrays of at least two axes, of each layer where they are stacked."""
-    return {name: array for name, array in named(tree).items() if array.ndim >= 2 + is_stacked(name, stacked)}
+    """The arrays of at least two axes, of each layer where they are stacked; where there are none, those of one."""
+    axes = {name: array.ndim - is_stacked(name, stacked) for name, array in named(tree).items()}
+    least = 2 if any(each >= 2 for each in axes.values()) else 1
+    return {name: array for name, array in named(tree).items() if axes[name] >= least}
 
 
 def _biases(stacked: Collection[str], weights: Collection[str], gradients: Any) -> list[Float[Array, "_ ..."]]:

@@ -117,8 +117,8 @@ def watch(
 
     Unlike `optax.monitor`, which measures the updates alone and at every step, it sees gradient, weights and update
     together and pays for a look only when one is due (under vmap, at every step). Arrays of fewer than two axes, such
-    as biases, are left out. Losses are recorded where `update` is given them, `update(..., value=loss)`, as optax's
-    line searches are.
+    as biases, are left out; where there are no others, as of scales that are tuned alone, those of one axis are not.
+    Losses are recorded where `update` is given them, `update(..., value=loss)`, as optax's line searches are.
 
     Args:
         optimizer: what to watch, the whole chain.

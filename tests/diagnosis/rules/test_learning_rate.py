@@ -55,6 +55,16 @@ def test_a_schedule_that_holds_updates_down_is_found_with_its_step() -> None:
     assert "schedule" in found.suggestion
 
 
+def test_updates_that_stop_wholly_are_found_though_a_third_was_learned_before() -> None:
+    held = np.where(np.arange(RECORDS)[:, None] < 2, 1e-2, 0.0) * np.ones(LAYERS)
+    part = BLIND | {"loss": np.r_[2.3, np.full(RECORDS - 1, 1.5)], "accuracy": None, "moved": None}
+    found = vg.diagnose(evidence(**part, update=held))[0]
+    assert (found.name, found.steps[0]) == ("learning rate too small", 50)
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**part, update=held + 1e-7)))
+    at_last = np.where(np.arange(RECORDS)[:, None] < RECORDS - 1, 1e-2, 0.0) * np.ones(LAYERS)
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**part, update=at_last)))
+
+
 def test_a_high_start_is_distinguished_from_a_loss_that_rises() -> None:
     high = STILL | {"loss": np.full(RECORDS, 7.0), "accuracy": np.full(RECORDS, 0.1), "update": TINY}
     assert vg.verdict(evidence(**high)) == "learning rate too small"

@@ -63,6 +63,8 @@ def test_steps_that_are_large_may_be_why_a_value_left_its_domain() -> None:
     for run in (calm | large, risen, {}):  # without peaks nobody knows what the loss was between the records
         found = vg.diagnose(evidence(**broken(4, 4) | run))[0]
         assert (found.name, found.alternatives) == ("not-a-number gradients", ("learning rate too large",))
+    blind = vg.diagnose(evidence(**broken(4, 4) | {"signal": None}))[0]
+    assert blind.alternatives == ("learning rate too large", "exploding")
 
 
 def test_a_high_first_loss_alone_is_no_growth() -> None:

@@ -39,6 +39,14 @@ def test_one_layer_that_happens_to_pile_up_among_many_that_do_not_is_none_of_flo
     assert "underflow" not in names(vg.diagnose(evidence(**flushed(histogram=shares))))
 
 
+def test_numbers_that_float16_does_not_hold_in_other_layers_show_that_zeros_are_none_of_its() -> None:
+    shares = histogram(0.0, e12=0.1, e10=0.4, e8=0.5)
+    shares[:, :2] = histogram(0.8, e8=0.2)[:, :2]  # behind units that are dead
+    zero = rows(0.0, 0.0, layers=LAYERS)
+    zero[:, :2] = 0.8
+    assert "underflow" not in names(vg.diagnose(evidence(**flushed(histogram=shares, zero=zero))))
+
+
 def test_a_layer_that_reads_zero_wholly_is_recognised_by_its_neighbours() -> None:
     shares = histogram(0.8, e8=0.19, e6=0.01)
     shares[:, :4] = histogram(1.0)[:, :4]

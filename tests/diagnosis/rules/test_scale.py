@@ -23,6 +23,20 @@ def test_a_first_loss_far_above_the_constant_answers_names_its_causes() -> None:
     assert vg.verdict(evidence(**over_it)) == "learns the training data"
 
 
+def test_a_run_that_had_learned_before_a_batch_threw_it_back_began_at_no_wrong_scale() -> None:
+    thrown = {"loss": np.r_[60.0, 2.0, 1.2, 1.0, 0.9, 0.9, 900.0, 4.0, 3.0], "accuracy": None}
+    found = names(vg.diagnose(evidence(**BLIND | thrown, input_scale=300.0)))
+    assert "loss spike" in found
+    assert not {"far from unit scale", "first loss too large"} & {*found}
+
+
+def test_two_networks_that_come_to_where_they_meet_got_over_a_large_first_loss() -> None:
+    met = BLIND | {"loss": np.r_[80.0, 50.0, 17.0, np.full(6, 2.1)], "chance": 2.08, "accuracy": None}
+    layers = {"names": ("generator.w", "critic.w", *(f"layer {i}" for i in range(LAYERS - 2)))}
+    assert vg.verdict(evidence(**met)) == "first loss too large"
+    assert vg.verdict(evidence(**met, **layers)) == "not enough recorded"
+
+
 def test_outputs_of_unit_scale_about_targets_that_vary_little_are_no_fault() -> None:
     small = BLIND | {"loss": np.r_[1.2, np.full(8, 0.17)], "chance": 1 / 6, "accuracy": None}
     assert vg.verdict(evidence(**small)) == "constant answer"

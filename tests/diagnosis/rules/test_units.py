@@ -56,6 +56,16 @@ def test_saturation_is_seen_wherever_it_begins() -> None:
     assert "saturation" not in names(vg.diagnose(evidence(**STUCK, flat="below", saturated=later)))
 
 
+def test_one_layer_that_is_flat_from_the_start_lets_nothing_pass_whatever_the_others_are() -> None:
+    last = np.arange(10) == 9
+    actor = STUCK | {"bounded": last, "saturated": np.where(last, 0.99, 0.4) * np.ones((RECORDS, 1))}
+    found = vg.diagnose(evidence(**actor))[0]  # rectifiers, and a tanh at last
+    assert (found.name, found.layers) == ("saturation", ("layer 10",))
+    sure_later = actor | {"saturated": np.where(LATE & last, 0.99, 0.4)}
+    assert "saturation" not in names(vg.diagnose(evidence(**sure_later)))
+    assert "saturation" not in names(vg.diagnose(evidence(**actor | {"bounded": ~last})))
+
+
 def test_a_tenth_of_the_loss_that_is_gone_silences_no_rule() -> None:
     little = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS)}
     assert vg.verdict(evidence(**little, dead=rows(0.95, 0.95))) == "dead units"

@@ -167,4 +167,6 @@ def _stuck(run: Reading) -> bool:
 def _falls_short(run: Reading) -> bool:
     """Whether it learned less than a task that is all but done, or, where that is unknown, its loss stands still."""
     share = run.progress.share
+    if run.progress.met:
+        return False
     return run.progress.plateau or run.progress.poor if share is None else share < 0.5 and not run.progress.reached

@@ -102,15 +102,19 @@ def _uphill_by_loss(run: Reading) -> bool:
 def too_small(run: Reading) -> Iterator[Finding]:
     """A gradient arrives and no layer moves far enough to learn, from the start or since a record."""
     progress, quickest = run.progress, run.quickest
-    if quickest is None or not progress.known or progress.broken or progress.mastered or run.arrives is False:
+    if quickest is None or not progress.known or progress.broken or progress.mastered:
         return
-    if run.unmoving:
+    if run.unmoving and run.arrives is not False:
         yield run.finding(
             "learning rate too small", "possible", run.evidence.names, numbers={"largest relative update": 0.0}
         )
         return
     known = quickest[np.isfinite(quickest)]
-    if len(known) < 2 or run.zeroed.any() or not (known > 0).any() or progress.little is False:
+    if len(known) < 2 or run.zeroed.any() or not (known > 0).any():
+        return
+    since = _held_down_since(run, known)
+    stops = since is not None and known[-1] == 0  # which nothing else explains
+    if not stops and (progress.little is False or run.arrives is False):
         return
     if run.small and not progress.at_constant:
         return  # of a loss that is flat where it is
@@ -118,7 +122,6 @@ def too_small(run: Reading) -> Iterator[Finding]:
     travel, largest = float(known.mean()) * steps, float(known.max())
     far = run.furthest is not None and run.furthest >= thresholds.MOVED
     slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
-    since = None if slow else _held_down_since(run, known)
     if slow or since is not None or _falls_slowly(run, steps):
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
         others: tuple[Name, ...] = ("saturated loss",) if run.small else ()
@@ -127,7 +130,7 @@ def too_small(run: Reading) -> Iterator[Finding]:
             "learning rate too small",
             confidence,
             run.evidence.names,
-            first=since or 0,
+            first=0 if slow or since is None else since,
             alternatives=others,
             numbers=numbers,
         )
@@ -142,15 +145,8 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     moving = update[update > 0]
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
-    third = len(losses) // 3
-    steady = bool(losses[-third - 1] - losses[-1] >= thresholds.STEADY * (losses[0] - losses[third]))
-    return _falls(losses) and (slow or (steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
-
-
-def _falls(losses: Float[np.ndarray, "records"]) -> bool:
-    """Whether the loss falls from record to record but for the noise of batches."""
-    ranks = np.argsort(np.argsort(losses))
-    return bool(np.corrcoef(ranks, np.arange(len(losses)))[0, 1] <= -0.9)
+    progress = run.progress
+    return progress.falls and (slow or (progress.steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
 
 
 def _jumped(run: Reading) -> bool:

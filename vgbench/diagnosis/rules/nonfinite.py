@@ -24,7 +24,7 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
     since = run.evidence.nonfinite_since or {}
     if grew_before(run, k):
         return
-    others: tuple[Name, ...] = ("learning rate too large",) if _thrown(run, k) else ()
+    others = _may_have_grown(run, k)
     first = {kind: since[kind] for kind in ("loss", "gradients", "updates") if kind in since}
     from_gradients = bool(bad[k] and not loss_bad[k])
     if "loss" in first:
@@ -49,13 +49,15 @@ def grew_before(run: Reading, k: int) -> bool:
     return bool(grown or steep or _peak(run, k) >= thresholds.BLOWN_UP)
 
 
-def _thrown(run: Reading, k: int) -> bool:
-    """Whether steps were large up to record k, or the loss had risen, so that a value may have left its domain."""
+def _may_have_grown(run: Reading, k: int) -> tuple[Name, ...]:
+    """What large steps up to record k, or a loss that had risen, leave open; and what nobody could see grow."""
+    if run.evidence.peak is None and k > 0:  # what the loss was between the records
+        signal: tuple[Name, ...] = ("exploding",) if run.first_lost is None else ()
+        return ("learning rate too large", *signal)
     quick = run.pace is not None and bool(
         run.pace[0] >= thresholds.QUICK_FIRST or (run.pace[1 : k + 1] >= thresholds.QUICK).any()
     )
-    unseen = run.evidence.peak is None and k > 0  # what the loss was between the records
-    return unseen or quick or _peak(run, k) > thresholds.PEAKED
+    return ("learning rate too large",) if quick or _peak(run, k) > thresholds.PEAKED else ()
 
 
 def gradients_zero(run: Reading) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from vgbench.diagnosis.findings import Finding
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.risk import risks
-from vgbench.diagnosis.rules import gradients, learning_rate, nonfinite, outcome, precision, scale, units
+from vgbench.diagnosis.rules import gradients, learning_rate, nonfinite, outcome, precision, probabilities, scale, units
 
 Rule = Callable[[Reading], Iterator[Finding]]
 
@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
     units.attention_logits,
     gradients.saturated_loss,
     learning_rate.too_small,
-    outcome.softmax_twice,
+    probabilities.softmax_twice,
     outcome.by_heart,
     gradients.vanishing_unexplained,
     outcome.frozen,

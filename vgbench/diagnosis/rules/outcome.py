@@ -13,36 +13,13 @@ _UNSEEN = "record the signal first: one that vanishes on its way, and signals th
 _FLAT = "nothing that was recorded gets a gradient any more"
 
 
-def softmax_twice(run: Reading) -> Iterator[Finding]:
-    """The loss levels off at log(1 + (C - 1) / e), the least that a cross-entropy of C probabilities reaches.
-
-    It begins at log(C), as probabilities taken for logits differ by one at most, and is at most the least plus one.
-    """
-    chance, progress = run.evidence.chance, run.progress
-    if chance is None or not progress.known or progress.broken or not 0 < chance < 12:
-        return
-    classes = np.exp(chance)
-    if abs(classes - round(classes)) > 0.01 * classes or round(classes) < 2:
-        return
-    floor = float(np.log1p((round(classes) - 1) / np.e))
-    third = progress.losses[-max(3, len(progress.losses) // 3) :]
-    level = np.median(third) <= 1.08 * floor and np.ptp(third) <= thresholds.PLATEAU * floor
-    accuracy = progress.validated
-    right = accuracy is not None and accuracy >= 0.6
-    within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
-    begins = abs(progress.start - chance) <= thresholds.AS_CHANCE * chance
-    if within and begins and (level or (right and progress.end <= 1.35 * floor)):
-        confidence: Confidence = "likely" if right else "possible"
-        yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
-
-
 def by_heart(run: Reading) -> Iterator[Finding]:
     """The training loss falls, and others are answered no better than by a constant; or nothing of it is left.
 
-    Where some of it is left, much else may be why other examples are answered worse.
+    Where some of it is left, or they were answered better before, much else may be why they are answered worse.
     """
     progress = run.progress
-    if progress.broken or progress.validated is None or progress.gain is None:
+    if progress.broken or progress.validated is None or progress.gain is None or progress.forgot:
         return
     whole, nothing = progress.gain >= thresholds.WHOLE, progress.validated < thresholds.LEARNED
     done = whole or (progress.gain >= thresholds.LITTLE and (progress.of_classes or progress.settled))
@@ -57,7 +34,7 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     A signal that vanishes looks the same, and so do signals that become one, where neither was recorded.
     """
     progress = run.progress
-    if progress.broken or not progress.settled or run.adversarial:
+    if progress.broken or not progress.settled or progress.adversarial:
         return
     nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED

@@ -58,13 +58,15 @@ def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
         return None
     shares = np.nan_to_num(histogram)
     rest = 1 - shares[..., 0]
-    none_below = shares[..., 1:_FLOAT16_BIN].sum(axis=-1) == 0
+    below = shares[..., 1:_FLOAT16_BIN].sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         pile = np.where(rest > 0, shares[..., _FLOAT16_BIN] / rest, 0)
-    piled = none_below & (pile >= thresholds.PILED) & (zero >= thresholds.PILED)
-    # Of gradients that float16 would flush, some in another dtype happen to look so, and most do not.
+    piled = (below == 0) & (pile >= thresholds.PILED) & (zero >= thresholds.PILED)
+    # Of gradients that float16 would flush, some in another dtype happen to look so, and most do not: they hold numbers
+    # that float16 does not, or are as small and have no pile.
     low = (rest > 0) & (shares[..., _FLOAT16_BIN + 2 :].sum(axis=-1) == 0) & (zero >= thresholds.PILED)
-    return piled & (2 * piled.sum(axis=1) > low.sum(axis=1))[:, None]
+    held = below > thresholds.HOLDS
+    return piled & (2 * piled.sum(axis=1) > (low | held).sum(axis=1))[:, None]
 
 
 def lost_to_rounding(run: Reading) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
-"""What is not told from a large loss where the first steps are large, too: the loss may be a sum."""
+"""What a large first loss cannot be distinguished from where the first steps are large, too: it may be a sum."""
 _LAYERS = 5
 """Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
 
@@ -50,7 +50,7 @@ def _by_weights(run: Reading, least: float) -> Iterator[Finding]:
 def first_loss(run: Reading) -> Iterator[Finding]:
     """The first loss is many times that of the constant answer, and the run does not get over it."""
     progress = run.progress
-    if not len(progress.losses) or not _first_loss_high(run) or progress.little is False:
+    if not len(progress.losses) or not _first_loss_high(run) or _got_over(run):
         return
     chance = run.evidence.chance
     if chance is None and (run.at_rest or not (progress.broken or _grown(run) or (progress.plateau and _shifted(run)))):
@@ -86,7 +86,7 @@ def _grown(run: Reading) -> bool:
 def unit_scale(run: Reading) -> Iterator[Finding]:
     """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
     progress, chance, recorded = run.progress, run.evidence.chance, run.evidence.input_scale
-    if progress.mastered or progress.little is False:
+    if progress.mastered or _got_over(run):
         return
     stuck = progress.poor or progress.broken
     seen, inferred = _far(recorded), stuck and _far(run.input_scale)
@@ -97,6 +97,11 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
         others = _RATE if _shakes(run) and not (seen or inferred) else ()
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
+
+
+def _got_over(run: Reading) -> bool:
+    """Whether the run has learned, even if it has lost that again, or reached the level where two networks meet."""
+    return run.progress.little is False or run.progress.once_learned or run.progress.met
 
 
 def _shifted(run: Reading) -> bool:

@@ -73,19 +73,26 @@ def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
-    """Units of a saturating activation lie on its flat ends in half of the layers, and little is learned."""
-    saturated = run.evidence.saturated
-    if saturated is None or run.evidence.flat not in ("both", "unknown") or not _hurts(run) or run.progress.broken:
+    """Units lie on the flat ends of their activation, and little is learned: in half of the layers, or all of one.
+
+    What one layer cuts off from the start no other makes up for; later it may be so since the outputs are sure.
+    """
+    recorded, bounded = run.evidence.saturated, run.evidence.bounded
+    if recorded is None or np.isnan(recorded).all() or not _hurts(run) or run.progress.broken:
         return
-    if run.evidence.flat == "unknown" and run.evidence.dead is not None:
+    rectifies = run.evidence.flat == "unknown" and run.evidence.dead is not None
+    if bounded is None and (rectifies or run.evidence.flat not in ("both", "unknown")):
         return  # a rectifier's flat side is no saturation
-    many = np.nan_to_num(saturated) >= thresholds.SATURATED
-    last = _last_known(saturated)
+    saturated = np.nan_to_num(recorded if bounded is None else np.where(bounded, recorded, 0.0))
+    many, last = saturated >= thresholds.SATURATED, _last_known(recorded)
+    cut = saturated >= thresholds.BLOCKED
     layers = np.flatnonzero(many[last])
-    if not len(layers) or len(layers) * 2 < recorded_in(saturated).sum():
+    if 2 * len(layers) < recorded_in(recorded).sum():
+        layers = np.flatnonzero(cut[0] & cut[last] & (cut.mean(axis=0) > 0.5))
+    if not len(layers):
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
-    share = float(np.nanmedian(saturated[last]))
+    share = float(np.median(saturated[last, layers]))
     yield run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
 
 

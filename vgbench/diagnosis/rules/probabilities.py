@@ -1,0 +1,75 @@
+"""Probabilities that a loss takes for scores, to which it applies a softmax or a sigmoid once more."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import entropy
+
+from vgbench.diagnosis import thresholds
+from vgbench.diagnosis.findings import Confidence, Finding
+from vgbench.diagnosis.reading import Reading
+
+_MOST = 12.0
+"""The logarithm of more classes than any softmax has."""
+
+
+def softmax_twice(run: Reading) -> Iterator[Finding]:
+    """The loss stays within what probabilities allow, which differ by one at most, and does not come down to less.
+
+    Any loss may do so. One of scores does not if answers are right more often than it allows, or if the gradient is
+    gone while batches differ in their losses. Without accuracies, a loss that rests at the least value is suspected,
+    but of two classes, where that of scores comes to rest there as well.
+    """
+    progress = run.progress
+    if not progress.settled:
+        return  # scores grow sure of what is right already
+    numb = run.numb and progress.learned is not False
+    for begin, floor, classes in _confined(run):
+        within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
+        begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
+        if not (within and begins and progress.end <= thresholds.ABOVE_LEAST * floor):
+            continue
+        right = _too_often_right(run, classes)
+        if right or numb or (right is None and classes > 2 and _rests(run, floor)):
+            confidence: Confidence = "likely" if right or numb else "possible"
+            yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
+            return
+
+
+def _confined(run: Reading) -> Iterator[tuple[float, float, int]]:
+    """Where the loss begins and the least that it reaches, by the number of classes, which may be one of these.
+
+    A softmax over C classes begins at log(C), by the loss itself, since answers may leave some classes out, and reaches
+    log(1 + (C - 1) / e). A sigmoid before that of a loss begins at a half, about two answers of one frequency.
+    """
+    chance = run.evidence.chance
+    if chance is None:
+        return
+    for level in (min(chance, _MOST), min(run.progress.start, _MOST)):
+        classes = round(float(np.exp(level)))
+        if classes >= 2 and abs(np.exp(level) - classes) <= 0.01 * classes:
+            yield float(np.log(classes)), float(np.log1p((classes - 1) / np.e)), classes
+    if abs(chance - np.log(2)) <= thresholds.AS_CHANCE * chance:
+        yield float(np.log1p(np.exp(0.5)) - 0.25), float(np.log1p(np.exp(-1)) + np.log(2)) / 2, 2
+
+
+def _too_often_right(run: Reading, classes: int) -> bool | None:
+    """Whether answers are right more often than the loss allows where it has settled; None where nobody looked.
+
+    Of scores that are as sure as they are right, the loss is the entropy at most that is left with this accuracy (Fano
+    1961).
+    """
+    accuracy = run.evidence.accuracy
+    if accuracy is None or not np.isfinite(accuracy).any():
+        return None
+    right = float(np.median(accuracy[np.isfinite(accuracy)][-3:]))
+    allowed = entropy([right, 1 - right]) + (1 - right) * np.log(max(1, classes - 1))
+    holds = run.progress.validated is not None and run.progress.validated >= 0.6
+    return bool(holds and run.progress.end > thresholds.UNSURE * allowed)
+
+
+def _rests(run: Reading, floor: float) -> bool:
+    """Whether the loss stands still at the least value."""
+    losses = run.progress.losses
+    third = losses[-max(3, len(losses) // 3) :]
+    return bool(np.median(third) <= 1.08 * floor and np.ptp(third) <= thresholds.PLATEAU * floor)
