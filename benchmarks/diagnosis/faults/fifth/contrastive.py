@@ -25,6 +25,7 @@ def embedded(params, x, hidden, offsets, kind: str = "relu", between=lambda z: z
 
 @fifth(
     "collapse",
+    "units that died",
     "learning rate too large",
     kind="rate",
     family="contrastive",

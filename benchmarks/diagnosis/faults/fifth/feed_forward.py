@@ -23,7 +23,7 @@ def clothes_between_0_and_255(broken: bool) -> Setup:
     """
     params = mlp(0, [64, 64, 64, 64, 10])
     scale, shift = (100.0, 80.0) if broken else (1.0, 0.0)
-    return classification(params, optax.adam(0.05), inputs=lambda x: scale * x + shift, batch=32, steps=400)
+    return classification(params, optax.sgd(0.02), inputs=lambda x: scale * x + shift, batch=32, steps=400)
 
 
 @fifth(
