@@ -103,7 +103,7 @@ def forces_of_absent_atoms(broken: bool) -> Setup:
     """Energies and forces of four atoms, some of which are absent: the length of their vectors is zero.
 
     Seen: with derivatives in the fit the output is NaN after a few steps, even if forces do not count. Answer: the
-    length of a vector of zeros has no second slope.
+    thread was closed without the cause; a length of zero, which has no second slope, is one that does this.
     """
     draw = np.random.default_rng(1)
     corner = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
