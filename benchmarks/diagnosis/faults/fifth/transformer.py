@@ -76,7 +76,7 @@ def fine_tuned_without_master_weights(broken: bool) -> Setup:
 def certain_spans_in_bfloat16(broken: bool) -> Setup:
     """Whether any word of a sentence is a name, by probabilities below 1 - 1e-6, which is one in bfloat16.
 
-    Seen: a loss as usual, and NaN gradients after one step. Answer: the epsilon is nothing beside one in half precision.
+    Seen: a loss as usual, and NaN gradients after one step. Answer: the epsilon is too small for half precision.
     """
     draw = np.random.default_rng(1)
     names = (draw.random((1024, 6)) < 0.15).astype(np.float32)
