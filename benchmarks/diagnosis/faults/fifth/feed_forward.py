@@ -11,6 +11,7 @@ from faults.registry import Setup, fifth
     "far from unit scale",
     "units that died",
     "first loss too large",
+    "learning rate too large",
     kind="scale of the data",
     family="feed-forward",
     source="stats.stackexchange.com/questions/367057",
