@@ -1,6 +1,6 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/` and `fourth/` are the second, the third and the fourth held-out set: other sources than all
+Those of `second/`, `third/`, `fourth/` and `fifth/` are the second to the fifth held-out set: other sources than all
 before, labelled by mechanism before any of them was diagnosed.
 """
 
@@ -8,6 +8,7 @@ from faults import (
     adversarial,
     convolutional,
     feed_forward,
+    fifth,
     fourth,
     likelihood,
     losses,
@@ -37,4 +38,5 @@ _FAMILIES = (
     second,
     third,
     fourth,
+    fifth,
 )

@@ -8,7 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 import optax
 
-Half: TypeAlias = Literal["tuning", "held-out", "second held-out", "third held-out", "fourth held-out"]
+Half: TypeAlias = Literal[
+    "tuning", "held-out", "second held-out", "third held-out", "fourth held-out", "fifth held-out"
+]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
 Loss: TypeAlias = Callable[[Any, Any, Any], tuple[Any, Hidden]]
@@ -128,3 +130,4 @@ def _collected(
 second = partial(_collected, "second held-out")
 third = partial(_collected, "third held-out")
 fourth = partial(_collected, "fourth held-out")
+fifth = partial(_collected, "fifth held-out")
