@@ -29,7 +29,7 @@ from vgbench.report import write_report
 from vgbench.report.frames import frame
 from vgbench.report.markdown import escape, markdown, verdicts
 from vgbench.report.report import report_of
-from vgbench.report.tables import shown_under
+from vgbench.report.tables import informative, shown_under
 
 Fault = Literal["dirty", "stale", "incomplete", "mixed"]
 """Why a run is not fit to be published as it is."""
@@ -191,7 +191,8 @@ def section(folder: Path) -> str:
     """What the index says of a published run, in Markdown."""
     report = report_of(read_runs(folder))
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
-    kept = [name for name in report.table.columns if shown_under(name).room == "index"]
+    table = informative(report.table)
+    kept = [name for name in table.columns if shown_under(name).room == "index"]
     picture = f"pictures/{report.first}.png"
     targets = {
         "table": "table.md",
@@ -203,7 +204,7 @@ def section(folder: Path) -> str:
     head = f"## {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     origin = "\n\n".join(map(escape, report.footer))
     claims = "".join(f"{verdicts(judged)}\n\n{escape(judged.rules)}\n\n" for judged in report.claims)
-    return f"{head}\n\n{claims}{markdown(report.table.filter(items=kept))}\n\n{origin}\n\n{links}\n"
+    return f"{head}\n\n{claims}{markdown(table.filter(items=kept))}\n\n{origin}\n\n{links}\n"
 
 
 def _index(path: Path, sections: Mapping[str, str]) -> str:
