@@ -30,4 +30,4 @@ def test_large_inputs_weigh_more_where_the_signal_grows_with_their_size() -> Non
     found = predict(asked)
     assert found
     # With equal gradients of all examples in the last layer the prediction was 0.0487.
-    assert vg.measure_gradients(asked).decay.value == pytest.approx(found.decay, abs=0.003)
+    assert vg.measure_gradients(asked).decay.value == pytest.approx(found.decay, abs=0.005)
