@@ -247,10 +247,10 @@ def test_records_tell_zeros_and_what_is_not_finite() -> None:
     assert record["nonfinite_since"] == {"gradients": 0, "updates": 0}
 
 
-def test_parameters_without_weight_matrices_have_no_layers() -> None:
+def test_vectors_are_layers_where_no_matrix_is_trained() -> None:
     optimizer = vg.watch(optax.sgd(1.0))
     state = optimizer.update({"b": W[0]}, optimizer.init({"b": W[0]}), {"b": W[0]})[1]
-    assert vg.watched(state)[0]["layers"] == {}
+    assert list(vg.watched(state)[0]["layers"]) == ["b"]
 
 
 def test_shares_are_of_evenly_spaced_numbers_of_large_arrays_and_of_all_of_small_ones() -> None:
