@@ -14,7 +14,7 @@ from vgbench.plain import one_line
 from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
-from vgbench.report.tables import alignment, halves, header, legend
+from vgbench.report.tables import alignment, header, known_halves, legend
 
 _SIGNS = str.maketrans(
     {
@@ -38,19 +38,21 @@ def _tex_cell(text: str) -> str:
 
 
 def page(report: Report) -> str:
-    """The findings as a list, then both halves of the table, each with what produced it below."""
-    captions = ("Gradient and training of each mitigation", "Cost of a training step of each mitigation")
+    """The findings as a list, then the halves of the table, each with what produced it below."""
+    captions = {
+        "benefit": "Gradient and training of each mitigation",
+        "cost": "Cost of a training step of each mitigation",
+    }
     tables = [
         {
-            "caption": f"{report.title}. {caption}.",
-            "label": f"tab:{re.sub('[^a-zA-Z0-9]+', '-', report.suite)}-{label}",
-            "alignment": "".join(side[0] for side in alignment(half)),
+            "caption": f"{report.title}. {captions[side]}.",
+            "label": f"tab:{re.sub('[^a-zA-Z0-9]+', '-', report.suite)}-{side}",
+            "alignment": "".join(each[0] for each in alignment(half)),
             "heads": list(map(header, half.columns)),
             "groups": _groups(half),
             "legend": legend(half),
         }
-        for half, caption, label in zip(halves(report.table), captions, ("benefit", "cost"), strict=True)
-        if len(half.columns)
+        for side, half in known_halves(report.table).items()
     ]
     return _template().render(report=report, tables=[*tables, *_further(report)], command=command(report.runs))
 

@@ -12,7 +12,7 @@ from vgbench.report.claims import Judged, effect, note
 from vgbench.report.columns.column import Bold
 from vgbench.report.report import Report
 from vgbench.report.reproduce import command
-from vgbench.report.tables import halves, header, legend, tabulated
+from vgbench.report.tables import header, known_halves, legend, tabulated
 
 _MARKS = re.compile(
     r"[\\`~|$@]"  # code, text that is struck out, cells, formulas, addresses
@@ -52,14 +52,13 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def page(report: Report) -> str:
-    """The whole report: findings, both halves of the table, what is not ok, what the columns mean, and the origin."""
+    """The whole report: findings, the halves of the table, what is not ok, what the columns mean, and the origin."""
     findings = "\n".join(f"- {escape(sentence)}" for sentence in report.sentences)
-    both = halves(report.table)
-    known = [half for half in both if len(half.columns)]
+    known = known_halves(report.table).values()
     tables = "\n\n".join([*map(markdown, known), *map(_titled, report.further)])
     not_ok = "".join(f"- {escape(line)}\n" for line in report.failures)
     not_ok = f"Status other than ok:\n\n{not_ok}\n" if not_ok else ""
-    meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*both).items())
+    meanings = "\n".join(f"- **{inline(name)}**: {meaning}" for name, meaning in legend(*known).items())
     origin = "\n\n".join(map(escape, report.footer))
     head = f"# {escape(report.title)}\n\n{escape(report.question)}\n\n{findings}"
     again = f"Measured again by: {inline(command(report.runs))}"

@@ -23,7 +23,7 @@ from vgbench.report.devices import TITLE, Across, across
 from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.html_table import html_table
-from vgbench.report.tables import display, failures, halves
+from vgbench.report.tables import display, failures, known_halves
 from vgbench.report.transfer import transfers
 
 _PRICE = (
@@ -104,8 +104,8 @@ class Report:
         listed = [*self.sentences, *lines(self.claims), *self.failures]
         sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in listed)
         origin = "".join(f"<p><small>{escape(line)}</small></p>" for line in self.footer)
-        both = [*(half for half in halves(self.table) if len(half.columns)), *(table for _, table in self.further)]
-        tables = "".join(map(html_table, both))
+        shown = [*known_halves(self.table).values(), *(table for _, table in self.further)]
+        tables = "".join(map(html_table, shown))
         return f"<h3>{escape(self.title)}</h3><p>{escape(self.question)}</p><ul>{sentences}</ul>{tables}{origin}"
 
 

@@ -1,6 +1,7 @@
 """Tables for people: the frame's numbers with their intervals, as text; what is shown, and what it means."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import pandas as pd
 from tabulate import tabulate
@@ -85,6 +86,12 @@ def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     sides = {name: shown_under(str(name)).side for name in shown.columns}
     benefit, cost = ([name for name in shown.columns if sides[name] in ("row", side)] for side in ("benefit", "cost"))
     return shown.filter(items=benefit), shown.filter(items=cost if "cost" in sides.values() else [])
+
+
+def known_halves(table: pd.DataFrame) -> dict[Literal["benefit", "cost"], pd.DataFrame]:
+    """The halves of which something is known, by what they say of a row."""
+    benefit, cost = halves(table)
+    return {"benefit": benefit, "cost": cost} if len(cost.columns) else {"benefit": benefit}
 
 
 def header(name: str) -> str:

@@ -50,7 +50,9 @@ def grew_before(run: Reading, k: int) -> bool:
 
 
 def _may_have_grown(run: Reading, k: int) -> tuple[Name, ...]:
-    """What large steps up to record k, or a loss that had risen, leave open; and what nobody could see grow."""
+    """The causes that stay possible if steps up to record k were large, or the loss had risen, or nothing recorded
+    shows whether it had.
+    """
     if run.evidence.peak is None and k > 0:  # what the loss was between the records
         signal: tuple[Name, ...] = ("exploding",) if run.first_lost is None else ()
         return ("learning rate too large", *signal)
