@@ -11,7 +11,7 @@ import pytest
 from helpers.made import measured, write_run
 
 from vgbench.errors import InputError
-from vgbench.records.compact import GRAIN, compact, rounded
+from vgbench.records.compact import DIGITS, compact, rounded
 from vgbench.records.runs import read_runs
 from vgbench.records.schema import CellRecord
 from vgbench.records.store import in_file, read_record, record_id, write_record
@@ -42,7 +42,7 @@ def test_compact_record_is_read_as_the_one_that_it_was_made_from(noisy: Path) ->
     assert after.gradients is not None
     norms = before.gradients.log10_activation_norm, after.gradients.log10_activation_norm
     assert not np.array_equal(*norms)
-    np.testing.assert_allclose(*norms, rtol=0, atol=GRAIN / 2)
+    np.testing.assert_allclose(*norms, rtol=0, atol=DIGITS["gradients."].grain / 2)
     assert before.training is not None
     assert after.training is not None
     np.testing.assert_array_equal(before.training.test_metric, after.training.test_metric)
@@ -59,10 +59,12 @@ def test_compact_record_stays_as_it_is(noisy: Path) -> None:
 
 def test_what_is_not_finite_or_zero_stays_and_other_numbers_keep_their_digits() -> None:
     values = np.asarray([0.0, -np.inf, np.inf, np.nan, 1.0, 1 / 3, -1e-30], np.float32)
-    kept = rounded("training.snapshots.displacement", values)
-    assert kept.dtype == np.float32
-    np.testing.assert_array_equal(kept[:5], values[:5])
-    np.testing.assert_allclose(kept[5:], values[5:], rtol=2.0**-14)
+    for place, bits in (("forward.mean_slope", 14), ("training.snapshots.displacement", 10)):
+        kept = rounded(place, values)
+        assert kept.dtype == np.float32
+        np.testing.assert_array_equal(kept[:5], values[:5])
+        np.testing.assert_allclose(kept[5:], values[5:], rtol=2.0**-bits)
+        assert kept[5] != values[5]
     assert rounded("training.loss", values) is values
     counts = np.arange(3)
     assert rounded("training.snapshots.gradient_histogram", counts) is counts
