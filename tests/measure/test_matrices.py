@@ -91,3 +91,24 @@ def test_entries_below_the_bound_are_counted_with_the_loss_scale() -> None:
     kernels = [np.full((2, 2), value, np.float32) for value in (1e-5, 1e-6, 0, 1)]
     found = np.asarray(counts(network, tree(kernels, stacked=True), jnp.float32(16), 6e-5)).sum(axis=-1)
     np.testing.assert_array_equal(found, [[4, 0, 0], [0, 4, 0], [0, 0, 4], [4, 0, 0]])
+
+
+def test_a_large_stack_is_read_layer_by_layer_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = mlp("scan")
+    weights = tree([spread(10.0**-i, (3, 3)) for i in range(4)], stacked=True)
+
+    def read() -> tuple[str, np.ndarray, np.ndarray]:
+        def both(weights: dict) -> tuple:
+            return squares(network, weights), counts(network, weights, jnp.float32(1), float(2**-126))
+
+        found, counted = jax.jit(both)(weights)
+        ((whole, _),) = norms(found)
+        return str(jax.make_jaxpr(both)(weights)), log10_norms(*whole), np.asarray(counted)
+
+    graph, at_once, counted = read()
+    monkeypatch.setattr("vgbench.measure.matrices.CACHED", 0)
+    mapped, by_layer, counted_by_layer = read()
+    assert "scan" not in graph
+    assert "scan" in mapped
+    np.testing.assert_allclose(by_layer, at_once, atol=1e-6)
+    np.testing.assert_array_equal(counted_by_layer, counted)

@@ -4,7 +4,7 @@ The time to compile goes with the number of operations, and concatenations are t
 reduced by itself, in one pass, and all that is small is put together in numpy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from vgbench.instruments.probe import wide
+from vgbench.measure.numerics import platform
 from vgbench.measure.profile import Norms
 from vgbench.models import Network
 from vgbench.models.kinds import kinds_of
@@ -25,6 +26,10 @@ GRADIENT_BINS = 256
 Bin b counts the entries with |g| in [2**(b - 127), 2**(b - 126)); bin 0 those below 2**-126, which float32 flushes to
 zero, and the last those that are not finite in float32.
 """
+
+CACHED = 2**23
+"""Bytes of a stack of matrices up to which a CPU reads all layers at once. What it computes of the entries of a larger
+one leaves the caches, which takes longer than to go layer by layer."""
 
 
 @jax.tree_util.register_static
@@ -77,11 +82,11 @@ def squares(network: Network, *trees: Tree) -> Squares:
     def summed(rows: Array) -> Array:
         rows = wide(rows)
         scaled = rows * np.ldexp(1.0, _powers(rows.dtype)).astype(rows.dtype).reshape(-1, *[1] * rows.ndim)
-        return jnp.sum(jnp.square(scaled), axis=tuple(range(2, scaled.ndim)))
+        return jnp.sum(jnp.square(scaled), axis=tuple(range(2, scaled.ndim))).T
 
     found = [_matrices(network, tree) for tree in trees]
     places = tuple((each.layers.start, each.layers.stop, each.kinds) for each in found[0])
-    sums = [[summed(matrix.rows) for matrix in matrices] for matrices in found]
+    sums = [[_by_layer(summed, matrix.rows).T for matrix in matrices] for matrices in found]
     return Squares(Layout(network.layers, network.depth, network.kinds, places), sums)
 
 
@@ -141,15 +146,36 @@ def counts(network: Network, tree: Tree, scale: Array, bound: float) -> Int[Arra
         By the power of two below their magnitude as `GRADIENT_BINS` says, apart for those that are exactly 0 (2), that
         are otherwise below `bound` when multiplied by `scale` (1), and all others (0).
     """
-    bins = []
-    for matrix in _matrices(network, tree):
-        magnitude = jnp.abs(matrix.rows)
+    size = 3 * GRADIENT_BINS
+
+    def bins_of(entries: Array) -> Array:
+        magnitude = jnp.abs(entries)
         exponent = jax.lax.bitcast_convert_type(magnitude.astype(jnp.float32), jnp.int32) >> 23
         part = jnp.where(magnitude == 0, 2, jnp.where(magnitude * scale < bound, 1, 0))
-        layer = np.asarray(matrix.layers, np.int32).reshape(-1, *[1] * (magnitude.ndim - 1))
-        bins.append(((3 * layer + part) * GRADIENT_BINS + exponent).ravel())
-    empty = jnp.zeros(network.layers * 3 * GRADIENT_BINS, jnp.int32)
-    return empty.at[jnp.concatenate(bins)].add(1).reshape(network.layers, 3, GRADIENT_BINS)
+        return part * GRADIENT_BINS + exponent
+
+    def counted(bins: Array, layers: int) -> Array:
+        return jnp.zeros(layers * size, jnp.int32).at[bins.ravel()].add(1).reshape(layers, size)
+
+    matrices = _matrices(network, tree)
+    at_once = [each for each in matrices if not _large(each.rows)]
+    layers = [np.asarray(each.layers, np.int32).reshape(-1, *[1] * (each.rows.ndim - 1)) for each in at_once]
+    bins = [(size * layer + bins_of(each.rows)).ravel() for layer, each in zip(layers, at_once, strict=True)]
+    found = counted(jnp.concatenate(bins), network.layers)
+    for each in matrices:
+        if _large(each.rows):
+            by_layer = _by_layer(lambda rows: counted(bins_of(rows), 1), each.rows)
+            found = found.at[each.layers.start : each.layers.stop].add(by_layer)
+    return found.reshape(network.layers, 3, GRADIENT_BINS)
+
+
+def _by_layer(function: Callable[[Array], Array], rows: Array) -> Array:
+    """A function of the rows of a matrix, layer by layer where they are a large stack."""
+    return jax.lax.map(lambda row: function(row[None])[0], rows) if _large(rows) else function(rows)
+
+
+def _large(rows: Array) -> bool:
+    return len(rows) > 1 and rows.nbytes > CACHED and platform() == "cpu"
 
 
 def _matrices(network: Network, tree: Tree) -> list[_Matrix]:

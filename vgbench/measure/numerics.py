@@ -25,8 +25,9 @@ def numerics(dtype: str, matmul_precision: str) -> Iterator[None]:
 
 
 def platform() -> str:
-    """The platform of the default device: cpu, gpu or tpu."""
-    (device,) = jnp.zeros(()).devices()
+    """The platform of the default device: cpu, gpu or tpu; also while a program is traced."""
+    with jax.ensure_compile_time_eval():
+        (device,) = jnp.zeros(()).devices()
     return device.platform
 
 
