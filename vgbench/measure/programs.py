@@ -42,7 +42,7 @@ class Programs(NamedTuple):
     Data have a leading axis of runs where several runs have splits of their own.
 
     Attributes:
-        start: a seed's variables to the state that its training starts with.
+        start: the runs' variables to the state that their training starts with.
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, training data) to
             (state, losses); consumes the state.
         look: (state, initial parameters, learning rates, traced_options, first batches, training data) to a `Snapshot`.
@@ -116,9 +116,9 @@ def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, 
         looks * case.batch_size * (3 * forward + 2 * backward),
     )
     judge = _side_by_side(partial(_judge, network), runs, (0, of_data))
-    begin = jitted(partial(start, network, case), operations=0)
-    variables = placed(jax.eval_shape(network.init, jax.random.key(0)))
-    state = jax.eval_shape(begin, variables)
+    begin = jitted(_side_by_side(partial(start, network, case), runs, (0,)), operations=0)
+    variables = jax.eval_shape(network.init, jax.random.key(0))
+    state = jax.eval_shape(partial(start, network, case), variables)
     initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
 
     def data(tree: Any) -> Any:
@@ -135,7 +135,7 @@ def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, 
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
     found: dict[tuple[str, int], Any] = {
-        (START, 1): (begin, (variables,)),
+        (START, 1): (begin, (placed(variables, runs),)),
         (LOOK, 1): (look, arguments(state, initial, rate, batches())),
     }
     for steps in {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}:

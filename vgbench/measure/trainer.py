@@ -17,6 +17,7 @@ from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, on_device, progra
 from vgbench.measure.snapshot import Snapshot
 from vgbench.measure.step import Params, TrainState
 from vgbench.models import Network
+from vgbench.models.network import Variables
 from vgbench.spec.case import Case
 
 
@@ -59,16 +60,17 @@ class Trainer:
         """
         case, dealt = self._case, _deal(runs)
         programs = programs_of(case, runs=len(dealt[0]))
-        groups = self._start(dealt, programs)
+        variables = {seed: self._drawn(seed) for seed in {run.seed for run in runs}}
 
-        def alone(group: _RunGroup, data: _Data) -> Trained:
+        def alone(group: Sequence[Run], data: _Data) -> Trained:
             # Numeric settings belong to a thread, and an executable checks its arguments under those of its caller.
             with numerics(case.dtype, case.matmul_precision):
-                return _train(group, programs, data, recorded=recorded)
+                initial = [variables[run.seed] for run in group]
+                return _train(self._start(group, initial, programs), programs, data, recorded=recorded)
 
         # Programs of several devices deadlock side by side.
         with ThreadPoolExecutor(usable_cores() if case.devices == 1 else 1) as pool:
-            results = list(pool.map(alone, groups, self._data(dealt)))
+            results = list(pool.map(alone, dealt, self._data(dealt)))
         return jax.tree.map(lambda *parts: np.concatenate(parts), *results)
 
     def _data(self, dealt: Sequence[Sequence[Run]]) -> "list[_Data]":
@@ -80,31 +82,20 @@ class Trainer:
         own = {seed: _Data.of(case, dataset.of_seed(seed)) for seed in seeds}
         return [_stacked(case, [own[run.seed] for run in group]) for group in dealt]
 
-    def _start(self, dealt: Sequence[Sequence[Run]], programs: Programs) -> list["_RunGroup"]:
+    def _drawn(self, seed: int) -> Variables:
+        return jax.tree.map(np.asarray, drawn(self._case, self._network, self._dataset, seed))
+
+    def _start(self, runs: Sequence[Run], variables: Sequence[Variables], programs: Programs) -> "_RunGroup":
         case, examples = self._case, self._dataset.train.examples
-        length, runs = len(dealt[0]), [run for group in dealt for run in group]
-
-        def started(seed: int) -> TrainState:
-            return jax.tree.map(np.asarray, programs.start(drawn(case, self._network, self._dataset, seed)))
-
-        seeds = {seed: started(seed) for seed in {run.seed for run in runs}}
-        state = jax.tree.map(lambda *leaves: np.stack(leaves), *(seeds[run.seed] for run in runs))
-        chunks = range(0, case.steps, SNAPSHOT_EVERY)
+        given = jax.device_put(jax.tree.map(_together, *variables), whole(case))
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
-
-        def group(rows: slice) -> _RunGroup:
-            def own(tree: Any) -> Any:  # copied, since training consumes it
-                return jax.device_put(jax.tree.map(lambda leaf: leaf[rows].copy(), tree), whole(case))
-
-            return _RunGroup(
-                state=own(state),
-                initial=own(state.variables.params),
-                learning_rates=np.asarray([run.rate for run in runs[rows]], np.float32),
-                traced_options=traced_options_of(case),
-                batches=[batches[rows, first : first + SNAPSHOT_EVERY] for first in chunks],
-            )
-
-        return [group(slice(first, first + length)) for first in range(0, len(runs), length)]
+        return _RunGroup(
+            state=programs.start(given),
+            initial=given.params,
+            learning_rates=np.asarray([run.rate for run in runs], np.float32),
+            traced_options=traced_options_of(case),
+            batches=[batches[:, first : first + SNAPSHOT_EVERY] for first in range(0, case.steps, SNAPSHOT_EVERY)],
+        )
 
 
 class _RunGroup(NamedTuple):
@@ -137,6 +128,11 @@ def _stacked(case: Case, data: Sequence[_Data]) -> _Data:
     if len(data) == 1:
         return data[0]
     return jax.device_put(jax.tree.map(lambda *runs: jnp.stack(runs), *data), whole(case))
+
+
+def _together(*leaves: np.ndarray) -> np.ndarray:
+    """Arrays of runs as one with a leading axis; of one run without a copy."""
+    return leaves[0][None] if len(leaves) == 1 else np.stack(leaves)
 
 
 def _train(group: _RunGroup, programs: Programs, data: _Data, *, recorded: bool) -> Trained:
