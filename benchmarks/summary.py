@@ -37,16 +37,17 @@ REASONS = {
     "nnx": "Where the aim is missed: nearly all of vgbench's time is compiling, the small operations that draw the"
     " weights and one program of 25 steps. It hardly grows with depth, as the script's does, so it is too long at depth"
     " 10, where the script compiles ten layers, and pays from depth 50 on. A suite compiles once for many cells.",
-    "limit": "Found by profile at 50 x 512, in CPU time: a step of training takes 81 ms, and 67 where blocks are not"
-    " scanned, since a scan copies each matrix out of its stack twice and its gradient into it. Mapped over a single"
-    " run, as it was before, it took 102 ms. A wide product uses both cores by itself, so that seeds side by side gain"
-    " little there.",
+    "limit": "Found by profile at 50 x 512, in CPU time: a step of training takes 75 ms, and 66 where blocks are not"
+    " scanned, since a scan copies each matrix out of its stack twice and its gradient into it. In wall-clock time two"
+    " seeds side by side take 50.6 ms a step and seed, 67 one after another; where blocks are not scanned 45.5 and 51,"
+    " but their programs take three seconds longer to compile, as much as 300 steps of two seeds gain. At 200 x 128 with"
+    " norms, a step that is scanned takes 11 % longer than the limit without its norms, and 4 % more with them; scans"
+    " that take 2, 4 or 8 layers a turn are slower still.",
     "instrumentation": "Found by leaving parts out at 50 x 128, in CPU time: a snapshot takes 17 ms, of which sums of"
     " squares take 4 and histograms 2, and most of the rest its forward pass and its two backward ones; the answers to"
     " the validation examples take 3 ms, and 25 steps 140.",
-    "watching": "Where the aim is missed: found by leaving parts out at 16 x 128, norms read gradient, weights and"
-    " update once more, 3 MB that caches no longer hold (5 % of ten steps), the rounds of the scan and the record take"
-    " 3 %, histograms and shares 2 %.",
+    "watching": "Where the aim is missed: found by leaving parts out at 16 x 128, the rounds of the scan take 2 %, and"
+    " most of the rest is that norms read gradient, weights and update once more, 3 MB that caches no longer hold.",
     "sweep": "Neither side reads compiled programs from disk. Where the aim is missed: these cells differ in what they"
     " compute, not in init, rate or seed alone, so that nearly each compiles programs of its own, in most of vgbench's"
     " time as well. Of a pair both sides take as many rounds; vgbench saves the start of a process, and the reference's"
