@@ -24,7 +24,7 @@ PARTS = {
     "overhead": (
         "Overhead",
         "overhead.py",
-        "milliseconds of a cell that computes next to nothing and compiles nothing",
+        "milliseconds of a cell that compiles nothing, and of them those that its steps do not take",
     ),
     "scale": ("Scale", "scale.py", "seconds of a training step and of a gradient profile"),
     "page_faults": ("Page faults", "page_faults.py", "CPU time of a layer in training by the steps in a program"),
@@ -34,9 +34,6 @@ REASONS = {
     "torch": "The rows of products alone show what share of a difference is due to matrix products. XLA multiplies"
     " signals and weights with YNNPACK. It gets the gradient by the weights, whose first factor lies the other way,"
     " from Eigen, which is slower. vgbench also saves the dispatch of single operations, whose share falls with width.",
-    "nnx": "Where the aim is missed: nearly all of vgbench's time is compiling, the small operations that draw the"
-    " weights and one program of 25 steps. It hardly grows with depth, as the script's does, so it is too long at depth"
-    " 10, where the script compiles ten layers, and pays from depth 50 on. A suite compiles once for many cells.",
     "limit": "Found by profile at 50 x 512, in CPU time: a step of training takes 75 ms, and 66 where blocks are not"
     " scanned, since a scan copies each matrix out of its stack twice and its gradient into it. In wall-clock time two"
     " seeds side by side take 50.6 ms a step and seed, 67 one after another; where blocks are not scanned 45.5 and 51,"
@@ -53,8 +50,6 @@ REASONS = {
     " time as well. Of a pair both sides take as many rounds; vgbench saves the start of a process, and the reference's"
     " compilation and samples, which the pairs of a place share in one round-robin. Suites whose cells share programs"
     " gain more (see Overhead).",
-    "overhead": "Where the aim is missed: found by profile, the worker builds the network of each cell anew, since the"
-    " cells differ in their gain (23 ms), and waits for the 50 steps of 13 runs (40 ms).",
     "scale": "The aim is 20 %. Programs of a single step would miss it through page faults, which the next section"
     " counts, and not through what a layer computes: the time here is that of programs of many steps.",
     "page_faults": "Every call of a program allocates its scratch memory anew, and glibc takes what is larger than"

@@ -80,7 +80,7 @@ def test_a_layers_cpu_time_is_its_own_and_the_systems() -> None:
 
 
 def test_the_cells_of_the_overhead_suite_share_one_program() -> None:
-    cells = overhead.suite(5).cells()
+    cells = overhead.suite(5, 25).cells()
     assert len(cells) == 5
     assert len({training_of(cell.case).cell_id for cell in cells}) == 1
 
@@ -89,7 +89,8 @@ def test_the_cells_of_the_overhead_suite_share_one_program() -> None:
 def test_the_overhead_program_measures_every_cell_but_the_first(tmp_path: Path) -> None:
     overhead.main(str(tmp_path / "overhead.json"), "3")
     measured = json.loads((tmp_path / "overhead.json").read_text())
-    assert len(measured["seconds"]) == len(measured["worker_seconds"]) == 2
+    for times in (measured["seconds"], measured["worker_seconds"]):
+        assert {steps: len(cells) for steps, cells in times.items()} == {"25": 2, "50": 2}
 
 
 def test_both_sides_of_the_comparison_with_nnx_give_the_norms_of_every_step_and_layer() -> None:

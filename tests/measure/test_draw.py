@@ -10,7 +10,7 @@ from helpers.needs import fitting
 
 import vgbench as vg
 from vgbench.data import load_dataset
-from vgbench.measure.draw import draw
+from vgbench.measure.draw import draw, drawn, network_of
 from vgbench.measure.numerics import numerics
 from vgbench.measure.shared import programs_made
 from vgbench.models import build_network
@@ -77,15 +77,17 @@ def test_cells_that_differ_in_training_alone_share_the_program_that_draws() -> N
     assert programs_made() - made == 3  # the field of the layout is one of the network's
 
 
-def test_cells_that_differ_in_gain_alone_share_the_program_that_draws() -> None:
-    made, norms = programs_made(), []
+def test_cells_that_differ_in_gain_alone_share_the_program_that_draws_and_the_network() -> None:
+    made, norms, networks = programs_made(), [], []
     for gain in (1.0, 0.5, 2.0):
         case = vg.Case(**TINY | {"width": 15}, init={"name": "he_normal", "gain": gain})
         data = load_dataset(case)
-        variables = draw(case, build_network(case, data.problem), data, 0)
+        networks.append(network_of(case, data.problem))
+        variables = drawn(case, networks[-1], data, 0)
         norms.append(float(np.linalg.norm(variables.params["output_layer"]["linear"]["kernel"])))
     assert programs_made() - made == 1
     np.testing.assert_allclose(np.divide(norms, norms[0]), [1.0, 0.5, 2.0], rtol=1e-6)
+    assert networks[0] is networks[1] is networks[2]
 
 
 @pytest.mark.slow

@@ -210,7 +210,7 @@ def test_cells_that_differ_in_initialisation_and_training_share_a_compiled_profi
 @pytest.mark.parametrize(
     "others",
     [
-        {"init": "orthogonal", "norm": "batch"},
+        {"init": {"name": "orthogonal", "gain": 1.3}, "norm": "batch"},
         pytest.param({"skip": "highway", "dtype": "float64"}, marks=pytest.mark.slow),
     ],
 )

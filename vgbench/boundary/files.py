@@ -10,16 +10,20 @@ _PART = re.compile(r"\.(?P<name>.+)\.\d+\.part")
 _NEW, _OLD = ".being-published", ".being-replaced"
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, which is either complete or as it was before."""
-    write_all({path: content})
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file, which is either complete or as it was before; `durable` as in `write_all`."""
+    write_all({path: content}, durable=durable)
 
 
-def write_all(contents: Mapping[Path, bytes]) -> None:
+def write_all(contents: Mapping[Path, bytes], *, durable: bool = True) -> None:
     """Write all files or, if one cannot be written, none.
 
     First all are written under temporary names, then they are renamed in the order of `contents`. If the writer is
     killed during the renaming, the first files are new and the others as they were before.
+
+    Args:
+        contents: of each file.
+        durable: whether to wait until the files would survive a failure of power, which takes some milliseconds.
 
     Raises:
         OSError: a file cannot be written.
@@ -32,10 +36,11 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
             with parts[path].open("wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
         for path, part in parts.items():
             part.replace(path)
-        for folder in {path.parent: None for path in contents}:
+        for folder in {path.parent: None for path in contents} if durable else ():
             _sync(folder)
     finally:
         for part in parts.values():

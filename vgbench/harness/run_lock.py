@@ -74,7 +74,8 @@ class RunLock:
         """Leave word of what is done now, for `vgbench status`; raises as `check` does."""
         self.check()
         note = Note(os.getpid(), self._started, now, _now(), progress)
-        write_bytes(self._folder / NOTE, f"{json.dumps(asdict(note), indent=1)}\n".encode())
+        content = f"{json.dumps(asdict(note), indent=1)}\n".encode()
+        write_bytes(self._folder / NOTE, content, durable=False)  # it says nothing once this process is gone
 
 
 @contextmanager

@@ -49,6 +49,8 @@ def initial_network(case: Case, problem: Problem) -> Network:
     if not (isinstance(network, Stack) and network.stacked):
         return network
     redrawn = large(network) and not _reads_data(case)
+    if redrawn:
+        network = cast(Stack, _built(_drawn_from(case), problem))  # pyright: ignore[reportArgumentType]
     return replace(network, redrawn=redrawn, segmented=redrawn or network.depth > SHALLOW)
 
 
@@ -91,8 +93,12 @@ def _without_traced_options(case: Case, slot: str) -> Case:
 
 
 def network_of(case: Case, problem: Problem) -> Network:
-    """The network that is probed and trained, built once for all measurements of a cell."""
-    return _built(_drawn_from(case), problem)  # pyright: ignore[reportArgumentType]
+    """The network that is probed and trained, the same for cells that differ in numbers of the initialiser alone.
+
+    It holds the defaults of these numbers, so that `draw` has to draw its weights. A network for each cell took longest
+    of what a small cell takes beyond its steps.
+    """
+    return _built(_without_traced_options(_drawn_from(case), "init"), problem)  # pyright: ignore[reportArgumentType]
 
 
 def first_batch(
@@ -139,8 +145,7 @@ def _built(case: Case, problem: Problem) -> Network:
 
 @lru_cache(maxsize=64)
 def _kept(case: Case, problem: Problem, seed: int) -> Variables:
-    network = _built(case, problem)  # pyright: ignore[reportArgumentType]
-    return jax.tree.map(np.asarray, _draw(case, network, problem, seed, None))
+    return jax.tree.map(np.asarray, _draw(case, network_of(case, problem), problem, seed, None))
 
 
 def _draw(case: Case, network: Network, problem: Problem, seed: int, x: Array | None) -> Variables:
