@@ -232,7 +232,7 @@ class Run:
 
     @property
     def nonfinite_since(self) -> Mapping[Broken, int] | None:
-        """The first steps with a number that is not finite, of header and records; None where nobody looked."""
+        """The first steps with a number that is not finite, of header and records; None where it was not recorded."""
         said = [each.nonfinite_since for each in (self.header, *self.records) if each.nonfinite_since is not None]
         if not said:
             return None

@@ -67,7 +67,7 @@ class Work:
         plan: what is to be done.
         manifest: the rows that it is to fill.
         folder: of the device.
-        origin: what records say of what nobody measured.
+        origin: provenance of the records of tasks that were not measured.
         executor: has tasks measured.
         lock: of the folder, in which the run notes what it does now.
         observers: are informed of the progress of the run.

@@ -30,7 +30,7 @@ class TapArrays(NamedTuple):
 
     Attributes:
         signal: norm of dL/dh, divided as the plan says.
-        spectrum: of dL/dh, divided so; None where nobody asks for it.
+        spectrum: of dL/dh, divided so; None where it is not asked for.
         forward: of h.
     """
 
@@ -48,7 +48,7 @@ class Row:
         module: what a run file says of it.
         kind: "tap" or "output".
         size: numbers in it.
-        spectrum: of dL/dh as it is, undivided; None where nobody asked for it.
+        spectrum: of dL/dh as it is, undivided; None where it was not asked for.
     """
 
     name: str

@@ -41,7 +41,7 @@ class Mark:
 
 _SERIAL = count()
 _ACTIVE: ContextVar[dict[str, int | None] | None] = ContextVar("tap", default=None)
-"""Names of the taps met so far, with how many layers each counts; None where nobody looks."""
+"""Names of the taps met so far, with how many layers each counts; None where they are not counted."""
 
 tap_p = Primitive("vgbench_tap")
 """The identity on some arrays; where `mark.layered`, a last operand is the layer's number."""

@@ -66,7 +66,7 @@ class Choice(Strict):
 
     def __str__(self) -> str:
         fields = type(self).model_fields
-        # The digest of files tells cells apart, but nobody reads it.
+        # The digest of files tells cells apart, but is not for people to read.
         changed = [f"{k}={v}" for k, v in self.options().items() if v != fields[k].default and k != "digest"]
         return f"{self.name}({', '.join(changed)})" if changed else self.name
 

@@ -32,7 +32,7 @@ class Source:
         rank: how its accuracy compares with the best; None where there is no test.
         trainable_depth: of its mitigation at its other swept values; None where nothing of that is trained.
         on_front: whether it is on the Pareto front; None where it is not timed.
-        price: of an hour of one device; None where nobody gave it.
+        price: of an hour of one device; None where it was not given.
     """
 
     run: Run
