@@ -37,7 +37,7 @@ REASONS = {
     "limit": "Found by profile at 50 x 512, in CPU time: a step of training takes 75 ms, and 66 where blocks are not"
     " scanned, since a scan copies each matrix out of its stack twice and its gradient into it. In wall-clock time two"
     " seeds side by side take 50.6 ms a step and seed, 67 one after another; where blocks are not scanned 45.5 and 51,"
-    " but their programs take three seconds longer to compile, as much as 300 steps of two seeds gain. At 200 x 128 with"
+    " but such programs take three seconds longer to compile, as much as 300 steps of two seeds gain. At 200 x 128 with"
     " norms, a step that is scanned takes 11 % longer than the limit without its norms, and 4 % more with them; scans"
     " that take 2, 4 or 8 layers a turn are slower still.",
     "instrumentation": "Found by leaving parts out at 50 x 128, in CPU time: a snapshot takes 17 ms, of which sums of"
