@@ -565,6 +565,14 @@ def test_what_trains_without_being_timed_is_not_denied() -> None:
     assert sentence.endswith("; the baseline itself does not train. Also, adam, relu train but were not timed.")
 
 
+def test_run_without_any_timing_does_not_say_so_of_every_mitigation() -> None:
+    nan = float("nan")
+    rows = row(trained=3, step_ratio=nan), row(mitigation="adam", trained=3, step_ratio=nan)
+    assert sentences(frame(*rows)) == [
+        "Depth 4: 90% test accuracy with every seed is reached with adam; the baseline itself trains."
+    ]
+
+
 def test_rows_with_one_reference_are_compared_among_themselves() -> None:
     rows = (
         row(),
@@ -618,8 +626,8 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
         row(mitigation="norm", trained=nan, decay=-0.3),
     )
     assert sentences(frame(*rows)) == [
-        "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer; its step takes 1.50 times"
-        " as long as that of the baseline)."
+        "Depth 4: nothing was trained; the gradient changes least with relu (+0.0123 decades a layer; its step takes"
+        " 1.50 times as long as that of the baseline)."
     ]
 
 
@@ -633,7 +641,7 @@ def test_untrained_depth_without_gradients_says_so() -> None:
     nan = float("nan")
     known = {"trained": nan, "decay": nan}
     assert sentences(frame(row(**known), row(mitigation="relu", **known))) == [
-        "Depth 4: not trained, and no gradient could be followed through the layers."
+        "Depth 4: nothing was trained, and no gradient could be followed through the layers."
     ]
     assert sentences(frame(row(**known))) == [
         "Depth 4: the baseline was not trained, and no gradient could be followed through the layers."
@@ -664,9 +672,17 @@ def test_every_depth_has_a_sentence() -> None:
     assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Depth 4", "Depth 16"]
 
 
-def test_every_device_has_a_sentence_of_its_own() -> None:
-    rows = (row(), row(device="Other"))
+def test_every_device_has_a_finding_of_its_own() -> None:
+    rows = (row(), row(device="Other", trained=3))
     assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Chip, depth 4", "Other, depth 4"]
+
+
+def test_places_with_the_same_finding_share_a_sentence() -> None:
+    rows = (row(), row(depth=9), row(depth=12, trained=3))
+    assert sentences(frame(*rows)) == [
+        "Depth 4; depth 9: the baseline does not reach 90% test accuracy with every seed.",
+        "Depth 12: the baseline reaches 90% test accuracy with every seed.",
+    ]
 
 
 def test_every_combination_of_swept_values_has_a_sentence_of_its_own() -> None:
@@ -705,16 +721,20 @@ def test_of_many_combinations_those_with_one_finding_share_a_sentence() -> None:
         " train (depth 4, width 1; depth 4, width 2; depth 4, width 3)."
     )
     assert len(sentences(frame(*rows[:-2]), "depth", "width")) == MANY
+    rows += [row(width=MANY + 2), row(width=MANY + 2, mitigation="gelu", trained=3, step_ratio=1.5)]
+    alone = sentences(frame(*rows), "depth", "width")[-1]
+    assert alone.startswith(f"Depth 4, width {MANY + 2}: the cheapest mitigation that trains {target} is gelu, whose step")
 
 
 def test_of_many_findings_rows_that_nothing_is_compared_with_share_a_sentence() -> None:
     rows = [row(mitigation=name, reference=name, depth=depth) for name in "ab" for depth in range(1, MANY)]
     rows += [row(mitigation="c", reference="c", trained=3), row(), row(mitigation="relu", trained=3, step_ratio=1.5)]
     compared, failed, reached = sentences(frame(*rows))
-    assert compared.startswith("In 1 of 1 comparisons the cheapest mitigation that trains")
-    assert failed.startswith("What does not reach 90% test accuracy with every seed, compared with nothing: a, depth 1")
+    assert compared.startswith("Depth 4: the cheapest mitigation that trains")
+    target = "reach 90% test accuracy with every seed and is compared with no other row:"
+    assert failed.startswith(f"What does not {target} a, depth 1")
     assert failed.count("depth") == 2 * (MANY - 1)
-    assert reached == "What reaches 90% test accuracy with every seed, compared with nothing: c, depth 4."
+    assert reached == f"What {target.replace('reach', 'reaches', 1)} c, depth 4."
 
 
 # Tables.
