@@ -1,5 +1,6 @@
 """The answer of a run in two sentences: what works where it is hardest, and what does not."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -67,9 +68,10 @@ def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
     others = [row for row in rows if row["trained"] != row["seeds"]]
     metric = metric_named(next(row["metric"] for row in rows if not pd.isna(row["metric"])))
     target = f"{metric.amount(rows[0]['target'])} test {metric.name} with every seed"
+    best = max(reached or rows, key=_score)
     if not reached:
-        return [f"{place}, none of {len(rows)} networks reaches {target}.", _losses(others)]
-    best = max(reached, key=_score)
+        closest = f"closest is {best['mitigation']} ({best['test_metric']:.3f})"
+        return [f"{place}, none of {len(rows)} networks reaches {target}; {closest}.", _losses(others)]
     word = "most accurate" if metric == ACCURACY else "best"
     first = f"{place}, {len(reached)} of {len(rows)} networks reach {target}; "
     first += f"{best['mitigation']} is the {word} ({best['test_metric']:.3f})"
@@ -96,13 +98,17 @@ def _losses(rows: Sequence[_Row]) -> str:
     """What does not train, with the decades that the gradient changes by."""
     known = sorted(rows, key=lambda row: (row["mitigation"] != row["reference"], _score(row)))
     named = [f"{row['mitigation']}{_change(row)}" for row in known]
-    return f"These do not: {_listed(named)}."
+    return f"{'These do' if len(rows) > 1 else 'This does'} not: {_listed(named)}."
 
 
 def _change(row: _Row) -> str:
     decades = row["log10_first_over_last"]
     if pd.isna(decades):
         return ""
+    if abs(decades) < 0.05:
+        return " (gradient keeps its size)"
+    if decades == -math.inf:
+        return " (gradient is exactly zero at the first layers)"
     return f" (gradient {'loses' if decades < 0 else 'gains'} {abs(decades):.1f} decades)"
 
 
@@ -119,4 +125,4 @@ def _gradients(place: str, rows: Sequence[_Row]) -> list[str]:
 
 def _listed(names: Sequence[str], joint: str = ", ") -> str:
     more = len(names) - NAMED
-    return joint.join(names) if more <= 1 else f"{joint.join(names[:NAMED])} and {more} others"
+    return joint.join(names) if more <= 1 else f"{joint.join(names[:NAMED])}{joint}and {more} others"

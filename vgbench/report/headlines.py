@@ -23,7 +23,7 @@ _Row = dict[str, Any]
 class _Finding(NamedTuple):
     """What was found among rows with one reference: the gist, which other findings may share, and the rest.
 
-    A finding about a reference that no other row is compared with has the name of that reference as its subject.
+    A finding about a row that has no other row at its place to be compared with has the row's name as its subject.
     """
 
     gist: str
@@ -45,8 +45,8 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     """The cheapest mitigation that trains, and its cost, among the rows that are compared with one reference.
 
     There is one finding for each device, combination of swept values and reference there, also for a reference that no
-    other row is compared with. Findings that say the same share a sentence; of more than `MANY` also those that differ
-    in their numbers alone.
+    other row is compared with, and for a row whose reference has other swept values. Findings that say the same share a
+    sentence; of more than `MANY` also those that differ in their numbers alone.
 
     Args:
         frame: of the run.
@@ -58,11 +58,12 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     groups: dict[tuple[str, str], list[_Row]] = {}
     for row in rows:
         groups.setdefault((_place(row, axes, with_device=several), row["reference"]), []).append(row)
-    findings = [
-        (compared(place, reference) if len(group) > 1 else place, _finding(group, timed=timed))
-        for (place, reference), group in groups.items()
-        if any(_is_reference(row) for row in group)
-    ]
+    findings: list[tuple[str, _Finding]] = []
+    for (place, reference), group in groups.items():
+        if len(group) > 1 and any(map(_is_reference, group)):
+            findings.append((compared(place, reference), _finding(group, timed=timed)))
+        elif not pd.isna(reference):
+            findings += [(place, _alone(row)) for row in group]
     if len(findings) > MANY:
         return _by_gist(findings)
     return [_sentence(places, same) for places, same in _shared(findings, str)]
@@ -87,8 +88,8 @@ def _sentence(places: Sequence[str], finding: _Finding) -> str:
 def _by_gist(findings: Sequence[tuple[str, _Finding]]) -> list[str]:
     """A sentence for each gist, that of most places first, with the places that it holds at.
 
-    A comparison that shares its gist with no other keeps its numbers. Comparisons come first, then the references that
-    no other row is compared with.
+    A comparison that shares its gist with no other keeps its numbers. Comparisons come first, then the rows that
+    have no other row at their place to be compared with.
     """
     compared_ones = [(place, found) for place, found in findings if not found.subject]
     alone = [(f"{found.subject}, {place}", found) for place, found in findings if found.subject]
@@ -100,7 +101,7 @@ def _by_gist(findings: Sequence[tuple[str, _Finding]]) -> list[str]:
             for places, found in _most_first(_shared(compared_ones, lambda found: found.without_numbers))
         ),
         *(
-            f"What {found.gist} and is compared with no other row: {'; '.join(places)}."
+            f"What {found.gist}, with no other row there to compare it with: {'; '.join(places)}."
             for places, found in _most_first(_shared(alone, lambda found: found.gist))
         ),
     ]
@@ -122,8 +123,6 @@ def _most_first(shared: list[tuple[list[str], _Finding]]) -> list[tuple[list[str
 
 def _finding(rows: Sequence[_Row], *, timed: bool) -> _Finding:
     """What the rows with one reference show; `timed` says whether any row of the run was timed."""
-    if len(rows) == 1:
-        return _alone(rows[0])
     if all(row["status"] == "missing" for row in rows):
         return _Finding("not measured")
     tried = [row for row in rows if not pd.isna(row["trained"])]
@@ -151,8 +150,8 @@ def _finding(rows: Sequence[_Row], *, timed: bool) -> _Finding:
 
 
 def _alone(row: _Row) -> _Finding:
-    """What a reference shows that no other row is compared with."""
-    subject = _named(row)
+    """What a row shows that has no other row at its place to be compared with."""
+    subject = _named(row) if _is_reference(row) else row["mitigation"]
     if row["status"] == "missing":
         return _Finding("was not measured", subject=subject)
     if not pd.isna(row["trained"]):

@@ -115,18 +115,18 @@ def report_of(runs: Sequence[Run], price: float | None = None) -> Report:
         InputError: the price is not positive, or for several devices.
     """
     data, manifest, claims, found = frame(runs, price), runs[0].manifest, judged(runs), checks(runs)
-    devices = across(data, swept(runs))
-    carried = transfer.transfers(runs)
+    axes, carried = swept(runs), transfer.transfers(runs)
+    devices = across(data, axes)
     trained = bool(data["trained"].notna().to_numpy().any())
     return Report(
         suite=manifest.suite,
         title=manifest.title,
         question=manifest.question,
-        answer=coordinates.answer(found) or (not claims and transfer.answer(carried)) or answer(data, swept(runs), claims),
+        answer=coordinates.answer(found) or ([] if claims else transfer.answer(carried)) or answer(data, axes, claims),
         sentences=[
             *coordinates.sentences(found),
-            *map(str, carried),
-            *(headlines(data, swept(runs)) if trained or not found else []),
+            *transfer.sentences(carried),
+            *(headlines(data, axes) if trained or not found else []),
             *([devices.sentence] if devices else []),
         ],
         frame=data,

@@ -10,6 +10,7 @@ from vgbench.instruments.coordinate_check import Along
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.runs import Entry, Run
 from vgbench.report.along import SizeSweep, along
+from vgbench.report.shared import said_once
 
 
 class Transfer(NamedTuple):
@@ -32,10 +33,12 @@ class Transfer(NamedTuple):
         carried = scores[self.greatest.learning_rates.index(self.smallest.learning_rate)]
         return float(scores.max() - carried)
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """The finding without the mitigation's name."""
         here, there = self.smallest.learning_rate, self.greatest.learning_rate
         first, last = _ends(self.group)
-        carried = f"{self.group.mitigation}{_at(self.group)}: the best learning rate at {first} ({here:.2g})"
+        carried = f"{_at(self.group)}: the best learning rate at {first} ({here:.2g})"
         if here == there:
             return f"{carried} is the best at {last}, too."
         unit = self.greatest.metric.name
@@ -51,8 +54,13 @@ def _at(group: SizeSweep) -> str:
     return f", {group.at}" if group.at else ""
 
 
+def sentences(found: Sequence[Transfer]) -> list[str]:
+    """The findings in words, those that are the same in one sentence."""
+    return said_once((each.group.mitigation, each.words) for each in found)
+
+
 def answer(found: Sequence[Transfer]) -> list[str]:
-    """A sentence for each place: what the best rate at the smallest size loses at the greatest, the least loss first."""
+    """A sentence for each place: what the best rate of the smallest size loses at the greatest, least first."""
     places: dict[str, list[Transfer]] = {}
     for each in found:
         places.setdefault(each.group.where, []).append(each)

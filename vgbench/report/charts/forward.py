@@ -17,11 +17,11 @@ _SIDES = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine)"}
 
 
 def forward_signal(runs: Sequence[Run]) -> Definition | None:
-    """Scale and cosine distance by layer, mean over seeds: a line for each mitigation."""
+    """Scale and cosine distance by layer, mean over seeds: a line for each mitigation that has several layers."""
     frames = [
         _signal(entry.cell.forward).assign(**place)
         for place, entry in places(runs)
-        if entry.cell and entry.cell.forward
+        if entry.cell and entry.cell.forward and entry.cell.case.depth > 1
     ]
     return small_multiples(pd.concat(frames, ignore_index=True), _panel) if frames else None
 
