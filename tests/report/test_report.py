@@ -754,7 +754,7 @@ def test_status_other_than_ok_shows_in_the_table(status: str) -> None:
         ({"trained": 3, "learning_rate_at_edge": True, "learning_rate": 0.000949}, "3/3 at 0.00095*"),
         ({"trained": 2, "diverged": 1}, "2/3 at 0.01, 1 diverged"),
         ({"trained": 0, "none_better_than_chance": True}, "0/3, none better than chance"),
-        ({"trained": 2, "none_better_than_chance": True}, "2/3 at 0.01, in tuning none better than chance"),
+        ({"trained": 2, "none_better_than_chance": True}, "2/3 at 0.01 (none better than chance)"),
         ({"trained": 0, "diverged": 2, "none_better_than_chance": True}, "0/3, 2 diverged, none better than chance"),
         ({"trained": float("nan")}, "-"),
     ],

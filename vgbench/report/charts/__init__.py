@@ -79,7 +79,7 @@ PICTURES = {
     ),
     "heatmap": Picture(
         "Gradient norm in training, by layer (of recurrent networks, by time step) and step of the training; blank"
-        " where it is exactly zero",
+        " where it is exactly zero or not finite",
         _of_runs(gradient_in_training),
     ),
     "histograms": Picture(

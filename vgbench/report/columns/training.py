@@ -35,7 +35,7 @@ def _trained(row: Row, name: str) -> str:
     if chance and row[name] == 0:
         return f"{seeds}{diverged}, none better than chance"
     edge = "*" if row["learning_rate_at_edge"] else ""
-    tuning = ", in tuning none better than chance" if chance else ""
+    tuning = " (none better than chance)" if chance else ""
     return f"{seeds} at {row['learning_rate']:.2g}{edge}{diverged}{tuning}"
 
 
