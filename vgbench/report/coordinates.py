@@ -122,12 +122,11 @@ def answer(found: Sequence[Check]) -> list[str]:
 
 
 def _answer(place: str, group: Sequence[Check]) -> str:
-    named: dict[_Count, list[str]] = {}
-    for count, name in sorted(
-        ((_count(check), check.group.mitigation) for check in group), key=lambda each: -each[0].independent
-    ):
-        named.setdefault(count, []).append(name)
-    shares = "; ".join(f"in {count} with {', '.join(names)}" for count, names in named.items())
+    named: dict[_Count, dict[str, None]] = {}
+    for check in group:
+        named.setdefault(_count(check), {})[check.group.mitigation] = None
+    most = sorted(named.items(), key=lambda each: -each[0].independent)
+    shares = "; ".join(f"in {count} with {', '.join(names)}" for count, names in most)
     after, along = group[0].after, group[0].group.along
     return f"Over {place}, the change of the output after {after} is independent of {along} {shares}."
 

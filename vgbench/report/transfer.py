@@ -70,9 +70,9 @@ def answer(found: Sequence[Transfer]) -> list[str]:
 def _answer(found: Sequence[Transfer]) -> str:
     group, unit = found[0].group, found[0].greatest.metric.name
     first, last = _ends(group)
-    losses: dict[str, list[str]] = {}
+    losses: dict[str, dict[str, None]] = {}
     for each in found:
-        losses.setdefault(f"{each.loss:.3f}", []).append(each.group.mitigation)
+        losses.setdefault(f"{each.loss:.3f}", {})[each.group.mitigation] = None
     shares = "; ".join(f"{loss} with {', '.join(names)}" for loss, names in losses.items())
     return f"Kept at {last}{_at(group)}, the best learning rate of {first} loses this much validation {unit}: {shares}."
 
