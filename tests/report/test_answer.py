@@ -11,6 +11,7 @@ NAN = float("nan")
 
 def row(mitigation: str, depth: int = 8, **values: Any) -> dict[str, Any]:
     trained = {"trained": NAN, "seeds": 3, "metric": NAN, "test_metric": NAN, "target": NAN, "step_ratio": NAN}
+    trained["none_better_than_chance"] = False
     gradient = {"decay": -0.5, "log10_first_over_last": -4.0}
     return {
         "device": "Chip",
@@ -52,6 +53,8 @@ def test_nothing_reaches_the_target() -> None:
     first, second = answer(pd.DataFrame(rows), ["depth"])
     assert first == "At depth 8, none of 6 networks reaches 90% test accuracy with every seed; closest is a (0.850)."
     assert second.endswith(", and 2 others.")
+    chance = [{**row, "none_better_than_chance": True} for row in rows]
+    assert answer(pd.DataFrame(chance), [])[0].endswith(" with every seed.")
 
 
 def test_gradient_that_is_exactly_zero_loses_no_number_of_decades() -> None:

@@ -11,7 +11,7 @@ import altair as alt
 import jsonschema
 import numpy as np
 import pytest
-from helpers.made import changed, gradients, measured, write_run
+from helpers.made import changed, gradients, measured, training, write_run
 
 from vgbench.pictures.compose import Definition
 from vgbench.pictures.panels import rounded, thinned
@@ -286,10 +286,11 @@ def test_panels_that_are_compared_with_the_baseline_say_so_among_others() -> Non
 
 
 def test_seed_that_diverges_does_not_flatten_the_learning_curves(tmp_path: Path) -> None:
-    cell = measured(case(3))
-    assert cell.training is not None
-    loss = np.stack([np.ones(50), np.ones(50), np.full(50, 1e30)]).astype(np.float32)
-    cell = dataclasses.replace(cell, training=dataclasses.replace(cell.training, loss=loss))
+    trained = case(3).model_copy(update={"seeds": (0, 1, 2)})
+    curves = training(0.9, 0.9, 0.9, case=trained)
+    curves = changed(curves, loss=np.stack([np.full(50, last) for last in (1, 1, 1e30)]).astype(np.float32))
+    profile = gradients(*[[-3.0, -2.0, -1.0]] * 3)
+    cell = dataclasses.replace(measured(trained), gradients=profile, forward=None, training=curves)
     shown = everything(drawn(read_runs(write_run(tmp_path, [("baseline", cell)])), "curves"))
     assert {(row["median"], row["high"]) for row in shown if row["what"] == "loss"} == {(1.0, 100.0)}
 

@@ -527,6 +527,11 @@ def test_nothing_that_trains_is_said() -> None:
     ]
 
 
+def test_what_does_no_better_than_chance_is_close_to_no_target() -> None:
+    rows = [row(mitigation=name, trained=0, none_better_than_chance=True) for name in ("baseline", "adam")]
+    assert sentences(frame(*rows))[0].endswith("; the baseline itself does not train.")
+
+
 def test_baseline_that_alone_trains_is_said() -> None:
     rows = (row(trained=3), row(mitigation="adam", trained=1))
     assert sentences(frame(*rows)) == [

@@ -68,10 +68,9 @@ def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
     others = [row for row in rows if row["trained"] != row["seeds"]]
     metric = metric_named(next(row["metric"] for row in rows if not pd.isna(row["metric"])))
     target = f"{metric.amount(rows[0]['target'])} test {metric.name} with every seed"
-    best = max(reached or rows, key=_score)
     if not reached:
-        closest = f"closest is {best['mitigation']} ({best['test_metric']:.3f})"
-        return [f"{place}, none of {len(rows)} networks reaches {target}; {closest}.", _losses(others)]
+        return [f"{place}, none of {len(rows)} networks reaches {target}{_closest(rows)}.", _losses(others)]
+    best = max(reached, key=_score)
     word = "most accurate" if metric == ACCURACY else "best"
     first = f"{place}, {len(reached)} of {len(rows)} networks reach {target}; "
     first += f"{best['mitigation']} is the {word} ({best['test_metric']:.3f})"
@@ -80,6 +79,13 @@ def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
         cheapest = min(timed, key=lambda row: row["step_ratio"])
         first += f" and {'' if cheapest is best else cheapest['mitigation'] + ' '}the cheapest ({_ratio(cheapest)})"
     return [f"{first}.", *([_losses(others)] if others else [])]
+
+
+def _closest(rows: Sequence[_Row]) -> str:
+    """The best of the rows that learn something."""
+    learned = [row for row in rows if not pd.isna(row["test_metric"]) and row["none_better_than_chance"] is not True]
+    best = max(learned, key=_score, default=None)
+    return f"; closest is {best['mitigation']} ({best['test_metric']:.3f})" if best else ""
 
 
 def _score(row: _Row) -> float:

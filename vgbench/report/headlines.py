@@ -182,8 +182,8 @@ def _reference(tried: Sequence[_Row], trains: Sequence[_Row]) -> str:
 
 
 def _closest(tried: Sequence[_Row]) -> str:
-    """The row with the best mean over its seeds, where none reaches the target with every seed."""
-    known = [row for row in tried if not pd.isna(row["test_metric"])]
+    """The row with the best mean over its seeds, where none reaches the target with every seed but some learn."""
+    known = [row for row in tried if not pd.isna(row["test_metric"]) and row["none_better_than_chance"] is not True]
     if not known:
         return ""
     metric = metric_named(known[0]["metric"])
