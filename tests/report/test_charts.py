@@ -120,6 +120,13 @@ def test_gradients_have_a_panel_for_each_depth_and_a_line_for_each_mitigation(ru
 
 
 @pytest.mark.parametrize("name", ["gradients", "forward"])
+def test_three_layers_have_no_tick_at_half_a_layer(tmp_path: Path, name: str) -> None:
+    runs = read_runs(write_run(tmp_path, [("baseline", measured(case(3)))]))
+    svg = render(drawn(runs, name), "svg").decode()
+    assert not {">1.5<", ">2.5<"} & set(re.findall(r">[\d.]+<", svg))
+
+
+@pytest.mark.parametrize("name", ["gradients", "forward"])
 def test_a_single_layer_is_no_line(tmp_path: Path, name: str) -> None:
     runs = read_runs(write_run(tmp_path, [("baseline", measured(case(depth))) for depth in (1, 3)]))
     assert [panel["title"] for panel in panels(drawn(runs, name))] == ["depth 3"]
