@@ -11,6 +11,7 @@ NAN = float("nan")
 
 def row(mitigation: str, depth: int = 8, **values: Any) -> dict[str, Any]:
     trained = {"trained": NAN, "seeds": 3, "metric": NAN, "test_metric": NAN, "target": NAN, "step_ratio": NAN}
+    trained["none_better_than_chance"] = False
     gradient = {"decay": -0.5, "log10_first_over_last": -4.0}
     return {
         "device": "Chip",
@@ -38,7 +39,7 @@ def test_answer_is_about_the_greatest_depth_that_is_trained() -> None:
     assert answer(pd.DataFrame(rows), ["depth"]) == [
         "At depth 24, 2 of 3 networks reach 90% test accuracy with every seed; residual is the most accurate (0.960)"
         " and he the cheapest (0.98 times the step time of the baseline).",
-        "These do not: baseline (gradient loses 4.0 decades).",
+        "This does not: baseline (gradient loses 4.0 decades).",
     ]
 
 
@@ -48,10 +49,22 @@ def test_best_that_is_also_the_cheapest_is_named_once() -> None:
 
 
 def test_nothing_reaches_the_target() -> None:
-    rows = [trained(name, 8, 2, 0.8, 1.0) for name in ("baseline", "a", "b", "c", "d", "e")]
+    rows = [trained(name, 8, 2, 0.85 if name == "a" else 0.8, 1.0) for name in ("baseline", *"abcde")]
     first, second = answer(pd.DataFrame(rows), ["depth"])
-    assert first == "At depth 8, none of 6 networks reaches 90% test accuracy with every seed."
-    assert second.endswith("and 2 others.")
+    assert first == "At depth 8, none of 6 networks reaches 90% test accuracy with every seed; closest is a (0.850)."
+    assert second.endswith(", and 2 others.")
+    chance = [{**row, "none_better_than_chance": True} for row in rows]
+    assert answer(pd.DataFrame(chance), [])[0].endswith(" with every seed.")
+
+
+def test_gradient_that_is_exactly_zero_loses_no_number_of_decades() -> None:
+    zero = {**trained("irnn", 8, 0, 0.1, 1.0), "log10_first_over_last": -float("inf")}
+    assert answer(pd.DataFrame([zero]), [])[1] == "This does not: irnn (gradient is exactly zero at the first layers)."
+
+
+def test_gradient_that_changes_by_less_than_shown_keeps_its_size() -> None:
+    kept = {**trained("he", 8, 0, 0.1, 1.0), "log10_first_over_last": 0.03}
+    assert answer(pd.DataFrame([kept]), [])[1] == "This does not: he (gradient keeps its size)."
 
 
 def test_run_without_training_is_answered_by_its_gradients() -> None:

@@ -11,7 +11,7 @@ import altair as alt
 import jsonschema
 import numpy as np
 import pytest
-from helpers.made import changed, measured, write_run
+from helpers.made import changed, gradients, measured, training, write_run
 
 from vgbench.pictures.compose import Definition
 from vgbench.pictures.panels import rounded, thinned
@@ -19,6 +19,7 @@ from vgbench.pictures.render import RENDERERS, render
 from vgbench.records.runs import Entry, Run, read_runs
 from vgbench.report.charts import PICTURES
 from vgbench.report.charts.gradients import gradient_norms
+from vgbench.report.charts.places import compared_panels
 from vgbench.report.frames import frame
 from vgbench.spec.case import Case
 
@@ -116,6 +117,19 @@ def test_gradients_have_a_panel_for_each_depth_and_a_line_for_each_mitigation(ru
         assert [row["measured"] for row in shown[:depth]] == pytest.approx(np.linspace(-1, -depth, depth))
         assert panel["layer"][0]["mark"]["type"] == "area"
     assert marks(definition, "line")[0]["encoding"]["y"]["title"] == "log10 of ‖∂L/∂h‖"
+
+
+@pytest.mark.parametrize("name", ["gradients", "forward"])
+def test_three_layers_have_no_tick_at_half_a_layer(tmp_path: Path, name: str) -> None:
+    runs = read_runs(write_run(tmp_path, [("baseline", measured(case(3)))]))
+    svg = render(drawn(runs, name), "svg").decode()
+    assert not {">1.5<", ">2.5<"} & set(re.findall(r">[\d.]+<", svg))
+
+
+@pytest.mark.parametrize("name", ["gradients", "forward"])
+def test_a_single_layer_is_no_line(tmp_path: Path, name: str) -> None:
+    runs = read_runs(write_run(tmp_path, [("baseline", measured(case(depth))) for depth in (1, 3)]))
+    assert [panel["title"] for panel in panels(drawn(runs, name))] == ["depth 3"]
 
 
 def test_theory_is_drawn_dashed_from_the_last_measured_layer_on(runs: list[Run]) -> None:
@@ -241,6 +255,58 @@ def test_curves_have_a_band_of_seeds_and_a_logarithmic_loss(runs: list[Run]) -> 
     ends = [row for row in everything(definition) if row["what"] == "metric" and row["step"] == 25]
     assert {(row["low"], row["median"], row["high"]) for row in ends} == {(0.25, 0.375, 0.5)}
     assert {view["encoding"]["y2"]["field"] for view in marks(definition, "area")} == {"high"}
+
+
+def of_gradients(tmp_path: Path, *cells: tuple[str, list[float]]) -> list[Run]:
+    """A run of a baseline that is trained, and of these norms by layer under other names at the same depth."""
+    others = [
+        (name, dataclasses.replace(measured(case(3, gain)), gradients=gradients(norms, [0.0, 0.0, 0.0])))
+        for (name, norms), gain in zip(cells, ("he_normal", "lecun_normal"), strict=False)
+    ]
+    return read_runs(write_run(tmp_path, [("baseline", measured(case(3))), *others]))
+
+
+@pytest.mark.parametrize("name", ["answer", "answer-narrow"])
+def test_answer_marks_a_gradient_that_is_exactly_zero_at_the_first_layer(tmp_path: Path, name: str) -> None:
+    definition = drawn(of_gradients(tmp_path, ("irnn", [-np.inf, -1.0, 0.0])), name)
+    assert not list(VALIDATOR.iter_errors(definition))
+    (mark,) = [view for view in marks(definition, "text") if view["mark"].get("text") == "∞"]
+    assert {row["mitigation"]: row["zero"] for row in rows(definition, mark)} == {"baseline": False, "irnn": True}
+    assert any(line.startswith("∞: ") for line in definition["title"]["text"])
+    render(definition, "svg")
+
+
+def test_answer_without_such_a_gradient_has_no_mark_for_it(runs: list[Run]) -> None:
+    assert "∞" not in json.dumps(drawn(runs, "answer"), ensure_ascii=False)
+
+
+def test_long_names_keep_their_ends_in_the_answer(tmp_path: Path) -> None:
+    names = "initializers_orthogonal_auto", "initializers_orthogonal_critical"
+    runs = of_gradients(tmp_path, *((name, [-2.0, -1.0, 0.0]) for name in names))
+    shown = {row["name"] for row in everything(drawn(runs, "answer-narrow")) if "name" in row}
+    assert shown == {"baseline", "initi…onal_auto", "initi…_critical"}
+
+
+def test_panels_that_are_compared_with_the_baseline_say_so_among_others() -> None:
+    assert compared_panels(["", ""], ["rnn", "baseline"]) == ["compared with rnn", "compared with baseline"]
+    assert compared_panels(["", ""], ["baseline", "baseline"]) == ["", ""]
+
+
+def test_seed_that_diverges_does_not_flatten_the_learning_curves(tmp_path: Path) -> None:
+    trained = case(3).model_copy(update={"seeds": (0, 1, 2)})
+    curves = training(0.9, 0.9, 0.9, case=trained)
+    curves = changed(curves, loss=np.stack([np.full(50, last) for last in (1, 1, 1e30)]).astype(np.float32))
+    profile = gradients(*[[-3.0, -2.0, -1.0]] * 3)
+    cell = dataclasses.replace(measured(trained), gradients=profile, forward=None, training=curves)
+    shown = everything(drawn(read_runs(write_run(tmp_path, [("baseline", cell)])), "curves"))
+    assert {(row["median"], row["high"]) for row in shown if row["what"] == "loss"} == {(1.0, 100.0)}
+
+
+def test_heat_map_of_a_recurrent_network_is_by_time_step(tmp_path: Path) -> None:
+    cell = measured(case(3, "orthogonal", model="recurrent", cell="rnn"))
+    runs = read_runs(write_run(tmp_path, [("baseline", cell)]))
+    (rect, *_) = marks(drawn(runs, "heatmap"), "rect")
+    assert rect["encoding"]["y"]["title"] == "time step"
 
 
 def test_heat_map_has_a_cell_for_each_layer_and_record(runs: list[Run]) -> None:

@@ -310,11 +310,6 @@ def test_report_that_cannot_be_written_is_bad_input(run: Path) -> None:
 # Files.
 
 
-def test_combination_without_a_baseline_has_no_finding() -> None:
-    rows = [row(), row(mitigation="other", depth=9)]
-    assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Depth 4"]
-
-
 def test_report_twice_is_the_same_byte_for_byte(run: Path) -> None:
     write_report(run)
     before = outputs(run)
@@ -386,8 +381,7 @@ def test_two_devices_share_a_report(run: Path) -> None:
     assert written.footer == [f"({i}) {each}; measured on 2026-01-01" for i, each in enumerate((ORIGIN, other), 1)]
     assert not load(run)["mixed"].any()
     assert [sentence.partition(":")[0] for sentence in written.sentences] == [
-        "Chip (2 CPU cores), depth 2, activation tanh",
-        "Fast (1 gpu device(s)), depth 2, activation tanh",
+        "Chip (2 CPU cores), depth 2, activation tanh; Fast (1 gpu device(s)), depth 2, activation tanh",
         "On 2 devices, 1 of 1 step ratios carries over, 0 do not, and 0 are unclear.",
     ]
     assert list(written.table["device"]) == list(load(run)["device"])
@@ -404,7 +398,7 @@ def test_two_processors_of_one_name_are_distinguished_and_never_compared(run: Pa
     names = [f"{DEVICE} [model unknown]", f"{DEVICE} [{known.code}]"]
     assert list(data["device"]) == [names[0]] * 2 + [names[1]] * 2
     assert list(data["device_code"]) == [""] * 2 + [known.code] * 2
-    assert [sentence.partition(", depth")[0] for sentence in written.sentences[:2]] == names
+    assert all(f"{name}, depth" in written.sentences[0] for name in names)
     assert ["family 6 model 85" in line for line in written.footer] == [False, True]
     assert {words["panel"] for words, _ in places(read_runs(run), "activation", "depth")} == {*names}
 
@@ -533,6 +527,11 @@ def test_nothing_that_trains_is_said() -> None:
     ]
 
 
+def test_what_does_no_better_than_chance_is_close_to_no_target() -> None:
+    rows = [row(mitigation=name, trained=0, none_better_than_chance=True) for name in ("baseline", "adam")]
+    assert sentences(frame(*rows))[0].endswith("; the baseline itself does not train.")
+
+
 def test_baseline_that_alone_trains_is_said() -> None:
     rows = (row(trained=3), row(mitigation="adam", trained=1))
     assert sentences(frame(*rows)) == [
@@ -565,6 +564,14 @@ def test_what_trains_without_being_timed_is_not_denied() -> None:
     assert sentence.endswith("; the baseline itself does not train. Also, adam, relu train but were not timed.")
 
 
+def test_run_without_any_timing_does_not_say_so_of_every_mitigation() -> None:
+    nan = float("nan")
+    rows = row(trained=3, step_ratio=nan), row(mitigation="adam", trained=3, step_ratio=nan)
+    assert sentences(frame(*rows)) == [
+        "Depth 4: 90% test accuracy with every seed is reached with adam; the baseline itself trains."
+    ]
+
+
 def test_rows_with_one_reference_are_compared_among_themselves() -> None:
     rows = (
         row(),
@@ -581,9 +588,12 @@ def test_rows_with_one_reference_are_compared_among_themselves() -> None:
     ]
 
 
-def test_rows_whose_reference_is_elsewhere_have_no_finding() -> None:
-    rows = (row(), row(mitigation="convnet_relu", reference="convnet", trained=3), row(reference=float("nan")))
-    assert len(sentences(frame(*rows))) == 1
+def test_row_whose_reference_has_other_swept_values_is_described_alone() -> None:
+    rows = (row(init="he"), row(init="critical", mitigation="critical_gain", trained=3), row(reference=float("nan")))
+    assert sentences(frame(*rows), "init") == [
+        "Depth 4, init he: the baseline does not reach 90% test accuracy with every seed.",
+        "Depth 4, init critical: critical_gain reaches 90% test accuracy with every seed.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -618,8 +628,8 @@ def test_untrained_depth_names_the_flattest_gradient() -> None:
         row(mitigation="norm", trained=nan, decay=-0.3),
     )
     assert sentences(frame(*rows)) == [
-        "Depth 4: not trained; the gradient changes least with relu (+0.0123 decades a layer; its step takes 1.50 times"
-        " as long as that of the baseline)."
+        "Depth 4: nothing was trained; the gradient changes least with relu (+0.0123 decades a layer; its step takes"
+        " 1.50 times as long as that of the baseline)."
     ]
 
 
@@ -633,7 +643,7 @@ def test_untrained_depth_without_gradients_says_so() -> None:
     nan = float("nan")
     known = {"trained": nan, "decay": nan}
     assert sentences(frame(row(**known), row(mitigation="relu", **known))) == [
-        "Depth 4: not trained, and no gradient could be followed through the layers."
+        "Depth 4: nothing was trained, and no gradient could be followed through the layers."
     ]
     assert sentences(frame(row(**known))) == [
         "Depth 4: the baseline was not trained, and no gradient could be followed through the layers."
@@ -664,9 +674,17 @@ def test_every_depth_has_a_sentence() -> None:
     assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Depth 4", "Depth 16"]
 
 
-def test_every_device_has_a_sentence_of_its_own() -> None:
-    rows = (row(), row(device="Other"))
+def test_every_device_has_a_finding_of_its_own() -> None:
+    rows = (row(), row(device="Other", trained=3))
     assert [sentence.partition(": ")[0] for sentence in sentences(frame(*rows))] == ["Chip, depth 4", "Other, depth 4"]
+
+
+def test_places_with_the_same_finding_share_a_sentence() -> None:
+    rows = (row(), row(depth=9), row(depth=12, trained=3))
+    assert sentences(frame(*rows)) == [
+        "Depth 4; depth 9: the baseline does not reach 90% test accuracy with every seed.",
+        "Depth 12: the baseline reaches 90% test accuracy with every seed.",
+    ]
 
 
 def test_every_combination_of_swept_values_has_a_sentence_of_its_own() -> None:
@@ -705,16 +723,22 @@ def test_of_many_combinations_those_with_one_finding_share_a_sentence() -> None:
         " train (depth 4, width 1; depth 4, width 2; depth 4, width 3)."
     )
     assert len(sentences(frame(*rows[:-2]), "depth", "width")) == MANY
+    rows += [row(width=MANY + 2), row(width=MANY + 2, mitigation="gelu", trained=3, step_ratio=1.5)]
+    alone = sentences(frame(*rows), "depth", "width")[-1]
+    assert alone.startswith(
+        f"Depth 4, width {MANY + 2}: the cheapest mitigation that trains {target} is gelu, whose step"
+    )
 
 
 def test_of_many_findings_rows_that_nothing_is_compared_with_share_a_sentence() -> None:
     rows = [row(mitigation=name, reference=name, depth=depth) for name in "ab" for depth in range(1, MANY)]
     rows += [row(mitigation="c", reference="c", trained=3), row(), row(mitigation="relu", trained=3, step_ratio=1.5)]
     compared, failed, reached = sentences(frame(*rows))
-    assert compared.startswith("In 1 of 1 comparisons the cheapest mitigation that trains")
-    assert failed.startswith("What does not reach 90% test accuracy with every seed, compared with nothing: a, depth 1")
+    assert compared.startswith("Depth 4: the cheapest mitigation that trains")
+    target = "reach 90% test accuracy with every seed, with no other row there to compare it with:"
+    assert failed.startswith(f"What does not {target} a, depth 1")
     assert failed.count("depth") == 2 * (MANY - 1)
-    assert reached == "What reaches 90% test accuracy with every seed, compared with nothing: c, depth 4."
+    assert reached == f"What {target.replace('reach', 'reaches', 1)} c, depth 4."
 
 
 # Tables.
@@ -735,6 +759,7 @@ def test_status_other_than_ok_shows_in_the_table(status: str) -> None:
         ({"trained": 3, "learning_rate_at_edge": True, "learning_rate": 0.000949}, "3/3 at 0.00095*"),
         ({"trained": 2, "diverged": 1}, "2/3 at 0.01, 1 diverged"),
         ({"trained": 0, "none_better_than_chance": True}, "0/3, none better than chance"),
+        ({"trained": 2, "none_better_than_chance": True}, "2/3 at 0.01 (none better than chance)"),
         ({"trained": 0, "diverged": 2, "none_better_than_chance": True}, "0/3, 2 diverged, none better than chance"),
         ({"trained": float("nan")}, "-"),
     ],
@@ -791,6 +816,7 @@ def test_a_gradient_that_is_zero_at_the_first_layers_is_marked_and_not_called_th
     assert display(table)["decay"].tolist()[0].endswith("(then zero)")
     (sentence,) = headlines(table, [])
     assert "changes least with baseline" in sentence
+    assert display(table)["first/last"].tolist()[0] in legend(display(table))
 
 
 def test_nothing_known_is_shown_as_a_dash() -> None:

@@ -10,7 +10,7 @@ from helpers.made import BASE, ORIGIN, measured
 from vgbench.records.runs import Entry, Run
 from vgbench.records.schema import CellRecord, Manifest, Row
 from vgbench.report.charts.tuning import learning_rates
-from vgbench.report.transfer import transfers
+from vgbench.report.transfer import answer, sentences, transfers
 from vgbench.spec.case import Case
 
 
@@ -45,10 +45,24 @@ RUN = run(
 def test_loss_is_that_of_the_rate_which_is_best_at_the_smallest_width() -> None:
     standard, mup = transfers([RUN])
     assert (standard.loss, mup.loss) == (0.5, 0.0)
-    assert str(standard) == (
-        "baseline, width 4 to 8: the best learning rate at the smallest (0.2) loses 0.500 of validation accuracy at the"
-        " greatest, where 0.1 is the best."
-    )
+    assert sentences([standard, mup]) == [
+        "baseline: the best learning rate at width 4 (0.2) loses 0.500 of validation accuracy at width 8, where 0.1 is"
+        " the best.",
+        "mup: the best learning rate at width 4 (0.2) is the best at width 8, too.",
+    ]
+
+
+def test_mitigations_of_which_the_same_holds_share_a_sentence() -> None:
+    mup = transfers([RUN])[1]
+    also = mup._replace(group=mup.group._replace(mitigation="completep"))
+    assert sentences([mup, also])[0].startswith("mup, completep: the best")
+
+
+def test_answer_is_what_the_best_rate_at_the_smallest_width_loses_at_the_greatest() -> None:
+    assert answer(transfers([RUN])) == [
+        "Kept at width 8, the best learning rate of width 4 loses this much validation accuracy: 0.000 with mup; 0.500"
+        " with baseline."
+    ]
 
 
 def test_suites_of_other_mitigations_say_nothing_of_it() -> None:

@@ -136,8 +136,13 @@ def look(slots: Iterable[str], columns: int = 5) -> Look:
     )
 
 
+def whole_layers(rows: Rows) -> alt.Axis:
+    """An axis of layers, whose ticks are whole numbers: by `tickMinStep` alone Vega shows halves of three layers."""
+    return alt.Axis(tickMinStep=1, tickCount=min(6, int(rows["layer"].max() - rows["layer"].min())))
+
+
 def back_to_input(rows: Rows) -> alt.X:
     """Layers from the last one, where the backward pass begins, to the first."""
     ends = [int(rows["layer"].min()), int(rows["layer"].max())]
     scale = alt.Scale(domain=ends, reverse=True, nice=False)
-    return alt.X("layer:Q", title="layer, on the way back to the input", scale=scale, axis=alt.Axis(tickMinStep=1))
+    return alt.X("layer:Q", title="layer, on the way back to the input", scale=scale, axis=whole_layers(rows))

@@ -1,5 +1,6 @@
 """The answer of a run in two sentences: what works where it is hardest, and what does not."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +69,7 @@ def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
     metric = metric_named(next(row["metric"] for row in rows if not pd.isna(row["metric"])))
     target = f"{metric.amount(rows[0]['target'])} test {metric.name} with every seed"
     if not reached:
-        return [f"{place}, none of {len(rows)} networks reaches {target}.", _losses(others)]
+        return [f"{place}, none of {len(rows)} networks reaches {target}{_closest(rows)}.", _losses(others)]
     best = max(reached, key=_score)
     word = "most accurate" if metric == ACCURACY else "best"
     first = f"{place}, {len(reached)} of {len(rows)} networks reach {target}; "
@@ -78,6 +79,13 @@ def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
         cheapest = min(timed, key=lambda row: row["step_ratio"])
         first += f" and {'' if cheapest is best else cheapest['mitigation'] + ' '}the cheapest ({_ratio(cheapest)})"
     return [f"{first}.", *([_losses(others)] if others else [])]
+
+
+def _closest(rows: Sequence[_Row]) -> str:
+    """The best of the rows that learn something."""
+    learned = [row for row in rows if not pd.isna(row["test_metric"]) and row["none_better_than_chance"] is not True]
+    best = max(learned, key=_score, default=None)
+    return f"; closest is {best['mitigation']} ({best['test_metric']:.3f})" if best else ""
 
 
 def _score(row: _Row) -> float:
@@ -96,13 +104,17 @@ def _losses(rows: Sequence[_Row]) -> str:
     """What does not train, with the decades that the gradient changes by."""
     known = sorted(rows, key=lambda row: (row["mitigation"] != row["reference"], _score(row)))
     named = [f"{row['mitigation']}{_change(row)}" for row in known]
-    return f"These do not: {_listed(named)}."
+    return f"{'These do' if len(rows) > 1 else 'This does'} not: {_listed(named)}."
 
 
 def _change(row: _Row) -> str:
     decades = row["log10_first_over_last"]
     if pd.isna(decades):
         return ""
+    if abs(decades) < 0.05:
+        return " (gradient keeps its size)"
+    if decades == -math.inf:
+        return " (gradient is exactly zero at the first layers)"
     return f" (gradient {'loses' if decades < 0 else 'gains'} {abs(decades):.1f} decades)"
 
 
@@ -119,4 +131,4 @@ def _gradients(place: str, rows: Sequence[_Row]) -> list[str]:
 
 def _listed(names: Sequence[str], joint: str = ", ") -> str:
     more = len(names) - NAMED
-    return joint.join(names) if more <= 1 else f"{joint.join(names[:NAMED])} and {more} others"
+    return joint.join(names) if more <= 1 else f"{joint.join(names[:NAMED])}{joint}and {more} others"

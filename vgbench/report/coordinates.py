@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from vgbench.instruments.coordinate_steps import QUANTITIES
 from vgbench.records.runs import Run
 from vgbench.report.along import SizeSweep, along
 from vgbench.report.columns.column import NOTHING
+from vgbench.report.shared import said_once
 
 _OF_OUTPUT = [*QUANTITIES].index("own")
 """Quantities before this one depend on the output alone, and not on whose weights changed it."""
@@ -75,29 +76,45 @@ def _check(device: str, group: SizeSweep) -> Check:
     return Check(device, group, group.cells[0].case.coordinate_steps, sweep_of(group.along, group.values, runs))
 
 
+class _Count(NamedTuple):
+    """In how many modules the change of the output is independent of what is swept, and in how many that is unclear."""
+
+    independent: int
+    unclear: int
+    modules: int
+
+    def __str__(self) -> str:
+        every = self.independent == self.modules
+        open_ = f" ({self.unclear} {'is' if self.unclear == 1 else 'are'} unclear)" if self.unclear else ""
+        return "every module" if every else f"{self.independent} of {self.modules} modules{open_}"
+
+
+def _count(check: Check) -> _Count:
+    laws = [check.change(module) for module in check.modules]
+    flat = sum(law.verdict == "independent" for law in laws)
+    return _Count(flat, len(laws) - flat - sum(law.moves for law in laws), len(laws))
+
+
 def sentences(found: Sequence[Check]) -> list[str]:
-    """A sentence for each check: in how many modules the change is independent of what is swept, and where not."""
+    """For each check in how many modules the change is independent of what is swept, and where not."""
     several = len({check.device for check in found}) > 1
-    return [f"{f'{check.device}, ' if several else ''}{_sentence(check)}" for check in found]
+    return said_once(
+        (check.group.mitigation, f", {f'{check.device}, ' if several else ''}{_sentence(check)}") for check in found
+    )
 
 
 def _sentence(check: Check) -> str:
     laws = [check.change(module) for module in check.modules]
-    flat = [law for law in laws if law.verdict == "independent"]
-    others = [law for law in laws if law.moves]
-    unclear = len(laws) - len(flat) - len(others)
-    worst = max(others, key=lambda law: abs(law.exponent.value), default=None)
+    worst = max((law for law in laws if law.moves), key=lambda law: abs(law.exponent.value), default=None)
     strongest = f"; most of all in {worst.module} it {worst.verdict}" if worst else ""
-    open_ = f"; {unclear} {'is' if unclear == 1 else 'are'} unclear" if unclear else ""
     return (
-        f"{check.group.mitigation}, {check.group.where}: after {check.after} the change of the output is"
-        f" independent of {check.group.along} (exponent within {FLAT}) in {len(flat)} of {len(laws)}"
-        f" modules{strongest}{open_}."
+        f"{check.group.where}: after {check.after} the change of the output is independent of {check.group.along}"
+        f" (exponent within {FLAT}) in {_count(check)}{strongest}."
     )
 
 
 def answer(found: Sequence[Check]) -> list[str]:
-    """A sentence for each place: with which mitigations the change of every module is independent of what is swept."""
+    """A sentence for each place: in how many modules the change is independent of what is swept, the most first."""
     places: dict[str, list[Check]] = {}
     for check in found:
         places.setdefault(check.group.where, []).append(check)
@@ -105,16 +122,13 @@ def answer(found: Sequence[Check]) -> list[str]:
 
 
 def _answer(place: str, group: Sequence[Check]) -> str:
-    along = group[0].group.along
-    independent, depending = f"are independent of {along} in every module", f"depend on {along} in some"
-    named: dict[str, dict[str, None]] = {independent: {}, depending: {}, "are unclear": {}}
+    named: dict[_Count, dict[str, None]] = {}
     for check in group:
-        laws = [check.change(module) for module in check.modules]
-        flat = {law.verdict for law in laws} == {"independent"}
-        words = depending if any(law.moves for law in laws) else independent if flat else "are unclear"
-        named[words][check.group.mitigation] = None
-    shares = "; they ".join(f"{words} with {', '.join(names)}" for words, names in named.items() if names)
-    return f"Over {place}, changes of the outputs after {group[0].after} {shares}."
+        named.setdefault(_count(check), {})[check.group.mitigation] = None
+    most = sorted(named.items(), key=lambda each: -each[0].independent)
+    shares = "; ".join(f"in {count} with {', '.join(names)}" for count, names in most)
+    after, along = group[0].after, group[0].group.along
+    return f"Over {place}, the change of the output after {after} is independent of {along} {shares}."
 
 
 def tables(found: Sequence[Check]) -> Iterator[tuple[str, pd.DataFrame]]:

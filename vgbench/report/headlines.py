@@ -1,7 +1,7 @@
 """Sentences: what a run found, in words, generated from its frame."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,7 +15,7 @@ from vgbench.spec.suite import BASELINE
 VANISHED = -4.0
 """Decades between the last and the first layer from which a sentence calls a gradient vanishing."""
 MANY = 12
-"""Findings up to which each has a sentence of its own."""
+"""Findings up to which only those share a sentence that say the same in every number."""
 
 _Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ _Row = dict[str, Any]
 class _Finding(NamedTuple):
     """What was found among rows with one reference: the gist, which other findings may share, and the rest.
 
-    A finding about a reference that no other row is compared with has the name of that reference as its subject.
+    A finding about a row that has no other row at its place to be compared with has the row's name as its subject.
     """
 
     gist: str
@@ -35,13 +35,18 @@ class _Finding(NamedTuple):
     def __str__(self) -> str:
         return f"{self.subject} {self.gist}{self.numbers}{self.reference}.{self.more}".lstrip()
 
+    @property
+    def without_numbers(self) -> str:
+        """What many findings may have in common."""
+        return f"{self.gist}{self.reference}"
+
 
 def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     """The cheapest mitigation that trains, and its cost, among the rows that are compared with one reference.
 
-    There is one sentence for each device, combination of swept values and reference there, also of a reference that no
-    other row is compared with. Of more than `MANY` findings those that say the same share a sentence, and so do such
-    references.
+    There is one finding for each device, combination of swept values and reference there, also for a reference that no
+    other row is compared with, and for a row whose reference has other swept values. Findings that say the same share a
+    sentence; of more than `MANY` also those that differ in their numbers alone.
 
     Args:
         frame: of the run.
@@ -49,26 +54,24 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     """
     rows: list[_Row] = frame.dropna(subset=["depth"]).to_dict("records")  # pyright: ignore[reportAssignmentType]
     several = len({row["device"] for row in rows}) > 1
+    timed = bool(frame["step_ratio"].notna().any())
     groups: dict[tuple[str, str], list[_Row]] = {}
     for row in rows:
         groups.setdefault((_place(row, axes, with_device=several), row["reference"]), []).append(row)
-    findings = [
-        (compared(place, reference) if len(group) > 1 else place, _finding(group))
-        for (place, reference), group in groups.items()
-        if any(_is_reference(row) for row in group)
-    ]
+    findings: list[tuple[str, _Finding]] = []
+    for (place, reference), group in groups.items():
+        if len(group) > 1 and any(map(_is_reference, group)):
+            findings.append((compared(place, reference), _finding(group, timed=timed)))
+        elif not pd.isna(reference):
+            findings += [(place, _alone(row)) for row in group]
     if len(findings) > MANY:
-        return _by_finding(findings)
-    return [f"{place if several else _begun(place)}: {finding}" for place, finding in findings]
+        return _by_gist(findings)
+    return [_sentence(places, same) for places, same in _shared(findings, str)]
 
 
 def _is_reference(row: _Row) -> bool:
     """Whether the row is compared with itself."""
     return row["mitigation"] == row["reference"]
-
-
-def _begun(place: str) -> str:
-    return place[0].upper() + place[1:]
 
 
 def _place(row: _Row, axes: Sequence[str], *, with_device: bool) -> str:
@@ -77,33 +80,49 @@ def _place(row: _Row, axes: Sequence[str], *, with_device: bool) -> str:
     return label(device, {name: plain(row[name]) for name in ["depth", *axes]})
 
 
-def _by_finding(findings: Sequence[tuple[str, _Finding]]) -> list[str]:
-    """A sentence for each finding, that of most places first, with the places that it holds at.
+def _sentence(places: Sequence[str], finding: _Finding) -> str:
+    listed = "; ".join(places)
+    return f"{listed.replace('depth', 'Depth', 1) if listed.startswith('depth') else listed}: {finding}"
 
-    Comparisons come first, then the references that no other row is compared with.
+
+def _by_gist(findings: Sequence[tuple[str, _Finding]]) -> list[str]:
+    """A sentence for each gist, that of most places first, with the places that it holds at.
+
+    A comparison that shares its gist with no other keeps its numbers. Comparisons come first, then the rows that
+    have no other row at their place to be compared with.
     """
     compared_ones = [(place, found) for place, found in findings if not found.subject]
     alone = [(f"{found.subject}, {place}", found) for place, found in findings if found.subject]
     return [
         *(
-            f"In {len(places)} of {len(compared_ones)} comparisons {gist} ({'; '.join(places)})."
-            for gist, places in _shared(compared_ones)
+            f"In {len(places)} of {len(compared_ones)} comparisons {found.without_numbers} ({'; '.join(places)})."
+            if len(places) > 1
+            else _sentence(places, found)
+            for places, found in _most_first(_shared(compared_ones, lambda found: found.without_numbers))
         ),
-        *(f"What {gist}, compared with nothing: {'; '.join(places)}." for gist, places in _shared(alone)),
+        *(
+            f"What {found.gist}, with no other row there to compare it with: {'; '.join(places)}."
+            for places, found in _most_first(_shared(alone, lambda found: found.gist))
+        ),
     ]
 
 
-def _shared(findings: Sequence[tuple[str, _Finding]]) -> list[tuple[str, list[str]]]:
-    """The gists, that of most places first, with the places of each."""
-    shared: dict[str, list[str]] = {}
-    for place, finding in findings:
-        shared.setdefault(f"{finding.gist}{finding.reference}", []).append(place)
-    return sorted(shared.items(), key=lambda each: -len(each[1]))
+def _shared(
+    findings: Sequence[tuple[str, _Finding]], words: Callable[[_Finding], str]
+) -> list[tuple[list[str], _Finding]]:
+    """The places of the findings with the same words, and the first of these."""
+    same: dict[str, list[tuple[str, _Finding]]] = {}
+    for each in findings:
+        same.setdefault(words(each[1]), []).append(each)
+    return [([place for place, _ in group], group[0][1]) for group in same.values()]
 
 
-def _finding(rows: Sequence[_Row]) -> _Finding:
-    if len(rows) == 1:
-        return _alone(rows[0])
+def _most_first(shared: list[tuple[list[str], _Finding]]) -> list[tuple[list[str], _Finding]]:
+    return sorted(shared, key=lambda each: -len(each[0]))
+
+
+def _finding(rows: Sequence[_Row], *, timed: bool) -> _Finding:
+    """What the rows with one reference show; `timed` says whether any row of the run was timed."""
     if all(row["status"] == "missing" for row in rows):
         return _Finding("not measured")
     tried = [row for row in rows if not pd.isna(row["trained"])]
@@ -113,13 +132,14 @@ def _finding(rows: Sequence[_Row]) -> _Finding:
     others = [row for row in trains if not _is_reference(row)]
     target = _target(tried[0])
     reference = _reference(tried, trains)
-    timed = [row for row in others if not pd.isna(row["step_ratio"])]
+    known = [row for row in others if not pd.isna(row["step_ratio"])]
     untimed = [row["mitigation"] for row in others if pd.isna(row["step_ratio"])]
     if not others:
         return _Finding(f"no mitigation reaches {target}", reference=reference, more="" if trains else _closest(tried))
-    if not timed:
-        return _Finding(_untimed(untimed, f" ({target})"), reference=reference, more=_in_spite(trains))
-    best = min(timed, key=lambda row: row["step_ratio"])
+    if not known:
+        gist = _untimed(untimed, f" ({target})") if timed else f"{target} is reached with {', '.join(untimed)}"
+        return _Finding(gist, reference=reference, more=_in_spite(trains))
+    best = min(known, key=lambda row: row["step_ratio"])
     return _Finding(
         f"the cheapest mitigation that trains ({target}) is {best['mitigation']}",
         f", whose step takes {best['step_ratio']:.2f} [{best['step_ratio_low']:.2f}, {best['step_ratio_high']:.2f}]"
@@ -130,8 +150,8 @@ def _finding(rows: Sequence[_Row]) -> _Finding:
 
 
 def _alone(row: _Row) -> _Finding:
-    """What a reference shows that no other row is compared with."""
-    subject = _named(row)
+    """What a row shows that has no other row at its place to be compared with."""
+    subject = _named(row) if _is_reference(row) else row["mitigation"]
     if row["status"] == "missing":
         return _Finding("was not measured", subject=subject)
     if not pd.isna(row["trained"]):
@@ -162,8 +182,8 @@ def _reference(tried: Sequence[_Row], trains: Sequence[_Row]) -> str:
 
 
 def _closest(tried: Sequence[_Row]) -> str:
-    """The row with the best mean over its seeds, where none reaches the target with every seed."""
-    known = [row for row in tried if not pd.isna(row["test_metric"])]
+    """The row with the best mean over its seeds, where none reaches the target with every seed but some learn."""
+    known = [row for row in tried if not pd.isna(row["test_metric"]) and row["none_better_than_chance"] is not True]
     if not known:
         return ""
     metric = metric_named(known[0]["metric"])
@@ -195,12 +215,12 @@ def _gradient_finding(rows: Sequence[_Row]) -> _Finding:
     # A gradient that is exactly zero at the first layers has a slope at the others alone.
     usable = [row for row in rows if not pd.isna(row["decay"]) and row["log10_first_over_last"] != -math.inf]
     if not usable:
-        return _Finding("not trained, and no gradient could be followed through the layers")
+        return _Finding("nothing was trained, and no gradient could be followed through the layers")
     # Smaller differences are rounding in float32. Of equal ones the first.
     flattest = min(usable, key=lambda row: round(abs(row["decay"]), 6))
     known = not pd.isna(flattest["step_ratio"])
     cost = f"; its step takes {flattest['step_ratio']:.2f} times as long as that of {_named(flattest)}" if known else ""
-    gist = f"not trained; the gradient changes least with {flattest['mitigation']}"
+    gist = f"nothing was trained; the gradient changes least with {flattest['mitigation']}"
     return _Finding(gist, f" ({_decay(flattest)}{cost})")
 
 

@@ -14,7 +14,7 @@ from vgbench.pictures.compose import Definition
 from vgbench.pictures.render import interactive
 from vgbench.records.runs import Run, footer, swept
 from vgbench.records.seeds import lacking
-from vgbench.report import coordinates
+from vgbench.report import coordinates, transfer
 from vgbench.report.answer import answer
 from vgbench.report.charts import PICTURES
 from vgbench.report.claims import Judged, judged, lines
@@ -24,7 +24,6 @@ from vgbench.report.frames import frame
 from vgbench.report.headlines import headlines
 from vgbench.report.html_table import html_table
 from vgbench.report.tables import display, failures, known_halves
-from vgbench.report.transfer import transfers
 
 _PRICE = (
     "price: {:g} an hour of one device, for the training steps of the median seed until it reaches the target (s to"
@@ -116,17 +115,18 @@ def report_of(runs: Sequence[Run], price: float | None = None) -> Report:
         InputError: the price is not positive, or for several devices.
     """
     data, manifest, claims, found = frame(runs, price), runs[0].manifest, judged(runs), checks(runs)
-    devices = across(data, swept(runs))
+    axes, carried = swept(runs), transfer.transfers(runs)
+    devices = across(data, axes)
     trained = bool(data["trained"].notna().to_numpy().any())
     return Report(
         suite=manifest.suite,
         title=manifest.title,
         question=manifest.question,
-        answer=coordinates.answer(found) or answer(data, swept(runs), claims),
+        answer=coordinates.answer(found) or ([] if claims else transfer.answer(carried)) or answer(data, axes, claims),
         sentences=[
             *coordinates.sentences(found),
-            *map(str, transfers(runs)),
-            *(headlines(data, swept(runs)) if trained or not found else []),
+            *transfer.sentences(carried),
+            *(headlines(data, axes) if trained or not found else []),
             *([devices.sentence] if devices else []),
         ],
         frame=data,

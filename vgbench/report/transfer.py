@@ -9,21 +9,20 @@ from jaxtyping import Float
 from vgbench.instruments.coordinate_check import Along
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.runs import Entry, Run
-from vgbench.report.along import along
+from vgbench.report.along import SizeSweep, along
+from vgbench.report.shared import said_once
 
 
 class Transfer(NamedTuple):
     """How well one mitigation's best learning rate at the smallest width (or depth) does at the greatest.
 
     Attributes:
-        mitigation: or baseline.
-        where: what is swept and where, in words.
-        smallest: the training there.
-        greatest: the training there.
+        group: the cells of the mitigation (or baseline), which differ in their width or depth alone.
+        smallest: the training at the smallest.
+        greatest: the training at the greatest.
     """
 
-    mitigation: str
-    where: str
+    group: SizeSweep
     smallest: TrainingCurves
     greatest: TrainingCurves
 
@@ -34,13 +33,48 @@ class Transfer(NamedTuple):
         carried = scores[self.greatest.learning_rates.index(self.smallest.learning_rate)]
         return float(scores.max() - carried)
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """The finding without the mitigation's name."""
         here, there = self.smallest.learning_rate, self.greatest.learning_rate
+        first, last = _ends(self.group)
+        carried = f"{_at(self.group)}: the best learning rate at {first} ({here:.2g})"
+        if here == there:
+            return f"{carried} is the best at {last}, too."
         unit = self.greatest.metric.name
-        return (
-            f"{self.mitigation}, {self.where}: the best learning rate at the smallest ({here:.2g}) loses"
-            f" {self.loss:.3f} of validation {unit} at the greatest, where {there:.2g} is the best."
-        )
+        return f"{carried} loses {self.loss:.3f} of validation {unit} at {last}, where {there:.2g} is the best."
+
+
+def _ends(group: SizeSweep) -> tuple[str, str]:
+    """The smallest and the greatest size, in words."""
+    return f"{group.along} {group.values[0]:,}", f"{group.along} {group.values[-1]:,}"
+
+
+def _at(group: SizeSweep) -> str:
+    return f", {group.at}" if group.at else ""
+
+
+def sentences(found: Sequence[Transfer]) -> list[str]:
+    """The findings in words, those that are the same in one sentence."""
+    return said_once((each.group.mitigation, each.words) for each in found)
+
+
+def answer(found: Sequence[Transfer]) -> list[str]:
+    """A sentence for each place: what the best rate of the smallest size loses at the greatest, least first."""
+    places: dict[str, list[Transfer]] = {}
+    for each in found:
+        places.setdefault(each.group.where, []).append(each)
+    return [_answer(sorted(group, key=lambda each: each.loss)) for group in places.values()]
+
+
+def _answer(found: Sequence[Transfer]) -> str:
+    group, unit = found[0].group, found[0].greatest.metric.name
+    first, last = _ends(group)
+    losses: dict[str, dict[str, None]] = {}
+    for each in found:
+        losses.setdefault(f"{each.loss:.3f}", {})[each.group.mitigation] = None
+    shares = "; ".join(f"{loss} with {', '.join(names)}" for loss, names in losses.items())
+    return f"Kept at {last}{_at(group)}, the best learning rate of {first} loses this much validation {unit}: {shares}."
 
 
 def transfers(runs: Sequence[Run]) -> list[Transfer]:
@@ -59,7 +93,7 @@ def _along(run: Run, axis: Along) -> Iterator[Transfer]:
     for group in along(run, axis, lambda cell: cell.training is not None and cell.training.tuning_metric.size > 0):
         first, last = (cell.training for cell in (group.cells[0], group.cells[-1]))
         if first and last and first.learning_rate in last.learning_rates:
-            yield Transfer(group.mitigation, group.where, first, last)
+            yield Transfer(group, first, last)
 
 
 def _scores(curves: TrainingCurves) -> Float[np.ndarray, "learning_rates"]:

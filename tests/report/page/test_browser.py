@@ -212,6 +212,9 @@ def test_nothing_overflows_on_a_phone(browser: Any, written: Path) -> None:
             tab.locator(".picture").nth(number).scroll_into_view_if_needed()
             tab.locator(".picture").nth(number).locator("svg.marks, canvas").wait_for()
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    tab.locator("#columns summary").click()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    tab.locator("#columns summary").click()
     tab.locator("#results .open").first.click()
     tab.locator("#details-pictures svg.marks").first.wait_for()
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360

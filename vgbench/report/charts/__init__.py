@@ -47,8 +47,8 @@ def _of_frame(draw: Callable[[Sequence[Run], pd.DataFrame], Definition | None]) 
 
 
 _ANSWER = (
-    "What each mitigation achieves and what it costs, sorted by what it achieves: grey misses the target with a seed, a"
-    " filled circle is a seed that reaches it, a tick is theory's prediction, and lines are 95 % intervals"
+    "What each mitigation achieves and what it costs, sorted by what it achieves: a grey name misses the target with a"
+    " seed, a filled circle is a seed that reaches it, a tick is theory's prediction, and lines are 95 % intervals"
 )
 
 PICTURES = {
@@ -73,9 +73,15 @@ PICTURES = {
     "accuracy": Picture("Test metric against depth, with 95 % intervals", _of_frame(metric_by_depth)),
     "benefit": Picture("Cost against benefit, and their Pareto front", _of_frame(cost_and_benefit)),
     "curves": Picture(
-        "Learning curves: the median over seeds, in a band from the lowest to the highest", _of_runs(learning_curves)
+        "Learning curves: the median over seeds, in a band from the lowest to the highest, cut at a hundred times the"
+        " highest median",
+        _of_runs(learning_curves),
     ),
-    "heatmap": Picture("Gradient norm in training, by layer and step", _of_runs(gradient_in_training)),
+    "heatmap": Picture(
+        "Gradient norm in training, by layer (of recurrent networks, by time step) and step of the training; blank"
+        " where it is exactly zero or not finite",
+        _of_runs(gradient_in_training),
+    ),
     "histograms": Picture(
         "Histograms of the entries of the weights' gradients, by layer", _of_runs(gradient_histograms)
     ),

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from vgbench.pictures.compose import Definition, table
 from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_span, look, rounded, span, tooltip
 from vgbench.pictures.style import NEUTRAL
-from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
-from vgbench.report.charts.places import places, ranked
+from vgbench.report.charts.places import compared_panels, places, ranked
 from vgbench.report.columns import metric_of
 from vgbench.report.predicted import relative_norms
-from vgbench.report.reference import compared
 from vgbench.spec.metric import ACCURACY, Metric
 
 
@@ -26,6 +25,7 @@ class Layout:
     Attributes:
         row: height of a row.
         names: width of the column of names.
+        letters: of a name that there is room for.
         widths: of the other columns.
         titles: below them.
         font: size of the text.
@@ -36,6 +36,7 @@ class Layout:
 
     row: int
     names: int
+    letters: int
     widths: dict[str, int]
     titles: dict[str, str]
     font: float
@@ -47,6 +48,7 @@ class Layout:
 WIDE = Layout(
     row=17,
     names=160,
+    letters=23,
     widths={"lost": 140, "seeds": 46, "test_metric": 110, "step_ratio": 110, "memory_ratio": 66},
     titles={
         "lost": "decades lost on the way back",
@@ -59,13 +61,15 @@ WIDE = Layout(
     point=55,
     legend=8,
     key=(
-        "Grey: misses the target with a seed. Filled circle: a seed that reaches it. Tick: theory. Line: 95 % interval",
+        "Grey name: misses the target with a seed. Filled circle: a seed that reaches it. Tick: theory. Line: 95 %"
+        " interval",
     ),
 )
 """As wide as a page of a paper, 7 inches."""
 NARROW = Layout(
     row=12,
     names=88,
+    letters=15,
     widths={"lost": 54, "seeds": 24, "test_metric": 44, "step_ratio": 42, "memory_ratio": 26},
     titles={
         "lost": "decades lost",
@@ -78,11 +82,12 @@ NARROW = Layout(
     point=26,
     legend=4,
     key=(
-        "Grey: misses the target with a seed.",
+        "Grey name: misses the target with a seed.",
         "Filled circle: a seed that reaches it. Tick: theory. Line: 95 % interval.",
     ),
 )
 """As wide as a column of a paper, 3.4 inches, or a phone."""
+_ZERO = "∞: the gradient of a seed is exactly zero at the first layer"
 _BARE = {"stroke": None}
 _LINE = {"lost": 0.0, "step_ratio": 1.0, "memory_ratio": 1.0}
 """Where a column has a line for what does not change."""
@@ -93,7 +98,7 @@ _TICKS = ((0.1, 1.0, 10.0, 100.0), (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.7, 
 
 
 def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> Definition | None:
-    """A block for each place and reference that other rows are compared with; of a run without any, all rows.
+    """A block for each place and reference, but for references alone; of a run without any other row, all rows.
 
     Columns share the rows: decades of the gradient lost from the last layer to the first (a tick for theory), seeds
     that reach the target (filled), the test metric, and the ratios of time and memory, with their 95 % intervals. Grey
@@ -103,12 +108,13 @@ def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> D
     if data.empty:
         return None
     blocks = [block for _, block in data.groupby("panel", sort=False)]
-    blocks = [block for block in blocks if len(block) > 1] or blocks
+    blocks = [block for block in blocks if len(block) > 1 or not block["is_reference"].all()] or blocks
     shown: Rows = pd.concat(blocks)
     columns = [name for name in layout.widths if shown[_KNOWN.get(name, name)].notna().any()]
     metric = metric_of(frame)
     picture = _Picture(layout, look(shown["slot"], layout.legend), columns, _spans(shown, metric), metric)
-    key = {"text": list(layout.key), "fontSize": layout.font, "fontWeight": "normal"}
+    zero = [_ZERO] if shown["zero"].any() else []
+    key = {"text": [*layout.key, *zero], "fontSize": layout.font, "fontWeight": "normal"}
     return table(
         key, [(block["panel"].iloc[0], picture.views(block.assign(row=range(len(block))))) for block in blocks]
     )
@@ -119,17 +125,17 @@ def _data(runs: Sequence[Run], frame: pd.DataFrame) -> Rows:
     found = [{**place, **_lost(entry, theory.get(entry.row.cell_id))} for place, entry in places(runs)]
     order = {id(entry): number for number, (_, entry) in enumerate(ranked(runs))}
     data: Rows = frame.drop(columns="mitigation").join(pd.DataFrame(found))
-    panels = zip(data["panel"], frame["reference"], strict=True)
-    data["panel"] = [one_line(compared(panel, reference)) for panel, reference in panels]
+    data["panel"] = compared_panels(data["panel"], frame["reference"])
     data["order"] = [order[id(entry)] for _, entry in places(runs)]
+    data["is_reference"] = frame["mitigation"] == frame["reference"]
+    data["zero"] = data["lost"] == np.inf
     data["fails"] = (data["trained"] < data["seeds"]).astype(bool)
     data = data[data["lost"].notna() | data["trained"].notna() | data["step_ratio"].notna()]
-    numbers = [
-        name for column in ("lost", "test_metric", "step_ratio") for name in (column, f"{column}_low", f"{column}_high")
-    ]
-    names = ["panel", "mitigation", "slot", "fails", "trained", "seeds", "target", *numbers, "theory", "memory_ratio"]
-    data = data.sort_values("order")[names].reset_index(drop=True)
-    data[names[6:]] = rounded(data[names[6:]], 4)
+    words = ["panel", "mitigation", "slot", "fails", "zero", "is_reference"]
+    intervals = [f"{name}{end}" for name in ("lost", "test_metric", "step_ratio") for end in ("", "_low", "_high")]
+    numbers = ["trained", "seeds", "target", *intervals, "theory", "memory_ratio"]
+    data = data.sort_values("order")[[*words, *numbers]].reset_index(drop=True)
+    data[numbers] = rounded(data[numbers], 4)
     return data
 
 
@@ -147,7 +153,8 @@ def _spans(shown: Rows, metric: Metric | None) -> dict[str, Span]:
     results = span(shown[["test_metric", "test_metric_low", "test_metric_high", "target"]].to_numpy())
     ratio = log_span(shown[["step_ratio_low", "step_ratio_high"]].to_numpy(), 1.0)
     return {
-        "test_metric": Span(0.0, 1.0) if metric == ACCURACY else results,
+        # Beyond 1, or its label would touch that of a ratio of 1 where the next column begins.
+        "test_metric": Span(0.0, 1.05) if metric == ACCURACY else results,
         "step_ratio": ratio,
         "memory_ratio": log_span(shown["memory_ratio"].to_numpy(), 1.0),
     }
@@ -173,7 +180,8 @@ class _Picture:
     def _names(self, block: Rows) -> View:
         limit = self.layout.names - 6
         text = {"align": "right", "baseline": "middle", "fontSize": self.layout.font, "limit": limit}
-        base = alt.Chart(block).encode(x=alt.XValue(limit), y=_rows(block, None), text=alt.Text("mitigation:N"))
+        block = block.assign(name=[_shortened(name, self.layout.letters) for name in block["mitigation"]])
+        base = alt.Chart(block).encode(x=alt.XValue(limit), y=_rows(block, None), text=alt.Text("name:N"))
         reached = base.transform_filter("!datum.fails").mark_text(**text)
         failed = base.transform_filter("datum.fails").mark_text(**text, color=NEUTRAL)
         return Layers([reached, failed], self.layout.names, self._height(block), {"view": _BARE})
@@ -224,6 +232,10 @@ class _Picture:
         if name == "lost":
             tick = base.mark_tick(thickness=1.2, size=0.75 * self.layout.row)
             views.append(tick.encode(alt.X("theory:Q"), tooltip=tooltip(["mitigation:N", "theory:Q"])))
+            if block["zero"].any():
+                end = {"align": "right", "baseline": "middle", "fontSize": 1.4 * self.layout.font}
+                all_lost = base.transform_filter("datum.zero").mark_text(**end, text="∞")
+                views.append(all_lost.encode(alt.XValue(self.layout.widths[name]), color=self._ink()))
         shown = ["mitigation:N", "slot:N", f"{name}:Q"]
         if f"{name}_low" in block:
             ends = alt.X(f"{name}_low:Q"), alt.X2(f"{name}_high:Q")
@@ -245,6 +257,12 @@ class _Picture:
 def _rows(block: Rows, axis: alt.Axis | None) -> alt.Y:
     """The rows of a block, also those of which a column knows nothing."""
     return alt.Y("row:O", axis=axis, scale=alt.Scale(domain=list(block["row"])))
+
+
+def _shortened(name: str, letters: int) -> str:
+    """A long name without some of its middle: such names differ in their ends more than where they begin."""
+    head = letters // 3
+    return name if len(name) <= letters else f"{name[:head]}…{name[len(name) - letters + head + 1 :]}"
 
 
 def _ticks(axis: Span) -> list[float]:

@@ -11,12 +11,10 @@ from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.panels import Layers, Look, Rows, Span, View, log_span, rounded, tooltip
 from vgbench.pictures.point_labels import beside
 from vgbench.pictures.style import NEUTRAL
-from vgbench.plain import one_line
 from vgbench.records.runs import Run
 from vgbench.report.benefit import on_front
-from vgbench.report.charts.places import places
+from vgbench.report.charts.places import compared_panels, places
 from vgbench.report.columns import metric_of
-from vgbench.report.reference import compared
 from vgbench.spec.metric import ACCURACY, Metric
 
 _SMALLEST = {"change": 1e-5, "error": 1e-3}
@@ -33,8 +31,7 @@ def cost_and_benefit(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | N
     Rows with different references have panels of their own, since their step ratios are not to be compared.
     """
     where = pd.DataFrame([place for place, _ in places(runs)])
-    known = zip(where["panel"], frame["reference"], strict=True)
-    where["panel"] = [one_line(compared(panel, reference)) for panel, reference in known]
+    where["panel"] = compared_panels(where["panel"], frame["reference"])
     data: Rows = frame.drop(columns="mitigation").join(where)
     data["change"] = data["decay"].abs().clip(lower=_SMALLEST["change"])
     metric = metric_of(frame)

@@ -16,6 +16,9 @@ from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
 from vgbench.spec.metric import ACCURACY, Metric
 
+_BEYOND = 100.0
+"""How far above the highest median a band is shown, as a factor: one seed that diverges would flatten all lines."""
+
 
 def learning_curves(runs: Sequence[Run]) -> Definition | None:
     """The median over seeds in a band from the lowest to the highest: a line for each mitigation."""
@@ -35,7 +38,7 @@ def curves_of(curves: TrainingCurves) -> pd.DataFrame:
 
 def _panel(metric: Metric | None, rows: Rows, each: Look) -> Sequence[View]:
     x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, int(rows["step"].max())], nice=False))
-    sides = {what: rows[rows["what"] == what] for what in CURVES}
+    sides = {what: _cut(rows[rows["what"] == what]) for what in CURVES}
     titles = {what: title.format(metric=metric.name if metric else "metric") for what, title in CURVES.items()}
     return [
         Lines(
@@ -50,6 +53,10 @@ def _panel(metric: Metric | None, rows: Rows, each: Look) -> Sequence[View]:
         for what, shown in sides.items()
         if len(shown)
     ]
+
+
+def _cut(rows: Rows) -> Rows:
+    return rows.assign(high=rows["high"].clip(upper=_BEYOND * rows["median"].max()))
 
 
 def _span(what: str, metric: Metric | None, rows: Rows) -> Span:

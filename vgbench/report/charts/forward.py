@@ -8,7 +8,7 @@ import pandas as pd
 from vgbench.measure.forward import ForwardProfile
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import Lines
-from vgbench.pictures.panels import Look, Rows, View, rounded, span, thinned
+from vgbench.pictures.panels import Look, Rows, View, rounded, span, thinned, whole_layers
 from vgbench.pictures.style import WIDTH
 from vgbench.records.runs import Run
 from vgbench.report.charts.places import places
@@ -17,11 +17,11 @@ _SIDES = {"scale": "log10 of rms(h)", "distance": "log10(1 - cosine)"}
 
 
 def forward_signal(runs: Sequence[Run]) -> Definition | None:
-    """Scale and cosine distance by layer, mean over seeds: a line for each mitigation."""
+    """Scale and cosine distance by layer, mean over seeds: a line for each mitigation that has several layers."""
     frames = [
         _signal(entry.cell.forward).assign(**place)
         for place, entry in places(runs)
-        if entry.cell and entry.cell.forward
+        if entry.cell and entry.cell.forward and entry.cell.case.depth > 1
     ]
     return small_multiples(pd.concat(frames, ignore_index=True), _panel) if frames else None
 
@@ -34,9 +34,8 @@ def _signal(profile: ForwardProfile) -> pd.DataFrame:
 
 
 def _panel(rows: Rows, each: Look) -> Sequence[View]:
-    x = alt.X(
-        "layer:Q", title="layer (1 is nearest the input)", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1)
-    )
+    title, scale = "layer (1 is nearest the input)", alt.Scale(nice=False)
+    x = alt.X("layer:Q", title=title, scale=scale, axis=whole_layers(rows))
     return [
         Lines(x, side, title, span(rows[side]), each, (WIDTH, 150), ["layer:Q", f"{side}:Q"]).drawn(
             rows.dropna(subset=side)

@@ -17,7 +17,7 @@ from vgbench.report.predicted import relative_norms
 
 
 def gradient_norms(runs: Sequence[Run], predicted: Mapping[str, Sequence[float]] | None = None) -> Definition | None:
-    """The gradient's norm by layer: the mean over seeds in a band from the lowest to the highest.
+    """The gradient's norm by layer: the mean over seeds in a band from the lowest to the highest; not of one layer.
 
     Args:
         runs: those of feed-forward networks are shown.
@@ -55,7 +55,7 @@ def _profiles(
     frames = [
         _profile(entry.cell.gradients, theory.get(entry.row.cell_id), recurrent).assign(**place)
         for place, entry in places(runs)
-        if entry.cell and entry.cell.gradients and entry.cell.case.recurrent == recurrent
+        if entry.cell and entry.cell.gradients and entry.cell.case.recurrent == recurrent and entry.cell.case.depth > 1
     ]
     return pd.concat(frames).dropna(subset="measured").reset_index(drop=True) if frames else None
 

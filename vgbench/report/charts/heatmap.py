@@ -21,7 +21,9 @@ FLOOR = -12.0
 def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
     """log10 of the norm at each layer, mean over seeds, after so many steps; blank where it is zero or not finite."""
     frames = [
-        _map(entry.cell.training).assign(**place) for place, entry in ranked(runs) if entry.cell and entry.cell.training
+        _map(entry.cell.training).assign(**place, by="time step" if entry.cell.case.recurrent else "layer")
+        for place, entry in ranked(runs)
+        if entry.cell and entry.cell.training
     ]
     data: Rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     if data.empty:
@@ -34,11 +36,15 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
         steps = alt.Axis(values=_ticks(rows["step"]), labelAngle=0, labelOverlap=True)
         layers = alt.Axis(values=_ticks(rows["layer"]))
         x = alt.X("step:O", title="step", axis=steps)
-        y = alt.Y("layer:O", title="layer", sort="descending", axis=layers)
+        y = alt.Y("layer:O", title=" or ".join(dict.fromkeys(rows["by"])), sort="descending", axis=layers)
         shown = ["mitigation:N", "step:O", "layer:O", "norm:Q"]
         # Whole pixels a cell, also at one and a half times the size, or the paper shines through between them.
         width, height = _fitted(rows["step"], 120), _fitted(rows["layer"], 80)
-        return alt.Chart(rows, width=width, height=height).mark_rect().encode(x, y, color, tooltip=tooltip(shown))
+        return (
+            alt.Chart(rows.drop(columns="by"), width=width, height=height)
+            .mark_rect()
+            .encode(x, y, color, tooltip=tooltip(shown))
+        )
 
     return facets(data, draw)
 

@@ -1,14 +1,17 @@
 """Where in a picture the rows of runs are drawn: the panel, the mitigation and the slot of each."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
 from vgbench.records.schema import AxisValue
+from vgbench.report.reference import compared
 from vgbench.report.slots import slot_of
 from vgbench.spec.label import label
+from vgbench.spec.suite import BASELINE
 
 Place = tuple[dict[str, str], Entry]
 """The words of an entry, and the entry."""
@@ -29,6 +32,15 @@ def places(runs: Sequence[Run], *without: str) -> Iterator[Place]:
             slot = slot_of(entry.cell and entry.cell.case, entry.reference and entry.reference.case)
             words = {"panel": label(device, axes), "mitigation": entry.row.mitigation, "slot": slot}
             yield {name: one_line(text) for name, text in words.items()}, entry
+
+
+def compared_panels(panels: Iterable[str], references: Iterable[Any]) -> list[str]:
+    """The panel of each row, one for rows of one place with one reference, in words on one line.
+
+    Where the rows of one panel are of no place and compared with `baseline`, it is named if there are other panels.
+    """
+    words = [one_line(compared(*each)) for each in zip(panels, references, strict=True)]
+    return [each or f"compared with {BASELINE}" for each in words] if len(set(words)) > 1 else words
 
 
 def grow_with(runs: Sequence[Run], axis: str) -> list[str]:

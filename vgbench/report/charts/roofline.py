@@ -12,10 +12,8 @@ from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import spread
 from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_span, rounded
 from vgbench.pictures.style import NEUTRAL
-from vgbench.plain import one_line
 from vgbench.records.runs import Entry, Run
-from vgbench.report.charts.places import places
-from vgbench.report.reference import compared
+from vgbench.report.charts.places import compared_panels, places
 
 _WIDTH, _HEIGHT = 152, 170
 """The size of a panel in pixels: with axis and labels as wide as a column of a paper, or a phone. The height grows with
@@ -42,12 +40,9 @@ def roofline(runs: Sequence[Run], frame: pd.DataFrame) -> Definition | None:
     2009), each the median over the rows of the panel, which were all timed together with products and a copy of their
     own. Rows whose roof was not measured are left out.
     """
-    known = zip(places(runs), frame["reference"], strict=True)
-    rows = [
-        {**words, "panel": one_line(compared(words["panel"], reference)), **_numbers(entry)}
-        for (words, entry), reference in known
-    ]
+    rows = [{**words, **_numbers(entry)} for words, entry in places(runs)]
     data: Rows = pd.DataFrame(rows, columns=["panel", "mitigation", "slot", *_NUMBERS])
+    data["panel"] = compared_panels(data["panel"], frame["reference"])
     data = data.dropna(subset=_NUMBERS).reset_index(drop=True)
     data[_NUMBERS] = rounded(data[_NUMBERS], 4)
     definition = small_multiples(data, _panel, columns=1, legend=3)

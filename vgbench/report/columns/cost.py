@@ -60,7 +60,8 @@ COST = (
             direction="↓",
             room="index",
             legend="time of a training step over that of the reference's, median over interleaved rounds with the"
-            " blocks of both in the same form; in brackets its 95 % bootstrap interval",
+            " blocks of both in the same form; in brackets its 95 % bootstrap interval; in the row of a reference, two"
+            " timings of the same step",
         ),
         of="95 % bootstrap interval",
     ),
@@ -200,7 +201,7 @@ COST = (
             number(".0%"),
             direction="↑",
             legend="operations of the matrix products in a second, over what plain matrix products of the blocks' shape"
-            " achieve on the device",
+            " achieve on the device; above 100 % where the step's own are faster",
         ),
     ),
     Column(
@@ -214,7 +215,15 @@ COST = (
         "flops_per_second over the roof, which is the lower of what plain products achieve and of what a plain copy"
         " allows at this intensity, both timed in the same run",
         of_cost(lambda cost: cost.flops_per_second / cost.roof),
-        _shown("of roof", number(".0%"), direction="↑", when="known"),
+        _shown(
+            "of roof",
+            number(".0%"),
+            direction="↑",
+            when="known",
+            legend="operations of the matrix products in a second, over the lower of what plain products achieve and of"
+            " what a plain copy allows at this FLOP/byte, both timed in the same run; above 100 % where the step is"
+            " faster than these",
+        ),
     ),
     Column(
         "peak_share",

@@ -31,10 +31,12 @@ def _trained(row: Row, name: str) -> str:
         return NOTHING
     seeds = f"{row[name]:.0f}/{row['seeds']:.0f}"
     diverged = f", {row['diverged']:.0f} diverged" if row["diverged"] > 0 else ""
-    if row["none_better_than_chance"] is True:
+    chance = row["none_better_than_chance"] is True
+    if chance and row[name] == 0:
         return f"{seeds}{diverged}, none better than chance"
     edge = "*" if row["learning_rate_at_edge"] else ""
-    return f"{seeds} at {row['learning_rate']:.2g}{edge}{diverged}"
+    tuning = " (none better than chance)" if chance else ""
+    return f"{seeds} at {row['learning_rate']:.2g}{edge}{diverged}{tuning}"
 
 
 def _outcome(row: Row, name: str) -> str:
@@ -77,8 +79,8 @@ TRAINING = (
             " rate that was chosen on the tuning seeds (* where that is the lowest or the highest tried)",
             marks={
                 "diverged": "the number of seeds whose loss became non-finite",
-                "none better than chance": "no learning rate is better on the validation examples than guessing (an"
-                " accuracy by a binomial test, level 0.05)",
+                "none better than chance": "on the tuning seeds no learning rate is better on the validation examples"
+                " than guessing (an accuracy by a binomial test, level 0.05); evaluation seeds may do better",
             },
         ),
     ),
@@ -164,6 +166,7 @@ TRAINING = (
             direction="↓",
             legend="seconds of plain training until the median seed's validation metric, which is measured every 25th"
             " step, reaches the target",
+            marks={"inf": "it never does"},
         ),
     ),
     Column(
