@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from limit import RATE, case_of
-from side_by_side import write
+from side_by_side import digits, write
 
 import vgbench as vg
 from vgbench.data import batch_indices, load_dataset
@@ -154,8 +154,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         shown = [f"{row['compile_seconds']:.1f} s" if "step" in row else "-"]
         for name in MEASURED:
             timed = name in row
-            shown.append(f"{np.median(row[name]) * 1e3:.3g} ms" if timed else "-")
-            shown.append(f"{a_layer(row, name).value:.3g} us" if timed else "-")
+            shown.append(f"{digits(float(np.median(row[name])) * 1e3)} ms" if timed else "-")
+            shown.append(f"{digits(a_layer(row, name).value)} us" if timed else "-")
         lines.append(f"| {row['depth']:,} | {row['width']:,} | {' | '.join(shown)} |")
     return "\n".join(lines)
 

@@ -80,12 +80,17 @@ def sampler(run: Callable[[], Any], steps: int) -> Sampler:
     return lambda: sum(seconds() for _ in range(repeats)) / (repeats * steps)
 
 
+def digits(number: float) -> str:
+    """A number with three digits, or all those before the point."""
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
+
+
 def table(comparisons: Sequence[Comparison]) -> str:
     """The comparisons as Markdown."""
     columns = [*comparisons[0].row, comparisons[0].over[0], comparisons[0].under[0], "ratio [95 %]", "aim"]
     lines = [columns, ["---"] * len(columns)]
     for each in comparisons:
-        times = (f"{np.median(side[1]) * 1e3:.3g} ms" for side in (each.over, each.under))
+        times = (f"{digits(float(np.median(side[1])) * 1e3)} ms" for side in (each.over, each.under))
         ratio = f"{each.ratio.value:.2f} [{each.ratio.low:.2f}, {each.ratio.high:.2f}]"
         lines.append([*map(str, each.row.values()), *times, ratio, each.aim])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

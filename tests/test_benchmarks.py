@@ -175,7 +175,7 @@ def test_the_whole_sweep_is_estimated_from_a_part_of_its_cells_and_pairs() -> No
     assert ratio.value == over / under
     assert 4 < ratio.low <= ratio.value <= ratio.high < 5
     page = sweep.report([cells, pairs], programs=7)
-    assert "| cells | 2 of 40 | 3e+04 ms | 6e+03 ms | 5.00 [5.00, 5.00] | >= 5 x |" in page
+    assert "| cells | 2 of 40 | 30,000 ms | 6,000 ms | 5.00 [5.00, 5.00] | >= 5 x |" in page
     assert "22.0 min one by one and 4.5 min with vgbench" in page
 
 
