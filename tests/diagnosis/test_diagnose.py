@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,23 @@ def test_most_seeds_decide() -> None:
     half = made.changed(curves, loss=np.stack([breaks, np.ones(40)]).astype(np.float32), update_to_weight=calm)
     assert [each.seeds for each in vg.diagnose(diverged)] == [(2, 2)]
     assert [each.seeds for each in vg.diagnose(half) if each.name == "not-a-number loss"] == [(1, 2)]
+
+
+def test_seeds_that_differ_are_said_to_with_the_verdict_on_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(*seeds: dict[str, Any]) -> vg.Diagnosis:
+        monkeypatch.setattr(
+            import_module("vgbench.diagnosis.diagnose"), "_runs", lambda _: [evidence(**each) for each in seeds]
+        )
+        return vg.diagnose([])
+
+    open_ended: dict[str, Any] = {"accuracy": np.linspace(0.1, 0.45, RECORDS)}
+    answer = of(FOUND["vanishing"], open_ended, open_ended)
+    assert answer.verdict == "seeds differ"
+    assert str(answer).startswith("seeds differ: vanishing, not enough recorded, not enough recorded\n")
+    assert of(FOUND["vanishing"], {}, {}).by_seed == ("vanishing", "nothing found", "nothing found")
+    assert of(FOUND["vanishing"], FOUND["vanishing"], open_ended).verdict == "vanishing"
+    assert of(open_ended, open_ended, open_ended).verdict == "not enough recorded"
+    assert of(FOUND["converged"], {}, {}).verdict == "nothing found"
 
 
 def test_the_command_says_what_was_found_judged_and_missing(tmp_path: Any) -> None:

@@ -8,6 +8,7 @@ from vgbench.diagnosis.findings import Finding
 
 NOTHING = "nothing found"
 UNTOLD = "not enough recorded"
+DIFFER = "seeds differ"
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,23 @@ class Diagnosis(Sequence[Finding]):
         judged: what could be judged and is in order, in words.
         missing: fields without which something could not be judged, the most telling first.
         decided: whether the evidence suffices to say that nothing is wrong, should there be no finding.
+        by_seed: the verdict on each seed, where half of them show no finding alike and they are not all in order or all
+            open; empty otherwise.
     """
 
     findings: tuple[Finding, ...]
     judged: tuple[str, ...]
     missing: tuple[Missing, ...]
     decided: bool
+    by_seed: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """The first finding's name, "nothing found" where the evidence suffices for that, or "not enough recorded"."""
+        """The first finding's name; without one "seeds differ", "nothing found" or "not enough recorded"."""
         if self.findings:
             return self.findings[0].name
+        if self.by_seed:
+            return DIFFER
         return NOTHING if self.decided else UNTOLD
 
     @overload
@@ -74,7 +80,9 @@ class Diagnosis(Sequence[Finding]):
             yield f"  try: {finding.suggestion}"
             if finding.measured:
                 yield f"  measured: {finding.measured}"
-        if not self.findings:
+        if self.by_seed:
+            yield f"{self.verdict}: {', '.join(self.by_seed)}"
+        elif not self.findings:
             yield f"{self.verdict} to tell" if not self.decided else f"{self.verdict} among what could be judged"
         if self.judged:
             yield f"  in order: {'; '.join(self.judged)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from vgbench.boundary.run_file import Run
 from vgbench.diagnosis import questions
-from vgbench.diagnosis.answer import Diagnosis
+from vgbench.diagnosis.answer import NOTHING, Diagnosis
 from vgbench.diagnosis.consistency import consistent
 from vgbench.diagnosis.evidence import Evidence
 from vgbench.diagnosis.findings import Name
@@ -27,7 +27,8 @@ def diagnose(subject: Subject) -> Diagnosis:
 
     Args:
         subject: a cell's record, training curves, a profile of a model, records as `vgbench.watched` gives them, a run
-            file's content, or `Evidence`. Of several seeds a finding counts that at least half of them show.
+            file's content, or `Evidence`. Of several seeds a finding counts that at least half of them show; where
+            there is none and they are not alike, the verdict is "seeds differ", with that on each.
 
     Returns:
         The findings, the likeliest cause of trouble first, with what could be judged and is in order, and with the
@@ -37,6 +38,16 @@ def diagnose(subject: Subject) -> Diagnosis:
         InputError: records of another form.
     """
     runs = [Reading(run) for run in _runs(subject)]
+    answer = _together(runs)
+    if answer.findings or len(runs) < 2:
+        return answer
+    each = tuple(_together([run]).verdict for run in runs)
+    alike = len(set(each)) == 1 or set(each) <= {NOTHING, "converged"}
+    return answer if alike else replace(answer, by_seed=each)
+
+
+def _together(runs: Sequence[Reading]) -> Diagnosis:
+    """What at least half of the runs show."""
     found = []
     for rule in RULES:
         shown = [finding for run in runs for finding in rule(run)]
@@ -54,7 +65,7 @@ def diagnose(subject: Subject) -> Diagnosis:
 
 
 def verdict(subject: Subject) -> str:
-    """The first finding's name; where there is none, "nothing found" or "not enough recorded"."""
+    """The first finding's name; where there is none, "seeds differ", "nothing found" or "not enough recorded"."""
     return diagnose(subject).verdict
 
 

@@ -97,11 +97,18 @@ class Progress:
         return (self.evidence.chance or 0.0) < 0 or (len(self.losses) > 0 and float(self.losses.min()) < 0)
 
     @cached_property
+    def accuracy(self) -> float | None:
+        """Median of the last three finite accuracies on other data; None if unknown."""
+        accuracy = self.evidence.accuracy
+        if accuracy is None or not np.isfinite(accuracy).any():
+            return None
+        return float(np.median(accuracy[np.isfinite(accuracy)][-_LAST:]))
+
+    @cached_property
     def validated(self) -> float | None:
-        """The same on other data: by accuracy, or by the validation loss; None if unknown."""
-        accuracy, chance = self.evidence.accuracy, self.evidence.chance_accuracy
-        if accuracy is not None and chance is not None and chance < 1 and np.isfinite(accuracy).any():
-            typical = float(np.median(accuracy[np.isfinite(accuracy)][-_LAST:]))
+        """What was learned of other data, as `gain`: by accuracy, or by the validation loss; None if unknown."""
+        typical, chance = self.accuracy, self.evidence.chance_accuracy
+        if typical is not None and chance is not None and chance < 1:
             return 0.0 if typical <= chance + thresholds.CHANCE_MARGIN else (typical - chance) / (1 - chance)
         loss, level = self.evidence.validation_loss, self.evidence.chance
         if loss is not None and level is not None and level > 0 and np.isfinite(loss).any():
@@ -112,10 +119,10 @@ class Progress:
     def forgot(self) -> bool:
         """Whether the accuracy on other data has fallen by half of what it once was above that of chance."""
         accuracy, chance = self.evidence.accuracy, self.evidence.chance_accuracy
-        if accuracy is None or chance is None or not np.isfinite(accuracy).any():
+        if accuracy is None or chance is None or self.accuracy is None:
             return False
-        above = accuracy[np.isfinite(accuracy)] - chance
-        return bool(above.max() > thresholds.CHANCE_MARGIN and np.median(above[-_LAST:]) < above.max() / 2)
+        once = float(accuracy[np.isfinite(accuracy)].max()) - chance
+        return once > thresholds.CHANCE_MARGIN and self.accuracy - chance < once / 2
 
     @property
     def of_classes(self) -> bool:

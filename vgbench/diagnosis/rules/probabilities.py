@@ -59,10 +59,9 @@ def _too_often_right(run: Reading, classes: int) -> bool | None:
     Of scores that are as sure as they are right, the loss is the entropy at most that is left with this accuracy (Fano
     1961).
     """
-    accuracy = run.evidence.accuracy
-    if accuracy is None or not np.isfinite(accuracy).any():
+    right = run.progress.accuracy
+    if right is None:
         return None
-    right = float(np.median(accuracy[np.isfinite(accuracy)][-3:]))
     allowed = entropy([right, 1 - right]) + (1 - right) * np.log(max(1, classes - 1))
     holds = run.progress.validated is not None and run.progress.validated >= 0.6
     return bool(holds and run.progress.end > thresholds.UNSURE * allowed)

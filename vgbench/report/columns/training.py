@@ -62,7 +62,11 @@ def _verdict(source: Source) -> str | None:
     if source.cell is None or source.gradients is None:
         return None
     answer = diagnosed(source.cell)
-    return ", ".join(finding.name for finding in answer) or (answer.verdict if source.training else "no risk")
+    if answer:
+        return ", ".join(finding.name for finding in answer)
+    if not source.training:
+        return "no risk"
+    return f"{answer.verdict}: {', '.join(answer.by_seed)}" if answer.by_seed else answer.verdict
 
 
 TRAINING = (
@@ -171,8 +175,9 @@ TRAINING = (
     ),
     Column(
         "verdict",
-        "what `vgbench diagnose` finds in the training curves, the likeliest cause first; `nothing found` or `not"
-        " enough recorded` if nothing; of a case that is not trained, the risk that its initialisation shows, or"
+        "what `vgbench diagnose` finds in the training curves, the likeliest cause first, each in at least half of"
+        " the seeds; `seeds differ` with the verdict on each seed, `nothing found` or `not enough recorded` if nothing;"
+        " of a case that is not trained, the risk that its initialisation shows, or"
         " `no risk`",
         _verdict,
         _shown("verdict", as_it_is, room="page", align="left"),
