@@ -185,10 +185,10 @@ def test_most_seeds_decide() -> None:
 
 
 def test_seeds_that_differ_are_said_to_with_the_verdict_on_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("vgbench.diagnosis.diagnose")
+
     def of(*seeds: dict[str, Any]) -> vg.Diagnosis:
-        monkeypatch.setattr(
-            import_module("vgbench.diagnosis.diagnose"), "_runs", lambda _: [evidence(**each) for each in seeds]
-        )
+        monkeypatch.setattr(module, "_runs", lambda _: [evidence(**each) for each in seeds])
         return vg.diagnose([])
 
     open_ended: dict[str, Any] = {"accuracy": np.linspace(0.1, 0.45, RECORDS)}
