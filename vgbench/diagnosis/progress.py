@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.evidence import Evidence
@@ -38,11 +38,30 @@ class Progress:
         """Whether there are at least two losses."""
         return len(self.losses) > 1
 
+    @cached_property
+    def nonfinite(self) -> Bool[np.ndarray, "records"]:
+        """Records at which a loss or a gradient was no number."""
+        shares, losses = self.evidence.nonfinite, self.evidence.nonfinite_loss
+        none = np.zeros(len(self.evidence.step), bool)
+        bad = none if shares is None else np.nansum(shares, axis=1) > 0
+        return bad if losses is None else bad | losses
+
+    @cached_property
+    def skipped(self) -> bool:
+        """Whether what was no number never reached the weights, and the loss fell: such steps are skipped on purpose.
+
+        As those are whose gradients a scale of the loss makes too large for 16 bits.
+        """
+        loss, weight, bad = self.evidence.loss, self.evidence.weight, self.nonfinite
+        if loss is None or weight is None or 2 * bad.sum() > len(bad) or not np.isfinite(loss[-1]):
+            return False
+        return bool(bad.any() and not bad[-1] and (weight[-1] < np.inf).all() and self.fell)
+
     @property
     def broken(self) -> bool:
-        """Whether a loss became non-finite."""
+        """Whether a loss became non-finite, and not in steps that were skipped."""
         nonfinite = self.evidence.nonfinite_loss
-        return nonfinite is not None and bool(nonfinite.any())
+        return nonfinite is not None and bool(nonfinite.any()) and not self.skipped
 
     @cached_property
     def start(self) -> float:
@@ -65,11 +84,13 @@ class Progress:
     def gain(self) -> float | None:
         """Share of the constant answer's loss that was taken off by the end; None if that is unknown.
 
+        Of two networks that play against each other no loss says what was learned.
+
         A loss that may be negative has no least value. Where it lies below the constant answer's by more than its
         noise, it is a share of that one's size; otherwise of what the loss began above it, if that is more.
         """
         chance = self.evidence.chance
-        if chance is None or not np.isfinite(chance) or not len(self.losses):
+        if chance is None or not np.isfinite(chance) or not len(self.losses) or self.adversarial:
             return None
         if self.broken:
             return -float("inf")
@@ -80,7 +101,7 @@ class Progress:
     def below(self) -> bool:
         """Whether the loss ended below the constant answer's by more than its range over the second half."""
         chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
-        return chance is not None and bool(chance - self.end > np.ptp(half))
+        return chance is not None and len(half) > 0 and bool(chance - self.end > np.ptp(half))
 
     @cached_property
     def once_learned(self) -> bool:
@@ -218,29 +239,23 @@ class Progress:
 
     @property
     def adversarial(self) -> bool:
-        """Whether two networks play against each other, so that the level of a guess is where they meet."""
+        """Whether two networks play against each other, so that what the one learns the other loses."""
         return any(_ADVERSARIAL.search(name) for name in self.evidence.names)
-
-    @property
-    def met(self) -> bool:
-        """Whether two such networks have come to that level from elsewhere, and stay there."""
-        return self.adversarial and self.settled and self.at_constant and not self.unmoved
 
     @cached_property
     def little(self) -> bool | None:
         """Whether so little was learned that what is wrong is looked for; None if that is unknown."""
         if self.reached:
             return False
-        if self.met:
-            return None
         if self.share is not None:  # nor is a training loss that is hardly lower than the constant answer's enough
-            return min(self.share, self.share if self.gain is None else self.gain) < thresholds.LITTLE
+            little = min(self.share, self.share if self.gain is None else self.gain) < thresholds.LITTLE
+            return None if little and self.signed and self.below and self.validated is None else little
         return True if self.unmoved else None
 
     @property
     def poor(self) -> bool:
         """Whether little was learned, or, where that is unknown, the loss stands still."""
-        return self.plateau and not self.met if self.little is None else self.little
+        return self.plateau and not self.adversarial if self.little is None else self.little
 
     @cached_property
     def mastered(self) -> bool:
@@ -255,5 +270,9 @@ class Progress:
 
     @cached_property
     def at_constant(self) -> bool:
-        """Whether the loss ended at the level of the constant answer."""
-        return self.gain is not None and abs(self.gain) <= thresholds.CONSTANT and not (self.signed and self.below)
+        """Whether the loss ended at the level of the constant answer, by its noise if that is more."""
+        chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
+        if self.gain is None or chance is None or abs(self.gain) > thresholds.CONSTANT or (self.signed and self.below):
+            return False
+        off = abs(float(half.mean()) - chance)
+        return off <= max(thresholds.NEAR_CONSTANT * abs(chance), 3 * float(half.std()))

@@ -168,6 +168,14 @@ class Reading(Weights):
         return int(recorded_in(signal).sum()) == 1 and bool(np.isfinite(signal[0]).any())
 
     @property
+    def rescaled(self) -> bool:
+        """Whether the first place shows inputs of unit scale, whatever those of the batch are: the model scales them."""
+        scale, saturated = self.evidence.scale, self.evidence.saturated
+        if scale is None or saturated is None:
+            return False
+        return bool(abs(scale[0, 0]) < 1 and saturated[0, 0] < thresholds.SATURATED)
+
+    @property
     def starts_far(self) -> bool:
         """Whether the first loss is so many times the constant answer's that no step can be to blame."""
         progress, chance = self.progress, self.evidence.chance

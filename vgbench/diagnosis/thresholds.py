@@ -71,7 +71,10 @@ MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
 
 CONSTANT = 0.1
-"""Share of the constant answer's loss within which the loss lies at its level."""
+"""Share of the constant answer's loss within which the loss may lie at its level, where it is as noisy."""
+
+NEAR_CONSTANT = 0.065
+"""The same where it is not: what is known beyond it may be all that can be known."""
 
 UNMOVED = 0.1
 """Share of the first loss within which a loss has not moved from where it began."""
@@ -185,6 +188,9 @@ FADES = 2.0
 
 SURE = 1e-3
 """How far below zero a loss lies that is log(1 - D) of a critic which is sure."""
+
+BEATEN = 0.02
+"""Share of the first loss of two networks that play against each other below which the one has beaten the other."""
 
 SMALL = -2.0
 """log10 norm of a gradient below which it is small, of a loss of unit scale."""

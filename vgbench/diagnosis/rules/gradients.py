@@ -128,7 +128,7 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         return
     unknown = progress.gain is None and (progress.losses.max() < 0 or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
-    if not elsewhere or _better(run) or run.zeroed[0]:
+    if not (elsewhere or _beaten(run)) or (_better(run) and not _beaten(run)) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):
         shrunk = gradient[0] - gradient[-1]
@@ -141,6 +141,12 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         slow: tuple[Name, ...] = ("learning rate too small",)
         numbers = {"largest_log10_gradient": largest}
         yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=slow, numbers=numbers)
+
+
+def _beaten(run: Reading) -> bool:
+    """Whether a critic's loss is all but gone: it is sure, and a generator learns nothing from it any more."""
+    progress = run.progress
+    return progress.adversarial and 0 <= progress.losses.min() and progress.end < thresholds.BEATEN * progress.start
 
 
 def _sure(run: Reading) -> bool:
@@ -167,6 +173,4 @@ def _stuck(run: Reading) -> bool:
 def _falls_short(run: Reading) -> bool:
     """Whether it learned less than a task that is all but done, or, where that is unknown, its loss stands still."""
     share = run.progress.share
-    if run.progress.met:
-        return False
-    return run.progress.plateau or run.progress.poor if share is None else share < 0.5 and not run.progress.reached
+    return run.progress.poor if share is None else share < 0.5 and not run.progress.reached

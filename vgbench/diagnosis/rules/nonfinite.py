@@ -18,7 +18,7 @@ def not_a_number(run: Reading) -> Iterator[Finding]:
     """Gradients, or the loss, are no numbers although nothing had grown before."""
     bad, loss_bad = _nonfinite_records(run)
     either = bad | loss_bad
-    if not either.any() or run.overflows:
+    if not either.any() or run.overflows or run.progress.skipped:
         return
     k = int(np.argmax(either))
     since = run.evidence.nonfinite_since or {}

@@ -89,7 +89,7 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
     if progress.mastered or _got_over(run):
         return
     stuck = progress.poor or progress.broken
-    seen, inferred = _far(recorded), stuck and _far(run.input_scale)
+    seen, inferred = _far(recorded) and not run.rescaled, stuck and _far(run.input_scale)
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
     if seen or inferred or high:
         inputs = recorded if seen else run.input_scale
@@ -100,8 +100,9 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
 
 
 def _got_over(run: Reading) -> bool:
-    """Whether the run has learned, even if it has lost that again, or reached the level where two networks meet."""
-    return run.progress.little is False or run.progress.once_learned or run.progress.met
+    """Whether the run has learned, even if it has lost that again, or cannot have since two networks play."""
+    progress = run.progress
+    return progress.little is False or progress.once_learned or (progress.adversarial and progress.fell)
 
 
 def _shifted(run: Reading) -> bool:
