@@ -87,7 +87,7 @@ NUMB = 0.3
 """The largest gradient over what the losses of single batches differ by, below which the outputs' slope is gone: of
 scores that follow their batches both are of one size."""
 
-PLATEAU = 0.05
+PLATEAU = 0.02
 """Range of the last losses, as a share of the least one that probabilities taken for logits reach."""
 
 DEAD = 0.8
@@ -207,7 +207,11 @@ FIRST_LOSS = 20.0
 as wrong as a constant about targets that vary little."""
 
 FIRST_LOSS_SHAKING = 5.0
-"""The same where the first steps are large beside the weights, or weights have grown by decades."""
+"""The same of a cross-entropy, and where the first steps are large beside the weights, or weights have grown by
+decades."""
+
+FEW_CLASSES = 150
+"""Number of classes up to which a constant answer's loss is known for the logarithm of one."""
 
 FIRST_LOSS_ALONE = 50.0
 """A first loss that is suspected where that of the constant answer is not known: no mean cross-entropy begins there."""

@@ -58,8 +58,9 @@ def _by_weights(run: Reading) -> Iterator[Finding]:
     slopes = run.slopes
     if run.by_biases is not None:
         faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
-        still = run.lost_at_last is None or run.lost_at_last >= thresholds.LOST_DECADES - thresholds.CANCELLED
-        seen = still and run.by_biases >= thresholds.LOST_DECADES - thresholds.CANCELLED
+        least = thresholds.LOST_DECADES - thresholds.CANCELLED
+        still = run.progress.unmoved or run.lost_at_last is None or run.lost_at_last >= least
+        seen = still and run.by_biases >= least
         if seen and (run.lags or faded or run.by_biases >= thresholds.LOST_FAR):
             numbers = {"bias_gradient_decades_lost": run.by_biases, "lag_in_decades": run.lag}
             yield run.finding("vanishing", "likely", run.first_places, numbers=numbers, scale_lost_in_decades=run.faded)

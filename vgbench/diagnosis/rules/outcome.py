@@ -44,6 +44,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     others: tuple[Name, ...] = () if seen else ("vanishing", "collapse")
     if flat:
         others = () if run.evidence.bias is not None else ("units that died",)
+    if _cut_off(run):
+        others = ("gradients exactly zero", *others)[:2]
     yield run.finding(
         "constant answer",
         "likely" if seen else "possible",
@@ -74,14 +76,20 @@ def spike(run: Reading) -> Iterator[Finding]:
 
 def frozen(run: Reading) -> Iterator[Finding]:
     """Layers that never move, and others do; zero-valued weights that stay zero count as not moving."""
-    still, zero = run.held, run.evidence.zero
+    still = run.held
     if not still.any() or _flushed(run, still):
         return
-    cut = zero is not None and bool((zero[:, still] >= 1).all())
+    cut = _cut_off(run)
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""
     others: tuple[Name, ...] = ("gradients exactly zero",) if cut else ()
     layers = run.layers(np.flatnonzero(still))
     yield run.finding("frozen", "certain", layers, hint=hint, alternatives=others, layers_frozen=float(still.sum()))
+
+
+def _cut_off(run: Reading) -> bool:
+    """Whether layers never move since they never get a gradient."""
+    still, zero = run.held, run.evidence.zero
+    return zero is not None and bool(still.any()) and bool((zero[:, still] >= 1).all())
 
 
 def _flushed(run: Reading, still: np.ndarray) -> bool:

@@ -16,9 +16,9 @@ _MOST = 12.0
 def softmax_twice(run: Reading) -> Iterator[Finding]:
     """The loss stays within what probabilities allow, which differ by one at most, and does not come down to less.
 
-    Any loss may do so. One of scores does not if answers are right more often than it allows, or if the gradient is
-    gone while batches differ in their losses. Without accuracies, a loss that rests at the least value is suspected,
-    but of two classes, where that of scores comes to rest there as well.
+    Any loss may do so. One of scores that begins where equal probabilities put it does not if answers are right more
+    often than it allows, or if the gradient is gone while batches differ in their losses. Without accuracies, a loss
+    that rests at the least value is suspected, but of two classes, where that of scores comes to rest there as well.
     """
     progress = run.progress
     if not progress.settled:
@@ -26,11 +26,11 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
     numb = run.numb and progress.learned is not False
     for begin, floor, classes in _confined(run):
         within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
-        begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
-        if not (within and begins and progress.end <= thresholds.ABOVE_LEAST * floor):
+        if not within or progress.end > thresholds.ABOVE_LEAST * floor:
             continue
+        begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
         right = _too_often_right(run, classes)
-        if right or numb or (right is None and classes > 2 and _rests(run, floor)):
+        if (begins and (right or numb)) or (right is None and classes > 2 and _rests(run, floor)):
             confidence: Confidence = "likely" if right or numb else "possible"
             yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
             return

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What a large first loss cannot be distinguished from where the first steps are large, too: it may be a sum."""
+_TARGETS: tuple[Name, ...] = ("far from unit scale",)
+"""The same where the constant answer's loss is not known: targets, or weights, may be what is large."""
 _LAYERS = 5
 """Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
 
@@ -52,6 +56,8 @@ def first_loss(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if not len(progress.losses) or not _first_loss_high(run) or _got_over(run):
         return
+    if run.zeroed[-1] and not (run.zeroed[0] or run.starts_far):
+        return  # that no weight gets a gradient any more is why it does not
     chance = run.evidence.chance
     if chance is None and (run.at_rest or not (progress.broken or _grown(run) or (progress.plateau and _shifted(run)))):
         return
@@ -60,7 +66,7 @@ def first_loss(run: Reading) -> Iterator[Finding]:
         "first loss too large",
         confidence,
         last=0,
-        alternatives=_RATE if chance is None and _shakes(run) else (),
+        alternatives=(*_TARGETS, *(_RATE if _shakes(run) else ())) if chance is None else (),
         first_loss=progress.start,
         constant_answer=chance,
     )
@@ -71,8 +77,16 @@ def _first_loss_high(run: Reading) -> bool:
         return False
     chance = run.evidence.chance
     return run.starts_far or (
-        chance is not None and _shakes(run) and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
+        chance is not None
+        and (_shakes(run) or _of_scores(chance))
+        and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
     )
+
+
+def _of_scores(chance: float) -> bool:
+    """Whether the constant answer's loss is the logarithm of a number of classes: scores of unit scale begin near it."""
+    classes = round(float(np.exp(min(chance, np.log(thresholds.FEW_CLASSES)))))
+    return classes >= 2 and bool(abs(chance - np.log(classes)) < 1e-3)
 
 
 def _shakes(run: Reading) -> bool:
@@ -109,7 +123,7 @@ def _shifted(run: Reading) -> bool:
     """Whether outputs lie far from all targets: of a loss that is merely a sum, so does the gradient of the biases."""
     if run.error is None:
         return False
-    above = run.progress.start > thresholds.SHIFTED * (run.evidence.chance or 0.0)
+    above = run.progress.start > thresholds.SHIFTED * (run.evidence.chance or 0.0) or run.error > thresholds.UNIT**2
     return above and run.error > (thresholds.UNIT if run.evidence.chance else thresholds.UNIT_ALONE)
 
 

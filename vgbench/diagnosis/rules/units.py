@@ -75,7 +75,8 @@ def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
 def saturation(run: Reading) -> Iterator[Finding]:
     """Units lie on the flat ends of their activation, and little is learned: in half of the layers, or all of one.
 
-    What one layer cuts off from the start no other makes up for; later it may be so since the outputs are sure.
+    What one layer cuts off no other makes up for. Where it works at the start, it may be so since the outputs are sure
+    and right, unless the loss stands still above the constant answer's.
     """
     recorded, bounded = run.evidence.saturated, run.evidence.bounded
     if recorded is None or np.isnan(recorded).all() or not _hurts(run) or run.progress.broken:
@@ -88,12 +89,16 @@ def saturation(run: Reading) -> Iterator[Finding]:
     cut = saturated >= thresholds.BLOCKED
     layers = np.flatnonzero(many[last])
     if 2 * len(layers) < recorded_in(recorded).sum():
-        layers = np.flatnonzero(cut[0] & cut[last] & (cut.mean(axis=0) > 0.5))
+        wrong = run.progress.settled and run.progress.gain is not None and run.progress.gain < -thresholds.CONSTANT
+        layers = np.flatnonzero((cut[0] | wrong) & cut[last] & (cut.mean(axis=0) > 0.5))
     if not len(layers):
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
-    yield run.finding("saturation", "likely", run.places(layers), first=first, saturated_share=share)
+    others: tuple[Name, ...] = ("collapse",) if run.merged else ()
+    yield run.finding(
+        "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
+    )
 
 
 def collapse(run: Reading) -> Iterator[Finding]:
@@ -106,7 +111,15 @@ def collapse(run: Reading) -> Iterator[Finding]:
     count = len(run.evidence.places)
     if run.gathered is not None:
         where = run.places(range(2 * count // 3, count))
-        yield run.finding("collapse", "certain", where, log10_distance_lost=-run.gathered, progress=run.progress.share)
+        both: tuple[Name, ...] = ("vanishing",) if run.vanishes and run.lags else ()
+        yield run.finding(
+            "collapse",
+            "likely" if both else "certain",
+            where,
+            alternatives=both,
+            log10_distance_lost=-run.gathered,
+            progress=run.progress.share,
+        )
     elif (place := run.blank) is not None:
         meaning = "this place gives the same for every input, so that no optimizer can distinguish them"
         yield run.finding("collapse", "certain", run.places([place]), meaning=meaning, progress=run.progress.share)
