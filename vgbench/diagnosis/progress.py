@@ -130,11 +130,17 @@ class Progress:
         """What was learned of other data, as `gain`: by accuracy, or by the validation loss; None if unknown."""
         typical, chance = self.accuracy, self.evidence.chance_accuracy
         if typical is not None and chance is not None and chance < 1:
-            return 0.0 if typical <= chance + thresholds.CHANCE_MARGIN else (typical - chance) / (1 - chance)
+            return 0.0 if typical <= chance + self._margin else (typical - chance) / (1 - chance)
         loss, level = self.evidence.validation_loss, self.evidence.chance
         if loss is not None and level is not None and level > 0 and np.isfinite(loss).any():
             return float(1 - np.median(loss[np.isfinite(loss)][-_LAST:]) / level)
         return None
+
+    @property
+    def _margin(self) -> float:
+        """Accuracy above that of chance up to which nothing was learned: less where chance leaves little."""
+        left = 1 - (self.evidence.chance_accuracy or 0.0)
+        return min(thresholds.CHANCE_MARGIN, thresholds.CHANCE_SHARE * left)
 
     @property
     def forgot(self) -> bool:
@@ -143,7 +149,7 @@ class Progress:
         if accuracy is None or chance is None or self.accuracy is None:
             return False
         once = float(accuracy[np.isfinite(accuracy)].max()) - chance
-        return once > thresholds.CHANCE_MARGIN and self.accuracy - chance < once / 2
+        return once > self._margin and self.accuracy - chance < once / 2
 
     @property
     def of_classes(self) -> bool:
@@ -270,9 +276,8 @@ class Progress:
 
     @cached_property
     def at_constant(self) -> bool:
-        """Whether the loss ended at the level of the constant answer, by its noise if that is more."""
+        """Whether the loss ended at the level of the constant answer, and not below it by more than its noise."""
         chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
         if self.gain is None or chance is None or abs(self.gain) > thresholds.CONSTANT or (self.signed and self.below):
             return False
-        off = abs(float(half.mean()) - chance)
-        return off <= max(thresholds.NEAR_CONSTANT * abs(chance), 3 * float(half.std()))
+        return chance - float(half.mean()) <= max(thresholds.NEAR_CONSTANT * abs(chance), 3 * float(half.std()))

@@ -71,10 +71,10 @@ MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
 
 CONSTANT = 0.1
-"""Share of the constant answer's loss within which the loss may lie at its level, where it is as noisy."""
+"""Share of the constant answer's loss within which the loss may lie at its level, below it where it is as noisy."""
 
-NEAR_CONSTANT = 0.065
-"""The same where it is not: what is known beyond it may be all that can be known."""
+NEAR_CONSTANT = 0.05
+"""Share below it where it is not: what is known beyond it may be all that can be known."""
 
 UNMOVED = 0.1
 """Share of the first loss within which a loss has not moved from where it began."""
@@ -201,6 +201,9 @@ update and not the learning rate."""
 
 CHANCE_MARGIN = 0.08
 """Validation accuracy above that of chance up to which nothing was learned that holds for other examples."""
+
+CHANCE_SHARE = 0.16
+"""The same as a share of what the constant answer leaves, where that is less, as of classes of which one is rare."""
 
 FIRST_LOSS = 20.0
 """How many times the constant answer's a first loss must be to be far too large: outputs of unit scale are many times

@@ -10,8 +10,6 @@ from vgbench.diagnosis.reading import Reading
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What a large first loss cannot be distinguished from where the first steps are large, too: it may be a sum."""
-_TARGETS: tuple[Name, ...] = ("far from unit scale",)
-"""The same where the constant answer's loss is not known: targets, or weights, may be what is large."""
 _LAYERS = 5
 """Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
 
@@ -29,7 +27,7 @@ def exploding(run: Reading) -> Iterator[Finding]:
     if run.overflows:
         yield run.finding("exploding", "certain", run.evidence.places)
         return
-    shown = progress.broken or _first_loss_high(run)
+    shown = progress.broken or (_first_loss_high(run) and not _came_down(run))
     least = thresholds.LOST_DECADES if shown else thresholds.LOST_FAR
     if run.first_lost is None:
         yield from _by_weights(run, least)
@@ -66,10 +64,17 @@ def first_loss(run: Reading) -> Iterator[Finding]:
         "first loss too large",
         confidence,
         last=0,
-        alternatives=(*_TARGETS, *(_RATE if _shakes(run) else ())) if chance is None else (),
+        alternatives=_else(run),
         first_loss=progress.start,
         constant_answer=chance,
     )
+
+
+def _else(run: Reading) -> tuple[Name, ...]:
+    """What a large first loss cannot be distinguished from: of an unknown level, or one that the run came down to."""
+    if run.evidence.chance is None:
+        return "far from unit scale", *(_RATE if _shakes(run) else ())
+    return ("constant answer",) if _came_down(run) else ()
 
 
 def _first_loss_high(run: Reading) -> bool:
@@ -117,6 +122,12 @@ def _got_over(run: Reading) -> bool:
     """Whether the run has learned, even if it has lost that again, or cannot have since two networks play."""
     progress = run.progress
     return progress.little is False or progress.once_learned or (progress.adversarial and progress.fell)
+
+
+def _came_down(run: Reading) -> bool:
+    """Whether the loss came down to the constant answer's level and stays there, so that its start may be no matter."""
+    progress = run.progress
+    return progress.settled and progress.at_constant and progress.fell
 
 
 def _shifted(run: Reading) -> bool:
