@@ -152,6 +152,12 @@ class Progress:
         return once > self._margin and self.accuracy - chance < once / 2
 
     @property
+    def misses(self) -> bool:
+        """Whether other data are answered less often right than by a guess."""
+        right, chance = self.accuracy, self.evidence.chance_accuracy
+        return right is not None and chance is not None and right < chance - self._margin
+
+    @property
     def of_classes(self) -> bool:
         """Whether the accuracy can be that of classes whose cross-entropy the loss is, and not that within a tolerance.
 

@@ -76,8 +76,8 @@ SUGGESTIONS: dict[Name, str] = {
     "learning rate too small": "a learning rate ten times larger; whether a schedule, a threshold of clipping or an"
     " epsilon holds the updates down",
     "softmax applied twice": "logits for a loss that takes logits",
-    "learned by heart": "whether inputs and labels still belong together, and whether batch norm keeps and uses its"
-    " running averages; more data or regularisation",
+    "learned by heart": "whether other data are drawn, prepared and judged as those of training are, batch norm keeps"
+    " and uses its running averages, and inputs and labels still belong together; then more data or regularisation",
     "constant answer": "the loss first: predictions (N, 1) minus targets (N,) broadcast to (N, N); softmax twice or"
     " over one unit; labels out of step with inputs; whether a linear model learns anything",
     "loss spike": "the batches of these steps, clipping, a smaller learning rate or Adam's b2",

@@ -16,16 +16,16 @@ _FLAT = "nothing that was recorded gets a gradient any more"
 def by_heart(run: Reading) -> Iterator[Finding]:
     """The training loss falls, and others are answered no better than by a constant; or nothing of it is left.
 
-    Where some of it is left, or they were answered better before, much else may be why they are answered worse.
+    Where some of it is left, or they were answered better before, much else may be why they are answered worse. Less
+    often right than by a guess are answers to data of another kind, as of classes that those of training lack.
     """
     progress = run.progress
-    if progress.broken or progress.validated is None or progress.gain is None or progress.forgot:
+    if progress.broken or progress.validated is None or progress.gain is None or progress.forgot or progress.misses:
         return
     whole, nothing = progress.gain >= thresholds.WHOLE, progress.validated < thresholds.LEARNED
     done = whole or (progress.gain >= thresholds.LITTLE and (progress.of_classes or progress.settled))
     if (done and nothing) or (whole and progress.validated < thresholds.SOUND):
-        confidence: Confidence = "likely" if nothing else "possible"
-        yield run.finding("learned by heart", confidence, progress=progress.gain, on_other_data=progress.validated)
+        yield run.finding("learned by heart", "possible", progress=progress.gain, on_other_data=progress.validated)
 
 
 def constant_answer(run: Reading) -> Iterator[Finding]:

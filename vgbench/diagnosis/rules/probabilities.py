@@ -17,8 +17,8 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
     """The loss stays within what probabilities allow, which differ by one at most, and does not come down to less.
 
     Any loss may do so. One of scores that begins where equal probabilities put it does not if answers are right more
-    often than it allows, or if the gradient is gone while batches differ in their losses. Without accuracies, a loss
-    that rests at the least value is suspected, but of two classes, where that of scores comes to rest there as well.
+    often than it allows, or if the gradient is gone while batches differ in their losses. One that rests at the least
+    value is suspected where no accuracies deny it, but of two classes, where that of scores comes to rest there, too.
     """
     progress = run.progress
     if not progress.settled:
@@ -30,7 +30,7 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
             continue
         begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
         right = _too_often_right(run, classes)
-        if (begins and (right or numb)) or (right is None and classes > 2 and _rests(run, floor)):
+        if (begins and (right or numb)) or (right is not False and classes > 2 and _rests(run, floor)):
             confidence: Confidence = "likely" if right or numb else "possible"
             yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
             return
