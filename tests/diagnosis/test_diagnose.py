@@ -33,7 +33,7 @@ FOUND: dict[str, dict[str, Any]] = {
     "gradients exactly zero": STUCK | {"gradient": np.full((RECORDS, LAYERS), -np.inf), "signal": None},
     "exploding": STUCK | {"signal": rows(4.0, -2.0)},
     "first loss too large": {"loss": np.linspace(300.0, 2.4, RECORDS), "accuracy": np.full(RECORDS, 0.1)},
-    "far from unit scale": STUCK | {"input_scale": 255.0},
+    "far from unit scale": STUCK | {"input_scale": 255.0, "scale": rows(2.4, 2.4)},
     "dead units": STUCK | {"dead": DEAD},
     "units that died": STUCK | {"dead": DYING},
     "saturation": STUCK | {"flat": "both", "saturated": rows(0.9, 0.95)},

@@ -5,80 +5,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.evidence import Evidence
+from vgbench.diagnosis.losses import LAST, Losses
 
-_ADVERSARIAL = re.compile(r"generator|discriminator|critic", re.IGNORECASE)
-"""In names of weights of two networks that play against each other."""
-_LAST = 3
-"""Records at the end that the outcome is taken from."""
+_ADVERSARIAL = re.compile(r"generator|discriminator", re.IGNORECASE)
+"""In names of weights of two networks that play against each other; an actor has a critic, too."""
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Losses):
     """The losses of a run and what they amount to.
 
     The level that everything is held against is that of the best constant answer. Where it is not known, the first loss
     does not stand in for it: a loss that has not moved from where it began has learned nothing, and of any other that
     is left open.
     """
-
-    evidence: Evidence
-
-    @cached_property
-    def losses(self) -> Float[np.ndarray, "known"]:
-        """The finite training losses."""
-        loss = self.evidence.loss
-        return np.empty(0) if loss is None else loss[np.isfinite(loss)]
-
-    @property
-    def known(self) -> bool:
-        """Whether there are at least two losses."""
-        return len(self.losses) > 1
-
-    @cached_property
-    def nonfinite(self) -> Bool[np.ndarray, "records"]:
-        """Records at which a loss or a gradient was no number."""
-        shares, losses = self.evidence.nonfinite, self.evidence.nonfinite_loss
-        none = np.zeros(len(self.evidence.step), bool)
-        bad = none if shares is None else np.nansum(shares, axis=1) > 0
-        return bad if losses is None else bad | losses
-
-    @cached_property
-    def skipped(self) -> bool:
-        """Whether what was no number never reached the weights, and the loss fell: such steps are skipped on purpose.
-
-        As those are whose gradients a scale of the loss makes too large for 16 bits.
-        """
-        loss, weight, bad = self.evidence.loss, self.evidence.weight, self.nonfinite
-        if loss is None or weight is None or 2 * bad.sum() > len(bad) or not np.isfinite(loss[-1]):
-            return False
-        return bool(bad.any() and not bad[-1] and (weight[-1] < np.inf).all() and self.fell)
-
-    @property
-    def broken(self) -> bool:
-        """Whether a loss became non-finite, and not in steps that were skipped."""
-        nonfinite = self.evidence.nonfinite_loss
-        return nonfinite is not None and bool(nonfinite.any()) and not self.skipped
-
-    @cached_property
-    def start(self) -> float:
-        """The first loss."""
-        return float(self.losses[0])
-
-    @cached_property
-    def end(self) -> float:
-        """Median of the last losses."""
-        return float(np.median(self.losses[-_LAST:]))
-
-    @cached_property
-    def peak(self) -> float:
-        """The largest loss that is known."""
-        peak = self.evidence.peak
-        known = self.losses if peak is None else np.append(self.losses, peak[np.isfinite(peak)])
-        return float(known.max())
 
     @cached_property
     def gain(self) -> float | None:
@@ -107,9 +49,9 @@ class Progress:
     def once_learned(self) -> bool:
         """Whether the loss was well below the constant answer's at some time, three records long."""
         chance = self.evidence.chance
-        if chance is None or len(self.losses) < _LAST:
+        if chance is None or len(self.losses) < LAST:
             return False
-        typical = np.median(np.lib.stride_tricks.sliding_window_view(self.losses, _LAST), axis=1)
+        typical = np.median(np.lib.stride_tricks.sliding_window_view(self.losses, LAST), axis=1)
         return bool(chance - typical.min() >= thresholds.LITTLE * abs(chance))
 
     @property
@@ -123,7 +65,7 @@ class Progress:
         accuracy = self.evidence.accuracy
         if accuracy is None or not np.isfinite(accuracy).any():
             return None
-        return float(np.median(accuracy[np.isfinite(accuracy)][-_LAST:]))
+        return float(np.median(accuracy[np.isfinite(accuracy)][-LAST:]))
 
     @cached_property
     def validated(self) -> float | None:
@@ -133,7 +75,7 @@ class Progress:
             return 0.0 if typical <= chance + self._margin else (typical - chance) / (1 - chance)
         loss, level = self.evidence.validation_loss, self.evidence.chance
         if loss is not None and level is not None and level > 0 and np.isfinite(loss).any():
-            return float(1 - np.median(loss[np.isfinite(loss)][-_LAST:]) / level)
+            return float(1 - np.median(loss[np.isfinite(loss)][-LAST:]) / level)
         return None
 
     @property
@@ -183,7 +125,7 @@ class Progress:
         looks = accuracy if accuracy is not None else loss
         if looks is None or not np.isfinite(looks).any():
             return None
-        last = looks[np.isfinite(looks)][-_LAST:]
+        last = looks[np.isfinite(looks)][-LAST:]
         return float(np.max(last) if accuracy is not None else np.min(last))
 
     @property
@@ -197,48 +139,6 @@ class Progress:
         if self.broken:
             return -float("inf")
         return self.gain if self.validated is None else self.validated
-
-    @cached_property
-    def unmoved(self) -> bool:
-        """Whether the loss never left the place where it began, at least three records long."""
-        if len(self.losses) < _LAST or self.start == 0:
-            return False
-        return bool((np.abs(self.losses - self.start) <= thresholds.UNMOVED * abs(self.start)).all())
-
-    @property
-    def fell(self) -> bool:
-        """Whether the loss, which may be negative, ended well below where it began."""
-        return self.known and self.end < self.start - thresholds.LITTLE * abs(self.start)
-
-    @property
-    def falls(self) -> bool:
-        """Whether the loss falls from record to record but for the noise of batches."""
-        if len(self.losses) < _LAST or not np.ptp(self.losses):
-            return False
-        ranks = np.argsort(np.argsort(self.losses))
-        return bool(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1] <= -0.9)
-
-    @property
-    def steady(self) -> bool:
-        """Whether a loss that falls has not slowed."""
-        half = len(self.losses) // 2 + 1
-        first, last = (np.polyfit(np.arange(half), each, 1)[0] for each in (self.losses[:half], self.losses[-half:]))
-        return bool(last <= thresholds.STEADY * first)
-
-    @cached_property
-    def settled(self) -> bool:
-        """Whether the loss, however noisy, has no trend over the second half of the records, six of them at least."""
-        half = self.losses[len(self.losses) // 2 :]
-        if len(self.losses) < 6 or self.broken:
-            return False
-        first, last = np.median(half[: len(half) // 2]), np.median(half[len(half) // 2 :])
-        return bool(abs(last - first) <= thresholds.SETTLED * abs(last))
-
-    @cached_property
-    def plateau(self) -> bool:
-        """Whether it does so not far below where it began."""
-        half = self.losses[len(self.losses) // 2 :]
-        return self.settled and float(self.start - np.median(half)) < 0.5 * abs(self.start)
 
     @cached_property
     def learned(self) -> bool | None:
@@ -267,7 +167,9 @@ class Progress:
     @property
     def poor(self) -> bool:
         """Whether little was learned, or, where that is unknown, the loss stands still."""
-        return self.plateau and not self.adversarial if self.little is None else self.little
+        if self.little is None:
+            return self.plateau and not (self.adversarial or (self.signed and self.below))
+        return self.little
 
     @cached_property
     def mastered(self) -> bool:
@@ -282,8 +184,20 @@ class Progress:
 
     @cached_property
     def at_constant(self) -> bool:
-        """Whether the loss ended at the level of the constant answer, and not below it by more than its noise."""
-        chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
-        if self.gain is None or chance is None or abs(self.gain) > thresholds.CONSTANT or (self.signed and self.below):
+        """Whether the loss ended at the level of the constant answer, and not far below it by its noise."""
+        if self.gain is None or abs(self.gain) > thresholds.CONSTANT or (self.signed and self.below):
             return False
-        return chance - float(half.mean()) <= max(thresholds.NEAR_CONSTANT * abs(chance), 3 * float(half.std()))
+        below, noise, level = self._below_constant
+        return below <= max(thresholds.NEAR_CONSTANT * level, 3 * noise)
+
+    @property
+    def a_little_known(self) -> bool:
+        """Whether the loss lies below the constant answer's by more than its noise: it may be all that can be known."""
+        below, noise, _ = self._below_constant
+        return below > 2 * noise
+
+    @property
+    def _below_constant(self) -> tuple[float, float, float]:
+        """How far the loss of the second half lies below the constant answer's, its noise, and that one's size."""
+        chance, half = self.evidence.chance or 0.0, self.losses[len(self.losses) // 2 :]
+        return chance - float(half.mean()), float(half.std()), abs(chance)

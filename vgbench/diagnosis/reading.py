@@ -169,7 +169,7 @@ class Reading(Weights):
 
     @property
     def rescaled(self) -> bool:
-        """Whether the first place shows inputs of unit scale, whatever those of the batch are: the model scales them."""
+        """Whether the first place shows inputs of unit scale, so that the model scales those of the batch."""
         scale, saturated = self.evidence.scale, self.evidence.saturated
         if scale is None or saturated is None:
             return False

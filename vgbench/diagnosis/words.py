@@ -79,7 +79,8 @@ SUGGESTIONS: dict[Name, str] = {
     "learned by heart": "whether other data are drawn, prepared and judged as those of training are, batch norm keeps"
     " and uses its running averages, and inputs and labels still belong together; then more data or regularisation",
     "constant answer": "the loss first: predictions (N, 1) minus targets (N,) broadcast to (N, N); softmax twice or"
-    " over one unit; labels out of step with inputs; whether a linear model learns anything",
+    " over one unit; labels out of step with inputs; whether a linear model learns anything: of targets that are noise"
+    " for the most part nothing more can be known",
     "loss spike": "the batches of these steps, clipping, a smaller learning rate or Adam's b2",
     "frozen": "nothing, if it is meant; otherwise stop_gradient, masks and parameter filters",
     "zero by design": "nothing: this is meant",

@@ -119,6 +119,25 @@ def test_a_saturated_loss_is_none_at_the_constant_answer() -> None:
     assert "saturated loss" not in names(vg.diagnose(evidence(**dying, **shrinks)))
 
 
+def test_a_critic_that_has_won_teaches_a_generator_nothing_and_one_in_balance_is_no_fault() -> None:
+    names_of = ("generator.w", "critic.w", *(f"layer {i}" for i in range(LAYERS - 2)))
+    won = BLIND | {"names": names_of, "accuracy": None, "loss": np.geomspace(0.69, 1e-4, RECORDS), "chance": 0.693}
+    assert vg.verdict(evidence(**won, gradient=over_records(-1.0, -4.0))) == "saturated loss"
+    assert vg.verdict(evidence(**won)) == "not enough recorded"  # a loss that does not saturate still has a slope
+    balance = won | {"loss": np.r_[0.69, 0.3, 0.4, 0.5, 0.6, 0.68, 0.69, 0.69, 0.69], "flat": "both"}
+    assert vg.verdict(evidence(**balance | {"saturated": rows(0.6, 0.6)})) == "not enough recorded"
+
+
+def test_gradients_of_biases_that_cancel_at_last_hide_no_loss_while_nothing_was_learned() -> None:
+    gradient, bias = rows(-9.0, -4.0, layers=LAYERS), rows(-9.0, -4.0, layers=LAYERS)
+    bias[-1, -4:] = -8.5
+    patches = BLIND | STUCK | {"gradient": gradient, "bias": bias, "update": rows(1e-6, 1e-6, layers=LAYERS)}
+    layers = {"names": tuple(f"layer{i}" for i in range(LAYERS))}
+    assert vg.verdict(evidence(**patches, **layers)) == "vanishing"
+    opened = patches | {"loss": np.r_[2.31, np.full(RECORDS - 1, 1.9)]}
+    assert "vanishing" not in names(vg.diagnose(evidence(**opened, **layers)))
+
+
 def test_a_signal_that_still_shrinks_when_little_was_learned_is_not_sound() -> None:
     little = {"loss": np.linspace(2.3, 1.9, RECORDS), "accuracy": np.linspace(0.1, 0.28, RECORDS), "update": LAGGING}
     assert vg.verdict(evidence(**little, signal=rows(-9.0, -2.0))) == "vanishing"

@@ -73,6 +73,15 @@ def test_a_high_first_loss_alone_is_no_growth() -> None:
     assert vg.verdict(evidence(**run, nonfinite_since=since)) == "not-a-number gradients"
 
 
+def test_steps_that_are_skipped_since_16_bits_overflow_break_nothing() -> None:
+    first = {"nonfinite": np.where(FROM < 2, 1.0, 0.0)[:, None] * np.ones(LAYERS)}
+    assert vg.verdict(evidence(**first)) == "nothing found"
+    stuck = first | {"loss": np.full(RECORDS, 2.31), "accuracy": None}
+    assert vg.verdict(evidence(**stuck)) == "not-a-number gradients"  # all the same, it comes to nothing
+    reached = first | {"weight": np.where(FROM[:, None] < 2, 0.5, np.nan) * np.ones(LAYERS)}
+    assert vg.verdict(evidence(**reached)) == "not-a-number gradients"  # a loss may be finite behind rectifiers
+
+
 def test_weights_of_zero_are_named_before_units_that_they_keep_dead() -> None:
     nothing = STUCK | {"gradient": np.full((RECORDS, LAYERS), -np.inf), "signal": None, "dead": rows(1.0, 1.0)}
     assert vg.verdict(evidence(**nothing)) == "dead units"

@@ -56,6 +56,33 @@ def test_validation_decides_over_the_training_loss() -> None:
     assert vg.verdict(evidence(**fell, accuracy=None)) == "learns the training data"
 
 
+def test_answers_that_are_right_less_often_than_a_guess_are_to_data_of_another_kind() -> None:
+    fell = {"loss": np.linspace(2.3, 0.1, RECORDS), "chance": float(np.log(4)), "chance_accuracy": 0.25}
+    assert vg.verdict(evidence(**fell, accuracy=np.full(RECORDS, 0.25))) == "learned by heart"
+    assert vg.verdict(evidence(**fell, accuracy=np.full(RECORDS, 0.0))) == "not enough recorded"
+
+
+def test_little_above_the_share_of_a_common_class_is_much() -> None:
+    rare = {"loss": np.linspace(0.6, 0.04, RECORDS), "chance": 0.325, "chance_accuracy": 0.9}
+    assert vg.verdict(evidence(**rare, accuracy=np.r_[0.6, np.full(8, 0.97)])) == "nothing found"
+    assert vg.verdict(evidence(**rare, accuracy=np.full(RECORDS, 0.91))) == "learned by heart"
+
+
+def test_a_tenth_that_is_known_may_be_all_that_can_be_known() -> None:
+    swings = (-1.0) ** np.arange(RECORDS)
+    levels = {"chance": 1.0, "accuracy": None}
+    assert vg.verdict(evidence(**levels, loss=0.91 + 0.005 * swings)) == "not enough recorded"
+    assert vg.verdict(evidence(**levels, loss=0.93 + 0.05 * swings)) == "constant answer"  # within the noise
+    assert vg.verdict(evidence(**levels, loss=1.08 + 0.005 * swings)) == "constant answer"
+
+
+def test_layers_that_never_get_a_gradient_may_be_why_the_answer_is_constant() -> None:
+    update, zero = rows(0.01, 0.01, layers=LAYERS), rows(0.0, 0.0, layers=LAYERS)
+    update[:, :4], zero[:, :4] = 0.0, 1.0
+    found = vg.diagnose(evidence(**STUCK, update=update, zero=zero))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("gradients exactly zero",))
+
+
 def test_what_holds_in_part_is_learned_by_heart_only_where_nothing_is_left_to_learn() -> None:
     part = {"accuracy": np.full(RECORDS, 0.4)}
     assert vg.verdict(evidence(loss=np.linspace(2.3, 0.3, RECORDS), **part)) != "learned by heart"

@@ -48,6 +48,13 @@ def test_batches_that_differ_in_their_losses_and_hardly_in_their_gradients_tell_
     assert "softmax applied twice" not in names(vg.diagnose(evidence(**whole, gradient=LOST)))
 
 
+def test_a_loss_that_rests_at_the_least_value_began_anywhere() -> None:
+    sharp = resting(2.74, 2.12, 20)
+    assert vg.verdict(evidence(**sharp, gradient=KEPT)) == "softmax applied twice"
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**resting(2.74, 2.35, 20), gradient=KEPT)))
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**resting(3.2, 2.12, 20), gradient=KEPT)))
+
+
 def test_a_sigmoid_before_that_of_a_loss_is_recognised_in_the_same_way() -> None:
     likes = resting(0.70, 0.511, 2)
     assert vg.verdict(evidence(**likes, gradient=LOST)) == "softmax applied twice"

@@ -52,9 +52,44 @@ def test_without_the_constant_answer_it_takes_a_second_sign() -> None:
 
 
 def test_inputs_and_targets_far_from_unit_scale_are_named() -> None:
-    assert vg.verdict(evidence(**STUCK, input_scale=255.0)) == "far from unit scale"
-    assert vg.verdict(evidence(**STUCK, input_scale=1e-4)) == "far from unit scale"
-    assert vg.verdict(evidence(input_scale=255.0)) == "nothing found"
+    assert vg.verdict(evidence(**STUCK, input_scale=255.0, scale=rows(2.4, 2.4))) == "far from unit scale"
+    assert vg.verdict(evidence(**STUCK, input_scale=1e-4, scale=rows(-4.0, -4.0))) == "far from unit scale"
+    assert vg.verdict(evidence(input_scale=255.0, scale=rows(2.4, 2.4))) == "nothing found"
+
+
+def test_inputs_that_the_first_layer_sees_at_unit_scale_are_scaled_by_the_model() -> None:
+    inside = STUCK | {"input_scale": 255.0, "flat": "both"}
+    assert vg.verdict(evidence(**inside)) == "constant answer"
+    assert vg.verdict(evidence(**inside, saturated=rows(0.9, 0.1))) == "far from unit scale"  # as a tanh shows them
+    assert vg.verdict(evidence(**inside | BLIND)) == "far from unit scale"
+
+
+def test_a_density_far_above_one_has_no_scale_to_be_held_against() -> None:
+    falls = {"loss": np.linspace(-51.0, -69.0, RECORDS), "chance": -53.4, "accuracy": None}
+    flat = {"flat": "both", "saturated": rows(0.9, 0.9)}
+    assert vg.verdict(evidence(**falls | flat)) == "not enough recorded"
+    assert vg.verdict(evidence(**falls | flat | {"loss": np.full(RECORDS, -52.0)})) == "saturation"
+
+
+def test_the_loss_of_scores_begins_near_the_logarithm_of_their_number() -> None:
+    high = BLIND | {"loss": np.geomspace(32.0, 2.6, RECORDS), "accuracy": None}
+    assert vg.verdict(evidence(**high, chance=float(np.log(15)))) == "first loss too large"
+    assert vg.verdict(evidence(**high, chance=2.75)) == "not enough recorded"  # as of targets around ten
+
+
+def test_a_loss_that_came_down_to_the_constant_answer_may_have_begun_anywhere() -> None:
+    came = {"loss": np.r_[10.5, 1.9, 0.8, np.full(6, 0.54)], "chance": 0.517, "accuracy": None}
+    found = vg.diagnose(evidence(**came, signal=rows(0.2, -1.6)))[0]  # nor is a gain of two decades to blame
+    assert (found.name, found.alternatives) == ("first loss too large", ("constant answer",))
+    above = came | {"loss": np.r_[10.5, 8.0, 7.0, np.full(6, 6.0)]}
+    assert vg.verdict(evidence(**above, signal=rows(0.2, -1.6))) == "exploding"
+
+
+def test_a_first_loss_does_not_explain_why_no_weight_gets_a_gradient_any_more() -> None:
+    shaking = BLIND | {"loss": np.full(RECORDS, 34.5), "accuracy": None, "update": over_records(0.3, 0.01)}
+    assert vg.verdict(evidence(**shaking)) == "first loss too large"
+    gone = np.where(np.arange(RECORDS)[:, None] > 3, -np.inf, rows(-1.0, -1.2, layers=LAYERS))
+    assert vg.verdict(evidence(**shaking, gradient=gone)) == "learning rate too large"
 
 
 def test_targets_far_from_outputs_are_told_from_a_loss_that_is_a_sum() -> None:
@@ -65,6 +100,8 @@ def test_targets_far_from_outputs_are_told_from_a_loss_that_is_a_sum() -> None:
     summed = prices | {"bias": rows(10.0, 11.0, layers=LAYERS)}
     assert vg.verdict(evidence(**summed)) != "far from unit scale"
     assert vg.verdict(evidence(**prices)) != "far from unit scale"
+    spread = shifted | {"loss": np.full(RECORDS, 1.5e10)}  # about outputs in their midst
+    assert vg.verdict(evidence(**spread)) == "far from unit scale"
     reached = shifted | {"gradient": over_records(1.0, -3.0)}
     assert vg.verdict(evidence(**reached)) != "far from unit scale"
 
@@ -73,7 +110,8 @@ def test_a_large_first_loss_and_large_first_steps_are_not_told_apart_without_the
     throws = {"update": rows(0.5, 0.5, layers=LAYERS), "loss": np.r_[900.0, 4e7, np.full(7, np.nan)]}
     run = BLIND | throws | {"chance": None, "accuracy": None, "nonfinite_loss": np.arange(RECORDS) > 1}
     found = vg.diagnose(evidence(**run, peak=throws["loss"]))[0]
-    assert (found.name, found.alternatives) == ("first loss too large", ("learning rate too large",))
+    others = "far from unit scale", "learning rate too large"
+    assert (found.name, found.alternatives) == ("first loss too large", others)
 
 
 def test_inputs_that_the_model_scales_once_more_are_judged_as_its_first_layer_sees_them() -> None:

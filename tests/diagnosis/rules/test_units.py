@@ -63,6 +63,8 @@ def test_one_layer_that_is_flat_from_the_start_lets_nothing_pass_whatever_the_ot
     assert (found.name, found.layers) == ("saturation", ("layer 10",))
     sure_later = actor | {"saturated": np.where(LATE & last, 0.99, 0.4)}
     assert "saturation" not in names(vg.diagnose(evidence(**sure_later)))
+    wrong_later = sure_later | {"loss": np.r_[9.0, np.full(8, 6.9)]}  # above the constant answer's, so not since right
+    assert vg.verdict(evidence(**wrong_later)) == "saturation"
     assert "saturation" not in names(vg.diagnose(evidence(**actor | {"bounded": ~last})))
 
 
@@ -135,6 +137,13 @@ def test_a_place_that_gives_the_same_for_every_input_is_a_collapse_and_no_signal
     signal[:, :-1] = -9.0
     found = vg.diagnose(evidence(**STUCK, scale=scale, signal=signal))[0]
     assert (found.name, found.layers) == ("collapse", ("layer 10",))
+
+
+def test_inputs_that_become_one_where_the_signal_vanishes_come_with_it() -> None:
+    small = {"signal": rows(-9.0, -2.0), "update": np.tile(np.logspace(-8, -2, LAYERS), (RECORDS, 1))}
+    found = vg.diagnose(evidence(**STUCK, distance=rows(-0.1, -9.0), **small))[0]
+    assert (found.name, found.alternatives) == ("collapse", ("vanishing",))
+    assert vg.diagnose(evidence(**STUCK, distance=rows(-0.1, -9.0)))[0].alternatives == ()
 
 
 def test_a_signal_that_vanishes_in_training_where_inputs_become_one_may_be_a_collapse() -> None:

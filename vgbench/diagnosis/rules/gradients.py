@@ -129,7 +129,7 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         return
     unknown = progress.gain is None and (progress.losses.max() < 0 or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
-    if not (elsewhere or _beaten(run)) or (_better(run) and not _beaten(run)) or run.zeroed[0]:
+    if (not _beaten(run) and (not elsewhere or _better(run))) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):
         shrunk = gradient[0] - gradient[-1]
@@ -147,7 +147,7 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
 def _beaten(run: Reading) -> bool:
     """Whether a critic's loss is all but gone: it is sure, and a generator learns nothing from it any more."""
     progress = run.progress
-    return progress.adversarial and 0 <= progress.losses.min() and progress.end < thresholds.BEATEN * progress.start
+    return progress.adversarial and progress.losses.min() >= 0 and progress.end < thresholds.BEATEN * progress.start
 
 
 def _sure(run: Reading) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.words import MEANINGS
 
@@ -48,7 +48,7 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
         others = ("gradients exactly zero", *others)[:2]
     yield run.finding(
         "constant answer",
-        "likely" if seen else "possible",
+        "likely" if seen and not progress.a_little_known else "possible",
         meaning=f"{MEANINGS['constant answer']}; {_FLAT}" if flat else "",
         hint="" if seen or flat else _UNSEEN,
         alternatives=others,

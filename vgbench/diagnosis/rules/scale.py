@@ -89,7 +89,7 @@ def _first_loss_high(run: Reading) -> bool:
 
 
 def _of_scores(chance: float) -> bool:
-    """Whether the constant answer's loss is the logarithm of a number of classes: scores of unit scale begin near it."""
+    """Whether the constant answer's loss is the logarithm of a number of classes, near which their scores begin."""
     classes = round(float(np.exp(min(chance, np.log(thresholds.FEW_CLASSES)))))
     return classes >= 2 and bool(abs(chance - np.log(classes)) < 1e-3)
 
