@@ -9,7 +9,7 @@ import numpy as np
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.losses import LAST, Losses
 
-_ADVERSARIAL = re.compile(r"generator|discriminator", re.IGNORECASE)
+_ADVERSARIAL = re.compile(r"generator|discriminator|(?<![a-z])(gen|disc|net_?[gd])(?![a-z])", re.IGNORECASE)
 """In names of weights of two networks that play against each other; an actor has a critic, too."""
 
 

@@ -170,10 +170,11 @@ class Reading(Weights):
     @property
     def rescaled(self) -> bool:
         """Whether the first place shows inputs of unit scale, so that the model scales those of the batch."""
-        scale, saturated = self.evidence.scale, self.evidence.saturated
+        scale, saturated, bounded = self.evidence.scale, self.evidence.saturated, self.evidence.bounded
         if scale is None or saturated is None:
             return False
-        return bool(abs(scale[0, 0]) < 1 and saturated[0, 0] < thresholds.SATURATED)
+        ends = self.evidence.flat == "both" if bounded is None else bounded[0]  # a rectifier's flat side is none
+        return bool(abs(scale[0, 0]) < 1 and not (ends and saturated[0, 0] >= thresholds.SATURATED))
 
     @property
     def starts_far(self) -> bool:
