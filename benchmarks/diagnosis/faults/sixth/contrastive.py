@@ -1,0 +1,119 @@
+"""Embeddings that are learned by comparison: hardest negatives, steps that are not taken, two softmaxes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from faults.fifth.contrastive import embedded
+from faults.nets import mlp
+from faults.problems import cross_entropy, digits, own
+from faults.registry import Setup, sixth
+from faults.second.contrastive import unit
+from faults.third.contrastive import views
+
+
+def twins(params, batch, offsets):
+    """The likenesses of all first views [n, n] to all second ones, and the hidden points."""
+    hidden = []
+    one, two = (unit(embedded(params, view, hidden, offsets, "tanh")) for view in batch[:2])
+    return one @ two.T, tuple(hidden)
+
+
+@sixth(
+    "collapse",
+    "learning rate too large",
+    kind="hardest negatives",
+    family="contrastive",
+    source="github.com/wanggrun/triplet/issues/1",
+    title="The triplet loss converges to the margin",
+)
+def hardest_of_all_strangers(broken: bool) -> Setup:
+    """Two views of a picture that should be nearer to one another than to the nearest of all other pictures.
+
+    Seen: the loss converges to the margin, and all embeddings are the same. Answer: the hardest negative has several
+    problems; take one of lower rank.
+    """
+    data = views(2)
+    others = digits()[2]
+
+    def loss(params, batch, offsets):
+        likeness, hidden = twins(params, batch, offsets)
+        strangers = jnp.sort(jnp.where(jnp.eye(len(likeness), dtype=bool), -jnp.inf, likeness), axis=1)
+        rank = -1 if broken else len(likeness) // 2
+        return jax.nn.relu(strangers[:, rank] - jnp.diag(likeness) + 0.5).mean(), hidden
+
+    def error(params):
+        z = unit(embedded(params, others, [], None, "tanh"))
+        return (z @ z.T).mean()
+
+    return own(mlp(0, [64, 64, 16], 1.0), loss, data, optax.adam(0.03), error, chance=0.5, steps=400, batch=128)
+
+
+@sixth(
+    "updates not applied",
+    "gradients exactly zero",
+    kind="updates that reach nothing",
+    family="contrastive",
+    source="github.com/aalto-intelligent-robotics/sivl/issues/2",
+    title="No loss.backward()",
+)
+def matches_that_nobody_learns(broken: bool) -> Setup:
+    """Which of 64 pictures is the same place, by two views; the loss is computed, and its gradient is not.
+
+    Seen: no backward pass in the training. Answer: the line was deleted by accident before the code was published.
+    """
+    data = views(3)
+
+    def loss(params, batch, offsets):
+        likeness, hidden = twins(params, batch, offsets)
+        return cross_entropy(8 * likeness, jnp.arange(len(likeness))), hidden
+
+    chance = float(np.log(64))
+
+    def error(params):
+        return loss(params, tuple(view[:64] for view in data), None)[0] / chance
+
+    def nothing(updates, state, params=None):
+        return jax.tree.map(jnp.zeros_like, updates), state
+
+    forgotten = optax.GradientTransformation(lambda params: optax.EmptyState(), nothing)
+    optimizer = forgotten if broken else optax.adam(3e-3)
+    params = mlp(1, [64, 64, 24], 1.0)
+    return own(params, loss, data, optimizer, error, chance=chance, steps=400, batch=64)
+
+
+@sixth(
+    "softmax applied twice",
+    kind="softmax before a softmax",
+    family="contrastive",
+    source="github.com/nishnik/Deep-Semantic-Similarity-Model-PyTorch/issues/2",
+    title="Softmax and CrossEntropyLoss",
+)
+def documents_of_a_query(broken: bool) -> Setup:
+    """Which of sixteen documents answers a query, by a softmax of likenesses before a loss that has one.
+
+    Seen: the output of the model goes through a softmax. Answer: that was a mistake.
+    """
+    draw = np.random.default_rng(4)
+    subject = draw.normal(size=(1500, 16, 5))
+    right = draw.integers(16, size=1500).astype(np.int32)
+    mix = draw.normal(size=(5, 12))
+    said = np.tanh(subject @ mix) + 0.1 * draw.normal(size=(1500, 16, 12))
+    query = subject[np.arange(1500), right] + 0.1 * draw.normal(size=(1500, 5))
+    data = (query.astype(np.float32), said.astype(np.float32), right)
+
+    def loss(params, batch, offsets):
+        hidden = []
+        asked = unit(embedded(params["query"], batch[0], hidden, offsets))
+        found = unit(embedded(params["document"], batch[1], hidden, offsets))
+        likeness = 16 * jnp.einsum("nd,nwd->nw", asked, found)
+        return cross_entropy(jax.nn.softmax(likeness) if broken else likeness, batch[2]), tuple(hidden)
+
+    chance = float(np.log(16))
+
+    def error(params):
+        return loss(params, tuple(part[:300] for part in data), None)[0] / chance
+
+    params = {"query": mlp(5, [5, 48, 12]), "document": mlp(6, [12, 48, 12])}
+    return own(params, loss, data, optax.adam(3e-3), error, chance=chance, steps=500, batch=64)
