@@ -12,7 +12,9 @@ from faults.sixth import (
     physics,
     recurrent,
     regression,
+    sound,
     transformer,
+    unnamed,
     values,
 )
 
@@ -28,6 +30,8 @@ __all__ = [
     "physics",
     "recurrent",
     "regression",
+    "sound",
     "transformer",
+    "unnamed",
     "values",
 ]
