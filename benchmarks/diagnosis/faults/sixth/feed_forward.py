@@ -97,20 +97,24 @@ def clicks_behind_a_large_bias(broken: bool) -> Setup:
 
 
 @sixth(
-    "units that died",
     "dead units",
+    "units that died",
     "gradients exactly zero",
-    "constant answer",
     kind="rectified scores",
     family="feed-forward",
     source="github.com/pytorch/tutorials/pull/1654",
     title="Remove final ReLU layer",
 )
 def scores_that_are_rectified(broken: bool) -> Setup:
-    """A classifier whose scores are rectified before the cross-entropy, which pushes them below zero one by one.
+    """A classifier of small uniform weights, whose scores are rectified: several are below zero for all pictures.
 
     Seen: a rectifier as the last layer of a classifier. Answer: remove it.
     """
+    params = mlp(4, [64, 48, 48, 10])
+    for key, layer in zip(jax.random.split(jax.random.key(4), 3), params.values(), strict=True):
+        limit = len(layer["w"]) ** -0.5
+        for name, own_key in zip("wb", jax.random.split(key), strict=True):
+            layer[name] = jax.random.uniform(own_key, layer[name].shape, minval=-limit, maxval=limit)
 
     def net(params, x, offsets):
         hidden = []
@@ -119,4 +123,7 @@ def scores_that_are_rectified(broken: bool) -> Setup:
         z = linear(params["layer02"], h)
         return (activated("relu", z, hidden, offsets) if broken else z), tuple(hidden)
 
-    return classification(mlp(4, [64, 48, 48, 10]), optax.sgd(0.2, 0.9), net=net, batch=64, steps=400)
+    def bright(x):
+        return 0.305 + 0.376 * x
+
+    return classification(params, optax.sgd(0.02, 0.9), net=net, inputs=bright, batch=64, steps=500)
