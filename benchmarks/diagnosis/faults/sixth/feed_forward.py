@@ -1,4 +1,4 @@
-"""Perceptrons: weights on a coarse grid, rectifiers where none belong."""
+"""Perceptrons: weights on a coarse grid, an answer that begins below zero."""
 
 import itertools
 
@@ -94,36 +94,3 @@ def clicks_behind_a_large_bias(broken: bool) -> Setup:
         return ((likely(params, *data[:3], None)[0] - clicked) ** 2).mean() / clicked.var()
 
     return own(params, loss, data, optax.adam(5e-3), error, chance=float(clicked.var()), steps=500, batch=64)
-
-
-@sixth(
-    "dead units",
-    "units that died",
-    "gradients exactly zero",
-    kind="rectified scores",
-    family="feed-forward",
-    source="github.com/pytorch/tutorials/pull/1654",
-    title="Remove final ReLU layer",
-)
-def scores_that_are_rectified(broken: bool) -> Setup:
-    """A classifier of small uniform weights, whose scores are rectified: several are below zero for all pictures.
-
-    Seen: a rectifier as the last layer of a classifier. Answer: remove it.
-    """
-    params = mlp(4, [64, 48, 48, 10])
-    for key, layer in zip(jax.random.split(jax.random.key(4), 3), params.values(), strict=True):
-        limit = len(layer["w"]) ** -0.5
-        for name, own_key in zip("wb", jax.random.split(key), strict=True):
-            layer[name] = jax.random.uniform(own_key, layer[name].shape, minval=-limit, maxval=limit)
-
-    def net(params, x, offsets):
-        hidden = []
-        h = activated("relu", linear(params["layer00"], x), hidden, offsets)
-        h = activated("relu", linear(params["layer01"], h), hidden, offsets)
-        z = linear(params["layer02"], h)
-        return (activated("relu", z, hidden, offsets) if broken else z), tuple(hidden)
-
-    def bright(x):
-        return 0.305 + 0.376 * x
-
-    return classification(params, optax.sgd(0.02, 0.9), net=net, inputs=bright, batch=64, steps=500)
