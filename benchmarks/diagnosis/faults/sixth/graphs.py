@@ -33,7 +33,7 @@ def deviations_that_reach_zero(broken: bool) -> Setup:
     x = draw.normal(size=(1200, PLACES, 3))
     given = np.zeros((1200, PLACES), np.float32)
     given[:, ::5] = 1.0
-    y = np.tanh(x[..., 0] + joined @ x[..., 1]) + 0.2 * draw.normal(size=(1200, PLACES))
+    y = np.tanh(x[..., 0] + x[..., 1] @ joined) + 0.2 * draw.normal(size=(1200, PLACES))
     y = np.where(given > 0, x[..., 0], y).astype(np.float32)
     nodes = np.concatenate([x, given[..., None]], axis=2).astype(np.float32)
 
@@ -173,4 +173,4 @@ def papers_that_many_cite(broken: bool) -> Setup:
 
     right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == topic)[1::2].mean())
     data = (asked, topic[asked].astype(np.int32))
-    return classified(params, loss, data, optax.adam(5e-3), right, classes=4, steps=200, batch=32)
+    return classified(params, loss, data, optax.sgd(0.05, 0.9), right, classes=4, steps=300, batch=32)

@@ -27,7 +27,7 @@ def full_rate_from_the_first_step(broken: bool) -> Setup:
     Seen: the loss explodes early in the run. Answer: a lower rate, a longer warm-up, a stronger weight decay.
     """
     if broken:
-        return language(words(20), optax.adamw(0.3, weight_decay=1e-5), loss=cross_entropy)
+        return language(words(20), optax.adamw(1.0, weight_decay=1e-5), loss=cross_entropy)
     schedule = optax.warmup_cosine_decay_schedule(0.0, 5e-3, 60, 400)
     return language(words(20), optax.adamw(schedule, weight_decay=1e-3), loss=cross_entropy)
 

@@ -34,7 +34,7 @@ def critic_that_sees_metres(broken: bool) -> Setup:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(3000, 3)).astype(np.float32)
     raw = (x * np.array([1000.0, 800.0, 1.0]) + np.array([500.0, 0.0, 0.0])).astype(np.float32)
-    worth = np.sin(2 * x[:, 0]) + x[:, 1] * np.cos(x[:, 2])
+    worth = np.sin(3 * x[:, 0]) + np.cos(2 * x[:, 1]) * np.sin(x[:, 2])
     gain = draw.normal(size=(3, 4))
     action = draw.integers(4, size=3000).astype(np.int32)
     better = x @ gain - (x @ gain).mean(1, keepdims=True)
