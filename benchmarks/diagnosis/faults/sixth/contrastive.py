@@ -10,14 +10,6 @@ from faults.nets import mlp
 from faults.problems import cross_entropy, digits, own
 from faults.registry import Setup, sixth
 from faults.second.contrastive import unit
-from faults.third.contrastive import views
-
-
-def twins(params, batch, offsets):
-    """The likenesses of all first views [n, n] to all second ones, and the hidden points."""
-    hidden = []
-    one, two = (unit(embedded(params, view, hidden, offsets, "tanh")) for view in batch[:2])
-    return one @ two.T, tuple(hidden)
 
 
 @sixth(
@@ -29,25 +21,29 @@ def twins(params, batch, offsets):
     title="The triplet loss converges to the margin",
 )
 def hardest_of_all_strangers(broken: bool) -> Setup:
-    """Two views of a picture that should be nearer to one another than to the nearest of all other pictures.
+    """Two noisy views of a picture that should be nearer to one another than to the nearest of all other pictures.
 
     Seen: the loss converges to the margin, and all embeddings are the same. Answer: the hardest negative has several
     problems; take one of lower rank.
     """
-    data = views(2)
-    others = digits()[2]
+    x = digits()[0]
+    noise = np.random.default_rng(2).normal(size=(2, *x.shape))
+    data = tuple((x + each).astype(np.float32) for each in noise)
+
+    def short_of(params, batch, rank, offsets):
+        hidden = []
+        one, two = (embedded(params, view, hidden, offsets, "tanh") for view in batch)
+        far = jnp.sqrt(((one[:, None] - two[None]) ** 2).sum(-1) + 1e-8)
+        strangers = jnp.sort(jnp.where(jnp.eye(len(far), dtype=bool), jnp.inf, far), axis=1)
+        return jax.nn.relu(jnp.diag(far) - strangers[:, rank] + 0.5).mean(), tuple(hidden)
 
     def loss(params, batch, offsets):
-        likeness, hidden = twins(params, batch, offsets)
-        strangers = jnp.sort(jnp.where(jnp.eye(len(likeness), dtype=bool), -jnp.inf, likeness), axis=1)
-        rank = -1 if broken else len(likeness) // 2
-        return jax.nn.relu(strangers[:, rank] - jnp.diag(likeness) + 0.5).mean(), hidden
+        return short_of(params, batch, 0 if broken else len(batch[0]) // 2, offsets)
 
     def error(params):
-        z = unit(embedded(params, others, [], None, "tanh"))
-        return (z @ z.T).mean()
+        return short_of(params, tuple(view[:128] for view in data), 64, None)[0] / 0.5
 
-    return own(mlp(0, [64, 64, 16], 1.0), loss, data, optax.adam(0.03), error, chance=0.5, steps=400, batch=128)
+    return own(mlp(0, [64, 64, 16], 1.0), loss, data, optax.adam(3e-3), error, chance=0.5, steps=400, batch=128)
 
 
 @sixth(
@@ -59,15 +55,20 @@ def hardest_of_all_strangers(broken: bool) -> Setup:
     title="No loss.backward()",
 )
 def matches_that_nobody_learns(broken: bool) -> Setup:
-    """Which of 64 pictures is the same place, by two views; the loss is computed, and its gradient is not.
+    """Which of 64 pictures shows the same place to another sensor; the loss is computed, and its gradient is not.
 
     Seen: no backward pass in the training. Answer: the line was deleted by accident before the code was published.
     """
-    data = views(3)
+    x = digits()[0]
+    draw = np.random.default_rng(3)
+    sensed = np.tanh(x @ draw.normal(size=(64, 40)) / 8)
+    data = x, (sensed + 0.1 * draw.normal(size=sensed.shape)).astype(np.float32)
 
     def loss(params, batch, offsets):
-        likeness, hidden = twins(params, batch, offsets)
-        return cross_entropy(8 * likeness, jnp.arange(len(likeness))), hidden
+        hidden = []
+        one = unit(embedded(params["camera"], batch[0], hidden, offsets, "tanh"))
+        two = unit(embedded(params["radar"], batch[1], hidden, offsets, "tanh"))
+        return cross_entropy(8 * one @ two.T, jnp.arange(len(one))), tuple(hidden)
 
     chance = float(np.log(64))
 
@@ -79,7 +80,7 @@ def matches_that_nobody_learns(broken: bool) -> Setup:
 
     forgotten = optax.GradientTransformation(lambda params: optax.EmptyState(), nothing)
     optimizer = forgotten if broken else optax.adam(3e-3)
-    params = mlp(1, [64, 64, 24], 1.0)
+    params = {"camera": mlp(1, [64, 64, 24], 1.0), "radar": mlp(2, [40, 64, 24], 1.0)}
     return own(params, loss, data, optimizer, error, chance=chance, steps=400, batch=64)
 
 
