@@ -88,7 +88,7 @@ def gates_that_forget_by_default(broken: bool) -> Setup:
     """
     draw = np.random.default_rng(1)
     sign = draw.integers(2, size=512)
-    x = 0.1 * draw.normal(size=(512, 70))
+    x = 0.1 * draw.normal(size=(512, 110))
     x[:, 2:5] += (2.0 * sign - 1)[:, None]
     optimizer = optax.adam(1e-3)
     return recall(x.astype(np.float32), sign.astype(np.int32), forget=0.0 if broken else 4.0, optimizer=optimizer)

@@ -163,8 +163,7 @@ def likelihoods_of_features(broken: bool) -> Setup:
         for name in ("mean", "log"):
             h = activated("tanh", linear(params[name]["layer00"], x), hidden, offsets)
             parts.append(linear(params[name]["layer01"], h))
-        mean, log = parts
-        return (0.5 * ((y - mean) / jnp.exp(log)) ** 2 + log + np.log(scale)).sum(1), tuple(hidden)
+        return (0.5 * ((y - parts[0]) / jnp.exp(parts[1])) ** 2 + parts[1] + np.log(scale)).sum(1), tuple(hidden)
 
     def loss(params, batch, offsets):
         each, hidden = surprise(params, batch[0], offsets)
@@ -297,5 +296,4 @@ def one_slice_at_a_time(broken: bool) -> Setup:
         return optax.sigmoid_binary_cross_entropy(scores, truth).mean()
 
     batch = 1 if broken else 32
-    more = {"chance": float(np.log(2)), "batch": batch, "steps": 900}
-    return segmentation(pictures, truth, optax.adam(1e-3), loss=loss, **more)
+    return segmentation(pictures, truth, optax.adam(1e-3), loss=loss, chance=float(np.log(2)), batch=batch, steps=900)
