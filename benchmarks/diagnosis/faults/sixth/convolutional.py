@@ -91,7 +91,7 @@ def capsules_of_small_weights(broken: bool) -> Setup:
 
     guesses = np.linspace(0, 1, 101)[:, None].repeat(10, 1)
     chance = min(float(margins(np.tile(guess, (10, 1)), np.arange(10))) for guess in guesses)
-    return classification(params, optax.sgd(0.1, 0.9), net=net, loss=margins, chance=chance, batch=32, steps=200)
+    return classification(params, optax.sgd(0.1, 0.9), net=net, loss=margins, chance=chance, batch=32, steps=90)
 
 
 @sixth(

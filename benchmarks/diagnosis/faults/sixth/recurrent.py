@@ -176,15 +176,15 @@ LOUD = 1070
     title="use clipped_gradients not the original gradients",
 )
 def clipped_gradients_that_are_not_used(broken: bool) -> Setup:
-    """A forecast of series, one of which is recorded at a hundred times the level; the gradients are not clipped.
+    """A forecast of series, one of which is recorded at 3,000 times the level; the gradients are not clipped.
 
     Seen: clipped gradients are computed, and the original ones applied; the loss was occasionally spiking. Answer:
     use the clipped ones.
     """
     x, y = windows(6000, 16, 5)
     x, y = x.copy(), y.copy()
-    x[LOUD] *= 100
-    y[LOUD] *= 100
+    x[LOUD] *= 3000
+    y[LOUD] *= 3000
     step = optax.sgd(0.1, 0.9)
     optimizer = step if broken else optax.chain(optax.clip_by_global_norm(0.5), step)
     return forecast(

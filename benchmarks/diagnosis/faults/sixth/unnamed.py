@@ -43,7 +43,7 @@ def waves_that_begin_too_long(broken: bool) -> Setup:
         x = activated("sine", 30 * linear(params["layer01"], x), hidden, offsets)
         return linear(params["layer02"], x), tuple(hidden)
 
-    return regression(params, optax.adam(3e-4), data=(x, y), net=net, steps=500)
+    return regression(params, optax.adam(3e-4), data=(x, y), net=net, steps=160)
 
 
 @sixth(
