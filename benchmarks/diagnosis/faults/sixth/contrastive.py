@@ -28,7 +28,7 @@ def hardest_of_all_strangers(broken: bool) -> Setup:
     """
     x = digits()[0]
     noise = np.random.default_rng(2).normal(size=(2, *x.shape))
-    data = tuple((x + each).astype(np.float32) for each in noise)
+    data = tuple((x + 2 * each).astype(np.float32) for each in noise)
 
     def short_of(params, batch, rank, offsets):
         hidden = []
@@ -43,7 +43,7 @@ def hardest_of_all_strangers(broken: bool) -> Setup:
     def error(params):
         return short_of(params, tuple(view[:128] for view in data), 64, None)[0] / 0.5
 
-    return own(mlp(0, [64, 64, 16], 1.0), loss, data, optax.adam(3e-3), error, chance=0.5, steps=400, batch=128)
+    return own(mlp(0, [64, 32, 3], 1.0), loss, data, optax.adam(3e-3), error, chance=0.5, steps=400, batch=128)
 
 
 @sixth(

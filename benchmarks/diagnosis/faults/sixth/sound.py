@@ -144,7 +144,7 @@ def values_that_grow_as_they_are_learned(broken: bool) -> Setup:
     sound=True,
 )
 def likelihoods_of_features(broken: bool) -> Setup:
-    """Features of pictures and their likelihood, whose negative logarithm falls below zero as it is learned.
+    """Features of pictures and their likelihood, whose negative logarithm begins below zero, and falls on.
 
     Seen: the loss becomes negative. Answer: this is normal, as the loss is the negative log likelihood.
     """
