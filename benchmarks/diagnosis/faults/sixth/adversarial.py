@@ -1,4 +1,4 @@
-"""A generator whose critic learns too fast."""
+"""Points on a ring, a generator that imitates them, and its critic."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import optax
 
 from faults.nets import mlp
 from faults.problems import own
-from faults.registry import Setup, sixth
+from faults.registry import Setup
 from faults.second.adversarial import perceptron
 
 
@@ -36,22 +36,3 @@ def contest(seed: int, judged, *, place: float, critic: float, generator: float,
     rates = {"critic": optax.adam(critic, b1=0.5), "generator": optax.adam(generator, b1=0.5)}
     optimizer = optax.multi_transform(rates, {"critic": "critic", "generator": "generator"})
     return own(params, loss, (noise, real), optimizer, error, steps=steps, batch=batch)
-
-
-@sixth(
-    "saturated loss",
-    "gradients exactly zero",
-    "vanishing",
-    kind="rate of the critic",
-    family="adversarial",
-    source="github.com/onejiin/CycleGAN-VC2/issues/5",
-    title="Discriminator Loss is 0.000",
-)
-def critic_whose_loss_is_zero(broken: bool) -> Setup:
-    """A generator that makes likely what its critic calls false, and a critic that soon is sure of everything.
-
-    Seen: the critic's loss is 0.000. Answer: it can always tell true from false, and learning does not proceed; set
-    the rates appropriately.
-    """
-    rate = 0.01 if broken else 2e-4
-    return contest(10, lambda z: -jax.nn.softplus(z), place=4.0, critic=rate, generator=5e-4, batch=128, steps=1000)

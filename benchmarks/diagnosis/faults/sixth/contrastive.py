@@ -1,4 +1,4 @@
-"""Embeddings that are learned by comparison: hardest negatives, steps that are not taken, two softmaxes."""
+"""Embeddings that are learned by comparison: steps that are not taken, two softmaxes."""
 
 import jax
 import jax.numpy as jnp
@@ -10,40 +10,6 @@ from faults.nets import mlp
 from faults.problems import cross_entropy, digits, own
 from faults.registry import Setup, sixth
 from faults.second.contrastive import unit
-
-
-@sixth(
-    "collapse",
-    "learning rate too large",
-    kind="hardest negatives",
-    family="contrastive",
-    source="github.com/wanggrun/triplet/issues/1",
-    title="The triplet loss converges to the margin",
-)
-def hardest_of_all_strangers(broken: bool) -> Setup:
-    """Two noisy views of a picture that should be nearer to one another than to the nearest of all other pictures.
-
-    Seen: the loss converges to the margin, and all embeddings are the same. Answer: the hardest negative has several
-    problems; take one of lower rank.
-    """
-    x = digits()[0]
-    noise = np.random.default_rng(2).normal(size=(2, *x.shape))
-    data = tuple((x + 2 * each).astype(np.float32) for each in noise)
-
-    def short_of(params, batch, rank, offsets):
-        hidden = []
-        one, two = (embedded(params, view, hidden, offsets, "tanh") for view in batch)
-        far = jnp.sqrt(((one[:, None] - two[None]) ** 2).sum(-1) + 1e-8)
-        strangers = jnp.sort(jnp.where(jnp.eye(len(far), dtype=bool), jnp.inf, far), axis=1)
-        return jax.nn.relu(jnp.diag(far) - strangers[:, rank] + 0.5).mean(), tuple(hidden)
-
-    def loss(params, batch, offsets):
-        return short_of(params, batch, 0 if broken else len(batch[0]) // 2, offsets)
-
-    def error(params):
-        return short_of(params, tuple(view[:128] for view in data), 64, None)[0] / 0.5
-
-    return own(mlp(0, [64, 32, 3], 1.0), loss, data, optax.adam(3e-3), error, chance=0.5, steps=400, batch=128)
 
 
 @sixth(
