@@ -1,7 +1,7 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/` and `fifth/` are the second to the fifth held-out set: other sources than all
-before, labelled by mechanism before any of them was diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/` and `sixth/` are the second to the sixth held-out set: other sources
+than all before, labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
@@ -17,6 +17,7 @@ from faults import (
     recurrent,
     regression,
     second,
+    sixth,
     third,
     transformer,
 )
@@ -39,4 +40,5 @@ _FAMILIES = (
     third,
     fourth,
     fifth,
+    sixth,
 )

@@ -9,7 +9,13 @@ from typing import Any, Literal, TypeAlias
 import optax
 
 Half: TypeAlias = Literal[
-    "tuning", "held-out", "second held-out", "third held-out", "fourth held-out", "fifth held-out"
+    "tuning",
+    "held-out",
+    "second held-out",
+    "third held-out",
+    "fourth held-out",
+    "fifth held-out",
+    "sixth held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -131,3 +137,4 @@ second = partial(_collected, "second held-out")
 third = partial(_collected, "third held-out")
 fourth = partial(_collected, "fourth held-out")
 fifth = partial(_collected, "fifth held-out")
+sixth = partial(_collected, "sixth held-out")
