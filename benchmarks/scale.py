@@ -2,10 +2,11 @@
 
     python benchmarks/scale.py results/speed/scale.json results/speed
 
-Times the step that vgbench trains with (blocks scanned, many steps in one program), blocked at the end of a program, up
+Times the step that vgbench trains with (blocks scanned, ten steps in one program), blocked at the end of a program, up
 to 1e8 weights, and the gradient profile at initialisation (one seed, its weights drawn, nothing compiled), which goes
-on beyond that; draws both lines into the folder that is named last. Each of the deepest profiles runs in a process of
-its own, whose peak resident memory the system tells.
+on beyond that; draws both lines into the folder that is named last. Adam's update alone is timed as well, ten in one
+program: it computes next to nothing, and what it takes is reading and writing weights, gradient and two moments. Each
+of the deepest profiles runs in a process of its own, whose peak resident memory the system states.
 """
 
 import json
@@ -19,6 +20,7 @@ import altair as alt
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pandas as pd
 from limit import RATE, case_of
 from side_by_side import digits, write
@@ -34,9 +36,9 @@ DEPTH_LINE = [(depth, 128) for depth in (10, 20, 50, 100, 200, 500, 1000, 2000, 
 WIDTH_LINE = [(50, width) for width in (64, 128, 256, 512, 1024, 2048)]
 MOST_PARAMETERS = 10**8
 ROUNDS, PROFILES = 7, 3
-LEAST_STEPS, MOST_STEPS = 10, 25
+STEPS = 10
 """Steps in a program: of one that has a single step `page_faults.py` shows what the system does at every call."""
-MEASURED = {"step": "training step", "profile": "gradient profile"}
+MEASURED = {"step": "training step", "update": "Adam's update alone", "profile": "gradient profile"}
 EVEN = (50, 1000)
 """Depths between which a layer should cost the same within 20 %."""
 DEEP_LINE = [(10_000, 512), (100_000, 64)]
@@ -44,15 +46,14 @@ DEEPLY = "deep"
 
 
 class Line:
-    """One point: the compiled program of so many training steps, and the state that it advances."""
+    """One point: the compiled program of the training steps, and the state that it advances."""
 
-    def __init__(self, depth: int, width: int, steps: int) -> None:
+    def __init__(self, depth: int, width: int) -> None:
         case = case_of(depth, width)
         dataset = load_dataset(case)
         network = build_network(case, dataset.problem)
-        self.depth, self.width, self.steps = depth, width, steps
         x, y = map(jnp.asarray, dataset.train)
-        rows = jnp.asarray(batch_indices(len(y), case.batch_size, self.steps, 0))
+        rows = jnp.asarray(batch_indices(len(y), case.batch_size, STEPS, 0))
         step = make_step(network, case)
 
         def advance(state: Any, rows: Any) -> Any:
@@ -68,7 +69,28 @@ class Line:
         """Seconds of one step."""
         begin = time.perf_counter()
         self._state, _ = jax.block_until_ready(self._advance(self._state, self._rows))
-        return (time.perf_counter() - begin) / self.steps
+        return (time.perf_counter() - begin) / STEPS
+
+
+def update_seconds(depth: int, width: int) -> list[float]:
+    """Seconds of Adam's updates of so many matrices, each with a gradient from memory."""
+    optimizer = optax.adam(RATE)
+    weights, gradient = (jnp.full((depth, width, width), value) for value in (1.0, 1e-3))
+
+    def advance(state: Any, gradient: Any) -> Any:
+        def step(state: Any, _: None) -> tuple[Any, None]:
+            weights, moments = state
+            updates, moments = optimizer.update(gradient, moments, weights)
+            return (optax.apply_updates(weights, updates), moments), None
+
+        return jax.lax.scan(step, state, None, STEPS)[0]
+
+    run, state, seconds = jax.jit(advance, donate_argnums=0), (weights, optimizer.init(weights)), []
+    for _ in range(1 + ROUNDS):
+        begin = time.perf_counter()
+        state = jax.block_until_ready(run(state, gradient))
+        seconds.append((time.perf_counter() - begin) / STEPS)
+    return seconds[1:]
 
 
 def profile_seconds(depth: int, width: int) -> list[float]:
@@ -87,9 +109,11 @@ def measure(points: list[tuple[int, int]]) -> list[dict[str, Any]]:
     for depth, width in points:
         row: dict[str, Any] = {"depth": depth, "width": width, "profile": profile_seconds(depth, width)}
         if depth * width**2 <= MOST_PARAMETERS:
-            line = Line(depth, width, min(MOST_STEPS, max(LEAST_STEPS, 20_000_000 // (depth * width**2))))
+            line = Line(depth, width)
             line.sample()
             row |= {"step": [line.sample() for _ in range(ROUNDS)], "compile_seconds": line.compile_seconds}
+            del line
+            row["update"] = update_seconds(depth, width)
         print(depth, width, *(f"{name} {np.median(row[name]):.3g} s" for name in MEASURED if name in row), flush=True)
         rows.append(row)
     return rows
@@ -136,7 +160,7 @@ def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
     def line(axis: str, other: str, value: int) -> alt.LayerChart:
         chosen = alt.Chart(data[data[other] == value]).encode(
             x=alt.X(f"{axis}:Q", scale=alt.Scale(type="log", nice=False), title=f"{axis}, at {other} {value}"),
-            color=alt.Color("of:N", title=None, scale=alt.Scale(range=COLORS[:2])),
+            color=alt.Color("of:N", title=None, scale=alt.Scale(range=COLORS[: len(MEASURED)])),
         )
         y = alt.Y("value:Q", scale=alt.Scale(type="log"), title="microseconds a layer")
         ends = chosen.mark_rule().encode(y=alt.Y("low:Q", title="microseconds a layer"), y2="high:Q")
@@ -149,7 +173,7 @@ def picture(rows: list[dict[str, Any]]) -> alt.HConcatChart:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """All points as Markdown."""
-    lines = ["| depth | width | compile | step | a layer | profile | a layer |", "| --- " * 7 + "|"]
+    lines = ["| depth | width | compile | step | a layer | update | a layer | profile | a layer |", "| --- " * 9 + "|"]
     for row in rows:
         shown = [f"{row['compile_seconds']:.1f} s" if "step" in row else "-"]
         for name in MEASURED:
@@ -160,20 +184,23 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def evenness(rows: list[dict[str, Any]]) -> float:
-    """The dearest layer over the cheapest, less one, in steps on the depth line between 50 and 1,000."""
+def uneven(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """The dearest layer over the cheapest, less one, on the depth line between 50 and 1,000.
+
+    Of whole steps, and of what remains of them without the update.
+    """
     chosen = [row for row in rows if row["width"] == 128 and EVEN[0] <= row["depth"] <= EVEN[1]]
-    cost = [a_layer(row, "step").value for row in chosen]
-    return max(cost) / min(cost) - 1
+    step, update = (np.asarray([a_layer(row, name).value for row in chosen]) for name in ("step", "update"))
+    return {name: float(max(each) / min(each) - 1) for name, each in (("step", step), ("rest", step - update))}
 
 
 def main(path: str, folder: str) -> None:
     """Measure, write and draw."""
     rows = measure(sorted({*DEPTH_LINE, *WIDTH_LINE}))
     deep = [deep_profile(*each) for each in DEEP_LINE]
-    shown, uneven = table(rows), evenness(rows)
-    print(shown, f"\nuneven by {uneven:.0%}", *deep, sep="\n")
-    write(Path(path), {"rows": rows, "uneven": uneven, "deep_profiles": deep, "table": shown})
+    shown, spread = table(rows), uneven(rows)
+    print(shown, f"\nuneven by {spread}", *deep, sep="\n")
+    write(Path(path), {"rows": rows, "uneven": spread, "deep_profiles": deep, "table": shown})
     picture(rows).save(Path(folder) / "scale.svg")
 
 

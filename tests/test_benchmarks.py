@@ -63,9 +63,10 @@ def test_evenness_is_of_the_depth_line_alone() -> None:
     points = [(10, 128, 9.0), (50, 128, 1.0), (200, 128, 1.2), (1000, 128, 1.1), (5000, 128, 3.0), (50, 64, 0.1)]
     rows = [{"depth": depth, "width": width, "step": [cost * depth]} for depth, width, cost in points]
     rows = [{**row, "step": row["step"] * 3, "profile": [1.0] * 3, "compile_seconds": 1.0} for row in rows]
-    assert scale.evenness(rows) == pytest.approx(0.2)
+    rows = [{**row, "update": [row["step"][0] - 0.8 * row["depth"]] * 3} for row in rows]
+    assert scale.uneven(rows) == {"step": pytest.approx(0.2), "rest": pytest.approx(0.0, abs=1e-9)}
     assert len(scale.table(rows).splitlines()) == 2 + len(rows)
-    assert {"step", "profile"} == set(scale.MEASURED)
+    assert {"step", "update", "profile"} == set(scale.MEASURED)
     scale.picture(rows).to_dict()  # validates
 
 
