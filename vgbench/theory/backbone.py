@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from vgbench.spec.case import Case
 from vgbench.theory.after_addition import factors_after_addition
+from vgbench.theory.batch import follows, predict_batch
 from vgbench.theory.inputs import last_gradient
 from vgbench.theory.layers import ELEMENTWISE, Layers, Sizes, Through, hidden_variance
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
@@ -40,6 +41,8 @@ def predict_backbone(case: Case) -> Prediction:
     reason = uncovered(case)
     if reason:
         raise NoTheory(reason)
+    if follows(case):
+        return predict_batch(case)
     layers = Layers(case)
     if _ties(case):
         return _after_addition(layers)

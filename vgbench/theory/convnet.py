@@ -8,7 +8,7 @@ At the border zero padding reads nothing. Images have pixels of all sizes, so th
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,12 +17,13 @@ from vgbench.mitigations.initializers import Signal, weight_variance
 from vgbench.mitigations.mean_field import centred_variance, moments
 from vgbench.spec.case import Case
 from vgbench.spec.registry import ACTIVATIONS
-from vgbench.theory.kernels import Gram, Kernels, correlations, diagonal, kernels_of, sizes
+from vgbench.theory.kernels import Gram, Kernels, correlations, kernels_of, sizes
 from vgbench.theory.layers import Layers
 from vgbench.theory.prediction import Kind, NoTheory, Prediction, from_factors
 from vgbench.theory.skip import ZERO_SOURCES, Skip, skip_of
 from vgbench.theory.tokens import answered, images
 from vgbench.theory.transformer_parts import SIZED
+from vgbench.theory.walk import Signals, Steps, factors
 
 _SOURCES = ("Xiao et al. 2018",)
 _LAYERS = {
@@ -41,13 +42,6 @@ _DEEP = 4
 decades, where 0.56 are predicted."""
 _MOST_BLOCKS = 1_000
 _TILT = 0.01
-
-
-class Signals(NamedTuple):
-    """Mean products of every two pixels over the channels, and every pixel's mean."""
-
-    gram: Gram
-    mean: Float[np.ndarray, "examples pixels"]
 
 
 def predict_convnet(case: Case) -> Prediction:
@@ -111,25 +105,8 @@ class _Walk:
 
     def factors(self) -> Float[np.ndarray, "gaps"]:
         """What every block multiplies the squared gradient by, the one nearest the input first."""
-        signals, passed = self._input_layer(), []
-        for _ in range(self.case.depth - 1):
-            branch = signals
-            for step in self._steps:
-                passed.append(branch.gram)
-                branch = self._forward(step, branch)
-            signals = self._join(signals, branch)
-        gradient, before = self._output_layer(signals)
-        for step, read in reversed(before):
-            gradient = self._backward(step, read, gradient)
-        factors = []
-        for _ in range(self.case.depth - 1):
-            gradient = gradient / diagonal(gradient).sum()
-            branch = gradient
-            for step in reversed(self._steps):
-                branch = self._backward(step, passed.pop(), branch)
-            gradient = self.skip.stream**2 * gradient + self.skip.branch**2 * branch
-            factors.append(diagonal(gradient).sum())
-        return np.asarray(factors[::-1])
+        steps = Steps(self._steps, self._forward, self._backward, self._answered)
+        return factors(self._input_layer(), self.case.depth - 1, self.skip, steps)
 
     @property
     def _model(self) -> Any:
@@ -156,13 +133,16 @@ class _Walk:
                 break
         return signals
 
-    def _output_layer(self, signals: Signals) -> tuple[Gram, list[tuple[str, Gram]]]:
-        """The gradient by what the output layer's matrix reads, and the steps before it with what they read."""
+    def _answered(self, signals: Signals) -> Gram:
+        """The gradient behind the last block, through what the output layer does before its matrix."""
         before = []
         for step in ("norm", "activation") if self._steps[0] == "norm" else ():
             before.append((step, signals.gram))
             signals = self._forward(step, signals)
-        return answered(self.case, signals.gram), before
+        gradient = answered(self.case, signals.gram)
+        for step, read in reversed(before):
+            gradient = self._backward(step, read, gradient)
+        return gradient
 
     def _forward(self, step: str, at: Signals) -> Signals:
         if step == "linear":
@@ -195,12 +175,6 @@ class _Walk:
             return 1.0, 1.0
         unit, one = Layers(self.case).unit, np.ones((1, 1))
         return unit.power / float(self._active.value(one)[0, 0]), unit.kept / float(self._active.slope(one)[0, 0])
-
-    def _join(self, stream: Signals, branch: Signals) -> Signals:
-        a, b = self.skip.stream, self.skip.branch
-        shared = stream.mean[:, :, None] * branch.mean[:, None, :]
-        crossed = a * b * (shared + shared.swapaxes(1, 2))
-        return Signals(a**2 * stream.gram + b**2 * branch.gram + crossed, a * stream.mean + b * branch.mean)
 
     def _variance(self, *, raw: bool = False) -> float:
         if self.case.norm.name == _STANDARDISED:
