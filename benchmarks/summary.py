@@ -50,8 +50,8 @@ REASONS = {
     "overhead": "Where the aim is missed: found by profile, of the time around the worker 4 ms pass until the record is"
     " safe on the disk, and packing it takes 4.",
     "scale": "The aim is 20 %. Programs of a single step would miss it through page faults, which the next section"
-    " counts. In programs of many steps the rest is caches: Adam's update reads and writes weights, gradient and two"
-    " moments, 13 MB at 50 x 128, which a cache holds, and 262 MB at 1,000 x 128, which come from memory.",
+    " counts. In programs of many steps the rest is caches: Adam's update alone, which reads and writes weights and"
+    " moments, takes longer where they are 197 MB (1,000 x 128) than where they are 10 (50 x 128).",
     "page_faults": "Every call of a program allocates its scratch memory anew, and glibc takes what is larger than"
     " 32 MiB from the system each time, which clears it page by page. A program of many steps pays that once, and then"
     " a layer costs nearly the same at every depth.",
