@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vgbench.spec.case import Case
 from vgbench.theory.backbone import predict_backbone
@@ -45,7 +46,8 @@ def _found(case: Case) -> Prediction | str:
     if case.depth > _DEEPEST:
         return f"depth {case.depth}: a prediction is followed through {_DEEPEST:,} layers at most"
     try:
-        with np.errstate(all="ignore"):
+        # Threads of BLAS wait for one another in products as small as these.
+        with np.errstate(all="ignore"), threadpool_limits(1, "blas"):
             found = rule(case)
     except NoTheory as nothing:
         return str(nothing)
