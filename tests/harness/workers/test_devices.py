@@ -81,7 +81,7 @@ def check_alike(one: dict[str, Any], eight: dict[str, Any], tolerance: float = 1
     assert one.keys() == eight.keys()
     for name, value in one.items():
         if isinstance(value, np.ndarray) and name != "gradient_histogram":
-            allowed = 0.1 if "accuracy" in name else tolerance
+            allowed = 0.1 if "metric" in name else tolerance
             np.testing.assert_allclose(eight[name], value, rtol=tolerance, atol=allowed, err_msg=name)
 
 
