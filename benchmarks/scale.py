@@ -46,14 +46,15 @@ DEEPLY = "deep"
 
 
 class Line:
-    """One point: the compiled program of the training steps, and the state that it advances."""
+    """One point: the compiled program of so many training steps, and the state that it advances."""
 
-    def __init__(self, depth: int, width: int) -> None:
+    def __init__(self, depth: int, width: int, steps: int = STEPS) -> None:
         case = case_of(depth, width)
         dataset = load_dataset(case)
         network = build_network(case, dataset.problem)
+        self.depth, self.width, self.steps = depth, width, steps
         x, y = map(jnp.asarray, dataset.train)
-        rows = jnp.asarray(batch_indices(len(y), case.batch_size, STEPS, 0))
+        rows = jnp.asarray(batch_indices(len(y), case.batch_size, steps, 0))
         step = make_step(network, case)
 
         def advance(state: Any, rows: Any) -> Any:
@@ -69,7 +70,7 @@ class Line:
         """Seconds of one step."""
         begin = time.perf_counter()
         self._state, _ = jax.block_until_ready(self._advance(self._state, self._rows))
-        return (time.perf_counter() - begin) / STEPS
+        return (time.perf_counter() - begin) / self.steps
 
 
 def update_seconds(depth: int, width: int) -> list[float]:

@@ -4,6 +4,8 @@ from vgbench.diagnosis.findings import Name
 from vgbench.diagnosis.published import CHANGES
 
 NOT_MEASURED = "how often this helps, and what it costs, was not measured"
+LEAST, MOST = 2, 6
+"""Cells that a change was tried in to be named, and changes that are named."""
 _BEGAN_SO: dict[Name, Name] = {
     "vanishing": "risk of vanishing",
     "collapse": "risk of collapse",
@@ -24,17 +26,19 @@ def measured(name: Name, timed: bool, invariant: bool | None) -> str:
         invariant: whether the optimizer is invariant to the gradient's scale; None for cells of both kinds.
 
     Returns:
-        Text, the changes that helped most often first; `NOT_MEASURED` where no such cell was changed.
+        Text, the `MOST` changes that helped most often first, of those that were tried in `LEAST` cells or more;
+        `NOT_MEASURED` where no such cell was changed.
     """
     found: dict[str, list[tuple[int, int, float | None]]] = {}
     for (risk, over_time, adapts, change), counts in CHANGES.items():
         if (risk, over_time) == (_BEGAN_SO.get(name), timed) and invariant in (None, adapts):
             found.setdefault(change, []).append(counts)
-    if not found:
-        return NOT_MEASURED
     merged = {change: _merged(counts) for change, counts in found.items()}
+    merged = {change: counts for change, counts in merged.items() if counts[1] >= LEAST}
+    if not merged:
+        return NOT_MEASURED
     ranked = sorted(merged.items(), key=lambda item: (-item[1][0] / item[1][1], item[1][2] or 0.0))
-    texts = [f"{change} {trained} of {number}{_cost(ratio)}" for change, (trained, number, ratio) in ranked]
+    texts = [f"{change} {trained} of {number}{_cost(ratio)}" for change, (trained, number, ratio) in ranked[:MOST]]
     return f"published cells that began so and did not train did with one change: {', '.join(texts)}"
 
 

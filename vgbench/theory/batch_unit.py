@@ -105,8 +105,8 @@ class Roots:
 
     @property
     def root(self) -> Pairs:
-        """R, with R R^T the Gram matrix."""
-        return self.vectors * self.scales
+        """R, with R R^T the Gram matrix: the symmetric one, as rounding decides the signs of the axes in others."""
+        return (self.vectors * self.scales) @ self.vectors.T
 
 
 def roots_of(gram: Pairs) -> Roots:
