@@ -72,6 +72,10 @@ OF_THE_GRADIENT = (
 )
 
 
+WAIT_A_STEP = ("adopt", "rprop")
+"""Optimizers whose first step fills their memory alone."""
+
+
 def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
     """A training step changes the weights of every layer, unless their gradient is exactly zero."""
     case = vg.Case(**SMALL | slots, block_execution=layers)
@@ -80,7 +84,10 @@ def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
 
     @jax.jit
     def step(variables: Variables) -> tuple[Any, ...]:
-        after, loss, *_ = make_step(network, case)(start(network, case, variables), batch, 0.01)
+        step, state = make_step(network, case), start(network, case, variables)
+        if case.optimizer.name in WAIT_A_STEP:
+            state, *_ = step(state, batch, 0.01)
+        after, loss, *_ = step(state, batch, 0.01)
         return after.variables.params, loss
 
     after, loss = step(variables)
