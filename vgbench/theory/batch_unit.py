@@ -51,14 +51,17 @@ class BatchUnit:
         if self.norm_first:
             roots = roots_of(centred(read))
             z = self._drawn(roots)
-            x, slopes = _standardised(z), with_slope(self._function, _standardised(z))[1] / _deviation(z)
-            as_drawn = np.mean(1 / np.square(_deviation(z)))
+            deviation = _deviation(z)
+            x = z / deviation
+            slopes = with_slope(self._function, x)[1] / deviation
+            as_drawn = np.mean(1 / np.square(deviation))
             found = centred(_back_through(x, slopes, gradient, slopes_last=False))
             return found * _mean_inverse(roots) / as_drawn
         z = self._drawn(roots_of(read))
         values, slopes = with_slope(self._function, z)
         values -= values.mean(axis=1, keepdims=True)
-        return _back_through(_standardised(values), slopes / _deviation(values), centred(gradient), slopes_last=True)
+        deviation = _deviation(values)
+        return _back_through(values / deviation, slopes / deviation, centred(gradient), slopes_last=True)
 
     def _normalised_and_activated(self, gram: Pairs) -> tuple[Pairs, Float[np.ndarray, "batch"]]:
         roots = roots_of(gram)
@@ -80,7 +83,8 @@ class BatchUnit:
         own, typical = _standardised(active), active / _size(whole) ** 0.5
         x, z = _standardised(z), z / _size(before) ** 0.5
         drawn = _pairs(own) - _pairs(typical) - self._kept * (_pairs(x) - _pairs(z))
-        linear = _directions(roots_of(_unit(before))) - _unit(before)
+        before = _unit(before)
+        linear = _directions(roots_of(before)) - before
         mean = (mean - mean.mean()) / _size(whole) ** 0.5 + (own - typical).mean(axis=0)
         return _unit(whole) + drawn + self._kept * linear, mean
 
