@@ -95,7 +95,7 @@ def with_norms(case: vg.Case, steps: int) -> Callable[[], Any]:
 
     with numerics(case.dtype, case.matmul_precision):
         begin = jax.jit(partial(start, network, case), compiler_options=compiler_options(operations=0))
-        state = begin(draw(case, network, dataset, seed=0))
+        state = begin(draw(case, network, dataset, seed=0), RATE)
         options = compiler_options(OPERATIONS + 1)  # as of any training that takes long
         program = jax.jit(partial(jax.lax.scan, body), donate_argnums=0, compiler_options=options)
         advance = program.lower(state, batches).compile()

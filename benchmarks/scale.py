@@ -60,7 +60,7 @@ class Line:
         def advance(state: Any, rows: Any) -> Any:
             return jax.lax.scan(lambda state, row: step(state, (x[row], y[row]), RATE), state, rows)
 
-        state = start(network, case, network.init(jax.random.key(0)))
+        state = start(network, case, network.init(jax.random.key(0)), RATE)
         begin = time.perf_counter()
         compiled = jax.jit(advance, donate_argnums=0).lower(state, rows).compile()
         self.compile_seconds = time.perf_counter() - begin

@@ -87,7 +87,7 @@ def alone(case: vg.Case) -> list[float]:
 
         def trained(rate: float, seed: int, recorded: bool) -> float:
             train, validation, test = own[seed]
-            state = start(network, case, draw(case, network, dataset, seed))
+            state = start(network, case, draw(case, network, dataset, seed), rate)
             initial = jax.tree.map(jnp.copy, state.variables.params)
             batches = batch_indices(dataset.train.examples, case.batch_size, case.steps, seed)
             for i, batch in enumerate(batches):

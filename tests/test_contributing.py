@@ -104,7 +104,7 @@ def test_transform_normalises_each_of_the_stacked_layers_even_where_gradients_va
 
     @jax.jit
     def of_step(variables: Variables, x: Array, y: Array) -> Squares:
-        move = propose(network, case, start(network, case, variables), (x, y), rate)
+        move = propose(network, case, start(network, case, variables, rate), (x, y), rate)
 
         return squares(network, move.gradients, move.updates)
 

@@ -111,9 +111,9 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
         data, traced_options = splits_of(case, dataset), traced_options_of(case)
         drawn = [_drawn(job, dataset) for job in filled]
         variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
-        state = jax.vmap(lambda v: start(network, case, v))(variables)
-        initial = jax.tree.map(jnp.copy, variables.params)
         learning_rates = np.asarray([job.case.learning_rates[0] for job in filled], np.float32)
+        state = jax.vmap(partial(start, network, case))(variables, learning_rates)
+        initial = jax.tree.map(jnp.copy, variables.params)
         batches = np.stack(
             [batch_indices(dataset.train.examples, case.batch_size, case.steps, job.case.seeds[0]) for job in filled]
         )

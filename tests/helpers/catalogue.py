@@ -72,7 +72,7 @@ OF_THE_GRADIENT = (
 )
 
 
-WAIT_A_STEP = ("adopt", "rprop")
+WAIT_A_STEP = ("adopt",)
 """Optimizers whose first step fills their memory alone."""
 
 
@@ -84,7 +84,7 @@ def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
 
     @jax.jit
     def step(variables: Variables) -> tuple[Any, ...]:
-        step, state = make_step(network, case), start(network, case, variables)
+        step, state = make_step(network, case), start(network, case, variables, 0.01)
         if case.optimizer.name in WAIT_A_STEP:
             state, *_ = step(state, batch, 0.01)
         after, loss, *_ = step(state, batch, 0.01)

@@ -38,7 +38,7 @@ def test_passes_side_by_side_are_those_by_themselves(name: str) -> None:
     dataset = load_dataset(case)
     with numerics(case.dtype, "highest"):
         network = build_network(case, dataset.problem)
-        state = start(network, case, draw(case, network, dataset, 0))
+        state = start(network, case, draw(case, network, dataset, 0), 0.0)
         batch = first_batch(case, dataset, 0)
 
         def both(state: Any, batch: Any) -> Any:

@@ -201,7 +201,7 @@ def test_the_timed_step_holds_no_probe() -> None:
     case = vg.Case(**SMALL)
     data = load_dataset(case)
     network = build_network(case, data.problem)
-    state = start(network, case, network.init(jax.random.key(0)))
+    state = start(network, case, network.init(jax.random.key(0)), 0.1)
     batch = data.train.x[:16], data.train.y[:16]
 
     def text(function: Callable[..., Any]) -> str:
@@ -253,7 +253,7 @@ def test_a_scanned_step_is_one_program_whatever_the_depth() -> None:
     def lines(depth: int) -> int:
         case = vg.Case(**SMALL | {"depth": depth})
         network = build_network(case, Problem(64, 10), scanned=True)
-        state = start(network, case, network.init(jax.random.key(0)))
+        state = start(network, case, network.init(jax.random.key(0)), 0.1)
         batch = np.zeros((16, 64), np.float32), np.zeros(16, np.int32)
         return len(jax.jit(make_step(network, case)).lower(state, jax.device_put(batch), 0.1).as_text().splitlines())
 

@@ -36,7 +36,7 @@ def test_parameters_gradients_and_answers_are_float32_and_the_stream_has_16_bits
     x, y = first_batch(case, data, 0)
 
     def step(variables: Any) -> Any:
-        return propose(network, case, start(network, case, variables), (x, y), 0.1)
+        return propose(network, case, start(network, case, variables, 0.1), (x, y), 0.1)
 
     move = jax.eval_shape(step, variables)
     assert {leaf.dtype for leaf in jax.tree.leaves(move.gradients)} == {jnp.dtype("float32")}
@@ -59,7 +59,7 @@ def test_layers_that_plain_backpropagation_reads_as_zero_are_reported(dtype: str
     profile, data = vg.measure_gradients(case), load_dataset(case)
     network = build_network(case, data.problem)
     variables, (x, y) = draw(case, network, data, 0), first_batch(case, data, 0)
-    gradients: Any = jax.jit(lambda v: propose(network, case, start(network, case, v), (x, y), 0.1).gradients)(
+    gradients: Any = jax.jit(lambda v: propose(network, case, start(network, case, v, 0.1), (x, y), 0.1).gradients)(
         variables
     )
     kernels = np.asarray(gradients["blocks"]["branch"][0]["linear"]["kernel"][...])
@@ -82,7 +82,7 @@ def stepped(case: vg.Case, poisoned: bool) -> tuple[Any, Any]:
     data = load_dataset(case)
     network = build_network(case, data.problem)
     x, y = first_batch(case, data, 0)
-    before = start(network, case, draw(case, network, data, 0))
+    before = start(network, case, draw(case, network, data, 0), 0.1)
     return before, make_step(network, case)(before, (x * jnp.inf if poisoned else x, y), 0.1)[0]
 
 

@@ -45,7 +45,7 @@ def one_step(case: vg.Case, scanned: bool) -> Any:
             tree | {"blocks": tuple(jax.tree.map(lambda leaf, i=i: leaf[i], tree["blocks"]) for i in range(4))}
             for tree in (params, stats)
         )
-    state = start(network, case, Variables(params, stats))
+    state = start(network, case, Variables(params, stats), 0.01)
     step = jax.jit(make_step(network, case))
     batch = batch_indices(dataset.train.examples, case.batch_size, 2, 0)
     for indices in batch:
@@ -135,7 +135,7 @@ def test_warm_up_raises_the_updates_linearly_to_the_full_rate() -> None:
     case = vg.Case(**SMALL, optimizer=sgd, warmup_steps=4)
     dataset = load_dataset(case)
     network = build_network(case, dataset.problem)
-    state = start(network, case, network.init(jax.random.key(0)))
+    state = start(network, case, network.init(jax.random.key(0)), 0.5)
     batch = jnp.asarray(dataset.train.x[:32]), jnp.asarray(dataset.train.y[:32])
     ask = jax.jit(lambda state: propose(network, case, state, batch, 0.5))
     for share in (0.25, 0.5, 0.75, 1.0, 1.0, 1.0):
@@ -223,7 +223,7 @@ def test_curves_are_those_of_one_plain_step_after_another(curves: TrainingCurves
     case = vg.Case(**PROTOCOL)
     (x, y), *_ = dataset = load_dataset(case).of_seed(1)
     network = build_network(case, dataset.problem)
-    state, losses = start(network, case, network.init(jax.random.key(1))), []
+    state, losses = start(network, case, network.init(jax.random.key(1)), curves.learning_rate), []
     step = jax.jit(make_step(network, case))
     for batch in batch_indices(len(y), case.batch_size, case.steps, 1):
         state, loss = step(state, (x[batch], y[batch]), curves.learning_rate)

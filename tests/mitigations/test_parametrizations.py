@@ -42,7 +42,7 @@ def changes(case: vg.Case, rate: float, steps: int = 3) -> np.ndarray:
     @jax.jit
     def run(variables: Any) -> jax.Array:
         step = make_step(network, case)
-        state = start(network, case, variables)
+        state = start(network, case, variables, rate)
         state = jax.lax.fori_loop(0, steps, lambda _, state: step(state, batch, rate)[0], state)
         moved = outputs(state.variables) - outputs(variables)
         return jnp.sqrt(jnp.square(moved).mean(axis=tuple(range(1, moved.ndim))))

@@ -71,7 +71,7 @@ def test_step_keeps_shapes_and_dtypes(name: str) -> None:
     """A whole training step, traced and not compiled."""
     case = case_of(name)
     network, variables = traced(case)
-    state = jax.eval_shape(lambda v: start(network, case, v), variables)
+    state = jax.eval_shape(lambda v: start(network, case, v, 0.1), variables)
     batch = first_batch(case, load_dataset(case), 0)
     after, loss = jax.eval_shape(lambda s: make_step(network, case)(s, batch, 0.1), state)
     assert loss.shape == ()

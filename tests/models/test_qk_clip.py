@@ -23,7 +23,7 @@ def largest_scores(layers: str, threshold: float, rate: float = 0.0) -> list[np.
     dataset = load_dataset(case)
     with jax.enable_x64(True), jax.default_matmul_precision("highest"):
         network = build_network(case, dataset.problem)
-        state = start(network, case, draw(case, network, dataset, 0))
+        state = start(network, case, draw(case, network, dataset, 0), rate)
         step, batch, found = jax.jit(make_step(network, case)), first_batch(case, dataset, 0), []
         for _ in range(2):
             state, _ = step(state, batch, rate)

@@ -98,7 +98,7 @@ def test_a_training_step_changes_all_weights(cell: str, layers: str) -> None:
     network = build_network(case, dataset.problem)
     variables = draw(case, network, dataset, 0)
     state, loss = jax.jit(make_step(network, case))(
-        start(network, case, variables), first_batch(case, dataset, 0), 0.01
+        start(network, case, variables, 0.01), first_batch(case, dataset, 0), 0.01
     )
     assert np.isfinite(loss)
     for before, after in zip(*map(jax.tree.leaves, (variables.params, state.variables.params)), strict=True):

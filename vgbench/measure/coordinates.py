@@ -70,7 +70,8 @@ def measure_coordinates(case: Case) -> Coordinates:
 
 
 def _start(network: Network, case: Case, dataset: Dataset, seed: int) -> TrainState:
-    return start(network, case, jax.tree.map(jnp.asarray, drawn(case, network, dataset, seed)))
+    (rate,) = case.learning_rates
+    return start(network, case, jax.tree.map(jnp.asarray, drawn(case, network, dataset, seed)), rate)
 
 
 def _batches(case: Case, dataset: Dataset, seed: int) -> _Batches:

@@ -96,12 +96,13 @@ class Executable:
         self.case = case
         self._step = make_step(network, case)
         with numerics(case.dtype, case.matmul_precision):
-            state = start(network, case, draw(case, network, dataset, case.seeds[0]))
+            rate = case.learning_rates[0] if case.learning_rates else 0.0
+            state = start(network, case, draw(case, network, dataset, case.seeds[0]), rate)
             # As a flat list: taking a tree of ten small layers apart at every call costs 5 % of their step.
             self._leaves, self._tree = jax.tree.flatten(jax.device_put(state, whole(case)))
             self._inputs = (
                 first_batch(case, dataset, case.seeds[0]),
-                jax.device_put(np.float32(case.learning_rates[0] if case.learning_rates else 0.0), whole(case)),
+                jax.device_put(np.float32(rate), whole(case)),
             )
         params = jax.tree.leaves(state.variables.params)
         self.parameters = sum(leaf.size for leaf in params)

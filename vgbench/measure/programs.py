@@ -42,14 +42,14 @@ class Programs(NamedTuple):
     Data have a leading axis of runs where several runs have splits of their own.
 
     Attributes:
-        start: the runs' variables to the state that their training starts with.
+        start: (variables, learning rates) to the state that the runs' training starts with.
         advance: by the number of steps of a chunk, (state, learning rates, traced_options, batches, training data) to
             (state, losses); consumes the state.
         look: (state, initial parameters, learning rates, traced_options, first batches, training data) to a `Snapshot`.
         judge: by the number of examples, (variables, held-out data) to the metric of each run.
     """
 
-    start: Callable[[Variables], TrainState]
+    start: Callable[[Variables, Any], TrainState]
     advance: dict[int, Callable[..., tuple[TrainState, Array]]]
     look: Callable[..., Snapshot]
     judge: dict[int, Callable[..., Array]]
@@ -116,10 +116,10 @@ def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, 
         looks * case.batch_size * (3 * forward + 2 * backward),
     )
     judge = _side_by_side(partial(_judge, network), runs, (0, of_data))
-    begin = jitted(_side_by_side(partial(start, network, case), runs, (0,)), operations=0)
-    variables = jax.eval_shape(network.init, jax.random.key(0))
-    state = jax.eval_shape(partial(start, network, case), variables)
-    initial, rate = state.variables.params, jax.ShapeDtypeStruct((), np.float32)
+    begin = jitted(_side_by_side(partial(start, network, case), runs, (0, 0)), operations=0)
+    variables, rate = jax.eval_shape(network.init, jax.random.key(0)), jax.ShapeDtypeStruct((), np.float32)
+    state = jax.eval_shape(partial(start, network, case), variables, rate)
+    initial = state.variables.params
 
     def data(tree: Any) -> Any:
         return placed(tree, runs) if own else tree
@@ -135,7 +135,7 @@ def jobs(case: Case, runs: int, often: int) -> dict[tuple[str, int], tuple[Any, 
         return jax.ShapeDtypeStruct((*steps, case.batch_size), np.int32)
 
     found: dict[tuple[str, int], Any] = {
-        (START, 1): (begin, (placed(variables, runs),)),
+        (START, 1): (begin, placed((variables, rate), runs)),
         (LOOK, 1): (look, arguments(state, initial, rate, batches())),
     }
     for steps in {min(SNAPSHOT_EVERY, case.steps), case.steps % SNAPSHOT_EVERY} - {0}:

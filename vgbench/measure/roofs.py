@@ -36,17 +36,17 @@ class Roof:
 
 
 def product(case: Case, network: Network) -> Roof:
-    """Products as of one matrix of a block, there and back again and again.
+    """Products as of the largest matrix of a block, there and back again and again.
 
-    The shapes are [batch * places, patch * width] by [patch * width, width], and that back. The numbers are normal and
-    the matrix is orthogonal, so that they stay so: accelerators multiply ones and zeros faster, since those draw less
-    power.
+    The shapes are [batch * places, reads] by [reads, gives], and that back. The numbers are normal and the matrix is
+    orthogonal, so that they stay so: accelerators multiply ones and zeros faster, since those draw less power.
     """
-    rows, reads, gives = case.batch_size * network.places, network.patch * case.width, case.width
+    rows, (reads, gives) = case.batch_size * network.places, network.matrix
     draw = np.random.default_rng(0)
     dtype = jnp.dtype(case.dtype)
     h = jax.device_put(draw.standard_normal((rows, reads)).astype(dtype), split(case))
-    w = jax.device_put(np.linalg.qr(draw.standard_normal((reads, gives)))[0].astype(dtype), whole(case))
+    orthogonal = np.linalg.qr(draw.standard_normal((max(reads, gives), min(reads, gives))))[0]
+    w = jax.device_put((orthogonal if reads >= gives else orthogonal.T).astype(dtype), whole(case))
     return Roof(
         lambda h, w: jax.lax.fori_loop(0, _PRODUCTS // 2, lambda _, h: h @ w @ w.T, h),
         (h, w),

@@ -118,10 +118,13 @@ def over_layers(inner: optax.GradientTransformation) -> optax.GradientTransforma
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def start(network: Network, case: Case, variables: Variables) -> TrainState:
-    """Start the case's optimizer on freshly drawn variables."""
+def start(network: Network, case: Case, variables: Variables, rate: Rate) -> TrainState:
+    """Start the case's optimizer on freshly drawn variables, at the learning rate that it will be trained with.
+
+    Rprop keeps the sizes of its steps, which begin at the learning rate, in its state.
+    """
     scaling: LossScaling | None = LOSS_SCALINGS.build(case.loss_scaling)
-    optimizer = make_optimizer(case, 0.0, network.stacked).init(variables.params)
+    optimizer = make_optimizer(case, rate, network.stacked).init(variables.params)
     return TrainState(variables, optimizer, scaling.start() if scaling else None)
 
 

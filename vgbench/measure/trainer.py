@@ -89,10 +89,11 @@ class Trainer:
         case, examples = self._case, self._dataset.train.examples
         given = jax.device_put(jax.tree.map(_together, *variables), whole(case))
         batches = np.stack([batch_indices(examples, case.batch_size, case.steps, run.seed) for run in runs])
+        rates = np.asarray([run.rate for run in runs], np.float32)
         return _RunGroup(
-            state=programs.start(given),
+            state=programs.start(given, rates),
             initial=given.params,
-            learning_rates=np.asarray([run.rate for run in runs], np.float32),
+            learning_rates=rates,
             traced_options=traced_options_of(case),
             batches=[batches[:, first : first + SNAPSHOT_EVERY] for first in range(0, case.steps, SNAPSHOT_EVERY)],
         )

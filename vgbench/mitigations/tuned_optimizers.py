@@ -1,4 +1,8 @@
-"""Optimizers that find the size of their steps themselves: the learning rate, 1 by default, multiplies it."""
+"""Optimizers that find the size of their steps themselves.
+
+Rprop's steps begin at the learning rate, those of Polyak and MoMo are at most as large, COCOB has no learning rate, and
+all others multiply their steps by it.
+"""
 
 from typing import Annotated, TypeAlias
 
@@ -28,7 +32,7 @@ def rprop(
 
 @OPTIMIZERS.register(source="Orabona & Tommasi 2017", scope="element")
 def cocob(rate: Rate, *, alpha: Positive = 100.0, eps: Positive = 1e-8) -> Transformation:
-    """COCOB: the size of every number's step by betting on its gradients."""
+    """COCOB: the size of every number's step by betting on its gradients; every learning rate gives the same steps."""
     return optax.contrib.cocob(rate, alpha, eps)
 
 

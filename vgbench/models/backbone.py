@@ -181,9 +181,7 @@ def no_stream_norm(case: Case) -> str | None:
     return f"order 'post_norm' needs a norm of the signal, not norm {case.norm.name!r}" if lacks else None
 
 
-def backbone(
-    case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1, patch: int = 1
-) -> Stack:
+def backbone(case: Case, problem: Problem, scanned: bool, maps: Maps, *, features: int, places: int = 1) -> Stack:
     """Build the backbone of a case.
 
     Args:
@@ -193,7 +191,6 @@ def backbone(
         maps: the linear maps.
         features: that the input layer reads at every place.
         places: how often the input layer and the blocks apply each map to one example.
-        patch: how many places' features a map of a block reads together.
     """
     model: Any = case.model
     plan = _PLANS[model.order]
@@ -217,5 +214,4 @@ def backbone(
         blocks=blocks,
         output_layer=output_layer,
         places=places,
-        patch=patch,
     )

@@ -88,4 +88,4 @@ def convnet(
     if scanned:
         options["conv_general_dilated"] = product_of_patches
     maps = Maps(partial(FirstConv, **options), partial(nnx.Conv, **options), pooled_linear(pooling, pixels))
-    return backbone(case, problem, scanned, maps, features=channels, places=pixels, patch=kernel_size**2)
+    return backbone(case, problem, scanned, maps, features=channels, places=pixels)

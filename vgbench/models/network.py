@@ -1,5 +1,6 @@
 """The interface of a network to all measurements, and the modules that networks are made of as pure functions."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,6 +92,12 @@ class Part:
         """Numbers in the weight matrices: the multiplications of one example where each is used once."""
         return sum(leaf.size for leaf in jax.tree.leaves(self._split[1]) if leaf.ndim >= 2)
 
+    @cached_property
+    def matrix(self) -> tuple[int, int]:
+        """Numbers that the largest weight matrix reads and gives; a convolution's reads a whole patch."""
+        largest = max((leaf for leaf in jax.tree.leaves(self._split[1]) if leaf.ndim >= 2), key=lambda leaf: leaf.size)
+        return math.prod(largest.shape[:-1]), largest.shape[-1]
+
     def init(self, key: Array, layer: int | Array) -> tuple[Tree, Tree]:
         """Draw (parameters, other state)."""
         _, params, stats = nnx.split(self.build(nnx.Rngs(key), layer), nnx.Param, ...)
@@ -156,7 +163,6 @@ class Network(ABC):
         backward_flops: the same of the backward pass.
         remat: whether the backward pass computes the inner values of each place anew; not counted in the operations.
         places: how often a block applies each of its matrices to one example, as at every pixel.
-        patch: how many places' features one such product reads together.
     """
 
     problem: Problem
@@ -165,7 +171,6 @@ class Network(ABC):
     backward_flops: int
     remat: bool
     places: int = 1
-    patch: int = 1
 
     @property
     @abstractmethod
@@ -181,6 +186,11 @@ class Network(ABC):
     @abstractmethod
     def stacked(self) -> bool:
         """Whether the parameters of all blocks are stacked along a leading axis, rather than a tuple of trees."""
+
+    @property
+    @abstractmethod
+    def matrix(self) -> tuple[int, int]:
+        """Numbers that the largest weight matrix of a block, or of a cell, reads and gives."""
 
     @property
     def shared(self) -> bool:

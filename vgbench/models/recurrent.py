@@ -62,6 +62,11 @@ class Recurrent(Network):
         return False
 
     @property
+    def matrix(self) -> tuple[int, int]:
+        """Of the topmost cell."""
+        return self.cells[-1].matrix
+
+    @property
     def shared(self) -> bool:
         """Yes, over time."""
         return True

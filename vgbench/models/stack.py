@@ -72,7 +72,6 @@ class Stack(Network):
         blocks: tuple[Part, ...],
         output_layer: Part,
         places: int = 1,
-        patch: int = 1,
         answer_places: int = 1,
         branches: int = 1,
         weight_kinds: tuple[str, ...] = (),
@@ -92,7 +91,6 @@ class Stack(Network):
             blocks: modules of the blocks.
             output_layer: module of the output layer.
             places: how often the input layer and the blocks apply each of their matrices to one example.
-            patch: how many places' features one such product reads together.
             answer_places: how often the output layer applies its matrices to one example.
             branches: of every block.
             weight_kinds: names of attributes inside a block, each of which holds one kind of its weights.
@@ -122,7 +120,6 @@ class Stack(Network):
             dtype=case.dtype,
             remat=case.remat,
             places=places,
-            patch=patch,
             forward_flops=2 * (first + others),
             backward_flops=2 * (first + 2 * others),  # the input layer passes no gradient on
         )
@@ -151,6 +148,11 @@ class Stack(Network):
     def stacked(self) -> bool:
         """Whether the blocks are scanned."""
         return self.scanned and self._equal
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Of the block in the middle; of the input layer where there are no blocks."""
+        return (self.blocks or (self.input_layer,))[len(self.blocks) // 2].matrix
 
     @property
     def _equal(self) -> bool:
