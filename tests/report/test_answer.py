@@ -48,23 +48,46 @@ def test_best_that_is_also_the_cheapest_is_named_once() -> None:
     assert "he is the most accurate (0.930) and the cheapest (0.98 times" in found[0]
 
 
+def test_reference_that_is_the_cheapest_is_not_compared_with_itself() -> None:
+    rows = [trained("baseline", 8, 3, 0.93, 1.01), trained("he", 8, 3, 0.95, 1.005)]
+    assert answer(pd.DataFrame(rows), [])[0].endswith("; he is the most accurate (0.950) and baseline the cheapest.")
+
+
 def test_nothing_reaches_the_target() -> None:
-    rows = [trained(name, 8, 2, 0.85 if name == "a" else 0.8, 1.0) for name in ("baseline", *"abcde")]
-    first, second = answer(pd.DataFrame(rows), ["depth"])
-    assert first == "At depth 8, none of 6 networks reaches 90% test accuracy with every seed; closest is a (0.850)."
-    assert second.endswith(", and 2 others.")
+    rows = [trained(name, 8, 2, 0.85 if name == "a" else 0.8, 1.0) for name in ("baseline", "a", "b")]
+    rows[1]["log10_first_over_last"], rows[2]["log10_first_over_last"] = 0.03, 1234.5
+    assert answer(pd.DataFrame(rows), ["depth"]) == [
+        "At depth 8, none of 3 networks reaches 90% test accuracy with every seed; closest is a (0.850).",
+        "At initialisation, the gradient keeps its size with a and gains 1,234.5 decades with b, which change it least"
+        " and most.",
+    ]
     chance = [{**row, "none_better_than_chance": True} for row in rows]
     assert answer(pd.DataFrame(chance), [])[0].endswith(" with every seed.")
 
 
+def test_gradient_that_all_have_is_named_once_where_nothing_reaches_the_target() -> None:
+    rows = [trained(name, 8, 0, 0.1, 1.0) for name in ("baseline", "clipping")]
+    found = answer(pd.DataFrame(rows), [])[1]
+    assert found == "At initialisation, the gradient loses 4.0 decades with each of them."
+    unknown = [{**row, "log10_first_over_last": NAN} for row in rows]
+    assert len(answer(pd.DataFrame(unknown), [])) == 1
+
+
+def test_sentence_names_four_of_those_that_do_not_train() -> None:
+    rows = [trained(name, 8, 3 if name == "f" else 0, 0.8, 1.0) for name in ("baseline", *"abcdef")]
+    assert answer(pd.DataFrame(rows), [])[1].endswith(", and 2 others.")
+
+
 def test_gradient_that_is_exactly_zero_loses_no_number_of_decades() -> None:
     zero = {**trained("irnn", 8, 0, 0.1, 1.0), "log10_first_over_last": -float("inf")}
-    assert answer(pd.DataFrame([zero]), [])[1] == "This does not: irnn (gradient is exactly zero at the first layers)."
+    found = answer(pd.DataFrame([zero, trained("lstm", 8, 3, 0.95, 1.0)]), [])
+    assert found[1] == "This does not: irnn (gradient is exactly zero at the first layers)."
 
 
 def test_gradient_that_changes_by_less_than_shown_keeps_its_size() -> None:
     kept = {**trained("he", 8, 0, 0.1, 1.0), "log10_first_over_last": 0.03}
-    assert answer(pd.DataFrame([kept]), [])[1] == "This does not: he (gradient keeps its size)."
+    found = answer(pd.DataFrame([kept, trained("lstm", 8, 3, 0.95, 1.0)]), [])
+    assert found[1] == "This does not: he (gradient keeps its size)."
 
 
 def test_run_without_training_is_answered_by_its_gradients() -> None:

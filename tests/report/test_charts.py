@@ -11,13 +11,15 @@ import altair as alt
 import jsonschema
 import numpy as np
 import pytest
+from helpers.drawn_texts import touching
 from helpers.made import changed, gradients, measured, training, write_run
 
 from vgbench.pictures.compose import Definition
-from vgbench.pictures.panels import rounded, thinned
+from vgbench.pictures.panels import rounded, thinned, tooltip
 from vgbench.pictures.render import RENDERERS, render
 from vgbench.records.runs import Entry, Run, read_runs
 from vgbench.report.charts import PICTURES
+from vgbench.report.charts.forward import forward_signal
 from vgbench.report.charts.gradients import gradient_norms
 from vgbench.report.charts.places import compared_panels
 from vgbench.report.frames import frame
@@ -290,6 +292,27 @@ def test_long_names_keep_their_ends_in_the_answer(tmp_path: Path) -> None:
 def test_panels_that_are_compared_with_the_baseline_say_so_among_others() -> None:
     assert compared_panels(["", ""], ["rnn", "baseline"]) == ["compared with rnn", "compared with baseline"]
     assert compared_panels(["", ""], ["baseline", "baseline"]) == ["", ""]
+
+
+def test_no_labels_touch_at_a_depth_of_thousands(tmp_path: Path) -> None:
+    cells = [
+        (name, measured(case(3000, init), None)) for name, init in (("glorot", "glorot_normal"), ("he", "he_normal"))
+    ]
+    runs = read_runs(write_run(tmp_path, cells))
+    for definition in (gradient_norms(runs, {}), forward_signal(runs)):
+        assert definition is not None
+        svg = render(definition, "svg").decode()
+        assert ">depth 3,000<" in svg
+        assert ">3,000<" in svg
+        assert touching(svg) == []
+
+
+def test_numbers_in_tooltips_have_their_thousands_apart() -> None:
+    assert [each.to_dict(validate=False).get("format") for each in tooltip(["depth:Q", "step:O", "slot:N"])] == [
+        ",",
+        ",",
+        None,
+    ]
 
 
 def test_seed_that_diverges_does_not_flatten_the_learning_curves(tmp_path: Path) -> None:

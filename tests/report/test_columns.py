@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers.made import BASE, HE, ORIGIN, measured, write_run
 from rich.console import Console
@@ -161,3 +162,16 @@ def test_mitigation_names_a_reference_that_is_not_the_baseline(tmp_path: Path) -
     assert list(display(data)["mitigation"]) == ["bare", "he (vs bare)"]
     others = load(write_run(tmp_path / "other", [("baseline", measured(BASE)), ("he", measured(HE))]))
     assert list(display(others)["mitigation"]) == ["baseline", "he"]
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "text"),
+    [(".3g", 1234.5, "1,234"), (".3g", 12.345, "12.3"), ("+z.2f", -12621.22, "-12,621.22"), (".2f", np.inf, "inf")],
+)
+def test_numbers_have_their_thousands_apart_and_no_exponent(form: str, value: float, text: str) -> None:
+    assert number(form)({"value": value}, "value") == text
+
+
+def test_depth_has_its_thousands_apart_in_tables(run: Path) -> None:
+    frame = load(run).assign(depth=[10_000, np.nan])
+    assert list(display(frame)["depth"]) == ["10,000", "-"]

@@ -1,5 +1,6 @@
 """The terminal: a table of 100 columns whose colours say how rows ended, and a profile as blocks."""
 
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -48,6 +49,14 @@ def test_rows_are_found_by_mitigation_label_and_cell(report: Report) -> None:
     assert matching(report, "orthogonal") == matching(report, "orthogonal, depth 3") == [1]
     assert matching(report, report.runs[0].entries[0].row.cell_id) == [0]
     assert matching(report, "adam") == []
+
+
+def test_row_is_found_with_the_thousands_of_its_depth_apart_or_not(report: Report) -> None:
+    (run,) = report.runs
+    entries = tuple(replace(each, row=replace(each.row, axes={"depth": 10_000})) for each in run.entries)
+    deep = replace(report, runs=[replace(run, entries=entries)])
+    assert matching(deep, "orthogonal, depth 10,000") == matching(deep, "orthogonal, depth 10000") == [1]
+    assert matching(deep, "orthogonal, depth 1000") == []
 
 
 def test_row_is_shown_with_outcome_profile_numbers_evidence_and_command(report: Report) -> None:

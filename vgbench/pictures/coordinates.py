@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from vgbench.pictures.panels import tooltip
+
 COLUMNS, WIDTH, HEIGHT = 5, 130, 100
 
 
@@ -43,7 +45,7 @@ def _panels(along: str, rows: pd.DataFrame, title: str) -> alt.FacetChart:
             y=alt.Y("rms:Q", title="rms", scale=alt.Scale(type="log")),
             color=alt.Color("step:Q", scale=alt.Scale(scheme="viridis")),
             detail="step:N",
-            tooltip=["module", "step", "value", "rms"],
+            tooltip=tooltip(["module:N", "step:Q", "value:Q", "rms:Q"]),
         )
         .facet(facet=alt.Facet("module:N", sort=modules, title=None), columns=COLUMNS)
         .properties(title=title)

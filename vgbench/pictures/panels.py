@@ -114,11 +114,11 @@ class Look:
 
 
 def tooltip(fields: Iterable[str]) -> list[alt.Tooltip]:
-    """What hovering shows: fields with their types, such as `depth:Q`.
+    """What hovering shows: fields with their types, such as `depth:Q`; numbers have their thousands apart.
 
     As objects: of each field that is given to `encode` as text, Altair hashes the schemas of all its classes anew.
     """
-    return [alt.Tooltip(field) for field in fields]
+    return [alt.Tooltip(field) if field.endswith(":N") else alt.Tooltip(field, format=",") for field in fields]
 
 
 def look(slots: Iterable[str], columns: int = 5) -> Look:

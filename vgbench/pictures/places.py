@@ -5,6 +5,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from vgbench.pictures.panels import tooltip
+
 
 def gradient_by_place(rows: Any, title: str) -> alt.Chart:
     """Draw the gradient norm by name, in the order of the rows; non-finite logarithms are left out.
@@ -42,6 +44,6 @@ def by_place_and_step(rows: Any, field: str, title: str) -> alt.Chart:
             y=alt.Y(f"{field}:Q", title=field, scale=alt.Scale(zero=False)),
             color=alt.Color("step:Q", scale=alt.Scale(scheme="viridis")),
             detail="step:Q",
-            tooltip=["step", "name", field],
+            tooltip=tooltip(["step:Q", "name:N", f"{field}:Q"]),
         )
     )

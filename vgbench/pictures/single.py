@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from vgbench.pictures.panels import NORM, Chart, rounded, thinned
+from vgbench.pictures.panels import NORM, Chart, rounded, thinned, tooltip
 from vgbench.pictures.style import COLORS, NEUTRAL
 
 Data = pd.DataFrame | alt.NamedData
@@ -108,7 +108,7 @@ def rounds_view(data: Data) -> Drawn:
     base = alt.Chart(data)
     y = alt.Y("ratio:Q", title="time of a step over the baseline's", scale=alt.Scale(zero=False))
     x = alt.X("round:Q", title="round")
-    points = base.mark_point(color=COLORS[0], size=20).encode(x, y, tooltip=["round:Q", "ratio:Q"])
+    points = base.mark_point(color=COLORS[0], size=20).encode(x, y, tooltip=tooltip(["round:Q", "ratio:Q"]))
     median = base.mark_rule(color=NEUTRAL).encode(alt.Y("median(ratio):Q"))
     return alt.layer(points, median, width=WIDTH, height=HEIGHT)
 
@@ -129,7 +129,7 @@ def _banded(data: Data, across: str, axis: str, middle: str, title: str, color: 
     scale = _SCALES.get(title, alt.Scale(zero=False))
     band = base.mark_area(opacity=0.2).encode(x, alt.Y("low:Q", title=title), alt.Y2("high:Q"), color=color)
     line = base.mark_line().encode(x, alt.Y(middle, title=title, scale=scale), color=color)
-    hovered = line.encode(tooltip=[across, "low:Q", middle, "high:Q"])
+    hovered = line.encode(tooltip=tooltip([across, "low:Q", middle, "high:Q"]))
     return alt.layer(band, hovered, width=WIDTH, height=HEIGHT)
 
 

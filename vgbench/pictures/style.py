@@ -40,6 +40,9 @@ def theme(text: str, lines: str, background: str) -> dict[str, Any]:
             "gridOpacity": 0.5,
             "domainColor": lines,
             "tickColor": lines,
+            # A label that is flush with the end of its axis comes near to the next one.
+            "labelFlush": False,
+            "labelSeparation": 4,
         },
         "legend": {
             "labelColor": text,

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from vgbench.report.claims import Judged
-from vgbench.report.columns.column import plain
 from vgbench.report.reference import compared
+from vgbench.report.shared import grouped
 from vgbench.spec.label import label
 from vgbench.spec.metric import ACCURACY
 from vgbench.spec.registry import metric_named
@@ -44,13 +44,14 @@ def answer(frame: pd.DataFrame, axes: Sequence[str], claims: Sequence[Judged] = 
     rows: list[_Row] = frame.dropna(subset=["depth"]).to_dict("records")  # pyright: ignore[reportAssignmentType]
     known = [row for row in rows if not (pd.isna(row["trained"]) and pd.isna(row["decay"]))]
     tried = [row for row in known if not pd.isna(row["trained"])]
-    groups: dict[tuple[Any, ...], list[_Row]] = {}
-    for row in tried or known:
-        at = {name: plain(row[name]) for name in dict.fromkeys(["depth", *axes])}
-        groups.setdefault((row["device"], label([], at), row["reference"]), []).append(row)
-    if not groups:
+    if not known:
         return ["Nothing is measured yet."]
-    (_, place, reference), group = max(groups.items(), key=lambda each: (each[1][0]["depth"], len(each[1])))
+
+    def place_of(row: _Row) -> tuple[str, str, Any]:
+        return row["device"], label([], {name: row[name] for name in ["depth", *axes]}), row["reference"]
+
+    groups = grouped(tried or known, place_of).items()
+    (_, place, reference), group = max(groups, key=lambda each: (each[1][0]["depth"], len(each[1])))
     return (_trained if tried else _gradients)(f"At {compared(place, reference)}", group)
 
 
@@ -69,15 +70,15 @@ def _trained(place: str, rows: Sequence[_Row]) -> list[str]:
     metric = metric_named(next(row["metric"] for row in rows if not pd.isna(row["metric"])))
     target = f"{metric.amount(rows[0]['target'])} test {metric.name} with every seed"
     if not reached:
-        return [f"{place}, none of {len(rows)} networks reaches {target}{_closest(rows)}.", _losses(others)]
+        return [f"{place}, none of {len(rows)} networks reaches {target}{_closest(rows)}.", *_extremes(rows)]
     best = max(reached, key=_score)
     word = "most accurate" if metric == ACCURACY else "best"
     first = f"{place}, {len(reached)} of {len(rows)} networks reach {target}; "
     first += f"{best['mitigation']} is the {word} ({best['test_metric']:.3f})"
     timed = [row for row in reached if not pd.isna(row["step_ratio"])]
     if timed:
-        cheapest = min(timed, key=lambda row: row["step_ratio"])
-        first += f" and {'' if cheapest is best else cheapest['mitigation'] + ' '}the cheapest ({_ratio(cheapest)})"
+        cheapest = min(timed, key=_ratio)
+        first += f" and {'' if cheapest is best else cheapest['mitigation'] + ' '}the cheapest{_cheap(cheapest)}"
     return [f"{first}.", *([_losses(others)] if others else [])]
 
 
@@ -95,9 +96,16 @@ def _score(row: _Row) -> float:
     return metric_named(row["metric"]).score(row["test_metric"])
 
 
-def _ratio(row: _Row) -> str:
+def _ratio(row: _Row) -> float:
+    """The ratio of the step times; of a reference, whose measured one shows the noise, 1."""
+    return 1.0 if row["mitigation"] == row["reference"] else row["step_ratio"]
+
+
+def _cheap(row: _Row) -> str:
+    if row["mitigation"] == row["reference"]:
+        return ""
     reference = "the baseline" if row["reference"] == BASELINE else row["reference"]
-    return f"{row['step_ratio']:.2f} times the step time of {reference}"
+    return f" ({row['step_ratio']:.2f} times the step time of {reference})"
 
 
 def _losses(rows: Sequence[_Row]) -> str:
@@ -108,25 +116,43 @@ def _losses(rows: Sequence[_Row]) -> str:
 
 
 def _change(row: _Row) -> str:
+    return "" if pd.isna(row["log10_first_over_last"]) else f" (gradient {_changes(row)})"
+
+
+def _changes(row: _Row) -> str:
+    """What the gradient does at initialisation, of a row in which that is known."""
     decades = row["log10_first_over_last"]
-    if pd.isna(decades):
-        return ""
     if abs(decades) < 0.05:
-        return " (gradient keeps its size)"
+        return "keeps its size"
     if decades == -math.inf:
-        return " (gradient is exactly zero at the first layers)"
-    return f" (gradient {'loses' if decades < 0 else 'gains'} {abs(decades):.1f} decades)"
+        return "is exactly zero at the first layers"
+    return f"{'loses' if decades < 0 else 'gains'} {abs(decades):,.1f} decades"
 
 
 def _gradients(place: str, rows: Sequence[_Row]) -> list[str]:
-    known = [row for row in rows if not pd.isna(row["log10_first_over_last"])]
-    if not known:
+    ordered = _steadiest_first(rows)
+    if not ordered:
         return [f"{place}, nothing was trained, and no gradient could be followed through the layers."]
-    # Smaller differences are rounding in float32.
-    ordered = sorted(known, key=lambda row: round(abs(row["log10_first_over_last"]), 6))
     first, last = ordered[0], ordered[-1]
     best = f"{place}, nothing was trained; the gradient changes least with {first['mitigation']}{_change(first)}."
     return [best] if first is last else [best, f"It changes most with {last['mitigation']}{_change(last)}."]
+
+
+def _extremes(rows: Sequence[_Row]) -> list[str]:
+    """With what the gradient at initialisation changes least and most; nothing where no gradient is known."""
+    ordered = _steadiest_first(rows)
+    changes = [_changes(row) for row in ordered]
+    if len(set(changes)) < 2:
+        return [f"At initialisation, the gradient {change} with each of them." for change in changes[:1]]
+    first, last = (f"{changes[end]} with {ordered[end]['mitigation']}" for end in (0, -1))
+    return [f"At initialisation, the gradient {first} and {last}, which change it least and most."]
+
+
+def _steadiest_first(rows: Sequence[_Row]) -> list[_Row]:
+    """The rows whose gradient is known by how much it changes."""
+    known = [row for row in rows if not pd.isna(row["log10_first_over_last"])]
+    # Smaller differences are rounding in float32.
+    return sorted(known, key=lambda row: round(abs(row["log10_first_over_last"]), 6))
 
 
 def _listed(names: Sequence[str], joint: str = ", ") -> str:

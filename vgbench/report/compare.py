@@ -132,7 +132,7 @@ def _changes(device: str, old: Entry, new: Entry) -> Iterator[Change]:
         if old.cell.gradients and new.cell.gradients:
             before, after = (_decades(entry) for entry in (old, new))
             lost = _judge(t_interval(np.abs(after) - np.abs(before)), -DECADES, DECADES)
-            yield change("first/last", f"{before.mean():+z.2f}", f"{after.mean():+z.2f}", lost)
+            yield change("first/last", f"{before.mean():+z,.2f}", f"{after.mean():+z,.2f}", lost)
         if old.cell.training and new.cell.training:
             metric = new.cell.training.metric
             before, after = (entry.test_metric.astype(np.float64) for entry in (old.cell.training, new.cell.training))

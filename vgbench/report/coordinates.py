@@ -13,7 +13,7 @@ from vgbench.instruments.coordinate_steps import QUANTITIES
 from vgbench.records.runs import Run
 from vgbench.report.along import SizeSweep, along
 from vgbench.report.columns.column import NOTHING
-from vgbench.report.shared import said_once
+from vgbench.report.shared import grouped, said_once, shares
 
 _OF_OUTPUT = [*QUANTITIES].index("own")
 """Quantities before this one depend on the output alone, and not on whose weights changed it."""
@@ -115,37 +115,31 @@ def _sentence(check: Check) -> str:
 
 def answer(found: Sequence[Check]) -> list[str]:
     """A sentence for each place: in how many modules the change is independent of what is swept, the most first."""
-    places: dict[str, list[Check]] = {}
-    for check in found:
-        places.setdefault(check.group.where, []).append(check)
-    return [_answer(place, group) for place, group in places.items()]
+    return [_answer(place, group) for place, group in grouped(found, lambda check: check.group.where).items()]
 
 
 def _answer(place: str, group: Sequence[Check]) -> str:
-    named: dict[_Count, dict[str, None]] = {}
-    for check in group:
-        named.setdefault(_count(check), {})[check.group.mitigation] = None
-    most = sorted(named.items(), key=lambda each: -each[0].independent)
-    shares = "; ".join(f"in {count} with {', '.join(names)}" for count, names in most)
+    counted = sorted(((_count(check), check) for check in group), key=lambda each: -each[0].independent)
+    counts = shares((check.group.mitigation, f"in {count}") for count, check in counted)
     after, along = group[0].after, group[0].group.along
-    return f"Over {place}, the change of the output after {after} is independent of {along} {shares}."
+    return f"Over {place}, the change of the output after {after} is independent of {along} {counts}."
 
 
 def tables(found: Sequence[Check]) -> Iterator[tuple[str, pd.DataFrame]]:
     """A title and a table for each place, of exponents of the change as text: a row a module, a column a mitigation."""
     several = len({check.device for check in found}) > 1
-    places: dict[str, list[Check]] = {}
-    for check in found:
+
+    def title(check: Check) -> str:
         device = f", {check.device}" if several else ""
-        title = f"Exponent over {check.group.where} of the change of the output after {check.after}{device}"
-        places.setdefault(title, []).append(check)
-    for title, group in places.items():
+        return f"Exponent over {check.group.where} of the change of the output after {check.after}{device}"
+
+    for place, group in grouped(found, title).items():
         modules = list(dict.fromkeys(module for check in group for module in check.modules))
         columns = {
             check.group.mitigation: [str(check.change(each)) if each in check.modules else NOTHING for each in modules]
             for check in group
         }
-        yield title, pd.DataFrame({"module": modules, **columns})
+        yield place, pd.DataFrame({"module": modules, **columns})
 
 
 def frame(found: Sequence[Check]) -> pd.DataFrame:

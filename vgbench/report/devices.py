@@ -9,7 +9,7 @@ import pandas as pd
 
 from vgbench.measure.pairs import verdict
 from vgbench.report.columns import under
-from vgbench.report.columns.column import NOTHING, plain
+from vgbench.report.columns.column import NOTHING
 from vgbench.spec.label import label
 from vgbench.spec.suite import BASELINE
 from vgbench.statistics import Interval
@@ -79,7 +79,7 @@ def across(frame: pd.DataFrame, axes: Sequence[str]) -> Across | None:
 def _named(row: Any, axes: Sequence[str]) -> str:
     reference = row["reference"]
     versus = "" if pd.isna(reference) or reference == BASELINE else f" (vs {reference})"
-    return label([f"{row['mitigation']}{versus}"], {name: plain(row[name]) for name in axes})
+    return label([f"{row['mitigation']}{versus}"], {name: row[name] for name in axes})
 
 
 def _carried(rows: Mapping[str, dict[str, Any]]) -> Carried | None:

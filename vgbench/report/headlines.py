@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vgbench.report.columns.column import plain
 from vgbench.report.reference import compared
+from vgbench.report.shared import grouped
 from vgbench.spec.label import label
 from vgbench.spec.registry import metric_named
 from vgbench.spec.suite import BASELINE
@@ -55,9 +55,7 @@ def headlines(frame: pd.DataFrame, axes: Sequence[str]) -> list[str]:
     rows: list[_Row] = frame.dropna(subset=["depth"]).to_dict("records")  # pyright: ignore[reportAssignmentType]
     several = len({row["device"] for row in rows}) > 1
     timed = bool(frame["step_ratio"].notna().any())
-    groups: dict[tuple[str, str], list[_Row]] = {}
-    for row in rows:
-        groups.setdefault((_place(row, axes, with_device=several), row["reference"]), []).append(row)
+    groups = grouped(rows, lambda row: (_place(row, axes, with_device=several), row["reference"]))
     findings: list[tuple[str, _Finding]] = []
     for (place, reference), group in groups.items():
         if len(group) > 1 and any(map(_is_reference, group)):
@@ -77,7 +75,7 @@ def _is_reference(row: _Row) -> bool:
 def _place(row: _Row, axes: Sequence[str], *, with_device: bool) -> str:
     """Where a row stands, in words."""
     device = [row["device"]] if with_device else []
-    return label(device, {name: plain(row[name]) for name in ["depth", *axes]})
+    return label(device, {name: row[name] for name in ["depth", *axes]})
 
 
 def _sentence(places: Sequence[str], finding: _Finding) -> str:
@@ -111,10 +109,8 @@ def _shared(
     findings: Sequence[tuple[str, _Finding]], words: Callable[[_Finding], str]
 ) -> list[tuple[list[str], _Finding]]:
     """The places of the findings with the same words, and the first of these."""
-    same: dict[str, list[tuple[str, _Finding]]] = {}
-    for each in findings:
-        same.setdefault(words(each[1]), []).append(each)
-    return [([place for place, _ in group], group[0][1]) for group in same.values()]
+    same = grouped(findings, lambda each: words(each[1])).values()
+    return [([place for place, _ in group], group[0][1]) for group in same]
 
 
 def _most_first(shared: list[tuple[list[str], _Finding]]) -> list[tuple[list[str], _Finding]]:
@@ -208,7 +204,7 @@ def _in_spite(trains: Sequence[_Row]) -> str:
 
 def _first_over_last(row: _Row) -> str:
     before, after = row["log10_first_over_last"], row["log10_first_over_last_trained"]
-    return f"first/last 10^{before:+z.1f}, after training 10^{after:+z.1f}"
+    return f"first/last 10^{before:+z,.1f}, after training 10^{after:+z,.1f}"
 
 
 def _gradient_finding(rows: Sequence[_Row]) -> _Finding:

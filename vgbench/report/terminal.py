@@ -121,12 +121,16 @@ def _cell(name: str, text: str, color: str) -> Text:
 
 
 def matching(report: Report, name: str) -> list[int]:
-    """The places of the rows that go by this name: of a mitigation, of a row with its axes, or a cell's id."""
+    """The places of the rows that go by this name: of a mitigation, of a row with its axes, or a cell's id.
+
+    Of a row also without commas, as one writes a depth of 10000.
+    """
     entries = [entry for run in report.runs for entry in run.entries]
     return [
         place
         for place, entry in enumerate(entries)
-        if name in (entry.row.mitigation, entry.row.label, entry.row.cell_id)
+        if name in (entry.row.mitigation, entry.row.cell_id)
+        or name.replace(",", "") == entry.row.label.replace(",", "")
     ]
 
 
@@ -160,4 +164,4 @@ def sparkline(decades: Float[np.ndarray, "layers"]) -> str:
     # A profile that hardly changes stays at the top, since all is there.
     lift = len(_BLOCKS) - 1 - (len(_BLOCKS) - 1) * (high - low) / max(high - low, 1.0)
     blocks = "".join(_BLOCKS[round(step + lift)] if np.isfinite(step) else " " for step in steps)
-    return f"last layer {blocks} first layer, {known[-1]:+.2f} decades"
+    return f"last layer {blocks} first layer, {known[-1]:+,.2f} decades"

@@ -10,7 +10,7 @@ from vgbench.instruments.coordinate_check import Along
 from vgbench.measure.training import TrainingCurves
 from vgbench.records.runs import Entry, Run
 from vgbench.report.along import SizeSweep, along
-from vgbench.report.shared import said_once
+from vgbench.report.shared import grouped, said_once, shares
 
 
 class Transfer(NamedTuple):
@@ -61,20 +61,15 @@ def sentences(found: Sequence[Transfer]) -> list[str]:
 
 def answer(found: Sequence[Transfer]) -> list[str]:
     """A sentence for each place: what the best rate of the smallest size loses at the greatest, least first."""
-    places: dict[str, list[Transfer]] = {}
-    for each in found:
-        places.setdefault(each.group.where, []).append(each)
-    return [_answer(sorted(group, key=lambda each: each.loss)) for group in places.values()]
+    places = grouped(found, lambda each: each.group.where).values()
+    return [_answer(sorted(group, key=lambda each: each.loss)) for group in places]
 
 
 def _answer(found: Sequence[Transfer]) -> str:
     group, unit = found[0].group, found[0].greatest.metric.name
     first, last = _ends(group)
-    losses: dict[str, dict[str, None]] = {}
-    for each in found:
-        losses.setdefault(f"{each.loss:.3f}", {})[each.group.mitigation] = None
-    shares = "; ".join(f"{loss} with {', '.join(names)}" for loss, names in losses.items())
-    return f"Kept at {last}{_at(group)}, the best learning rate of {first} loses this much validation {unit}: {shares}."
+    losses = shares((each.group.mitigation, f"{each.loss:.3f}") for each in found)
+    return f"Kept at {last}{_at(group)}, the best learning rate of {first} loses this much validation {unit}: {losses}."
 
 
 def transfers(runs: Sequence[Run]) -> list[Transfer]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.drawn_texts import touching
 from helpers.made import measured, write_run
 
 from vgbench.pictures.compose import Definition
+from vgbench.pictures.render import render
 from vgbench.pictures.style import NEUTRAL
 from vgbench.records.runs import Run, read_runs
 from vgbench.report.charts.answer import NARROW, WIDE, answer
@@ -122,3 +124,14 @@ def test_theory_is_a_tick_where_it_predicts(runs: list[Run]) -> None:
     known = [row["theory"] for row in rows(definition, lost) if row["theory"] is not None]
     assert known
     assert np.isfinite(known).all()
+
+
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
+def test_ticks_of_a_ratio_do_not_touch_however_far_it_reaches(runs: list[Run], layout: Any) -> None:
+    definition = answer(runs, frame(runs).assign(memory_ratio=[1.0, 0.4, 9.0, 2.0, 4.0]), layout)
+    assert definition is not None
+    memory = definition["vconcat"][0]["hconcat"][-1]["layer"][-1]["encoding"]["x"]
+    assert memory["field"] == "memory_ratio"
+    assert len(memory["axis"]["values"]) > 1
+    assert 1.0 in memory["axis"]["values"]
+    assert touching(render(definition, "svg").decode()) == []

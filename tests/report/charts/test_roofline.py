@@ -86,6 +86,15 @@ def test_roof_is_flat_where_the_copy_limits_nothing_that_the_panel_shows(bare: l
     assert "plain copy" not in words
 
 
+def test_words_of_the_roof_stand_where_no_point_is(bare: list[Run]) -> None:
+    fast = {"copy_bytes_per_second": np.full(5, 1e9), "product_flops_per_second": np.full(5, 3.9e5)}
+    for runs, side in ((with_roof(bare), "right"), (with_roof(bare, **fast), "left")):
+        (words,) = [
+            view["mark"] for view in by_mark(drawn(runs), "text") if view["mark"].get("text") == "plain products"
+        ]
+        assert words["align"] == side
+
+
 def test_every_point_has_a_name_of_its_own_and_none_lies_on_another(bare: list[Run]) -> None:
     svg = render(drawn(with_roof(bare)), "svg").decode()
     places = {name: re.search(rf'translate\(([\d.]+),([\d.]+)\)"[^>]*>{name}<', svg) for name in NAMES}

@@ -95,6 +95,8 @@ _KNOWN = {"seeds": "trained"}
 """What is known where a column shows something, if not the column itself."""
 _TICKS = ((0.1, 1.0, 10.0, 100.0), (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0), (0.7, 1.0, 1.5, 2.0), (0.8, 0.9, 1.0, 1.1))
 """Ticks of ratios, the coarsest first."""
+_APART = 1.8
+"""From one tick to the next, in sizes of the text."""
 
 
 def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> Definition | None:
@@ -220,7 +222,8 @@ class _Picture:
 
     def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[Chart]:
         axis = self.spans.get(name) or span(block[["lost_low", "lost_high", "theory"]].to_numpy(), 0.0)
-        ticks = {"values": _ticks(axis)} if axis.log else {"tickCount": 3 if self.layout.widths[name] > 100 else 2}
+        width, font = self.layout.widths[name], self.layout.font
+        ticks = {"values": _ticks(axis, _APART * font / width)} if axis.log else {"tickCount": 3 if width > 100 else 2}
         title = self.layout.titles[name].format(metric=self.metric.name if self.metric else "metric")
         x = alt.X(f"{name}:Q", title=title, scale=axis.scale(), axis=self._axis(**ticks))
         base = alt.Chart(block).encode(y)
@@ -233,9 +236,9 @@ class _Picture:
             tick = base.mark_tick(thickness=1.2, size=0.75 * self.layout.row)
             views.append(tick.encode(alt.X("theory:Q"), tooltip=tooltip(["mitigation:N", "theory:Q"])))
             if block["zero"].any():
-                end = {"align": "right", "baseline": "middle", "fontSize": 1.4 * self.layout.font}
+                end = {"align": "right", "baseline": "middle", "fontSize": 1.4 * font}
                 all_lost = base.transform_filter("datum.zero").mark_text(**end, text="∞")
-                views.append(all_lost.encode(alt.XValue(self.layout.widths[name]), color=self._ink()))
+                views.append(all_lost.encode(alt.XValue(width), color=self._ink()))
         shown = ["mitigation:N", "slot:N", f"{name}:Q"]
         if f"{name}_low" in block:
             ends = alt.X(f"{name}_low:Q"), alt.X2(f"{name}_high:Q")
@@ -265,7 +268,14 @@ def _shortened(name: str, letters: int) -> str:
     return name if len(name) <= letters else f"{name[:head]}…{name[len(name) - letters + head + 1 :]}"
 
 
-def _ticks(axis: Span) -> list[float]:
-    """The coarsest ticks of which two or more lie on the axis."""
+def _ticks(axis: Span, apart: float) -> list[float]:
+    """The coarsest ticks of which two or more lie on the axis; where they are dense, every second or third beside 1.
+
+    Args:
+        axis: of ratios, on which 1 lies.
+        apart: share of the axis from one tick to the next.
+    """
     within = [[value for value in ticks if axis.low <= value <= axis.high] for ticks in _TICKS]
-    return next((ticks for ticks in within if len(ticks) > 1), [1.0])
+    ticks = next((ticks for ticks in within if len(ticks) > 1), [1.0])
+    sparser = (ticks[ticks.index(1.0) % step :: step] for step in range(1, len(ticks)))
+    return next((some for some in sparser if (np.diff(axis.share(some)) >= apart).all()), [1.0])

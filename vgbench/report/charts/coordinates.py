@@ -28,7 +28,7 @@ def coordinates(runs: Sequence[Run], checks: Sequence[Check]) -> Definition | No
 
     def panel(rows: Rows, each: Look) -> Sequence[View]:
         along, values = rows["along"].iloc[0], sorted(set(rows["value"]))
-        axis = alt.Axis(values=values, format="d", grid=False)
+        axis = alt.Axis(values=values, format=",d", grid=False)
         x = alt.X("value:Q", title=along, scale=log_span(values).scale(), axis=axis)
         title = f"rms change after {rows['step'].iloc[0]} steps"
         lines = Lines(x, "change", title, log_span(rows["change"]), each, (WIDTH, HEIGHT), ["value:Q", "change:Q"])

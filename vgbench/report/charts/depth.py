@@ -65,7 +65,7 @@ def _axis(runs: Sequence[Run]) -> Callable[[Rows], alt.X]:
 
     def depth(rows: Rows) -> alt.X:
         depths = sorted({int(depth) for depth in rows["depth"]})
-        return alt.X("depth:Q", title=title, scale=log_span(depths).scale(), axis=alt.Axis(values=depths, format="d"))
+        return alt.X("depth:Q", title=title, scale=log_span(depths).scale(), axis=alt.Axis(values=depths, format=",d"))
 
     return depth
 

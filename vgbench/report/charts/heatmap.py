@@ -30,11 +30,13 @@ def gradient_in_training(runs: Sequence[Run]) -> Definition | None:
         return None
     low, high = max(FLOOR, float(data["norm"].min())), float(data["norm"].max())
     scale = alt.Scale(scheme="viridis", domain=[low, max(high, low + 1)], clamp=True)
-    color = alt.Color("norm:Q", title=NORM, scale=scale, legend=alt.Legend(orient="top", gradientLength=200))
+    # With few labels none is near to those at the ends, which are flush.
+    legend = alt.Legend(orient="top", gradientLength=200, tickCount=3)
+    color = alt.Color("norm:Q", title=NORM, scale=scale, legend=legend)
 
     def draw(rows: Rows) -> alt.Chart:
-        steps = alt.Axis(values=_ticks(rows["step"]), labelAngle=0, labelOverlap=True)
-        layers = alt.Axis(values=_ticks(rows["layer"]))
+        steps = alt.Axis(values=_ticks(rows["step"]), labelAngle=0, labelOverlap=True, format=",d")
+        layers = alt.Axis(values=_ticks(rows["layer"]), format=",d")
         x = alt.X("step:O", title="step", axis=steps)
         y = alt.Y("layer:O", title=" or ".join(dict.fromkeys(rows["by"])), sort="descending", axis=layers)
         shown = ["mitigation:N", "step:O", "layer:O", "norm:Q"]

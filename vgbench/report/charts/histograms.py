@@ -38,7 +38,7 @@ def gradient_histograms(runs: Sequence[Run]) -> Definition | None:
 
 
 def _draw(rows: Rows, scale: alt.Scale) -> Chart:
-    layers = [str(layer) for layer in sorted(set(rows["layer"]))]
+    layers = [f"{layer:,}" for layer in sorted(set(rows["layer"]))]
     names = alt.Axis(values=list(range(len(layers))), labelExpr=f"{layers}[datum.value]", grid=False)
     moments = list(MOMENTS)
     color = alt.Scale(domain=moments, range=[NEUTRAL, COLORS[0]])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from vgbench.pictures.compose import Definition, small_multiples
 from vgbench.pictures.lines import spread
-from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_span, rounded
+from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_span, rounded, tooltip
 from vgbench.pictures.style import NEUTRAL
 from vgbench.records.runs import Entry, Run
 from vgbench.report.charts.places import compared_panels, places
@@ -24,6 +24,8 @@ _BEYOND = 1.6
 """How far the panel goes beyond the corner of the roof, for the words there."""
 _ROOM = 50
 """Pixels that the words on the left of the slope need."""
+_WORDS = 68
+"""Pixels of the words above the flat part."""
 _LETTERS = 46
 """Of a line of a panel's title."""
 _DIGITS = ((1,), (1, 3), (1, 2, 5), range(1, 10))
@@ -71,16 +73,19 @@ def _panel(rows: Rows, each: Look) -> Sequence[View]:
     lead = base.mark_rule(strokeWidth=0.5, strokeOpacity=0.6).encode(
         x, y, x2=alt.value(_WIDTH + _LEAD - 2), y2="label:Q"
     )
-    points = base.mark_point(size=34).encode(x, y, each.shape, tooltip=_TOOLTIP)
+    points = base.mark_point(size=34).encode(x, y, each.shape, tooltip=tooltip(_TOOLTIP))
     text = alt.Chart(base.data).mark_text(align="left", baseline="middle", fontSize=_FONT, limit=_LIMIT)
     named = text.encode(
         alt.Y("label:Q", scale=up.scale()),
         x=alt.value(_WIDTH + _LEAD),
         text="mitigation:N",
         opacity=each.opacity,
-        tooltip=_TOOLTIP,
+        tooltip=tooltip(_TOOLTIP),
     )
-    return [Layers([*_roof(product, copy, across, up, (x, y)), lead, points, named], _WIDTH, height)]
+    # The words stand at the right end, or at the left one where points would lie on them.
+    right, above = across.share(rows["intensity"]) * _WIDTH, (up.share(rows["achieved"]) - up.share(product)) * height
+    side = "left" if ((right > _WIDTH - _WORDS) & (above > -4) & (above < 14)).any() else "right"
+    return [Layers([*_roof(product, copy, across, up, (x, y), side), lead, points, named], _WIDTH, height)]
 
 
 def _labels(rows: Rows, up: Span, height: int) -> np.ndarray:
@@ -89,20 +94,22 @@ def _labels(rows: Rows, up: Span, height: int) -> np.ndarray:
     return rounded(up.at(places / height), 6)
 
 
-def _roof(product: float, copy: float, across: Span, up: Span, axes: tuple[alt.X, alt.Y]) -> list[Chart]:
-    """The roof as far as the panel shows it, and what its two parts are."""
+def _roof(
+    product: float, copy: float, across: Span, up: Span, axes: tuple[alt.X, alt.Y], side: Literal["left", "right"]
+) -> list[Chart]:
+    """The roof as far as the panel shows it, and what its two parts are; the flat one on its left or right."""
     ridge, start = product / copy, max(across.low, up.low / copy)
     sloping = [(start, start * copy), (ridge, product)] if start < ridge else [(across.low, product)]
     corners = [*sloping, (across.high, product)]
     line = alt.Chart(pd.DataFrame(corners, columns=_ENDS)).mark_line(color=NEUTRAL, strokeWidth=1.4).encode(*axes)
     middle = np.sqrt(start * ridge)
     fits = across.share(middle) * _WIDTH > _ROOM
-    side: dict[str, Any] = {"align": "right", "dx": -6} if fits else {"align": "left", "dx": 6}
+    beside: dict[str, Any] = {"align": "right", "dx": -6} if fits else {"align": "left", "dx": 6}
     shown = (across.share(ridge) - across.share(start)) * _WIDTH > _FONT  # of the slope
     return [
         line,
-        _note("plain products", across.high, product, axes, align="right", dx=-2, dy=-6),
-        *([_note("plain copy", middle, middle * copy, axes, **side)] if shown else []),
+        _note("plain products", corners[-1 if side == "right" else -2][0], product, axes, align=side, dy=-6),
+        *([_note("plain copy", middle, middle * copy, axes, **beside)] if shown else []),
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vgbench.report.columns.source import Source, Value
+from vgbench.spec.label import in_words
 from vgbench.spec.metric import Metric
 from vgbench.statistics import Interval
 
@@ -95,19 +96,22 @@ def interval(
     yield Column(f"{name}_high", f"upper end of the {of} of `{name}`", end(2))
 
 
-def plain(value: Any) -> str:
-    """A value as text; pandas makes floats of a column's integers where one is missing."""
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def as_it_is(row: Row, name: str) -> str:
     """The text of a cell that holds its value."""
-    return NOTHING if pd.isna(row[name]) else plain(row[name])
+    return NOTHING if pd.isna(row[name]) else in_words(name, row[name])
 
 
 def number(form: str, unit: float = 1) -> Text:
-    """The text of a number in some unit."""
-    return lambda row, name: NOTHING if pd.isna(row[name]) else format(row[name] / unit, form)
+    """The text of a number in some unit, its thousands apart; whole where its digits would need an exponent."""
+
+    def text(row: Row, name: str) -> str:
+        if pd.isna(row[name]):
+            return NOTHING
+        value = row[name] / unit
+        shown = format(value, form.replace(".", ",."))
+        return f"{value:,.0f}" if "e+" in shown else shown
+
+    return text
 
 
 def plus_minus(form: str, *, low: float = -np.inf, high: float = np.inf) -> Text:

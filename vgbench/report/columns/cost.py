@@ -131,7 +131,7 @@ COST = (
         "batch size over the median seconds of a plain training step in a queue of steps, of which only the last is"
         " waited for",
         of_cost(lambda cost: cost.examples_per_second),
-        _shown("examples/s", number(",.0f"), direction="↑"),
+        _shown("examples/s", number(".0f"), direction="↑"),
     ),
     Column(
         "memory_ratio",
@@ -165,7 +165,7 @@ COST = (
         "parameters",
         "trainable numbers",
         of_cost(lambda cost: cost.parameters),
-        _shown("parameters", number(",.0f")),
+        _shown("parameters", number(".0f")),
     ),
     Column(
         "step_flops",
@@ -194,19 +194,21 @@ COST = (
     ),
     Column(
         "utilisation",
-        "flops_per_second over what plain matrix products of the blocks' shape achieve on the device",
+        "flops_per_second over what plain matrix products in the shape of a block's largest matrix achieve on the"
+        " device",
         of_cost(lambda cost: cost.utilisation),
         _shown(
             "of matmul",
             number(".0%"),
             direction="↑",
-            legend="operations of the matrix products in a second, over what plain matrix products of the blocks' shape"
-            " achieve on the device; above 100 % where the step's own are faster",
+            legend="operations of the matrix products in a second, over what plain matrix products in the shape of a"
+            " block's largest matrix achieve on the device; above 100 % where the step's own are faster",
         ),
     ),
     Column(
         "intensity",
-        "operations for each byte that is read or written, both by XLA's count, which there is not of scanned blocks",
+        "operations for each byte that is read or written, both by XLA's count; empty where blocks are scanned, since"
+        " XLA counts the body of a loop once",
         of_cost(lambda cost: cost.intensity),
         _shown("FLOP/byte", number(".3g"), when="known"),
     ),

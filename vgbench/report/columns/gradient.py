@@ -35,7 +35,7 @@ def _kind(row: Row, name: str) -> str:
     if pd.isna(row[name]):
         return NOTHING
     floor = " (rounding)" if row["below_rounding"] is True else ""
-    return f"{row['kind']} {row[name]:+z.2f}{floor}"
+    return f"{row['kind']} {row[name]:+z,.2f}{floor}"
 
 
 def _in_16_bits(text: Text) -> Text:

@@ -62,7 +62,7 @@ def _facts(what: str, record: CellRecord | CostRecord | None) -> Iterator[tuple[
         return
     attempts = f", attempt {record.attempts}" if record.attempts > 1 else ""
     ended = f"{record.status}: {record.reason}" if record.reason else record.status
-    yield what, f"{ended}; began {record.started}, took {record.seconds:.1f} s{attempts}"
+    yield what, f"{ended}; began {record.started}, took {record.seconds:,.1f} s{attempts}"
 
 
 def _training(entry: Entry) -> Iterator[tuple[str, str]]:
