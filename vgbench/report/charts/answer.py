@@ -250,7 +250,7 @@ class _Picture:
 
     def _axis(self, **ticks: Any) -> alt.Axis:
         small = self.layout.font - 0.5
-        return alt.Axis(labelFontSize=small, titleFontSize=small, grid=False, labelFlush=False, **ticks)
+        return alt.Axis(labelFontSize=small, titleFontSize=small, grid=False, **ticks)
 
     def _ink(self) -> Any:
         """The slot's colour, or grey where the row fails."""
