@@ -128,7 +128,7 @@ def test_theory_is_a_tick_where_it_predicts(runs: list[Run]) -> None:
 
 @pytest.mark.parametrize("layout", [WIDE, NARROW])
 def test_ticks_of_a_ratio_do_not_touch_however_far_it_reaches(runs: list[Run], layout: Any) -> None:
-    definition = answer(runs, frame(runs).assign(memory_ratio=[1.0, 0.4, 9.0, 2.0, 4.0]), layout)
+    definition = answer(runs, frame(runs).assign(memory_ratio=[1.0, 0.4, 8.0, 2.0, 4.0]), layout)
     assert definition is not None
     memory = definition["vconcat"][0]["hconcat"][-1]["layer"][-1]["encoding"]["x"]
     assert memory["field"] == "memory_ratio"

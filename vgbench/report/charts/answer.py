@@ -156,7 +156,7 @@ def _spans(shown: Rows, metric: Metric | None) -> dict[str, Span]:
     ratio = log_span(shown[["step_ratio_low", "step_ratio_high"]].to_numpy(), 1.0)
     return {
         # Beyond 1, or its label would touch that of a ratio of 1 where the next column begins.
-        "test_metric": Span(0.0, 1.05) if metric == ACCURACY else results,
+        "test_metric": Span(0.0, 1.1) if metric == ACCURACY else results,
         "step_ratio": ratio,
         "memory_ratio": log_span(shown["memory_ratio"].to_numpy(), 1.0),
     }
@@ -223,7 +223,9 @@ class _Picture:
     def _estimates(self, block: Rows, name: str, y: alt.Y) -> list[Chart]:
         axis = self.spans.get(name) or span(block[["lost_low", "lost_high", "theory"]].to_numpy(), 0.0)
         width, font = self.layout.widths[name], self.layout.font
-        ticks = {"values": _ticks(axis, _APART * font / width)} if axis.log else {"tickCount": 3 if width > 100 else 2}
+        ticks: dict[str, Any] = {"tickCount": 3 if width > 100 else 2}
+        if axis.log:
+            ticks = {"values": _ticks(axis, _APART * font / width), "format": "~g"}  # 1 is 1, also beside 1.5
         title = self.layout.titles[name].format(metric=self.metric.name if self.metric else "metric")
         x = alt.X(f"{name}:Q", title=title, scale=axis.scale(), axis=self._axis(**ticks))
         base = alt.Chart(block).encode(y)
