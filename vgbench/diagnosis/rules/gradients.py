@@ -81,6 +81,8 @@ def late(run: Reading) -> Iterator[Finding]:
         if lost[known[0]] < thresholds.LOST_DECADES and gone[-1]:
             start = known[len(gone) - int(np.argmin(gone[::-1]))]
             numbers = {"decades_lost_at_first": float(lost[known[0]]), "decades_lost": float(lost[known[-1]])}
+            if follows(run, numbers["decades_lost"]):
+                return
             confidence: Confidence = "likely" if run.first_lost is not None else "possible"
             confidence = "likely" if numbers["decades_lost"] >= thresholds.LOST_FAR else confidence
             if run.first_lost is None and _never_moved(run):
@@ -106,6 +108,15 @@ def late(run: Reading) -> Iterator[Finding]:
             hint="a weight decay ten times smaller, or none on norms and biases",
             weights_shrunk_by_decades=run.shrunk,
         )
+
+
+def follows(run: Reading, lost: float) -> bool:
+    """Whether a signal that vanishes in training may do so since the loss rests at the constant answer's level.
+
+    Outputs that are to be constant need nothing of what comes before them, least of all of earlier time steps.
+    """
+    rests = run.progress.settled and run.progress.at_constant and not run.decayed
+    return rests and thresholds.LOST_DECADES <= lost and (run.evidence.timed or lost < thresholds.LOST_FAR)
 
 
 def _never_moved(run: Reading) -> bool:
