@@ -85,4 +85,6 @@ def _change(risk: Risk) -> str:
         return f"{what} {'gains' if rises else 'loses'} {risk.decades:.1f} decades {over}"
     if rises:
         return f"{what} leaves its dtype's range {over}"
-    return f"{what} is exactly zero at the first {'time step' if risk.timed else 'layer'}, or smaller than its dtype holds"
+    return (
+        f"{what} is exactly zero at the first {'time step' if risk.timed else 'layer'}, or smaller than its dtype holds"
+    )
