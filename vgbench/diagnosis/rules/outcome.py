@@ -43,7 +43,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if progress.broken or not progress.settled or progress.adversarial:
         return
-    nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
+    by_accuracy = progress.validated == 0.0 and not progress.signed  # a negative loss counts more than answers
+    nothing = by_accuracy if progress.gain is None else progress.at_constant
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
     if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
         return
