@@ -21,7 +21,7 @@ from vgbench.diagnosis.measured import from_curves
 from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
 from vgbench.measure.numerics import numerics, usable_cores
-from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, programs_of, splits_of
+from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, Splits, programs_of, splits_of
 from vgbench.measure.snapshot import Snapshot, Snapshots
 from vgbench.measure.step import start
 from vgbench.measure.training import TrainingCurves
@@ -102,13 +102,10 @@ def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
 def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome]:
     case = jobs[0].case
     dataset = load_dataset(case)
-    if random:
-        labels = np.random.default_rng(7).permutation(np.asarray(dataset.train.y))
-        dataset = dataset._replace(train=dataset.train._replace(y=labels))
     filled = [*jobs, *[jobs[-1]] * (RUNS_TOGETHER - len(jobs))]
     with numerics(case.dtype, case.matmul_precision):
         network = build_network(case, dataset.problem)
-        data, traced_options = splits_of(case, dataset), traced_options_of(case)
+        data, traced_options = _data(case, filled, dataset, random=random), traced_options_of(case)
         drawn = [_drawn(job, dataset) for job in filled]
         variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
         learning_rates = np.asarray([job.case.learning_rates[0] for job in filled], np.float32)
@@ -121,7 +118,7 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
 
         def record() -> None:
             look = programs.look(state, initial, learning_rates, traced_options, batches[:, 0], train)
-            metric = programs.judge[len(validation.y)](state.variables, validation)
+            metric = programs.judge[validation.x.shape[-2]](state.variables, validation)
             records.append(jax.device_get((metric, look)))
 
         for begin in range(0, case.steps, SNAPSHOT_EVERY):
@@ -130,7 +127,7 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
             state, loss = programs.advance[chunk.shape[1]](state, learning_rates, traced_options, chunk, train)
             losses.append(np.asarray(loss))
         record()
-        tested = np.asarray(programs.judge[len(test.y)](state.variables, test))
+        tested = np.asarray(programs.judge[test.x.shape[-2]](state.variables, test))
     metrics, snapshots = jax.tree.map(lambda *each: np.stack(each, axis=1), *records)
     lost = np.concatenate(losses, axis=1)
     step = np.append(np.arange(0, case.steps, SNAPSHOT_EVERY), case.steps)
@@ -138,6 +135,21 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
         _outcome(job, *jax.tree.map(lambda leaf, i=i: leaf[[i]], (lost, metrics, tested, snapshots)), step)
         for i, job in enumerate(jobs)
     ]
+
+
+def _data(case: vg.Case, jobs: Sequence[Job], dataset: Dataset, *, random: bool) -> Splits:
+    """The splits that all jobs share, or with a leading axis of runs those of each one's seed."""
+
+    def labelled(dataset: Dataset) -> Splits:
+        if random:
+            labels = np.random.default_rng(7).permutation(np.asarray(dataset.train.y))
+            dataset = dataset._replace(train=dataset.train._replace(y=labels))
+        return splits_of(case, dataset)
+
+    if dataset.resplit is None:
+        return labelled(dataset)
+    own = {seed: labelled(dataset.of_seed(seed)) for seed in {job.case.seeds[0] for job in jobs}}
+    return jax.tree.map(lambda *runs: jnp.stack(runs), *(own[job.case.seeds[0]] for job in jobs))
 
 
 def _drawn(job: Job, dataset: Dataset) -> Variables:

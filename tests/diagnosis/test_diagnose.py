@@ -49,7 +49,7 @@ FOUND: dict[str, dict[str, Any]] = {
     "saturated loss": {"loss": np.full(RECORDS, 4.0), "accuracy": None, "gradient": over_records(-1.0, -6.0)},
     "learning rate too small": STUCK | STILL | {"update": rows(1e-7, 1e-6, layers=LAYERS)},
     "softmax applied twice": {"loss": np.r_[2.3, 1.9, 1.6, np.full(6, 1.48)]},
-    "learned by heart": {"loss": np.linspace(2.3, 0.2, RECORDS), "accuracy": np.full(RECORDS, 0.11)},
+    "learned by heart": {"loss": np.r_[2.3, 0.9, np.full(7, 0.01)], "accuracy": np.full(RECORDS, 0.4)},
     "constant answer": STUCK,
     "loss spike": {"loss": np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.1, 0.9, 0.8]},
     "frozen": {"update": FROZEN},
@@ -199,6 +199,24 @@ def test_seeds_that_differ_are_said_to_with_the_verdict_on_each(monkeypatch: pyt
     assert of(FOUND["vanishing"], FOUND["vanishing"], open_ended).verdict == "vanishing"
     assert of(open_ended, open_ended, open_ended).verdict == "not enough recorded"
     assert of(FOUND["converged"], {}, {}).verdict == "nothing found"
+
+
+def test_seeds_that_show_opposites_are_not_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    start: dict[str, Any] = {"loss": None, "accuracy": None}
+    gains, loses, level = (start | {"signal": rows(end, -2.0)} for end in (3.0, -7.0, -2.1))
+
+    def of(*seeds: dict[str, Any]) -> vg.Diagnosis:
+        monkeypatch.setattr(import_module("vgbench.diagnosis.diagnose"), "_runs", lambda _: [*map(made_of, seeds)])
+        return vg.diagnose([])
+
+    def made_of(seed: dict[str, Any]) -> Evidence:
+        return evidence(**seed)
+
+    assert (answer := of(level, gains, loses, level)).verdict == "seeds differ"
+    assert "risk of exploding" in answer.by_seed
+    assert of(gains, loses).verdict == "seeds differ"
+    mostly = of(gains, gains, loses, gains)
+    assert [(each.name, each.seeds) for each in mostly] == [("risk of exploding", (3, 4))]
 
 
 def test_the_command_says_what_was_found_judged_and_missing(tmp_path: Any) -> None:

@@ -37,6 +37,18 @@ def test_the_signal_over_depth_is_a_risk(ends: tuple[float, float], name: str, a
     assert (found.name, found.amount) == (name, amount)
 
 
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_signal_of_exactly_zero_at_the_first_place_is_a_risk_and_said_to_be_zero(timed: bool) -> None:
+    cut = rows(-2.0, -2.1)
+    cut[:, 0] = -np.inf  # although its neighbours are of usual size, as where all units of a step give nothing
+    assert risk_of(evidence(signal=cut, timed=timed, **START)) == Risk("risk of vanishing", "much", timed, float("inf"))
+    (found,) = vg.diagnose(evidence(signal=cut, timed=timed, **START))
+    assert "is exactly zero at the first" in found.meaning
+    assert "inf" not in str(found)
+    left = vg.diagnose(evidence(signal=np.where(cut == -np.inf, np.inf, cut), **START))
+    assert "leaves its dtype's range" in left[0].meaning
+
+
 def test_a_risk_tells_how_often_cells_like_it_trained() -> None:
     risk = Risk("risk of collapse", "much", False, 9.0)
     both, plain, invariant = (cells_like(risk, kind) for kind in (None, False, True))

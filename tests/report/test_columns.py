@@ -2,13 +2,14 @@
 
 import importlib
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers.made import BASE, HE, ORIGIN, measured, write_run
+from helpers.made import BASE, HE, ORIGIN, gradients, measured, write_run
 from rich.console import Console
 
 from vgbench.cli.report import show
@@ -175,3 +176,18 @@ def test_numbers_have_their_thousands_apart_and_no_exponent(form: str, value: fl
 def test_depth_has_its_thousands_apart_in_tables(run: Path) -> None:
     frame = load(run).assign(depth=[10_000, np.nan])
     assert list(display(frame)["depth"]) == ["10,000", "-"]
+
+
+@pytest.mark.parametrize(
+    ("norms", "verdict"),
+    [
+        (([5.0, 0.0], [-5.0, 0.0]), "seeds differ: risk of exploding, risk of vanishing"),
+        (([-float("inf"), 0.0], [-float("inf"), 0.0]), "risk of vanishing"),
+        (([0.0, 0.0], [0.1, 0.0]), "no risk"),
+    ],
+)
+def test_verdict_of_a_case_that_is_not_trained_agrees_with_its_gradients(
+    tmp_path: Path, norms: tuple[list[float], ...], verdict: str
+) -> None:
+    cell = replace(measured(BASE, accuracy=None), forward=None, gradients=gradients(*norms))
+    assert list(load(write_run(tmp_path / "run", [("baseline", cell)]))["verdict"]) == [verdict]

@@ -1,6 +1,7 @@
 """Which findings are not given together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vgbench.diagnosis.findings import Finding, Name
 
@@ -61,7 +62,8 @@ _ALONE: dict[Name, tuple[Name, ...]] = {
 def consistent(findings: Sequence[Finding]) -> list[Finding]:
     """Findings, the likeliest cause first, without those that an earlier one explains or contradicts.
 
-    What is no cause of a failure comes last, but attention that is one-hot, which may be one.
+    What is no cause of a failure comes last, but attention that is one-hot, which may be one. A cause that was found
+    is no alternative to a later finding.
     """
     kept: list[Finding] = []
     for finding in findings:
@@ -70,5 +72,6 @@ def consistent(findings: Sequence[Finding]) -> list[Finding]:
         explained = any(finding.name in EXCLUDES.get(name, ()) for name in names)
         caused = finding.name in OUTCOMES and names - ASIDE
         if not (alone or explained or caused or finding.name in names):
-            kept.append(finding)
+            others = tuple(other for other in finding.alternatives if other not in names - ASIDE)
+            kept.append(replace(finding, alternatives=others))
     return sorted(kept, key=lambda finding: finding.name in ASIDE - {"attention logits grow"})

@@ -1,5 +1,6 @@
 """From records of any kind to an answer, and to one word for a table."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from vgbench.diagnosis import questions
 from vgbench.diagnosis.answer import NOTHING, Diagnosis
 from vgbench.diagnosis.consistency import consistent
 from vgbench.diagnosis.evidence import Evidence
-from vgbench.diagnosis.findings import Name
+from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.lines import from_lines, from_run
 from vgbench.diagnosis.measured import from_curves, from_record
 from vgbench.diagnosis.reading import Reading
@@ -50,7 +51,7 @@ def _together(runs: Sequence[Reading]) -> Diagnosis:
     """What at least half of the runs show."""
     found = []
     for rule in RULES:
-        shown = [finding for run in runs for finding in rule(run)]
+        shown = _alike([finding for run in runs for finding in rule(run)])
         if shown and 2 * len(shown) >= len(runs):
             found.append(replace(shown[len(shown) // 2], seeds=(len(shown), len(runs))))
     kept = consistent(found)
@@ -62,6 +63,14 @@ def _together(runs: Sequence[Reading]) -> Diagnosis:
         missing=tuple(dict.fromkeys(each for run in runs for each in questions.missing(run))),
         decided=bool(runs) and 2 * sum(map(questions.decided, runs)) > len(runs),
     )
+
+
+def _alike(found: Sequence[Finding]) -> list[Finding]:
+    """Those of the name that most seeds show; none where two names are shown equally often."""
+    counts = Counter(each.name for each in found).most_common(2)
+    if len(counts) == 2 and counts[0][1] == counts[1][1]:
+        return []
+    return [each for each in found if each.name == counts[0][0]]
 
 
 def verdict(subject: Subject) -> str:

@@ -65,6 +65,11 @@ class Losses:
         """Median of the last losses."""
         return float(np.median(self.losses[-LAST:]))
 
+    @property
+    def second_half(self) -> Float[np.ndarray, "half"]:
+        """The losses of the second half of the records."""
+        return self.losses[len(self.losses) // 2 :]
+
     @cached_property
     def peak(self) -> float:
         """The largest loss that is known."""
@@ -102,14 +107,13 @@ class Losses:
     @cached_property
     def settled(self) -> bool:
         """Whether the loss, however noisy, has no trend over the second half of the records, six of them at least."""
-        half = self.losses[len(self.losses) // 2 :]
         if len(self.losses) < 6 or self.broken:
             return False
+        half = self.second_half
         first, last = np.median(half[: len(half) // 2]), np.median(half[len(half) // 2 :])
         return bool(abs(last - first) <= thresholds.SETTLED * abs(last))
 
     @cached_property
     def plateau(self) -> bool:
         """Whether it does so not far below where it began."""
-        half = self.losses[len(self.losses) // 2 :]
-        return self.settled and float(self.start - np.median(half)) < 0.5 * abs(self.start)
+        return self.settled and float(self.start - np.median(self.second_half)) < 0.5 * abs(self.start)

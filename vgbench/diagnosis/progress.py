@@ -42,7 +42,7 @@ class Progress(Losses):
     @property
     def below(self) -> bool:
         """Whether the loss ended below the constant answer's by more than its range over the second half."""
-        chance, half = self.evidence.chance, self.losses[len(self.losses) // 2 :]
+        chance, half = self.evidence.chance, self.second_half
         return chance is not None and len(half) > 0 and bool(chance - self.end > np.ptp(half))
 
     @cached_property
@@ -92,21 +92,6 @@ class Progress(Losses):
             return False
         once = float(accuracy[np.isfinite(accuracy)].max()) - chance
         return once > self._margin and self.accuracy - chance < once / 2
-
-    @property
-    def misses(self) -> bool:
-        """Whether other data are answered less often right than by a guess."""
-        right, chance = self.accuracy, self.evidence.chance_accuracy
-        return right is not None and chance is not None and right < chance - self._margin
-
-    @property
-    def of_classes(self) -> bool:
-        """Whether the accuracy can be that of classes whose cross-entropy the loss is, and not that within a tolerance.
-
-        The likeliest class has at least the probability exp(-H), where H is the entropy, the constant answer's loss.
-        """
-        chance, guessed = self.evidence.chance, self.evidence.chance_accuracy
-        return chance is None or guessed is None or bool(guessed >= 0.9 * np.exp(-chance))
 
     @cached_property
     def reached(self) -> bool | None:
@@ -199,5 +184,5 @@ class Progress(Losses):
     @property
     def _below_constant(self) -> tuple[float, float, float]:
         """How far the loss of the second half lies below the constant answer's, its noise, and that one's size."""
-        chance, half = self.evidence.chance or 0.0, self.losses[len(self.losses) // 2 :]
+        chance, half = self.evidence.chance or 0.0, self.second_half
         return chance - float(half.mean()), float(half.std()), abs(chance)

@@ -93,7 +93,7 @@ QUESTIONS: tuple[Question, ...] = (
         "it holds for other data",
         ("accuracy",),
         lambda run: run.progress.validated is not None,
-        ("learned by heart", "short of target"),
+        ("learned by heart", "short of target", "learns the training data"),
     ),
 )
 

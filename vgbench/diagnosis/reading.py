@@ -127,6 +127,12 @@ class Reading(Weights):
         last = last[np.isfinite(last)]
         return len(last) > 1 and bool(last[-1] <= thresholds.COLLAPSED_BY and last[0] > thresholds.COLLAPSED_BY / 2)
 
+    @property
+    def unreached(self) -> bool:
+        """Whether the signal is exactly zero at the first place at the start, and not at the last."""
+        signal = self.evidence.signal
+        return signal is not None and bool(np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1]))
+
     @cached_property
     def silent(self) -> bool:
         """Whether nothing of the signal arrives at the first place at the start, since it shrank out of its range.
@@ -134,7 +140,7 @@ class Reading(Weights):
         Where it is zero behind a place that it reached in good size, something cuts it off, as `stop_gradient` does.
         """
         signal = self.evidence.signal
-        if signal is None or not (np.isneginf(signal[0, 0]) and np.isfinite(signal[0, -1])):
+        if signal is None or not self.unreached:
             return False
         limit = np.log10(self.evidence.smallest or thresholds.SMALLEST) + thresholds.FLUSHED_WITHIN
         return bool(signal[0][np.isfinite(signal[0])].min() <= limit)
@@ -204,7 +210,7 @@ class Reading(Weights):
         """
         progress = self.progress
         if progress.gain is None:
-            half = progress.losses[len(progress.losses) // 2 :]
+            half = progress.second_half
             return len(half) > 2 and float(np.ptp(half)) == 0
         return progress.settled and not progress.at_constant
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.evidence import Evidence
 from vgbench.diagnosis.findings import Finding, Name
@@ -21,7 +23,8 @@ class Risk:
         name: as a finding.
         amount: whether the signal changes by less than `thresholds.LOST_FAR` decades or by more.
         timed: whether it does so over time steps.
-        decades: that the signal loses (or gains), or that the distance of signals does.
+        decades: that the signal loses (or gains), or that the distance of signals does; inf where the signal is exactly
+            zero at the first place, or leaves its dtype's range.
     """
 
     name: Name
@@ -35,7 +38,7 @@ def risk_of(evidence: Evidence) -> Risk | None:
     run = Reading(evidence)
     if run.gathered is not None:
         return Risk("risk of collapse", "much", evidence.timed, -run.gathered)
-    lost = float("inf") if run.silent else -float("inf") if run.overflows else run.first_lost
+    lost = float("inf") if run.unreached else -float("inf") if run.overflows else run.first_lost
     if lost is None or abs(lost) < thresholds.LOST_DECADES:
         return None
     name: Name = "risk of vanishing" if lost > 0 else "risk of exploding"
@@ -62,9 +65,26 @@ def risks(run: Reading) -> Iterator[Finding]:
     trained, number = cells_like(risk, run.evidence.invariant)
     words = {None: "", True: " by an optimizer that is invariant to scale", False: " by plain SGD"}
     past = f"; of {number} published cells like this{words[run.evidence.invariant]} {trained} trained"
-    what = "the distance of signals" if risk.name == "risk of collapse" else "the gradient"
-    verb = "gains" if risk.name == "risk of exploding" else "loses"
-    over = "over the time steps" if risk.timed else "over this depth"
-    meaning = f"at initialisation {what} {verb} {risk.decades:.1f} decades {over}{past if number else ''}"
     numbers = {"cells_trained": float(trained), "cells_measured": float(number)} if number else {}
-    yield run.finding(risk.name, "possible", run.first_places, meaning=meaning, decades=risk.decades, numbers=numbers)
+    yield run.finding(
+        risk.name,
+        "possible",
+        run.first_places,
+        meaning=f"at initialisation {_change(risk)}{past if number else ''}",
+        decades=risk.decades if np.isfinite(risk.decades) else None,
+        numbers=numbers,
+    )
+
+
+def _change(risk: Risk) -> str:
+    """What the signal does, in words."""
+    what = "the distance of signals" if risk.name == "risk of collapse" else "the gradient"
+    rises = risk.name == "risk of exploding"
+    over = "over the time steps" if risk.timed else "over this depth"
+    if np.isfinite(risk.decades):
+        return f"{what} {'gains' if rises else 'loses'} {risk.decades:.1f} decades {over}"
+    if rises:
+        return f"{what} leaves its dtype's range {over}"
+    return (
+        f"{what} is exactly zero at the first {'time step' if risk.timed else 'layer'}, or smaller than its dtype holds"
+    )

@@ -85,8 +85,8 @@ SUGGESTIONS: dict[Name, str] = {
     "frozen": "nothing, if it is meant; otherwise stop_gradient, masks and parameter filters",
     "zero by design": "nothing: this is meant",
     "short of target": "more steps, or another model",
-    "learns the training data": "record the accuracy or the loss on other data, without which nobody can tell a model"
-    " that has learned from one that remembers",
+    "learns the training data": "the accuracy or the loss on data that are not trained on, recorded from the start: it"
+    " alone tells a model that has learned from one that remembers",
     "converged": "nothing: stop here",
     "risk of vanishing": "train it to know; if it does not, a critical gain, residual blocks or layer norm",
     "risk of exploding": "train it to know; if it breaks, a smaller gain or norms inside residual branches",

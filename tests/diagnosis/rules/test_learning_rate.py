@@ -22,6 +22,24 @@ def test_a_loss_that_once_peaked_far_above_its_start_tells_it_with_a_second_sign
     assert vg.verdict(evidence(**thrown)) == "learning rate too large"
 
 
+def test_inputs_that_nobody_looked_at_may_be_why_a_loss_peaks() -> None:
+    thrown = STUCK | BLIND | {"loss": np.r_[2.3, 90.0, np.full(7, 2.31)], "update": over_records(0.3, 1e-3, 1e-3)}
+    blind, seen = (vg.diagnose(evidence(**thrown, input_scale=scale))[0] for scale in (None, 1.0))
+    assert blind.name == seen.name == "learning rate too large"
+    assert (blind.alternatives, seen.alternatives) == (("far from unit scale",), ())
+
+
+def test_a_rate_that_was_found_is_no_alternative_to_what_follows_from_it() -> None:
+    scores = {"largest_logit": over_records(3, 400, layers=10)}
+    thrown = STUCK | {"update": rows(0.5, 0.9, layers=LAYERS)}
+    assert vg.diagnose(evidence(**STUCK | scores))[0].alternatives == ("learning rate too large",)
+    found = vg.diagnose(evidence(**thrown | scores))
+    assert [(each.name, each.alternatives) for each in found] == [
+        ("learning rate too large", ()),
+        ("attention logits grow", ()),
+    ]
+
+
 def test_several_signs_and_a_signal_that_arrives_make_it_certain() -> None:
     one = STUCK | {"weight": over_records(0.5, 2.6)}
     three = one | {"update": rows(0.5, 0.9, layers=LAYERS), "loss": np.where(np.arange(RECORDS) % 2, 6.0, 2.4)}

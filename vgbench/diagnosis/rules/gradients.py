@@ -54,20 +54,27 @@ def _vanishes(run: Reading, confidence: Confidence) -> Finding:
 
 
 def _by_weights(run: Reading) -> Iterator[Finding]:
-    """Where no signal was recorded: gradients of biases, or of weights, shrink from layer to layer."""
+    """Where no signal was recorded: gradients of biases, or of weights, shrink from layer to layer.
+
+    Signals that become one on their way up come with it, as a rule.
+    """
+    others: tuple[Name, ...] = ("collapse",) if run.evidence.distance is None else ()
+    for numbers in _lost_by_weights(run):
+        numbers |= {"lag_in_decades": run.lag, "scale_lost_in_decades": run.faded}
+        yield run.finding("vanishing", "likely", run.first_places, alternatives=others, numbers=numbers)
+
+
+def _lost_by_weights(run: Reading) -> Iterator[dict[str, float | None]]:
+    """The decades that gradients of biases, or without any those of weights, lose, if they are many."""
     slopes = run.slopes
     if run.by_biases is not None:
         faded = run.faded is not None and run.faded >= thresholds.FADED_DECADES
         least = thresholds.LOST_DECADES - thresholds.CANCELLED
         still = run.progress.unmoved or run.lost_at_last is None or run.lost_at_last >= least
-        seen = still and run.by_biases >= least
-        if seen and (run.lags or faded or run.by_biases >= thresholds.LOST_FAR):
-            numbers = {"bias_gradient_decades_lost": run.by_biases, "lag_in_decades": run.lag}
-            yield run.finding("vanishing", "likely", run.first_places, numbers=numbers, scale_lost_in_decades=run.faded)
-        return
-    if slopes is not None and slopes[0] >= (thresholds.LOST_DECADES if run.lags else thresholds.LOST_FAR):
-        numbers = {"weight_gradient_decades_lost": float(slopes[0]), "lag_in_decades": run.lag}
-        yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
+        if still and run.by_biases >= least and (run.lags or faded or run.by_biases >= thresholds.LOST_FAR):
+            yield {"bias_gradient_decades_lost": run.by_biases}
+    elif slopes is not None and slopes[0] >= (thresholds.LOST_DECADES if run.lags else thresholds.LOST_FAR):
+        yield {"weight_gradient_decades_lost": float(slopes[0])}
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -81,6 +88,8 @@ def late(run: Reading) -> Iterator[Finding]:
         if lost[known[0]] < thresholds.LOST_DECADES and gone[-1]:
             start = known[len(gone) - int(np.argmin(gone[::-1]))]
             numbers = {"decades_lost_at_first": float(lost[known[0]]), "decades_lost": float(lost[known[-1]])}
+            if follows(run, numbers["decades_lost"]):
+                return
             confidence: Confidence = "likely" if run.first_lost is not None else "possible"
             confidence = "likely" if numbers["decades_lost"] >= thresholds.LOST_FAR else confidence
             if run.first_lost is None and _never_moved(run):
@@ -108,6 +117,15 @@ def late(run: Reading) -> Iterator[Finding]:
         )
 
 
+def follows(run: Reading, lost: float) -> bool:
+    """Whether a signal that vanishes in training may do so since the loss rests at the constant answer's level.
+
+    Outputs that are to be constant need nothing of what comes before them, least of all of earlier time steps.
+    """
+    rests = run.progress.settled and run.progress.at_constant and not run.decayed
+    return rests and lost >= thresholds.LOST_DECADES and (run.evidence.timed or lost < thresholds.LOST_FAR)
+
+
 def _never_moved(run: Reading) -> bool:
     """Whether the first layers stood still from the start: their gradient was small then, as all others were."""
     update = run.evidence.update
@@ -122,12 +140,13 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     """The gradients of all layers shrink by decades together, or are small together, and the loss gets no better.
 
     Not at the constant answer's level, where gradients become small since the loss has its minimum there; so that level
-    has to be known, or the loss is one that has none.
+    has to be known, or the loss is one that is flat just below zero. A negative loss that fell may be at its minimum.
     """
     gradient, progress = run.evidence.gradient, run.progress
     if gradient is None or len(gradient) < 3 or not progress.known or progress.broken or progress.mastered:
         return
-    unknown = progress.gain is None and (progress.losses.max() < 0 or (run.stranded and run.zeroed[-1]))
+    flat = _sure(run) or (progress.losses.max() < 0 and progress.end > progress.start)
+    unknown = progress.gain is None and (flat or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
     if (not _beaten(run) and (not elsewhere or _better(run))) or run.zeroed[0]:
         return

@@ -33,7 +33,9 @@ def too_large(run: Reading) -> Iterator[Finding]:
         return
     confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in signs.items()}
-    yield run.finding("learning rate too large", confidence, run.evidence.names, numbers=numbers)
+    unseen = confidence == "possible" and run.evidence.input_scale is None  # large inputs make usual steps large
+    others: tuple[Name, ...] = ("far from unit scale",) if unseen else ()
+    yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
 
 
 def _signs(run: Reading) -> dict[str, tuple[float, bool]]:

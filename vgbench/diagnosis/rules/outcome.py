@@ -7,24 +7,31 @@ import numpy as np
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.gradients import follows
 from vgbench.diagnosis.words import MEANINGS
 
 _UNSEEN = "record the signal first: one that vanishes on its way, and signals that become one, look the same; then"
+_ALONE = (
+    "the loss falls on the data that are trained on, and other data are answered no better than by a constant: it was"
+    " learned by heart, or inputs of training give the answer away, or other data are prepared or judged otherwise"
+)
+_OTHERS = (
+    "whether other data are drawn, prepared and judged as those of training are, inputs of training hold what is to be"
+    " found, and inputs and labels still belong together; then more data or regularisation"
+)
 _FLAT = "nothing that was recorded gets a gradient any more"
 
 
 def by_heart(run: Reading) -> Iterator[Finding]:
-    """The training loss falls, and others are answered no better than by a constant; or nothing of it is left.
+    """Nothing is left of the training loss, and little of what was learned holds for other data.
 
-    Where some of it is left, or they were answered better before, much else may be why they are answered worse. Less
-    often right than by a guess are answers to data of another kind, as of classes that those of training lack.
+    Where some of it is left, or they were answered better before, much else may be why they are answered worse. Where
+    nothing holds for them, so it may: inputs that give the answer away in training alone, labels of other data.
     """
     progress = run.progress
-    if progress.broken or progress.validated is None or progress.gain is None or progress.forgot or progress.misses:
+    if progress.broken or progress.validated is None or progress.gain is None or progress.forgot:
         return
-    whole, nothing = progress.gain >= thresholds.WHOLE, progress.validated < thresholds.LEARNED
-    done = whole or (progress.gain >= thresholds.LITTLE and (progress.of_classes or progress.settled))
-    if (done and nothing) or (whole and progress.validated < thresholds.SOUND):
+    if progress.gain >= thresholds.WHOLE and thresholds.LEARNED <= progress.validated < thresholds.SOUND:
         yield run.finding("learned by heart", "possible", progress=progress.gain, on_other_data=progress.validated)
 
 
@@ -36,7 +43,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     progress = run.progress
     if progress.broken or not progress.settled or progress.adversarial:
         return
-    nothing = progress.at_constant if progress.gain is not None else progress.validated == 0.0
+    by_accuracy = progress.validated == 0.0 and not progress.signed  # a negative loss counts more than answers
+    nothing = by_accuracy if progress.gain is None else progress.at_constant
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
     if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
         return
@@ -44,11 +52,13 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     others: tuple[Name, ...] = () if seen else ("vanishing", "collapse")
     if flat:
         others = () if run.evidence.bias is not None else ("units that died",)
-    if _cut_off(run):
-        others = ("gradients exactly zero", *others)[:2]
+    if run.held.any() and not _flushed(run, run.held):
+        others = ("gradients exactly zero" if _cut_off(run) else "frozen", *others)[:2]
+    elif run.last_lost is not None and follows(run, run.last_lost):
+        others = ("vanishing in training", *others)[:2]
     yield run.finding(
         "constant answer",
-        "likely" if seen and not progress.a_little_known else "possible",
+        "likely" if seen and not others and not progress.a_little_known else "possible",
         meaning=f"{MEANINGS['constant answer']}; {_FLAT}" if flat else "",
         hint="" if seen or flat else _UNSEEN,
         alternatives=others,
@@ -120,9 +130,20 @@ def short_of_target(run: Reading) -> Iterator[Finding]:
 
 
 def learned(run: Reading) -> Iterator[Finding]:
-    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at."""
+    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at, or show nothing."""
     progress = run.progress
     if run.trains and progress.looked and progress.mastered:
         yield run.finding("converged", "certain", progress=progress.share)
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
         yield run.finding("learns the training data", "certain", progress=progress.gain)
+    elif run.trains and _holds_nowhere(run):
+        numbers = {"progress": progress.gain, "on other data": progress.validated}
+        yield run.finding("learns the training data", "certain", meaning=_ALONE, hint=_OTHERS, numbers=numbers)
+
+
+def _holds_nowhere(run: Reading) -> bool:
+    """Whether the training loss has fallen, and other data are answered no better than by a constant."""
+    progress = run.progress
+    if progress.broken or progress.unmoved or progress.gain is None or progress.validated is None:
+        return False
+    return progress.gain >= thresholds.LITTLE and progress.validated < thresholds.LEARNED

@@ -38,7 +38,9 @@ def underflow(run: Reading) -> Iterator[Finding]:
     confidence: Confidence = "likely" if near is not None or run.evidence.smallest is not None else "possible"
     if piled is not None and piled.any() and (run.evidence.smallest is None or near is not None):
         confidence = "likely"
-    yield run.finding("underflow", confidence, run.layers(layers), zero_share=share, smallest=run.evidence.smallest)
+    others: tuple[Name, ...] = () if run.arrives else ("vanishing",)  # of which small gradients come as well
+    numbers = {"zero_share": share, "smallest": run.evidence.smallest}
+    yield run.finding("underflow", confidence, run.layers(layers), alternatives=others, numbers=numbers)
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:

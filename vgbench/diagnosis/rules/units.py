@@ -137,8 +137,11 @@ def attention_logits(run: Reading) -> Iterator[Finding]:
     layers = np.flatnonzero(recorded_in(logits))[known[-1] >= thresholds.LOGITS]
     if len(layers):
         first, last = float(np.nanmax(known[0])), float(np.nanmax(known[-1]))
-        confidence: Confidence = "likely" if last >= 2 * first else "possible"
-        yield run.finding("attention logits grow", confidence, run.places(layers), at_first=first, largest_score=last)
+        grew = last >= 2 * first
+        rate: tuple[Name, ...] = ("learning rate too large",) if grew else ()
+        numbers = {"at_first": first, "largest_score": last}
+        confidence: Confidence = "likely" if grew else "possible"
+        yield run.finding("attention logits grow", confidence, run.places(layers), alternatives=rate, numbers=numbers)
 
 
 def _by_queries(run: Reading) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from vgbench.diagnosis.answer import UNTOLD
 from vgbench.report.benefit import seconds_to_target, steps_to_target
 from vgbench.report.columns.column import (
     METRIC,
@@ -64,9 +65,11 @@ def _verdict(source: Source) -> str | None:
     answer = diagnosed(source.cell)
     if answer:
         return ", ".join(finding.name for finding in answer)
-    if not source.training:
-        return "no risk"
-    return f"{answer.verdict}: {', '.join(answer.by_seed)}" if answer.by_seed else answer.verdict
+
+    def said(verdict: str) -> str:
+        return verdict if source.training or verdict != UNTOLD else "no risk"
+
+    return f"{answer.verdict}: {', '.join(map(said, answer.by_seed))}" if answer.by_seed else said(answer.verdict)
 
 
 TRAINING = (
