@@ -98,6 +98,6 @@ def critic_whose_loss_goes_to_zero(broken: bool) -> Setup:
     def saturating(true, false, shown):
         return (jax.nn.softplus(-true) + jax.nn.softplus(false) - jax.nn.softplus(shown)).mean()
 
-    rates = {"critic": optax.adam(5e-3, b1=0.5), "generator": optax.sgd(0.05)}
+    rates = {"critic": optax.adam(1e-2, b1=0.5), "generator": optax.sgd(0.01)}
     optimizer = optax.multi_transform(rates, {"critic": "critic", "generator": "generator"})
     return rivals(75, saturating if broken else sigmoid_scores, optimizer, place=4.0, steps=700, batch=64)

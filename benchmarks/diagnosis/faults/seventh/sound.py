@@ -117,7 +117,6 @@ def policy_that_leaves_its_reference(broken: bool) -> Setup:
     x = draw.normal(size=(3000, 4)).astype(np.float32)
     best = (x @ draw.normal(size=(4, 5))).argmax(1)
     reference = mlp(215, [4, 48, 5], 1.0)
-    share = 0.02 if broken else 0.0
     tried = draw.integers(5, size=(3000, 8)).astype(np.int32)
     reward = (tried == best[:, None]).astype(np.float32)
     better = (reward - reward.mean(1, keepdims=True)) / (reward.std(1, keepdims=True) + 1e-4)
@@ -129,7 +128,7 @@ def policy_that_leaves_its_reference(broken: bool) -> Setup:
         chosen = jnp.take_along_axis(log, batch[1], 1)
         ratio = jnp.exp(chosen - jax.lax.stop_gradient(chosen))
         divergence = (jnp.exp(log) * (log - before)).sum(1).mean()
-        return -(ratio * batch[2]).mean() + share * divergence, hidden
+        return -(ratio * batch[2]).mean() + (0.02 if broken else 0.0) * divergence, hidden
 
     def error(params):
         return (perceptron(params, x, None, "tanh")[0].argmax(-1) != best).mean() / 0.8
