@@ -149,7 +149,7 @@ def rectifiers_in_a_gated_cell(broken: bool) -> Setup:
 
     more = {"chance": float(np.log(2)), "steps": 400, "batch": 64, "timed": True}
     params = cell(164, 2, 1.0)
-    params["cell"]["wh"] = 2.5 * params["cell"]["wh"]
+    params["cell"]["wh"] = 4.0 * params["cell"]["wh"]
     return own(params, loss, (x[:800], fast[:800]), optax.adam(0.01), error, **more)
 
 
