@@ -1,4 +1,4 @@
-"""Convolutional networks: edges of blank places, places of maxima, rectified scores, rates and signs."""
+"""Convolutional networks: edges of blank places, rectified scores, rates and signs."""
 
 import jax
 import jax.numpy as jnp
@@ -10,17 +10,6 @@ from faults.nets import activated, dense, linear, mlp
 from faults.problems import classification, digits, own
 from faults.registry import Setup, seventh
 from faults.second.convolutional import convolve, filters
-
-GRID = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), axis=-1)
-
-
-def spots(count: int, seed: int):
-    """Pictures of a spot under noise [count, 8, 8, 1], and where it is [count, 2], of about unit variance."""
-    draw = np.random.default_rng(seed)
-    place = draw.uniform(1, 6, size=(count, 2))
-    far = ((GRID - place[:, None, None]) ** 2).sum(-1)
-    pictures = np.exp(-far / 2) + 0.15 * draw.normal(size=far.shape)
-    return pictures.astype(np.float32)[..., None], ((place - 3.5) / 1.5).astype(np.float32)
 
 
 @seventh(
@@ -58,42 +47,6 @@ def edges_of_blank_places(broken: bool) -> Setup:
         return ((restored(params, speckled[:300], None)[0] - clean[:300]) ** 2).mean() / clean.var()
 
     return own(params, loss, (speckled, clean), optax.adam(3e-3), error, steps=300, batch=32)
-
-
-@seventh(
-    "gradients exactly zero",
-    "vanishing",
-    "saturation",
-    kind="softmax that is too sharp",
-    family="convolutional",
-    source="github.com/Fdevmsy/PyTorch-Soft-Argmax/issues/3",
-    title="zero gradient",
-)
-def place_of_the_maximum(broken: bool) -> Setup:
-    """Where a spot is, by a soft maximum over a map whose scores are multiplied by a thousand before a softmax.
-
-    Seen: the gradient disappears. Answer: none; the factor is thought to be the cause, and without it there is one.
-    """
-    pictures, wanted = spots(1500, 103)
-    params = filters(103, [1, 12, 12], 6.0) | {"out": dense(jax.random.key(104), 12, 1, 10.0)}
-    axis = jnp.asarray((GRID.reshape(64, 2) - 3.5) / 1.5, jnp.float32)
-    sharp = 1000.0 if broken else 1.0
-
-    def located(params, x, offsets):
-        maps, hidden = seen(params, x, offsets)
-        scores = linear(params["out"], maps).reshape(len(x), 64)
-        return jax.nn.softmax(sharp * scores) @ axis, hidden
-
-    def loss(params, batch, offsets):
-        found, hidden = located(params, batch[0], offsets)
-        return ((found - batch[1]) ** 2).mean(), hidden
-
-    spread = float(wanted.var(0).mean())
-
-    def error(params):
-        return ((located(params, pictures[:300], None)[0] - wanted[:300]) ** 2).mean() / spread
-
-    return own(params, loss, (pictures, wanted), optax.sgd(0.02), error, chance=spread, steps=400, batch=64)
 
 
 @seventh(

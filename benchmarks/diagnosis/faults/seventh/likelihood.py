@@ -54,8 +54,8 @@ def depths_of_nothing(broken: bool) -> Setup:
         scores = back(params, seen[:400], 0 * noise[:400], None)[0]
         return ((jax.nn.softmax(scores) - depth[:400]) ** 2).mean() / depth.var(0).mean()
 
-    more = {"chance": float(np.log(8)), "steps": 600, "batch": 64}
-    return own(params, loss, (seen, noise, depth), optax.adam(0.05), error, **more)
+    more = {"chance": float(np.log(8)), "steps": 400, "batch": 64}
+    return own(params, loss, (seen, noise, depth), optax.adam(0.03), error, **more)
 
 
 @seventh(

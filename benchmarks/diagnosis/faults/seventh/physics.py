@@ -63,7 +63,7 @@ def planet_in_metres_and_seconds(broken: bool) -> Setup:
     def loss(params, batch, offsets):
         found, hidden = perceptron(params, batch[0][:, None], offsets, "tanh")
         bend = jax.vmap(jax.jacfwd(speed, 1), (None, 0))(params, batch[0])
-        law = bend + pull * found / (jnp.sqrt((found**2).sum(1, keepdims=True)) + 0.1 * length) ** 3 * 1.331
+        law = bend + pull * found * (1.01 / ((found**2).sum(1, keepdims=True) / length**2 + 0.01)) ** 1.5 / length**3
         start = ((found[0] - truth[0]) ** 2).sum()
         pace = ((speed(params, batch[0][0]) - jnp.array([0.0, length / time])) ** 2).sum()
         return (law**2).mean() + 10 * (start + pace), hidden

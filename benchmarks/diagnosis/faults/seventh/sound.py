@@ -17,7 +17,7 @@ from faults.second.attention import WIDTH, blocks, normalised, trunk
 from faults.second.contrastive import unit
 from faults.second.convolutional import convolve, filters
 from faults.seventh.adversarial import rivals
-from faults.seventh.convolutional import GRID
+from faults.seventh.regression import GRID
 from faults.third.contrastive import views
 
 NOTHING = "nothing wrong"
