@@ -144,6 +144,6 @@ def signal_with_a_glitch(broken: bool) -> Setup:
         mean = posterior(params, signal[others][:600], None)[0]
         return ((mean - wanted[others][:600]) ** 2).mean() / wanted.var()
 
-    step = optax.sgd(0.01, 0.9)
+    step = optax.sgd(2e-3, 0.9)
     optimizer = step if broken else optax.chain(optax.clip_by_global_norm(1.0), step)
     return own(params, loss, (signal, wanted), optimizer, error, chance=0.5, steps=500, batch=32)

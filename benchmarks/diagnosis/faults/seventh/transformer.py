@@ -120,7 +120,7 @@ def head_that_is_not_appended(broken: bool) -> Setup:
     right = jax.jit(lambda params: (scores(params, words[1200:], None)[0].argmax(-1) == marks[1200:]).mean())
     groups = {name: "head" if name == "out" else "body" for name in params}
     head = optax.set_to_zero() if broken else optax.adam(1e-2)
-    optimizer = optax.multi_transform({"head": head, "body": optax.adam(1e-4)}, groups)
+    optimizer = optax.multi_transform({"head": head, "body": optax.adam(1e-5)}, groups)
     data = (words[:1200], marks[:1200])
     return classified(params, loss, data, optimizer, right, classes=5, steps=500, batch=64)
 
