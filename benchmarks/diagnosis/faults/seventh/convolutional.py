@@ -104,7 +104,7 @@ def default_rate_of_another_task(broken: bool) -> Setup:
         h = activated("relu", linear(params["out"]["layer00"], maps.reshape(len(x), -1)), hidden, offsets)
         return linear(params["out"]["layer01"], h), tuple(hidden)
 
-    schedule = optax.exponential_decay(0.3 if broken else 0.005, 200, 0.5, staircase=True)
+    schedule = optax.exponential_decay(1.0 if broken else 0.005, 200, 0.5, staircase=True)
     return classification(params, optax.sgd(schedule, 0.9), net=net, batch=50, steps=400)
 
 

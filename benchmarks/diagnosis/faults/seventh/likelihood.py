@@ -101,7 +101,7 @@ def products_of_many_fields(broken: bool) -> Setup:
     def error(params):
         return 2 * ((odds(params, x[others], None)[0] > 0) != (clicked[others] > 0)).mean()
 
-    more = {"chance": float(np.log(2)), "steps": 300, "batch": 64}
+    more = {"chance": float(np.log(2)), "steps": 150, "batch": 64}
     return own(params, loss, (x[:2400], clicked[:2400]), optax.adagrad(0.1), error, **more)
 
 

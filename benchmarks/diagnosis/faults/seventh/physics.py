@@ -26,7 +26,7 @@ def waves_of_two_hundred(broken: bool) -> Setup:
     equation, or the output of the network.
     """
     x = np.linspace(0, 1, 64, dtype=np.float32)
-    height, pitch, number = (200.0 if broken else 1.0), 2 * np.pi, 3.0
+    height, pitch, number = (200.0 if broken else 1.0), 2 * np.pi, 1.0
     wave = (height * np.cos(pitch * x)).astype(np.float32)
 
     def law(u, slope, bend, x):

@@ -26,7 +26,7 @@ def penalty_that_rewards(broken: bool) -> Setup:
 
     Seen: larger weights reduce the generator's loss. Answer: that is probably right; it runs again with another sign.
     """
-    sign = -0.02 if broken else 0.0002
+    sign = -1.0 if broken else 0.0002
 
     def penalty(params):
         return sign * sum((layer["w"] ** 2).sum() for layer in params.values())
