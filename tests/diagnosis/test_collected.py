@@ -22,6 +22,7 @@ HALVES: tuple[Half, ...] = (
     "fourth held-out",
     "fifth held-out",
     "sixth held-out",
+    "seventh held-out",
 )
 NAMES = frozenset(get_args(Name))
 
@@ -60,7 +61,13 @@ def test_causes_are_findings_or_one_cause_in_words(half: Half) -> None:
 
 @pytest.mark.parametrize(
     ("half", "causes"),
-    [("third held-out", 12), ("fourth held-out", 14), ("fifth held-out", 14), ("sixth held-out", 14)],
+    [
+        ("third held-out", 12),
+        ("fourth held-out", 14),
+        ("fifth held-out", 14),
+        ("sixth held-out", 14),
+        ("seventh held-out", 14),
+    ],
 )
 def test_later_halves_have_many_causes_and_none_often(half: Half, causes: int) -> None:
     counts = Counter(each.cause[0] for each in wrong(half) if each.cause[0] in NAMES)

@@ -1,7 +1,7 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/` and `sixth/` are the second to the sixth held-out set: other sources
-than all before, labelled by mechanism before any of them was diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/` and `seventh/` are the second to the seventh held-out set:
+other sources than all before, labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
@@ -17,6 +17,7 @@ from faults import (
     recurrent,
     regression,
     second,
+    seventh,
     sixth,
     third,
     transformer,
@@ -41,4 +42,5 @@ _FAMILIES = (
     fourth,
     fifth,
     sixth,
+    seventh,
 )

@@ -16,6 +16,7 @@ Half: TypeAlias = Literal[
     "fourth held-out",
     "fifth held-out",
     "sixth held-out",
+    "seventh held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -138,3 +139,4 @@ third = partial(_collected, "third held-out")
 fourth = partial(_collected, "fourth held-out")
 fifth = partial(_collected, "fifth held-out")
 sixth = partial(_collected, "sixth held-out")
+seventh = partial(_collected, "seventh held-out")
