@@ -50,8 +50,8 @@ def test_units_with_the_matrices_of_a_network_have_its_states_and_gradients(name
     for _ in range(STEPS + 1):
         h, known = unit.forward(read, h, tanh)
     weights = np.concatenate([np.swapaxes(each, -1, -2) for each in read.weights], axis=-1)
-    gradient: tuple[np.ndarray, ...] = (*[np.zeros((1, WIDTH, EXAMPLES))] * (unit.states - 1), last.T[None])
-    found = [gradient]
+    gradient: Any = (*[np.zeros((1, WIDTH, EXAMPLES))] * (unit.states - 1), last.T[None])
+    found: list[Any] = [gradient]
     for t in range(STEPS - 1, 0, -1):
         gradient = unit.back(tuple(each[:, :, t] for each in known), gradient, weights)
         found.insert(0, gradient)
