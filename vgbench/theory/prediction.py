@@ -32,7 +32,7 @@ class Prediction:
 
     Attributes:
         log10_norm: log10 of ||dL/dh_l|| / ||dL/dh_depth||, float64[depth], the layer nearest the input first; the last
-            is 0. The mean over networks is that of the squared norm.
+            is 0. The mean over networks is that of the squared norm; of its logarithm where networks are drawn.
         kind: how strong the prediction is.
         sources: papers, author and year.
         assumptions: what it rests on, a phrase each.
