@@ -21,6 +21,8 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 @pytest.mark.parametrize("folder", published(RESULTS), ids=lambda folder: folder.name)
 def test_published_tables_are_rebuilt_from_their_records(folder: Path, tmp_path: Path) -> None:
+    if folder.name == "real-sequences":
+        pytest.importorskip("sktime", reason="theory reads the series, which the extra `sequences` holds")
     for device in folder.glob("*/manifest.json"):
         shutil.copytree(device.parent, tmp_path / device.parent.name)
     for made in write_report(tmp_path, formats=("md", "csv", "latex")).files:
