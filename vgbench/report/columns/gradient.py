@@ -26,7 +26,7 @@ def _theory(row: Row, name: str) -> str:
     if pd.isna(row[name]):
         return NOTHING
     if row["theory_claims"] == "order":
-        return f"~{row[name]:+z.2f}"
+        return f"~{row[name]:+z.2g}"
     p = "" if pd.isna(row["theory_p"]) else f" ({in_words(row['theory_p'])})"
     return f"{row[name]:+z.4f}{p}{' departs' if row['departs'] is True else ''}"
 
