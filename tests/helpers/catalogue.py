@@ -72,7 +72,7 @@ OF_THE_GRADIENT = (
 )
 
 
-WAIT_A_STEP = ("adopt",)
+WAIT_A_STEP = ("adopt", "rprop")
 """Optimizers whose first step fills their memory alone."""
 
 
