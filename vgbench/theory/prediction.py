@@ -12,9 +12,10 @@ from vgbench.statistics import p_differs, slope
 Kind = Literal["exact", "asymptotic", "order"]
 """Holds for the very network; holds as the width grows; says which way and roughly how fast."""
 
-IN_FACTORS = 1e-12
+IN_FACTORS = 1e-10
 """Decades a layer that rounding in float64 puts into a prediction at most: a factor is a sum over some thousand nodes
-of a quadrature, and a thousand times 2**-53 is 1e-13. A smaller decay is 0."""
+of a quadrature, each with the rounding of what it is computed from; of convolutions they have up to 6e-12. A smaller
+decay is 0."""
 LEVEL = 0.001
 """The p below which a measurement is said to depart from an asymptotic prediction: strict, since tables have many rows.
 Of 50 rows of which all are predicted rightly, one is called departing in one table of 20."""
