@@ -73,7 +73,7 @@ OF_THE_GRADIENT = (
 
 
 WAIT_A_STEP = ("adopt", "rprop")
-"""Optimizers whose first step fills their memory alone."""
+"""Optimizers whose first step only fills their memory, and leaves the weights as they are."""
 
 
 def step_changes_all_weights(slots: dict[str, Any], layers: str) -> None:
