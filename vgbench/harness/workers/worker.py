@@ -117,15 +117,16 @@ def _costs(task: Task, device: str | None, precision: float, compilations: int |
             costs = measure_costs(cases, task.reference, precision=precision)
             times = compilations_on(device, compilations) - 1
             further = further_rounds(device, cases, task.reference, precision, times)
-            return [_timed(device, *each) for each in zip(cases, costs, further, strict=True)]
+            done = [i for i, cost in enumerate(costs) if isinstance(cost, Cost)]
+            peaks = dict(zip(done, device_peak_bytes(device, [cases[i] for i in done]), strict=True))
+            return [_timed(*each, peaks.get(i)) for i, each in enumerate(zip(costs, further, strict=True))]
     except BaseException as error:
         return [_End(*classify(error), {})] * len(cases)
 
 
-def _timed(device: str | None, case: Case, cost: Cost | BaseException, further: Sequence[Rounds]) -> _End:
+def _timed(cost: Cost | BaseException, further: Sequence[Rounds], peak: int | None) -> _End:
     if isinstance(cost, BaseException):
         return _End(*classify(cost), {})
-    peak = device_peak_bytes(device, case)
     return _End("ok", "", {"cost": replace(with_compilations(cost, further), device_peak_bytes=peak)})
 
 
