@@ -124,3 +124,12 @@ def test_the_table_has_the_numbers_where_they_are_known(bare: list[Run]) -> None
     assert {"FLOP/byte", "of roof"} & set(display(frame(bare)).columns) == set()
     table = display(frame(with_roof(bare)))
     assert (table["FLOP/byte"][0], table["of roof"][0]) == ("2", "20%")
+
+
+def test_a_count_without_the_matrix_products_has_no_roof(bare: list[Run]) -> None:
+    """On a GPU they are calls of a library, of which XLA counts no operations."""
+    runs = with_roof(bare, xla_flops=cost(1.0, bare[0].entries[0].cell.case).step_flops / 2)
+    assert roofline(runs, frame(runs)) is None
+    for column in ("intensity", "roof_share"):
+        assert frame(runs)[column].isna().all()
+        assert frame(with_roof(bare))[column].notna().all()

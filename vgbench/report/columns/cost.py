@@ -7,6 +7,7 @@ import pandas as pd
 from vgbench.report.benefit import price_to_target, seconds_to_target
 from vgbench.report.columns.column import NOTHING, Column, Row, Shown, as_it_is, interval, number
 from vgbench.report.columns.source import Source, of_cost
+from vgbench.report.roofline import intensity, roof
 
 _shown = partial(Shown, side="cost")
 
@@ -208,15 +209,15 @@ COST = (
     Column(
         "intensity",
         "operations for each byte that is read or written, both by XLA's count; empty where blocks are scanned, since"
-        " XLA counts the body of a loop once",
-        of_cost(lambda cost: cost.intensity),
+        " XLA counts the body of a loop once, and on GPUs, where it does not count matrix products",
+        of_cost(intensity),
         _shown("FLOP/byte", number(".3g"), when="known"),
     ),
     Column(
         "roof_share",
         "flops_per_second over the roof, which is the lower of what plain products achieve and of what a plain copy"
         " allows at this intensity, both timed in the same run",
-        of_cost(lambda cost: cost.flops_per_second / cost.roof),
+        of_cost(lambda cost: cost.flops_per_second / roof(cost)),
         _shown(
             "of roof",
             number(".0%"),
