@@ -15,7 +15,7 @@ CASE = Case(depth=3, width=4, learning_rates=(0.1,), seeds=(0, 1))
 def test_run_is_measured_again_at_its_commit(tmp_path: Path) -> None:
     runs = read_runs(write_run(tmp_path, [("baseline", measured(CASE))], "quickstart"))
     assert command(runs) == (
-        "git checkout abc && vgbench run quickstart  # on Chip (2 CPU cores), with jax 1.2, numpy 3.4"
+        "git checkout abc && vgbench run quickstart --set depth=3  # on Chip (2 CPU cores), with jax 1.2, numpy 3.4"
     )
 
 
