@@ -91,7 +91,7 @@ def test_gradient_that_changes_by_less_than_shown_keeps_its_size() -> None:
 
 
 def test_run_without_training_is_answered_by_its_gradients() -> None:
-    rows = [row("baseline"), row("he", log10_first_over_last=0.5, decay=0.1)]
+    rows = [row("baseline"), row("he", log10_first_over_last=0.5, decay=0.1), row("remat")]
     assert answer(pd.DataFrame(rows), ["depth"]) == [
         "At depth 8, nothing was trained; the gradient changes least with he (gradient gains 0.5 decades).",
         "It changes most with baseline (gradient loses 4.0 decades).",

@@ -133,7 +133,7 @@ def _gradients(place: str, rows: Sequence[_Row]) -> list[str]:
     ordered = _steadiest_first(rows)
     if not ordered:
         return [f"{place}, nothing was trained, and no gradient could be followed through the layers."]
-    first, last = ordered[0], ordered[-1]
+    first, last = ordered[0], max(ordered, key=_size)  # of equal rows the table's first one, say the baseline
     best = f"{place}, nothing was trained; the gradient changes least with {first['mitigation']}{_change(first)}."
     return [best] if first is last else [best, f"It changes most with {last['mitigation']}{_change(last)}."]
 
@@ -144,15 +144,18 @@ def _extremes(rows: Sequence[_Row]) -> list[str]:
     changes = [_changes(row) for row in ordered]
     if len(set(changes)) < 2:
         return [f"At initialisation, the gradient {change} with each of them." for change in changes[:1]]
-    first, last = (f"{changes[end]} with {ordered[end]['mitigation']}" for end in (0, -1))
+    first, last = (f"{_changes(end)} with {end['mitigation']}" for end in (ordered[0], max(ordered, key=_size)))
     return [f"At initialisation, the gradient {first} and {last}, which change it least and most."]
 
 
 def _steadiest_first(rows: Sequence[_Row]) -> list[_Row]:
     """The rows whose gradient is known by how much it changes."""
-    known = [row for row in rows if not pd.isna(row["log10_first_over_last"])]
-    # Smaller differences are rounding in float32.
-    return sorted(known, key=lambda row: round(abs(row["log10_first_over_last"]), 6))
+    return sorted((row for row in rows if not pd.isna(row["log10_first_over_last"])), key=_size)
+
+
+def _size(row: _Row) -> float:
+    """Decades by which the gradient changes; smaller differences than the last digit are rounding in float32."""
+    return round(abs(row["log10_first_over_last"]), 5)
 
 
 def _listed(names: Sequence[str], joint: str = ", ") -> str:
