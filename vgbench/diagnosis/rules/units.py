@@ -23,7 +23,7 @@ def dead_units(run: Reading) -> Iterator[Finding]:
     layers = np.flatnonzero(flat[0] & (flat.mean(axis=0) >= 0.5))
     if not len(layers) or run.empty or (run.evidence.dead is None and run.zeroed[0]):
         return  # where nobody looked and nothing gets a gradient, much else may be why
-    others: tuple[Name, ...] = ("gradients exactly zero",) if run.zeroed[0] else ()
+    others: tuple[Name, ...] = ("gradients exactly zero",) if run.zeroed[0] else run.unseen("collapse")
     yield _of_units(run, "dead units", layers, 0, others)
 
 
@@ -34,7 +34,8 @@ def died(run: Reading) -> Iterator[Finding]:
     if run.decayed or run.vanishes or not len(layers):
         return  # or it follows from the signal's loss, or from weights that something takes away
     first = int(np.argmax(flat[:, layers].any(axis=1)))
-    yield _of_units(run, "units that died", layers, first, ("learning rate too large",))
+    others: tuple[Name, ...] = ("learning rate too large", *run.unseen("vanishing"))
+    yield _of_units(run, "units that died", layers, first, others)
 
 
 def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
@@ -96,6 +97,7 @@ def saturation(run: Reading) -> Iterator[Finding]:
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
     others: tuple[Name, ...] = ("collapse",) if run.merged else ()
+    others += ("learning rate too large",) if first else ("vanishing",) if run.vanishes else ()
     yield run.finding(
         "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
     )
