@@ -185,9 +185,13 @@ def _better(run: Reading) -> bool:
 
 
 def _opens(run: Reading) -> bool:
-    """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more."""
+    """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more.
+
+    Even if it has lost that again, as at a loss that swings.
+    """
     gain = run.progress.gain
     begun = run.progress.learned is True or (gain is not None and gain >= thresholds.LEARNED)
+    begun = begun or run.progress.once_learned
     return run.evidence.timed and begun
 
 

@@ -131,7 +131,7 @@ def too_small(run: Reading) -> Iterator[Finding]:
     slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
     if slow or since is not None or _falls_slowly(run, steps):
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
-        others: tuple[Name, ...] = (*(("saturated loss",) if run.small else ()), *run.unseen("vanishing"))
+        others: tuple[Name, ...] = (*(("saturated loss",) if run.strides else ()), *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}
         yield run.finding(
             "learning rate too small",

@@ -72,7 +72,12 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield from run.unseen("units that died")
     if signs(run):
         yield "learning rate too large"
-    yield from run.unseen("collapse") if flat else run.unseen("vanishing", "collapse")
+    if flat:
+        yield from run.unseen("collapse")
+    elif run.level:  # of gradients that are of one size in all layers none vanish
+        yield from run.unseen("collapse", "far from unit scale")
+    else:
+        yield from run.unseen("vanishing", "collapse")
 
 
 def _fades(run: Reading) -> bool:
