@@ -146,6 +146,9 @@ MOVED = 0.02
 """|W - W_0| / |W_0| from which a layer has moved: a task that is not learned although most have is not too slow, and
 one that is not learned although the quickest has may not be learnable."""
 
+WENT = 0.1
+"""The same from which what is not learned that holds for other data is not so since weights stay where they were."""
+
 FLUSHED = 0.5
 """Share of a layer's gradient that reads zero although the signal arrives."""
 

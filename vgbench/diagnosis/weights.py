@@ -74,6 +74,11 @@ class Weights(Steps):
             lost = None if slopes is None or np.isnan(slopes[0]) else float(slopes[0])
         return lost is not None and abs(lost) < thresholds.LOST_DECADES
 
+    @property
+    def surely_level(self) -> bool:
+        """The same where it is no matter that all weights may get the same gradient: by biases, or of few layers."""
+        return self.level and (self.by_biases is not None or len(self.evidence.names) <= thresholds.FEW_LAYERS)
+
     @cached_property
     def input_scale(self) -> float | None:
         """The size of the inputs, about as the first layer's gradients show it; None if unknown.

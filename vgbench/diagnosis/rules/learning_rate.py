@@ -131,7 +131,8 @@ def too_small(run: Reading) -> Iterator[Finding]:
     slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
     if slow or since is not None or _falls_slowly(run, steps):
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
-        others: tuple[Name, ...] = (*(("saturated loss",) if run.strides else ()), *run.unseen("vanishing"))
+        flat: tuple[Name, ...] = ("saturated loss",) if run.strides else ()
+        others = () if since is not None else (*flat, *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}
         yield run.finding(
             "learning rate too small",
@@ -153,6 +154,8 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
     progress = run.progress
+    if progress.validated == 0.0 and run.went_far:
+        return False  # what it learned of the training data holds for no other
     return progress.falls and (slow or (progress.steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
 
 

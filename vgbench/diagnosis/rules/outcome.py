@@ -39,18 +39,21 @@ def by_heart(run: Reading) -> Iterator[Finding]:
 def constant_answer(run: Reading) -> Iterator[Finding]:
     """The loss stays at the constant answer's level, or accuracy at chance, although the weights move as they should.
 
-    A signal that vanishes looks the same, and so do signals that become one, where neither was recorded.
+    A signal that vanishes looks the same, and so do signals that become one, where neither was recorded. Of labels that
+    have nothing to do with the inputs a little is learned by heart while other data are answered by chance.
     """
     progress = run.progress
     if progress.broken or not progress.settled or progress.adversarial:
         return
     by_accuracy = progress.validated == 0.0 and not progress.signed  # a negative loss counts more than answers
-    nothing = by_accuracy if progress.gain is None else progress.at_constant
+    alone = by_accuracy and progress.gain is not None and 0 < progress.gain < thresholds.LITTLE and run.went_far
+    nothing = by_accuracy if progress.gain is None else progress.at_constant or alone
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
     if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
         return
     seen, flat = run.arrives is True or run.cut_off, bool(run.zeroed[-1])
-    others = tuple(_may_also_be(run, flat))
+    heart: tuple[Name, ...] = ("learned by heart",) if alone and progress.a_little_known else ()
+    others = (*heart, *_may_also_be(run, flat))
     yield run.finding(
         "constant answer",
         "likely" if seen and not others and not progress.a_little_known else "possible",
@@ -74,7 +77,7 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield "learning rate too large"
     if flat:
         yield from run.unseen("collapse")
-    elif run.level:  # of gradients that are of one size in all layers none vanish
+    elif run.unseen("vanishing") and run.surely_level:
         yield from run.unseen("collapse", "far from unit scale")
     else:
         yield from run.unseen("vanishing", "collapse")

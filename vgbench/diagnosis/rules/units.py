@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.learning_rate import signs
 from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import first_of
 
@@ -97,7 +98,7 @@ def saturation(run: Reading) -> Iterator[Finding]:
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
     others: tuple[Name, ...] = ("collapse",) if run.merged else ()
-    others += ("learning rate too large",) if first else ("vanishing",) if run.vanishes else ()
+    others += ("learning rate too large",) if first or signs(run) else ("vanishing",) if run.vanishes else ()
     yield run.finding(
         "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
     )
