@@ -255,7 +255,7 @@ class Reading(Weights):
             "collapse": evidence.distance is not None,
             "units that died": evidence.dead is not None or evidence.flat == "both",
             "saturation": evidence.saturated is not None or evidence.flat == "below",
-            "far from unit scale": evidence.input_scale is not None or self.input_scale is not None,
+            "far from unit scale": evidence.input_scale is not None,
         }
         return tuple(each for each in causes if not shown[each])
 

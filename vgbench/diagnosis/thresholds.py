@@ -236,5 +236,8 @@ UNIT_ALONE = 300.0
 """How far outputs may lie from targets where the constant answer's loss is not known: examples that cancel make it look
 ten times as much."""
 
+ROUGHLY = 1.0
+"""Decades that inputs may seem to be off by, as the first layer's gradients show them, before they are doubted."""
+
 LOGITS = 50.0
 """Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

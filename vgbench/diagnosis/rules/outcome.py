@@ -75,6 +75,8 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield from run.unseen("units that died")
     if signs(run):
         yield "learning rate too large"
+    if run.evidence.input_scale is None and run.input_scale and abs(np.log10(run.input_scale)) >= thresholds.ROUGHLY:
+        yield "far from unit scale"
     if flat:
         yield from run.unseen("collapse")
     elif run.unseen("vanishing") and run.surely_level:

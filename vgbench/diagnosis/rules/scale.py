@@ -140,7 +140,8 @@ def _got_over(run: Reading) -> bool:
 def _far_in_a_game(run: Reading) -> bool:
     """Whether the loss of two networks that play against each other begins far too high and stays so."""
     progress = run.progress
-    return progress.adversarial and run.starts_far and progress.end > thresholds.FIRST_LOSS_ALONE
+    begins = progress.adversarial and run.starts_far and progress.start > thresholds.FIRST_LOSS_ALONE**2
+    return begins and progress.end > thresholds.FIRST_LOSS_ALONE
 
 
 def _came_down(run: Reading) -> bool:
