@@ -10,8 +10,8 @@ MOST = 2
 
 
 def beside(finding: Finding, *others: Name) -> Finding:
-    """The finding with further alternatives, the likeliest first, as far as there is room, and what to try against each."""
-    new = [each for each in dict.fromkeys(others) if each not in (finding.name, *finding.alternatives)]
+    """The finding with further alternatives, the likeliest first, while there is room, and what to try against each."""
+    new: list[Name] = [each for each in dict.fromkeys(others) if each not in (finding.name, *finding.alternatives)]
     new = new[: max(0, MOST - len(finding.alternatives))]
     tries = (f"against {other}: {SUGGESTIONS[other]}" for other in new)
     suggestion = "; ".join((finding.suggestion, *tries))

@@ -76,7 +76,7 @@ def consistent(findings: Sequence[Finding]) -> list[Finding]:
         if not (alone or explained or caused or finding.name in names):
             others = tuple(other for other in finding.alternatives if other not in names - ASIDE)
             kept.append(replace(finding, alternatives=others))
-    causes = [each.name for each in findings if each.name not in ASIDE | OUTCOMES]
+    causes: list[Name] = [each.name for each in findings if each.name not in ASIDE | OUTCOMES]
     early = {"attention logits grow"} | ({"frozen"} if {*causes} == {"learning rate too small"} else set())
     order = sorted(kept, key=lambda each: (each.name in ASIDE - early, each.name != "frozen"))
     return [_beside(order[0], causes), *order[1:]] if order else []

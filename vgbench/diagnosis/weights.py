@@ -199,7 +199,7 @@ class Weights(Steps):
 
     @cached_property
     def strides(self) -> bool:
-        """Whether the first steps are of a usual size beside the gradients, so that it is these that make them small."""
+        """Whether first steps are of a usual size beside the gradients, so that it is these that make them small."""
         gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
         if gradient is None or weight is None or update is None:
             return False

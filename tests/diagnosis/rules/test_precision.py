@@ -126,7 +126,11 @@ def test_zeros_of_32_bits_are_of_a_gradient_that_vanishes_unless_all_layers_are_
     zero = np.where(np.arange(LAYERS) < 6, 0.9, 0.0) * np.ones((RECORDS, 1))
     some = {"zero": zero, "gradient": rows(-40.0, -1.0, layers=LAYERS), "smallest": 1e-38, "signal": rows(-41.0, -1.0)}
     assert "underflow" not in names(vg.diagnose(evidence(**STUCK, **some, update=LAGGING)))
-    whole = some | {"gradient": rows(-38.0, -37.0, layers=LAYERS), "signal": None, "zero": rows(0.9, 0.9, layers=LAYERS)}
+    whole = some | {
+        "gradient": rows(-38.0, -37.0, layers=LAYERS),
+        "signal": None,
+        "zero": rows(0.9, 0.9, layers=LAYERS),
+    }
     assert vg.verdict(evidence(**STUCK, **whole)) == "underflow"
 
 

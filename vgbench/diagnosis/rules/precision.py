@@ -45,7 +45,7 @@ def underflow(run: Reading) -> Iterator[Finding]:
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
-    """Where the gradient is near the smallest number; in 32 bits, of which all layers are, or it vanishes on its way."""
+    """Where the gradient is near the smallest number; in 32 bits all layers are, or it vanishes on its way."""
     gradient, smallest = run.evidence.gradient, run.evidence.smallest
     if gradient is None or smallest is None:
         return None

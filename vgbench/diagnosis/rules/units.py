@@ -16,6 +16,8 @@ from vgbench.diagnosis.trend import first_of
 _QUERY = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 _KEY = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 """In names of weights of attention."""
+_RATE: tuple[Name, ...] = ("learning rate too large",)
+"""What drives units to their ends, or kills them, in training."""
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
@@ -35,7 +37,7 @@ def died(run: Reading) -> Iterator[Finding]:
     if run.decayed or run.vanishes or not len(layers):
         return  # or it follows from the signal's loss, or from weights that something takes away
     first = int(np.argmax(flat[:, layers].any(axis=1)))
-    others: tuple[Name, ...] = ("learning rate too large", *run.unseen("vanishing"))
+    others = (*_RATE, *run.unseen("vanishing"))
     yield _of_units(run, "units that died", layers, first, others)
 
 
@@ -97,8 +99,9 @@ def saturation(run: Reading) -> Iterator[Finding]:
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
-    others: tuple[Name, ...] = ("collapse",) if run.merged else ()
-    others += ("learning rate too large",) if first or signs(run) else ("vanishing",) if run.vanishes else ()
+    one: tuple[Name, ...] = ("collapse",) if run.merged else ()
+    why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
+    others = (*one, *(_RATE if first or signs(run) else why))
     yield run.finding(
         "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
     )
@@ -141,7 +144,7 @@ def attention_logits(run: Reading) -> Iterator[Finding]:
     if len(layers):
         first, last = float(np.nanmax(known[0])), float(np.nanmax(known[-1]))
         grew = last >= 2 * first
-        rate: tuple[Name, ...] = ("learning rate too large",) if grew else ()
+        rate = _RATE if grew else ()
         numbers = {"at_first": first, "largest_score": last}
         confidence: Confidence = "likely" if grew else "possible"
         yield run.finding("attention logits grow", confidence, run.places(layers), alternatives=rate, numbers=numbers)
@@ -157,10 +160,9 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     parts = [[i for i, name in enumerate(run.evidence.names) if part.search(name)] for part in (_QUERY, _KEY)]
     least = min((float(np.max(grown[part], initial=-np.inf)) for part in parts), default=0.0)
     if np.isfinite(least) and least >= thresholds.GROWN_DECADES:
-        rate: tuple[Name, ...] = ("learning rate too large",)
         numbers = {"decades_that_weights_have_grown": least}
         names = run.layers(sorted({*parts[0], *parts[1]}))
-        yield run.finding("attention logits grow", "possible", names, alternatives=rate, numbers=numbers)
+        yield run.finding("attention logits grow", "possible", names, alternatives=_RATE, numbers=numbers)
 
 
 def _hurts(run: Reading) -> bool:
