@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     units.died,
     units.saturation,
     gradients.vanishing,
+    units.saturated_in_training,
     gradients.late,
     units.attention_logits,
     gradients.saturated_loss,

@@ -51,7 +51,8 @@ def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
         return None
     limit = np.log10(smallest) + thresholds.FLUSHED_WITHIN
     near = np.isfinite(gradient) & (gradient <= limit)
-    return near if smallest >= thresholds.HALF else near & ~(gradient > limit).any(axis=1, keepdims=True)
+    far = smallest <= 10 * thresholds.SMALLEST
+    return near & ~(gradient > limit).any(axis=1, keepdims=True) if far else near
 
 
 def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:

@@ -77,6 +77,16 @@ def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
+    """Units lie on the flat ends of their activation from the start, so that the signal vanishes there."""
+    yield from _saturated(run, at_start=True)
+
+
+def saturated_in_training(run: Reading) -> Iterator[Finding]:
+    """The same of units that worked at the start: a signal that vanished before is no matter of theirs."""
+    yield from _saturated(run, at_start=False)
+
+
+def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     """Units lie on the flat ends of their activation, and little is learned: in half of the layers, or all of one.
 
     What one layer cuts off no other makes up for. Where it works at the start, it may be so since the outputs are sure
@@ -95,7 +105,7 @@ def saturation(run: Reading) -> Iterator[Finding]:
     if 2 * len(layers) < recorded_in(recorded).sum():
         wrong = run.progress.settled and run.progress.gain is not None and run.progress.gain < -thresholds.CONSTANT
         layers = np.flatnonzero((cut[0] | wrong) & cut[last] & (cut.mean(axis=0) > 0.5))
-    if not len(layers):
+    if not len(layers) or at_start != (many[0, layers].mean() >= 0.5):
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
