@@ -193,3 +193,14 @@ def test_a_spike_may_be_of_steps_that_are_too_large() -> None:
     loss = np.r_[2.3, 1.5, 1.0, 0.8, 0.7, 4.0, 0.9, 0.7, 0.6]
     spiked = next(each for each in vg.diagnose(evidence(loss=loss)) if each.name == "loss spike")
     assert spiked.alternatives == ("learning rate too large",)
+
+
+def test_a_spike_that_a_run_got_over_and_learned_all_the_same_is_not_told() -> None:
+    loss = np.r_[2.3, 1.5, 0.6, 0.3, 4.0, 0.3, 0.05, 0.04, 0.03]
+    run = evidence(loss=loss, accuracy=np.linspace(0.1, 0.97, RECORDS))
+    assert names(vg.diagnose(run)) == ["converged"]
+
+
+def test_a_loss_that_rose_on_its_way_to_the_constant_answer_may_have_been_thrown_there() -> None:
+    found = vg.diagnose(evidence(**STUCK | {"loss": np.r_[2.3, 3.9, np.full(7, 2.31)]}))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("learning rate too large",))

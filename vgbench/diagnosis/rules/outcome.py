@@ -73,7 +73,7 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield "vanishing in training"
     if flat or _fades(run):
         yield from run.unseen("units that died")
-    if signs(run):
+    if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
         yield "learning rate too large"
     if run.evidence.input_scale is None and run.input_scale and abs(np.log10(run.input_scale)) >= thresholds.ROUGHLY:
         yield "far from unit scale"
@@ -107,6 +107,8 @@ def spike(run: Reading) -> Iterator[Finding]:
         whole = progress.start - float(np.nanmin(loss[:k]))
         jump = high[k] - base
         if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
+            if progress.looked and progress.mastered and progress.end < base:
+                return  # it was got over, and nothing is left to learn
             numbers = {"loss_before": base, "spike": float(high[k])}
             rate: tuple[Name, ...] = ("learning rate too large",)
             yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=rate, numbers=numbers)
