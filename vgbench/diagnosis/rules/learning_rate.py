@@ -33,7 +33,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
         return
     confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
-    others = run.unseen("far from unit scale", "exploding")  # large inputs and signals make usual steps large
+    unseen = run.unseen("far from unit scale", "exploding")  # large inputs and signals make usual steps large
+    others = () if confidence == "certain" else unseen
     yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
 
 
