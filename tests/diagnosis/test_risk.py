@@ -56,6 +56,7 @@ def test_a_risk_tells_how_often_cells_like_it_trained() -> None:
     answer = vg.diagnose(evidence(distance=rows(-0.9, -9.9), invariant=False, **START))
     assert answer.verdict == "risk of collapse"
     assert answer[0].confidence == "possible"
+    assert "loses 9.0 decades over 10 layers" in answer[0].meaning
     assert f"of {plain[1]} published cells like this by plain SGD {plain[0]} trained" in answer[0].meaning
     assert answer[0].evidence["cells measured"] == plain[1]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vgbench.diagnosis.alternatives import beside
 from vgbench.diagnosis.findings import Finding, Name
 
 ASIDE: frozenset[Name] = frozenset(
@@ -62,8 +63,9 @@ _ALONE: dict[Name, tuple[Name, ...]] = {
 def consistent(findings: Sequence[Finding]) -> list[Finding]:
     """Findings, the likeliest cause first, without those that an earlier one explains or contradicts.
 
-    What is no cause of a failure comes last, but attention that is one-hot, which may be one. A cause that was found
-    is no alternative to a later finding.
+    What is no cause of a failure comes last, but attention that is one-hot, which may be one, and layers that never
+    move, where all that is found beside them is that others move too little. A cause that was found is no alternative
+    to a later finding. To the first one it is, unless that is certain of a cause.
     """
     kept: list[Finding] = []
     for finding in findings:
@@ -74,4 +76,14 @@ def consistent(findings: Sequence[Finding]) -> list[Finding]:
         if not (alone or explained or caused or finding.name in names):
             others = tuple(other for other in finding.alternatives if other not in names - ASIDE)
             kept.append(replace(finding, alternatives=others))
-    return sorted(kept, key=lambda finding: finding.name in ASIDE - {"attention logits grow"})
+    causes: list[Name] = [each.name for each in findings if each.name not in ASIDE | OUTCOMES]
+    early = {"attention logits grow"} | ({"frozen"} if {*causes} == {"learning rate too small"} else set())
+    order = sorted(kept, key=lambda each: (each.name in ASIDE - early, each.name != "frozen"))
+    return [_beside(order[0], causes), *order[1:]] if order else []
+
+
+def _beside(first: Finding, causes: Sequence[Name]) -> Finding:
+    """The first finding, with other causes that were found as alternatives, unless it is certain of one."""
+    if first.confidence == "certain" and first.name not in ASIDE:
+        return first
+    return beside(first, *causes)

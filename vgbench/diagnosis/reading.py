@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.advice import measured
+from vgbench.diagnosis.alternatives import beside
 from vgbench.diagnosis.findings import NO_FAULT, Confidence, Finding, Name
 from vgbench.diagnosis.progress import Progress
 from vgbench.diagnosis.steps import recorded_in
@@ -138,12 +139,14 @@ class Reading(Weights):
         """Whether nothing of the signal arrives at the first place at the start, since it shrank out of its range.
 
         Where it is zero behind a place that it reached in good size, something cuts it off, as `stop_gradient` does.
+        Behind one that decades of it were lost on the way to, what is left may be lost at once, as by rectifiers.
         """
         signal = self.evidence.signal
         if signal is None or not self.unreached:
             return False
         limit = np.log10(self.evidence.smallest or thresholds.SMALLEST) + thresholds.FLUSHED_WITHIN
-        return bool(signal[0][np.isfinite(signal[0])].min() <= limit)
+        least = signal[0][np.isfinite(signal[0])].min()
+        return bool(least <= limit or signal[0, -1] - least >= thresholds.LOST_FAR)
 
     @cached_property
     def cut_off(self) -> bool:
@@ -235,21 +238,26 @@ class Reading(Weights):
         step = self.evidence.step
         both = {**evidence, **(numbers or {})}
         known = {key.replace("_", " "): float(value) for key, value in both.items() if value is not None}
-        others = (f"against {other}: {SUGGESTIONS[other]}" for other in alternatives)
-        suggestion = "; ".join(filter(None, (hint, SUGGESTIONS[name], *others)))
         steps = int(step[first]), int(step[last])
         advice = "" if name in NO_FAULT else measured(name, self.evidence.timed, self.evidence.invariant)
-        return Finding(
-            name,
-            tuple(where),
-            steps,
-            known,
-            confidence,
-            meaning or MEANINGS[name],
-            suggestion,
-            alternatives,
-            measured=advice,
+        suggestion = "; ".join(filter(None, (hint, SUGGESTIONS[name])))
+        found = Finding(
+            name, tuple(where), steps, known, confidence, meaning or MEANINGS[name], suggestion, measured=advice
         )
+        return beside(found, *alternatives)
+
+    def unseen(self, *causes: Name) -> tuple[Name, ...]:
+        """Those of these causes that what would show them was not recorded of."""
+        evidence = self.evidence
+        shown = {
+            "vanishing": self.arrives is not None or self.cut_off,
+            "exploding": self.arrives is not None or self.cut_off,
+            "collapse": evidence.distance is not None,
+            "units that died": evidence.dead is not None or evidence.flat == "both",
+            "saturation": evidence.saturated is not None or evidence.flat == "below",
+            "far from unit scale": evidence.input_scale is not None,
+        }
+        return tuple(each for each in causes if not shown[each])
 
     def layers(self, numbers: Any) -> tuple[str, ...]:
         """Names of layers of weights."""

@@ -70,17 +70,17 @@ def risks(run: Reading) -> Iterator[Finding]:
         risk.name,
         "possible",
         run.first_places,
-        meaning=f"at initialisation {_change(risk)}{past if number else ''}",
+        meaning=f"at initialisation {_change(risk, len(run.evidence.places))}{past if number else ''}",
         decades=risk.decades if np.isfinite(risk.decades) else None,
         numbers=numbers,
     )
 
 
-def _change(risk: Risk) -> str:
-    """What the signal does, in words."""
+def _change(risk: Risk, places: int) -> str:
+    """What the signal does, in words; over how many places, since a loss over thousands of layers is little at each."""
     what = "the distance of signals" if risk.name == "risk of collapse" else "the gradient"
     rises = risk.name == "risk of exploding"
-    over = "over the time steps" if risk.timed else "over this depth"
+    over = f"over {places} {'time steps' if risk.timed else 'layers'}"
     if np.isfinite(risk.decades):
         return f"{what} {'gains' if rises else 'loses'} {risk.decades:.1f} decades {over}"
     if rises:

@@ -101,6 +101,11 @@ class Steps:
             return None
         return float(np.nanmax(moved[-1]))
 
+    @property
+    def went_far(self) -> bool:
+        """Whether some layer has gone so far that weights which stay where they were are not what is wrong."""
+        return self.furthest is not None and self.furthest >= thresholds.WENT
+
     @cached_property
     def grown(self) -> float | None:
         """Decades by which the weights of the median layer have grown at most; None if unknown."""

@@ -146,6 +146,9 @@ MOVED = 0.02
 """|W - W_0| / |W_0| from which a layer has moved: a task that is not learned although most have is not too slow, and
 one that is not learned although the quickest has may not be learnable."""
 
+WENT = 0.1
+"""The same from which what is not learned that holds for other data is not so since weights stay where they were."""
+
 FLUSHED = 0.5
 """Share of a layer's gradient that reads zero although the signal arrives."""
 
@@ -232,6 +235,9 @@ UNIT = 30.0
 UNIT_ALONE = 300.0
 """How far outputs may lie from targets where the constant answer's loss is not known: examples that cancel make it look
 ten times as much."""
+
+ROUGHLY = 1.0
+"""Decades that inputs may seem to be off by, as the first layer's gradients show them, before they are doubted."""
 
 LOGITS = 50.0
 """Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

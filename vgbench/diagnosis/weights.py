@@ -74,6 +74,11 @@ class Weights(Steps):
             lost = None if slopes is None or np.isnan(slopes[0]) else float(slopes[0])
         return lost is not None and abs(lost) < thresholds.LOST_DECADES
 
+    @property
+    def surely_level(self) -> bool:
+        """The same where it is no matter that all weights may get the same gradient: by biases, or of few layers."""
+        return self.level and (self.by_biases is not None or len(self.evidence.names) <= thresholds.FEW_LAYERS)
+
     @cached_property
     def input_scale(self) -> float | None:
         """The size of the inputs, about as the first layer's gradients show it; None if unknown.
@@ -186,13 +191,19 @@ class Weights(Steps):
 
         Small beside the constant answer's loss, where that is known: of a loss that is scaled down they are as it is.
         """
+        gradient = self.evidence.gradient
+        if gradient is None or not self.strides:
+            return False
+        level = np.log10(abs(self.evidence.chance)) if self.evidence.chance else 0.0
+        return bool(gradient[0][np.isfinite(gradient[0])].max() - level < thresholds.SMALL)
+
+    @cached_property
+    def strides(self) -> bool:
+        """Whether first steps are of a usual size beside the gradients, so that it is these that make them small."""
         gradient, weight, update = self.evidence.gradient, self.evidence.weight, self.evidence.update
         if gradient is None or weight is None or update is None:
             return False
         with np.errstate(divide="ignore", invalid="ignore"):
             step = np.log10(update[0]) + weight[0] - gradient[0]
-        step, largest = step[np.isfinite(step)], gradient[0][np.isfinite(gradient[0])]
-        if not len(step) or not len(largest):
-            return False
-        level = np.log10(abs(self.evidence.chance)) if self.evidence.chance else 0.0
-        return bool(largest.max() - level < thresholds.SMALL and np.median(step) >= thresholds.STEP)
+        step = step[np.isfinite(step)]
+        return len(step) > 0 and bool(np.median(step) >= thresholds.STEP)

@@ -159,3 +159,22 @@ def test_a_signal_that_something_cuts_off_does_not_vanish() -> None:
     fades = rows(-2.0, -2.0)
     fades[:, :6] = [-np.inf, -np.inf, -36.0, -28.0, -20.0, -12.0]
     assert vg.verdict(evidence(**STUCK, signal=fades)) == "vanishing"
+
+
+def test_a_signal_that_loses_decades_and_is_then_zero_has_vanished_and_is_not_cut_off() -> None:
+    fading = rows(-9.0, -1.0)
+    fading[:, :4] = -np.inf
+    found = vg.diagnose(evidence(**STUCK, signal=fading, timed=True))[0]
+    assert (found.name, found.confidence) == ("vanishing", "certain")
+
+
+def test_a_recurrent_network_that_once_learned_passes_the_signal() -> None:
+    swings = np.r_[2.3, 1.2, 1.1, 1.2, 2.6, 2.5, 2.4, 2.6, 2.5]
+    run = {"loss": swings, "accuracy": None, "signal": rows(-4.0, -1.0), "timed": True}
+    assert "vanishing" not in names(vg.diagnose(evidence(**run)))
+
+
+def test_units_that_saturate_from_the_start_are_why_the_signal_vanishes() -> None:
+    flat = {"saturated": rows(0.9, 0.9), "flat": "both", "dead": None, "signal": rows(-8.0, -1.0), "update": LAGGING}
+    found = vg.diagnose(evidence(**STUCK | flat))[0]
+    assert (found.name, found.alternatives) == ("saturation", ("vanishing",))

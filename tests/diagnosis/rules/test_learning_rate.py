@@ -26,14 +26,14 @@ def test_inputs_that_nobody_looked_at_may_be_why_a_loss_peaks() -> None:
     thrown = STUCK | BLIND | {"loss": np.r_[2.3, 90.0, np.full(7, 2.31)], "update": over_records(0.3, 1e-3, 1e-3)}
     blind, seen = (vg.diagnose(evidence(**thrown, input_scale=scale))[0] for scale in (None, 1.0))
     assert blind.name == seen.name == "learning rate too large"
-    assert (blind.alternatives, seen.alternatives) == (("far from unit scale",), ())
+    assert (blind.alternatives, seen.alternatives) == (("far from unit scale", "exploding"), ("exploding",))
 
 
 def test_a_rate_that_was_found_is_no_alternative_to_what_follows_from_it() -> None:
     scores = {"largest_logit": over_records(3, 400, layers=10)}
     thrown = STUCK | {"update": rows(0.5, 0.9, layers=LAYERS)}
     assert vg.diagnose(evidence(**STUCK | scores))[0].alternatives == ("learning rate too large",)
-    found = vg.diagnose(evidence(**thrown | scores))
+    found = vg.diagnose(evidence(**thrown | scores, input_scale=1.0))
     assert [(each.name, each.alternatives) for each in found] == [
         ("learning rate too large", ()),
         ("attention logits grow", ()),
@@ -131,3 +131,31 @@ def test_a_gradient_that_bursts_is_a_second_sign_and_never_the_only_one() -> Non
     peaked = STUCK | burst | {"peak": np.where(np.arange(RECORDS) == 5, 9.0, 2.3)}
     assert vg.verdict(evidence(**peaked)) == "learning rate too large"
     assert vg.verdict(evidence(**peaked | {"gradient": rows(-1.0, -1.2, layers=LAYERS)})) != "learning rate too large"
+
+
+def test_the_start_of_a_loss_that_may_be_negative_is_no_level_to_peak_over() -> None:
+    policy = {"loss": np.r_[-3e-8, np.linspace(0.01, 0.03, RECORDS - 1)], "chance": None, "accuracy": None}
+    run = policy | BLIND | {"weight": over_records(0.5, 1.1), "loss": np.r_[-3e-8, 0.02, 0.03 * np.ones(RECORDS - 2)]}
+    assert "learning rate too large" not in names(vg.diagnose(evidence(**run)))
+
+
+def test_layers_that_never_move_come_before_a_rate_that_is_too_small_for_the_others() -> None:
+    slow = rows(1e-5, 1e-5, layers=LAYERS)
+    slow[:, -1] = 0.0
+    found = vg.diagnose(evidence(**STUCK | STILL | {"update": slow}))
+    assert names(found) == ["frozen", "learning rate too small"]
+    assert found[0].alternatives == ("learning rate too small",)
+
+
+def test_steps_of_a_usual_size_beside_small_gradients_may_mean_that_the_loss_is_flat() -> None:
+    run = STUCK | STILL | {"update": rows(1e-4, 1e-4, layers=LAYERS)}
+    stride = vg.diagnose(evidence(**run | {"gradient": rows(-1.5, -1.4, layers=LAYERS)}))[0]
+    step = vg.diagnose(evidence(**run | {"gradient": rows(0.0, 0.1, layers=LAYERS)}))[0]
+    assert stride.name == step.name == "learning rate too small"
+    assert (stride.alternatives, step.alternatives) == (("saturated loss",), ())
+
+
+def test_what_is_learned_of_the_training_data_alone_is_no_matter_of_the_rate() -> None:
+    labels = {"loss": np.linspace(2.3, 2.05, RECORDS), "accuracy": np.full(RECORDS, 0.11)}
+    slow = labels | {"update": rows(5e-4, 5e-4, layers=LAYERS)}
+    assert "learning rate too small" not in names(vg.diagnose(evidence(**slow)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, rows
+from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
 
 import vgbench as vg
 
@@ -169,3 +169,38 @@ def test_a_target_may_be_a_validation_loss_where_no_accuracy_is_known() -> None:
     assert missed.name == "short of target"
     assert missed.evidence == pytest.approx({"validation loss": 0.85, "target": 0.8})
     assert vg.verdict(evidence(target=0.9, **held_out)) == "converged"
+
+
+def test_labels_without_a_relation_to_the_inputs_leave_a_constant_answer_or_are_learned_by_heart() -> None:
+    slowly = np.r_[2.3, 2.29, 2.27, 2.2, 2.15, 2.13, 2.1, 2.08, 2.08]
+    found = vg.diagnose(evidence(loss=slowly, accuracy=np.full(RECORDS, 0.12)))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("learned by heart",))
+
+
+def test_gradients_of_biases_that_are_level_leave_inputs_to_be_doubted_and_no_vanishing() -> None:
+    bias = rows(-1.0, -1.2, layers=LAYERS)
+    found = vg.diagnose(evidence(**STUCK, **BLIND, bias=bias))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("collapse", "far from unit scale"))
+
+
+def test_numbers_that_become_exactly_zero_may_be_units_that_died() -> None:
+    zero = over_records(0.0, 0.7)
+    found = vg.diagnose(evidence(**STUCK, **BLIND | {"zero": zero}))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("units that died", "vanishing"))
+
+
+def test_a_spike_may_be_of_steps_that_are_too_large() -> None:
+    loss = np.r_[2.3, 1.5, 1.0, 0.8, 0.7, 4.0, 0.9, 0.7, 0.6]
+    spiked = next(each for each in vg.diagnose(evidence(loss=loss)) if each.name == "loss spike")
+    assert spiked.alternatives == ("learning rate too large",)
+
+
+def test_a_spike_that_a_run_got_over_and_learned_all_the_same_is_not_told() -> None:
+    loss = np.r_[2.3, 1.5, 0.6, 0.3, 4.0, 0.3, 0.05, 0.04, 0.03]
+    run = evidence(loss=loss, accuracy=np.linspace(0.1, 0.97, RECORDS))
+    assert names(vg.diagnose(run)) == ["converged"]
+
+
+def test_a_loss_that_rose_on_its_way_to_the_constant_answer_may_have_been_thrown_there() -> None:
+    found = vg.diagnose(evidence(**STUCK | {"loss": np.r_[2.3, 3.9, np.full(7, 2.31)]}))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("learning rate too large",))

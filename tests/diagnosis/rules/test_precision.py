@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
+from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
 
 import vgbench as vg
 
@@ -120,3 +120,21 @@ def test_an_optimizer_that_adds_nothing_has_two_likely_causes() -> None:
     answer = vg.diagnose(evidence(**nothing))
     assert names(answer) == ["updates not applied", "learning rate too small"]
     assert "schedule of zero" in answer[0].suggestion
+
+
+def test_zeros_of_32_bits_are_of_a_gradient_that_vanishes_unless_all_layers_are_as_small() -> None:
+    zero = np.where(np.arange(LAYERS) < 6, 0.9, 0.0) * np.ones((RECORDS, 1))
+    some = {"zero": zero, "gradient": rows(-40.0, -1.0, layers=LAYERS), "smallest": 1e-38, "signal": rows(-41.0, -1.0)}
+    assert "underflow" not in names(vg.diagnose(evidence(**STUCK, **some, update=LAGGING)))
+    whole = some | {
+        "gradient": rows(-38.0, -37.0, layers=LAYERS),
+        "signal": None,
+        "zero": rows(0.9, 0.9, layers=LAYERS),
+    }
+    assert vg.verdict(evidence(**STUCK, **whole)) == "underflow"
+
+
+def test_gradients_that_are_flushed_before_the_optimizer_are_named_before_updates_that_are_not_applied() -> None:
+    flushed = {"zero": rows(0.9, 0.9, layers=LAYERS), "smallest": 60.0, "update": rows(0.0, 0.0, layers=LAYERS)}
+    found = vg.diagnose(evidence(**STUCK, **flushed))
+    assert names(found)[:2] == ["underflow", "updates not applied"]

@@ -140,3 +140,20 @@ def test_the_size_of_inputs_is_judged_by_the_first_layers_gradients_where_it_was
 def test_gradients_of_biases_that_grow_towards_the_input_are_suspected() -> None:
     grows = BLIND | {"bias": rows(3.0, -2.0, layers=LAYERS), "names": tuple(f"layer{i}" for i in range(LAYERS))}
     assert vg.diagnose(evidence(**STUCK | grows))[0].name == "exploding"
+
+
+def test_a_first_loss_beyond_all_measure_may_be_of_signals_that_explode_if_nobody_looked_at_them() -> None:
+    high = BLIND | {"loss": np.full(RECORDS, 1e9), "accuracy": None}
+    blind = vg.diagnose(evidence(**high))[0]
+    assert (blind.name, blind.alternatives) == ("first loss too large", ("exploding", "far from unit scale"))
+    seen = vg.diagnose(evidence(**high | {"signal": rows(-2.0, -2.1)}, input_scale=1.0))[0]
+    assert (seen.name, seen.alternatives) == ("first loss too large", ())
+
+
+def test_a_game_whose_loss_comes_down_from_far_has_no_saturated_loss() -> None:
+    play = ("generator.w", "critic.w", *(f"generator {i}" for i in range(LAYERS - 2)))
+    falls = {"loss": np.logspace(8, 4, RECORDS), "gradient": over_records(8.0, 4.0), "names": play}
+    run = evidence(**BLIND, **falls, chance=None, accuracy=None)
+    found = vg.diagnose(run)
+    assert found.verdict == "first loss too large"
+    assert "saturated loss" not in names(found)

@@ -58,7 +58,7 @@ def _by_weights(run: Reading) -> Iterator[Finding]:
 
     Signals that become one on their way up come with it, as a rule.
     """
-    others: tuple[Name, ...] = ("collapse",) if run.evidence.distance is None else ()
+    others = run.unseen("collapse", "saturation")
     for numbers in _lost_by_weights(run):
         numbers |= {"lag_in_decades": run.lag, "scale_lost_in_decades": run.faded}
         yield run.finding("vanishing", "likely", run.first_places, alternatives=others, numbers=numbers)
@@ -93,9 +93,10 @@ def late(run: Reading) -> Iterator[Finding]:
             confidence: Confidence = "likely" if run.first_lost is not None else "possible"
             confidence = "likely" if numbers["decades_lost"] >= thresholds.LOST_FAR else confidence
             if run.first_lost is None and _never_moved(run):
-                yield run.finding("vanishing", "likely", run.first_places, numbers=numbers)
+                others = run.unseen("collapse", "saturation")
+                yield run.finding("vanishing", "likely", run.first_places, alternatives=others, numbers=numbers)
                 return
-            others: tuple[Name, ...] = ("collapse",) if run.merged else ()
+            others = ("collapse",) if run.merged else run.unseen("collapse", "saturation")
             yield run.finding(
                 "vanishing in training",
                 confidence,
@@ -145,6 +146,8 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     gradient, progress = run.evidence.gradient, run.progress
     if gradient is None or len(gradient) < 3 or not progress.known or progress.broken or progress.mastered:
         return
+    if run.starts_far:
+        return  # a loss that comes down from far is steep at first
     flat = _sure(run) or (progress.losses.max() < 0 and progress.end > progress.start)
     unknown = progress.gain is None and (flat or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
@@ -155,12 +158,14 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     shrunk = shrunk[~np.isnan(shrunk)]
     if len(shrunk) and shrunk.min() >= thresholds.FADES:
         lost = float(np.median(shrunk))
-        yield run.finding("saturated loss", "likely", run.evidence.names, gradient_decades_lost=lost)
+        others = run.unseen("units that died")
+        numbers = {"gradient_decades_lost": lost}
+        yield run.finding("saturated loss", "likely", run.evidence.names, alternatives=others, numbers=numbers)
     elif run.small and (progress.unmoved or _sure(run)):
         largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
-        slow: tuple[Name, ...] = ("learning rate too small",)
+        others: tuple[Name, ...] = ("learning rate too small", *run.unseen("vanishing"))
         numbers = {"largest_log10_gradient": largest}
-        yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=slow, numbers=numbers)
+        yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=others, numbers=numbers)
 
 
 def _beaten(run: Reading) -> bool:
@@ -180,9 +185,13 @@ def _better(run: Reading) -> bool:
 
 
 def _opens(run: Reading) -> bool:
-    """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more."""
+    """Whether a recurrent network has begun to learn: its gates, or its weights, let the signal pass more and more.
+
+    Even if it has lost that again, as at a loss that swings.
+    """
     gain = run.progress.gain
     begun = run.progress.learned is True or (gain is not None and gain >= thresholds.LEARNED)
+    begun = begun or run.progress.once_learned
     return run.evidence.timed and begun
 
 

@@ -26,44 +26,44 @@ def too_large(run: Reading) -> Iterator[Finding]:
         return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
     if progress.learned and progress.peak < thresholds.ROSE * abs(progress.start):
         return  # a loss that comes down and never rises is not thrown about
-    signs = _signs(run)
-    points = sum(2 if far else 1 for _, far in signs.values())
+    shown = signs(run)
+    points = sum(2 if far else 1 for _, far in shown.values())
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
     confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"
-    numbers: dict[str, float | None] = {name: value for name, (value, _) in signs.items()}
-    unseen = confidence == "possible" and run.evidence.input_scale is None  # large inputs make usual steps large
-    others: tuple[Name, ...] = ("far from unit scale",) if unseen else ()
+    numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
+    unseen = run.unseen("far from unit scale", "exploding")  # large inputs and signals make usual steps large
+    others = () if confidence == "certain" else unseen
     yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
 
 
-def _signs(run: Reading) -> dict[str, tuple[float, bool]]:
+def signs(run: Reading) -> dict[str, tuple[float, bool]]:
     """What speaks for it, each with its number and whether that is far beyond its threshold."""
     progress, pace = run.progress, run.pace
-    signs: dict[str, tuple[float, bool]] = {}
+    shown: dict[str, tuple[float, bool]] = {}
 
     def judge(name: str, value: float | None, threshold: float, far: float) -> None:
         if value is not None and value >= threshold:
-            signs[name] = value, value >= far
+            shown[name] = value, value >= far
 
     judge("decades that weights have grown", run.grown, thresholds.GROWN_DECADES / 2, 0.8 * thresholds.GROWN_DECADES)
     if progress.broken and grew_before(run, _first_bad(run)):
-        signs["loss not finite from step"] = float(run.evidence.step[_first_bad(run)]), True
+        shown["loss not finite from step"] = float(run.evidence.step[_first_bad(run)]), True
     if pace is not None and not np.isnan(pace).all():
         later = pace[1:][np.isfinite(pace[1:])]
         typical = float(np.median(later)) if len(later) else None
         judge("relative update", typical, thresholds.QUICK, thresholds.QUICK)
         judge("first relative update", float(pace[0]), 0.5 * thresholds.QUICK_FIRST, 0.7 * thresholds.QUICK_FIRST)
-    if progress.known:
+    if progress.known and not (progress.signed and run.evidence.chance is None):  # whose start has no size
         level = max(abs(progress.start), abs(run.evidence.chance or 0))
         peak = progress.peak / level if level > 0 else None
         judge("peak of the loss over its start", peak, thresholds.PEAKED, np.inf)
-    if signs:
+    if shown:
         judge("decades that the gradient once rose", run.bursts, 1.0, np.inf)
-    if signs and len(progress.losses) >= _SWINGS_OVER:
+    if shown and len(progress.losses) >= _SWINGS_OVER:
         judge("swing of the loss", _swing(progress.losses[1:]), thresholds.SWINGING, np.inf)
-    return signs
+    return shown
 
 
 def _first_bad(run: Reading) -> int:
@@ -89,7 +89,13 @@ def uphill(run: Reading) -> Iterator[Finding]:
             yield run.finding("updates point uphill", "certain", run.evidence.names, cosine=typical)
             return
     if _uphill_by_loss(run):
-        yield run.finding("updates point uphill", "possible", first_loss=run.progress.start, last_loss=run.progress.end)
+        yield run.finding(
+            "updates point uphill",
+            "possible",
+            alternatives=("learning rate too large",),
+            first_loss=run.progress.start,
+            last_loss=run.progress.end,
+        )
 
 
 def _uphill_by_loss(run: Reading) -> bool:
@@ -126,7 +132,8 @@ def too_small(run: Reading) -> Iterator[Finding]:
     slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
     if slow or since is not None or _falls_slowly(run, steps):
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
-        others: tuple[Name, ...] = ("saturated loss",) if run.small else ()
+        flat: tuple[Name, ...] = ("saturated loss",) if run.strides else ()
+        others = () if since is not None else (*flat, *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}
         yield run.finding(
             "learning rate too small",
@@ -148,6 +155,8 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
     typical = float(np.median(moving)) if len(moving) else np.inf
     slow = typical < thresholds.SLOW and typical * steps < thresholds.SLOW_TRAVEL
     progress = run.progress
+    if progress.validated == 0.0 and run.went_far:
+        return False  # what it learned of the training data holds for no other
     return progress.falls and (slow or (progress.steady and typical < 3 * thresholds.SLOW)) and not run.at_rest
 
 

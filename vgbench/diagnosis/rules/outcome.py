@@ -8,6 +8,7 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.gradients import follows
+from vgbench.diagnosis.rules.learning_rate import signs
 from vgbench.diagnosis.words import MEANINGS
 
 _UNSEEN = "record the signal first: one that vanishes on its way, and signals that become one, look the same; then"
@@ -38,24 +39,21 @@ def by_heart(run: Reading) -> Iterator[Finding]:
 def constant_answer(run: Reading) -> Iterator[Finding]:
     """The loss stays at the constant answer's level, or accuracy at chance, although the weights move as they should.
 
-    A signal that vanishes looks the same, and so do signals that become one, where neither was recorded.
+    A signal that vanishes looks the same, and so do signals that become one, where neither was recorded. Of labels that
+    have nothing to do with the inputs a little is learned by heart while other data are answered by chance.
     """
     progress = run.progress
     if progress.broken or not progress.settled or progress.adversarial:
         return
     by_accuracy = progress.validated == 0.0 and not progress.signed  # a negative loss counts more than answers
-    nothing = by_accuracy if progress.gain is None else progress.at_constant
+    alone = by_accuracy and progress.gain is not None and 0 < progress.gain < thresholds.LITTLE and run.went_far
+    nothing = by_accuracy if progress.gain is None else progress.at_constant or alone
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
     if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
         return
     seen, flat = run.arrives is True or run.cut_off, bool(run.zeroed[-1])
-    others: tuple[Name, ...] = () if seen else ("vanishing", "collapse")
-    if flat:
-        others = () if run.evidence.bias is not None else ("units that died",)
-    if run.held.any() and not _flushed(run, run.held):
-        others = ("gradients exactly zero" if _cut_off(run) else "frozen", *others)[:2]
-    elif run.last_lost is not None and follows(run, run.last_lost):
-        others = ("vanishing in training", *others)[:2]
+    heart: tuple[Name, ...] = ("learned by heart",) if alone and progress.a_little_known else ()
+    others = (*heart, *_may_also_be(run, flat))
     yield run.finding(
         "constant answer",
         "likely" if seen and not others and not progress.a_little_known else "possible",
@@ -65,6 +63,35 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
         last_loss=progress.end,
         constant_answer=run.evidence.chance,
     )
+
+
+def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
+    """What leaves a constant answer as well, what was recorded speaks for first, then what nobody looked at."""
+    if run.held.any() and not _flushed(run, run.held):
+        yield "gradients exactly zero" if _cut_off(run) else "frozen"
+    elif run.last_lost is not None and follows(run, run.last_lost):
+        yield "vanishing in training"
+    if flat or _fades(run):
+        yield from run.unseen("units that died")
+    if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
+        yield "learning rate too large"
+    if run.evidence.input_scale is None and run.input_scale and abs(np.log10(run.input_scale)) >= thresholds.ROUGHLY:
+        yield "far from unit scale"
+    if flat:
+        yield from run.unseen("collapse")
+    elif run.unseen("vanishing") and run.surely_level:
+        yield from run.unseen("collapse", "far from unit scale")
+    else:
+        yield from run.unseen("vanishing", "collapse")
+
+
+def _fades(run: Reading) -> bool:
+    """Whether most of the gradient of some layer has become exactly zero since the start."""
+    zero = run.evidence.zero
+    if zero is None or not zero.shape[1]:
+        return False
+    gone = (zero[-1] >= thresholds.FLUSHED) & (zero[0] < thresholds.FLUSHED / 2)
+    return bool(gone.any())
 
 
 def spike(run: Reading) -> Iterator[Finding]:
@@ -80,7 +107,11 @@ def spike(run: Reading) -> Iterator[Finding]:
         whole = progress.start - float(np.nanmin(loss[:k]))
         jump = high[k] - base
         if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
-            yield run.finding("loss spike", "likely", first=k - 1, last=k, loss_before=base, spike=float(high[k]))
+            if progress.looked and progress.mastered and progress.end < base:
+                return  # it was got over, and nothing is left to learn
+            numbers = {"loss_before": base, "spike": float(high[k])}
+            rate: tuple[Name, ...] = ("learning rate too large",)
+            yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=rate, numbers=numbers)
             return
 
 
@@ -137,8 +168,14 @@ def learned(run: Reading) -> Iterator[Finding]:
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
         yield run.finding("learns the training data", "certain", progress=progress.gain)
     elif run.trains and _holds_nowhere(run):
-        numbers = {"progress": progress.gain, "on other data": progress.validated}
-        yield run.finding("learns the training data", "certain", meaning=_ALONE, hint=_OTHERS, numbers=numbers)
+        yield run.finding(
+            "learns the training data",
+            "certain",
+            meaning=_ALONE,
+            hint=_OTHERS,
+            progress=progress.gain,
+            on_other_data=progress.validated,
+        )
 
 
 def _holds_nowhere(run: Reading) -> bool:

@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.nonfinite import may_be_flushed
 
 _NOTHING_ADDED = "the optimizer adds nothing to any weight, although they get gradients"
 _WHY = "a learning rate or schedule of zero, a mask, or accumulation that never comes to a step"
@@ -44,11 +45,14 @@ def underflow(run: Reading) -> Iterator[Finding]:
 
 
 def _near(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
+    """Where the gradient is near the smallest number; in 32 bits all layers are, or it vanishes on its way."""
     gradient, smallest = run.evidence.gradient, run.evidence.smallest
     if gradient is None or smallest is None:
         return None
     limit = np.log10(smallest) + thresholds.FLUSHED_WITHIN
-    return np.isfinite(gradient) & (gradient <= limit)
+    near = np.isfinite(gradient) & (gradient <= limit)
+    far = smallest <= 10 * thresholds.SMALLEST
+    return near & ~(gradient > limit).any(axis=1, keepdims=True) if far else near
 
 
 def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
@@ -77,7 +81,10 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     if run.progress.mastered or update is None:
         return
     if run.unmoving:
-        yield run.finding("updates not applied", "likely", run.evidence.names, meaning=_NOTHING_ADDED, hint=_WHY)
+        others: tuple[Name, ...] = ("underflow",) if may_be_flushed(run) else ()
+        yield run.finding(
+            "updates not applied", "likely", run.evidence.names, meaning=_NOTHING_ADDED, hint=_WHY, alternatives=others
+        )
         return
     rounded = None if swallowed is None else np.median(np.nan_to_num(swallowed), axis=0) >= thresholds.SWALLOWED
     lost = rounded if rounded is not None and rounded.mean() >= 0.5 else None if _fell(run) else _still(run)

@@ -10,6 +10,8 @@ from vgbench.diagnosis.reading import Reading
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What a large first loss cannot be distinguished from where the first steps are large, too: it may be a sum."""
+_LARGE: tuple[Name, ...] = ("first loss too large", "learning rate too large")
+"""What makes gradients grow from layer to layer as well."""
 _LAYERS = 5
 """Arrays that it takes to see gradients grow from layer to layer: one that is large makes the next one's so."""
 
@@ -43,10 +45,12 @@ def _by_weights(run: Reading, least: float) -> Iterator[Finding]:
     steep = run.slopes is not None and bool(run.slopes[0] <= -least)
     if run.by_biases is not None:
         if run.by_biases <= -least - (0 if steep else thresholds.CANCELLED):
-            yield run.finding("exploding", "possible", bias_gradient_decades_gained=-run.by_biases)
+            gained = {"bias_gradient_decades_gained": -run.by_biases}
+            yield run.finding("exploding", "possible", alternatives=_LARGE, numbers=gained)
         return
     if steep and run.slopes is not None and len(run.evidence.names) >= _LAYERS:
-        yield run.finding("exploding", "possible", weight_gradient_decades_gained=-float(run.slopes[0]))
+        gained = {"weight_gradient_decades_gained": -float(run.slopes[0])}
+        yield run.finding("exploding", "possible", alternatives=_LARGE, numbers=gained)
 
 
 def first_loss(run: Reading) -> Iterator[Finding]:
@@ -57,24 +61,32 @@ def first_loss(run: Reading) -> Iterator[Finding]:
     if run.zeroed[-1] and not (run.zeroed[0] or run.starts_far):
         return  # that no weight gets a gradient any more is why it does not
     chance = run.evidence.chance
-    if chance is None and (run.at_rest or not (progress.broken or _grown(run) or (progress.plateau and _shifted(run)))):
+    hurts = progress.broken or _grown(run) or (progress.plateau and _shifted(run)) or _far_in_a_game(run)
+    if chance is None and (run.at_rest or not hurts):
         return
     confidence: Confidence = "likely" if chance is not None and run.arrives is not None else "possible"
     yield run.finding(
         "first loss too large",
         confidence,
         last=0,
-        alternatives=_else(run),
+        alternatives=_may_also_be(run),
         first_loss=progress.start,
         constant_answer=chance,
     )
 
 
-def _else(run: Reading) -> tuple[Name, ...]:
-    """What a large first loss cannot be distinguished from: of an unknown level, or one that the run came down to."""
+def _may_also_be(run: Reading) -> tuple[Name, ...]:
+    """What a large first loss cannot be distinguished from: of an unknown level, one that the run came down to, or one
+    that signals grew to, or whose first steps are large.
+    """
+    rate = _RATE if _shakes(run) else ()
     if run.evidence.chance is None:
-        return "far from unit scale", *(_RATE if _shakes(run) else ())
-    return ("constant answer",) if _came_down(run) else ()
+        return "far from unit scale", *rate, *run.unseen("exploding")
+    if _came_down(run):
+        return "constant answer", *rate
+    if run.progress.start > thresholds.FIRST_LOSS**2 * run.evidence.chance:
+        return *run.unseen("exploding", "far from unit scale"), *rate
+    return *rate, *run.unseen("far from unit scale", "exploding")
 
 
 def _first_loss_high(run: Reading) -> bool:
@@ -113,7 +125,7 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
     if seen or inferred or high:
         inputs = recorded if seen else run.input_scale
         confidence: Confidence = "likely" if seen else "possible"
-        others = _RATE if _shakes(run) and not (seen or inferred) else ()
+        others = _RATE if _shakes(run) else ()
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
 
@@ -121,7 +133,15 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
 def _got_over(run: Reading) -> bool:
     """Whether the run has learned, even if it has lost that again, or cannot have since two networks play."""
     progress = run.progress
-    return progress.little is False or progress.once_learned or (progress.adversarial and progress.fell)
+    plays = progress.adversarial and progress.fell and not _far_in_a_game(run)
+    return progress.little is False or progress.once_learned or plays
+
+
+def _far_in_a_game(run: Reading) -> bool:
+    """Whether the loss of two networks that play against each other begins far too high and stays so."""
+    progress = run.progress
+    begins = progress.adversarial and run.starts_far and progress.start > thresholds.FIRST_LOSS_ALONE**2
+    return begins and progress.end > thresholds.FIRST_LOSS_ALONE
 
 
 def _came_down(run: Reading) -> bool:

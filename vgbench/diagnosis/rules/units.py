@@ -9,12 +9,15 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.learning_rate import signs
 from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import first_of
 
 _QUERY = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 _KEY = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 """In names of weights of attention."""
+_RATE: tuple[Name, ...] = ("learning rate too large",)
+"""What drives units to their ends, or kills them, in training."""
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
@@ -23,7 +26,7 @@ def dead_units(run: Reading) -> Iterator[Finding]:
     layers = np.flatnonzero(flat[0] & (flat.mean(axis=0) >= 0.5))
     if not len(layers) or run.empty or (run.evidence.dead is None and run.zeroed[0]):
         return  # where nobody looked and nothing gets a gradient, much else may be why
-    others: tuple[Name, ...] = ("gradients exactly zero",) if run.zeroed[0] else ()
+    others: tuple[Name, ...] = ("gradients exactly zero",) if run.zeroed[0] else run.unseen("collapse")
     yield _of_units(run, "dead units", layers, 0, others)
 
 
@@ -34,7 +37,8 @@ def died(run: Reading) -> Iterator[Finding]:
     if run.decayed or run.vanishes or not len(layers):
         return  # or it follows from the signal's loss, or from weights that something takes away
     first = int(np.argmax(flat[:, layers].any(axis=1)))
-    yield _of_units(run, "units that died", layers, first, ("learning rate too large",))
+    others = (*_RATE, *run.unseen("vanishing"))
+    yield _of_units(run, "units that died", layers, first, others)
 
 
 def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
@@ -73,6 +77,16 @@ def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
 
 
 def saturation(run: Reading) -> Iterator[Finding]:
+    """Units lie on the flat ends of their activation from the start, so that the signal vanishes there."""
+    yield from _saturated(run, at_start=True)
+
+
+def saturated_in_training(run: Reading) -> Iterator[Finding]:
+    """The same of units that worked at the start: a signal that vanished before is no matter of theirs."""
+    yield from _saturated(run, at_start=False)
+
+
+def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     """Units lie on the flat ends of their activation, and little is learned: in half of the layers, or all of one.
 
     What one layer cuts off no other makes up for. Where it works at the start, it may be so since the outputs are sure
@@ -91,11 +105,13 @@ def saturation(run: Reading) -> Iterator[Finding]:
     if 2 * len(layers) < recorded_in(recorded).sum():
         wrong = run.progress.settled and run.progress.gain is not None and run.progress.gain < -thresholds.CONSTANT
         layers = np.flatnonzero((cut[0] | wrong) & cut[last] & (cut.mean(axis=0) > 0.5))
-    if not len(layers):
+    if not len(layers) or at_start != (many[0, layers].mean() >= 0.5):
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
-    others: tuple[Name, ...] = ("collapse",) if run.merged else ()
+    one: tuple[Name, ...] = ("collapse",) if run.merged else ()
+    why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
+    others = (*one, *(_RATE if first or signs(run) else why))
     yield run.finding(
         "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
     )
@@ -138,7 +154,7 @@ def attention_logits(run: Reading) -> Iterator[Finding]:
     if len(layers):
         first, last = float(np.nanmax(known[0])), float(np.nanmax(known[-1]))
         grew = last >= 2 * first
-        rate: tuple[Name, ...] = ("learning rate too large",) if grew else ()
+        rate = _RATE if grew else ()
         numbers = {"at_first": first, "largest_score": last}
         confidence: Confidence = "likely" if grew else "possible"
         yield run.finding("attention logits grow", confidence, run.places(layers), alternatives=rate, numbers=numbers)
@@ -154,10 +170,9 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     parts = [[i for i, name in enumerate(run.evidence.names) if part.search(name)] for part in (_QUERY, _KEY)]
     least = min((float(np.max(grown[part], initial=-np.inf)) for part in parts), default=0.0)
     if np.isfinite(least) and least >= thresholds.GROWN_DECADES:
-        rate: tuple[Name, ...] = ("learning rate too large",)
         numbers = {"decades_that_weights_have_grown": least}
         names = run.layers(sorted({*parts[0], *parts[1]}))
-        yield run.finding("attention logits grow", "possible", names, alternatives=rate, numbers=numbers)
+        yield run.finding("attention logits grow", "possible", names, alternatives=_RATE, numbers=numbers)
 
 
 def _hurts(run: Reading) -> bool:
