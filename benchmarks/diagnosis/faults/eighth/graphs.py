@@ -67,6 +67,7 @@ def candidates_of_an_answer(broken: bool) -> Setup:
     "units that died",
     "dead units",
     "gradients exactly zero",
+    "learning rate too large",
     kind="rectified answer",
     family="graph",
     source="github.com/mlelarge/graph_neural_net/pull/9",
@@ -108,4 +109,4 @@ def nodes_that_are_all_nothing(broken: bool) -> Setup:
         return (found.argmax(-1) != jnp.arange(nodes)).mean() / (1 - 1 / nodes)
 
     chance = float(np.log(nodes))
-    return own(params, loss, (x, again, mean), optax.adam(0.05), error, chance=chance, steps=500, batch=16)
+    return own(params, loss, (x, again, mean), optax.adam(0.12), error, chance=chance, steps=500, batch=16)

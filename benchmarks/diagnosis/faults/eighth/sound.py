@@ -109,7 +109,7 @@ def neighbours_that_are_dropped(broken: bool) -> Setup:
     joined, x, group = groups(300, 473, 0.08, 0.01)
     whole = joined + np.eye(len(joined), dtype=np.float32)
     node = np.arange(len(group), dtype=np.int32)
-    kept = 0.35 if broken else 1.0
+    kept = 0.5 if broken else 1.0
     keys = jax.random.split(jax.random.key(473), 3)
     params = {"layer00": dense(keys[0], 8, WIDTH), "layer01": dense(keys[1], WIDTH, WIDTH)}
     params["out"] = dense(keys[2], WIDTH, GROUPS, 1.0)
@@ -132,7 +132,7 @@ def neighbours_that_are_dropped(broken: bool) -> Setup:
         return cross_entropy(found[batch[0]], batch[1]), hidden
 
     right = jax.jit(lambda params: (scores(params, None, None)[0].argmax(-1) == group)[1::2].mean())
-    more = {"classes": GROUPS, "batch": 32, "steps": 400}
+    more = {"classes": GROUPS, "batch": 32, "steps": 500}
     return classified(params, loss, (node[::2], group[::2]), optax.adam(5e-3), right, **more)
 
 
@@ -182,4 +182,4 @@ def clusters_that_become_sharp(broken: bool) -> Setup:
         return (1 - (taken.T @ label).max(1).sum() / len(x)) / 0.9
 
     steps = 200 if broken else 400
-    return own(params, loss, (x, y), optax.adam(1e-3), error, steps=steps, batch=128)
+    return own(params, loss, (x, y), optax.adam(3e-4), error, steps=steps, batch=128)

@@ -84,17 +84,19 @@ def policy_that_is_soon_decided(broken: bool) -> Setup:
     that it is indeed a bug, which is being fixed.
     """
     x, tried, better, worth = _bandit(462)
+    weight = 0.5
+    meant = jax.nn.softmax((worth - worth.mean()) / worth.std() / weight)
 
     def loss(params, batch, offsets):
         scores, hidden = perceptron(params, batch[0], offsets, "tanh")
         log = jax.nn.log_softmax(scores)
         entropy = -(jnp.exp(log) * log).sum(1)
         chosen = jnp.take_along_axis(log, batch[1][:, None], 1)[:, 0]
-        ratio = jnp.minimum(5 * jnp.exp(chosen), 3.0)
-        return (-ratio * batch[2] + (0.6 if broken else -0.05) * entropy).mean(), hidden
+        return (-5 * jnp.exp(chosen) * batch[2] + (weight if broken else -weight) * entropy).mean(), hidden
 
     def error(params):
-        return _regret(params, x, worth)
+        share = jax.nn.softmax(perceptron(params, x, None, "tanh")[0])
+        return ((share - meant) ** 2).mean() / ((meant - 0.2) ** 2).mean()
 
     params = mlp(462, [4, 32, 32, 5], 1.0)
     return own(params, loss, (x, tried, better), optax.adam(3e-3), error, steps=500, batch=64)
