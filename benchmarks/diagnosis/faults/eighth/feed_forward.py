@@ -74,7 +74,6 @@ def layers_in_a_list(broken: bool) -> Setup:
 
 @eighth(
     "learning rate too large",
-    "units that died",
     kind="rate",
     family="feed-forward",
     source="github.com/microbit-foundation/cctd-ml-machine/issues/548",

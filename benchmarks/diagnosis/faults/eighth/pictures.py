@@ -123,7 +123,6 @@ def anchors_that_cannot_shrink(broken: bool) -> Setup:
 @eighth(
     "exploding",
     "first loss too large",
-    "not-a-number loss",
     kind="too many steps in a row",
     family="cellular automaton",
     source="github.com/distillpub/post--growing-ca/issues/12",

@@ -140,4 +140,4 @@ def heads_whose_biases_are_swapped(broken: bool) -> Setup:
         off = ((found.reshape(len(found), -1)[jnp.arange(400), best] - tall[:400]) ** 2).mean() / tall.var()
         return 0.5 * (missed + off)
 
-    return own(params, loss, (x, there, tall), optax.adam(5e-3), error, steps=500, batch=32)
+    return own(params, loss, (x, there, tall), optax.adam(5e-3), error, steps=1000, batch=32)
