@@ -83,7 +83,7 @@ def two_branches_that_both_learn(broken: bool) -> Setup:
         z = jnp.concatenate([one, two])
         z = z - z.mean(0)
         covariance = z.T @ z / len(z)
-        return apart + 0.3 * ((covariance - jnp.eye(16)) ** 2).mean(), tuple(hidden)
+        return apart + 10.0 * ((covariance - jnp.eye(16)) ** 2).mean(), tuple(hidden)
 
     def error(params):
         known, asked = (unit(embedded(params["encoder"], each, [], None, "tanh")) for each in (x[:600], x_other))
