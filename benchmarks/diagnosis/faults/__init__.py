@@ -1,12 +1,13 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/` and `seventh/` are the second to the seventh held-out set:
-other sources than all before, labelled by mechanism before any of them was diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/` and `eighth/` are the second to the eighth
+held-out set: other sources than all before, labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
     adversarial,
     convolutional,
+    eighth,
     feed_forward,
     fifth,
     fourth,
@@ -43,4 +44,5 @@ _FAMILIES = (
     fifth,
     sixth,
     seventh,
+    eighth,
 )

@@ -17,6 +17,7 @@ Half: TypeAlias = Literal[
     "fifth held-out",
     "sixth held-out",
     "seventh held-out",
+    "eighth held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -140,3 +141,4 @@ fourth = partial(_collected, "fourth held-out")
 fifth = partial(_collected, "fifth held-out")
 sixth = partial(_collected, "sixth held-out")
 seventh = partial(_collected, "seventh held-out")
+eighth = partial(_collected, "eighth held-out")

@@ -1,0 +1,41 @@
+"""The eighth held-out set: a file a family or a theme, and runs that are in order but look odd in `sound`."""
+
+from faults.eighth import (
+    adversarial,
+    autoencoders,
+    contrastive,
+    convolutional,
+    diffusion,
+    feed_forward,
+    graphs,
+    language,
+    likelihood,
+    physics,
+    pictures,
+    recurrent,
+    regression,
+    sound,
+    sound_too,
+    transformer,
+    unnamed,
+)
+
+__all__ = [
+    "adversarial",
+    "autoencoders",
+    "contrastive",
+    "convolutional",
+    "diffusion",
+    "feed_forward",
+    "graphs",
+    "language",
+    "likelihood",
+    "physics",
+    "pictures",
+    "recurrent",
+    "regression",
+    "sound",
+    "sound_too",
+    "transformer",
+    "unnamed",
+]
