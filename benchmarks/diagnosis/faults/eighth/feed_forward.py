@@ -50,7 +50,7 @@ def answers_that_are_wrong_and_sure(broken: bool) -> Setup:
             log = jnp.log(jnp.clip(jax.nn.softmax(scores), 1e-7, 1.0))
         return -jnp.take_along_axis(log, labels[:, None], 1).mean()
 
-    return classification(params, optax.sgd(0.01), loss=loss, batch=64, steps=400)
+    return classification(params, optax.sgd(0.003), loss=loss, batch=64, steps=400)
 
 
 @eighth(
