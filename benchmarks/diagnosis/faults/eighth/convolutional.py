@@ -94,7 +94,7 @@ def twenty_blocks_of_sums(broken: bool) -> Setup:
         return ((sharpened(params, blurred[:300], None)[0] - sharp[:300]) ** 2).mean() / sharp.var()
 
     data = (blurred.astype(np.float32), sharp)
-    return own(params, loss, data, optax.adam(1e-3), error, chance=0.8, steps=150, batch=8)
+    return own(params, loss, data, optax.adam(3e-4), error, chance=0.8, steps=150, batch=8)
 
 
 @eighth(

@@ -105,13 +105,13 @@ def parts_that_are_impossible(broken: bool) -> Setup:
     title="Wrong dimension for pi softmax",
 )
 def shares_over_the_batch(broken: bool) -> Setup:
-    """What a world does next, which is one of two things, by a mixture whose softmax is taken over the wrong axis.
+    """What a world does next, one of two things and rarely the second, by a mixture with a softmax over the wrong axis.
 
     Seen: the softmax is over the batch. Answer: right; over the parts instead.
     """
     draw = np.random.default_rng(354)
     x = draw.normal(size=(3000, 3)).astype(np.float32)
-    likely = 1 / (1 + np.exp(-(1.5 * x[:, 0] - 2.0)))
+    likely = 1 / (1 + np.exp(-(1.5 * x[:, 0] - 2.5)))
     up = draw.random(3000) < likely
     y = (np.where(up, 2.0, -2.0) + 0.5 * np.tanh(x[:, 1]) + 0.2 * draw.normal(size=3000)).astype(np.float32)
     params = mlp(354, [3, 48, 48, 6], 1.0)

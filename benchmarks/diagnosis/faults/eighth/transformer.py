@@ -123,11 +123,12 @@ def queries_that_begin_small(broken: bool) -> Setup:
     draw = np.random.default_rng(374)
     width, shelves = 512, 12
     shelf = draw.normal(size=(6000, shelves, 6))
+    shelf[..., :4] *= 2 / np.linalg.norm(shelf[..., :4], axis=2, keepdims=True)
     at = draw.integers(shelves, size=6000)
     held = np.tanh(shelf[..., :1] * shelf[..., 1:2]) + draw.normal(size=(6000, shelves, 1))
     answer = held[np.arange(6000), at, 0].astype(np.float32)
     notes = np.concatenate([shelf, held], axis=2).astype(np.float32)
-    asked = (shelf[np.arange(6000), at, :4] + 0.4 * draw.normal(size=(6000, 4))).astype(np.float32)
+    asked = (shelf[np.arange(6000), at, :4] + 0.2 * draw.normal(size=(6000, 4))).astype(np.float32)
     keys = jax.random.split(jax.random.key(374), 4)
     params = {
         "q": dense(keys[0], 4, width, 1.0),

@@ -28,7 +28,7 @@ def parabola_of_three_numbers(broken: bool) -> Setup:
     draw = np.random.default_rng(461)
     x = np.linspace(-2, 2, 60, dtype=np.float32)
     y = (3 * x**2 + 2 * x + 1 + 0.3 * draw.normal(size=60)).astype(np.float32)
-    params = {"a": jnp.array(1.1), "b": jnp.array(1.1), "c": jnp.array(1.1)}
+    params = {"a": jnp.array(-1.5), "b": jnp.array(-1.5), "c": jnp.array(-1.5)}
 
     def found(params, x, offsets):
         hidden = []
@@ -47,7 +47,7 @@ def parabola_of_three_numbers(broken: bool) -> Setup:
         return total, total
 
     summed = optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), add)
-    step = optax.sgd(0.01)
+    step = optax.sgd(0.05)
     optimizer = optax.chain(summed, step) if broken else step
     chance = float(np.abs(y - np.median(y)).mean())
     return own(params, loss, (x, y), optimizer, error, chance=chance, steps=300)
