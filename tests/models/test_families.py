@@ -101,5 +101,6 @@ def test_profile_is_plain_backpropagations_and_a_step_changes_every_layer(name: 
     expected = plain_profile(vg.Case(**slots, dtype="float64", block_execution="unroll"))
     for layers in ("unroll",) if slots.get("skip") == "dense" else ("scan", "unroll"):
         profile = vg.measure_gradients(vg.Case(**slots, dtype="float64", block_execution=layers))
-        np.testing.assert_allclose(profile.log10_activation_norm[0], expected, atol=1e-9)
+        # LSUV's scales are statistics in float32, which two programs round each in its own way.
+        np.testing.assert_allclose(profile.log10_activation_norm[0], expected, atol=1e-5 if "lsuv" in name else 1e-9)
         step_changes_all_weights(slots, layers)
