@@ -66,8 +66,6 @@ def main() -> None:
     parser.add_argument("--from", dest="source", type=Path)
     parser.add_argument("--every", type=int, default=1, help="take every n-th configuration only")
     given = parser.parse_args()
-    # Groups train in threads of this process: queued programs of several threads may wait for each other for ever.
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
     if given.source:
         content: dict[str, Any] = json.loads((given.source / "configurations.json").read_text())
     else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +32,8 @@ from vgbench.spec.registry import GRADIENT_TRANSFORMS
 
 RUNS_TOGETHER = 24
 """Runs of one call; groups are filled up to it, so that each program is compiled once."""
+_DRAWING = Lock()
+"""Held by the thread that draws: programs that draw in two threads at once have been seen to wait for ever."""
 CHANCE = {"digits": (float(np.log(10)), 0.1), "adding": (1 / 6, 0.08)}
 """Loss and accuracy of the best constant answer."""
 
@@ -106,7 +109,8 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
     with numerics(case.dtype, case.matmul_precision):
         network = build_network(case, dataset.problem)
         data, traced_options = _data(case, filled, dataset, random=random), traced_options_of(case)
-        drawn = [_drawn(job, dataset) for job in filled]
+        with _DRAWING:
+            drawn = jax.block_until_ready([_drawn(job, dataset) for job in filled])
         variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
         learning_rates = np.asarray([job.case.learning_rates[0] for job in filled], np.float32)
         state = jax.vmap(partial(start, network, case))(variables, learning_rates)
