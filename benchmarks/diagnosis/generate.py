@@ -3,10 +3,8 @@
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +19,7 @@ from vgbench.data import Dataset, batch_indices, load_dataset
 from vgbench.diagnosis.measured import from_curves
 from vgbench.measure.draw import draw, traced_options_of, training_of
 from vgbench.measure.forward import measure_forward, unfit
-from vgbench.measure.numerics import numerics, usable_cores
+from vgbench.measure.numerics import numerics
 from vgbench.measure.programs import SNAPSHOT_EVERY, Programs, Splits, programs_of, splits_of
 from vgbench.measure.snapshot import Snapshot, Snapshots
 from vgbench.measure.step import start
@@ -32,8 +30,6 @@ from vgbench.spec.registry import GRADIENT_TRANSFORMS
 
 RUNS_TOGETHER = 24
 """Runs of one call; groups are filled up to it, so that each program is compiled once."""
-_DRAWING = Lock()
-"""Held by the thread that draws: programs that draw in two threads at once have been seen to wait for ever."""
 CHANCE = {"digits": (float(np.log(10)), 0.1), "adding": (1 / 6, 0.08)}
 """Loss and accuracy of the best constant answer."""
 
@@ -83,7 +79,7 @@ def jobs_of(build: Build) -> list[Job]:
 
 
 def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
-    """Train all jobs, those of a program together, a group on each core."""
+    """Train all jobs, those of a program together."""
     groups: dict[Any, list[Job]] = defaultdict(list)
     for job in dict.fromkeys(jobs):
         groups[(training_of(job.case), job.fault.random_labels)].append(job)
@@ -94,11 +90,8 @@ def train(jobs: Sequence[Job]) -> dict[Job, Outcome]:
         with numerics(case.dtype, case.matmul_precision):
             programs = programs_of(case, runs=RUNS_TOGETHER)
         parts = [members[first : first + RUNS_TOGETHER] for first in range(0, len(members), RUNS_TOGETHER)]
-        with ThreadPoolExecutor(usable_cores()) as pool:
-            for group, outcomes in zip(
-                parts, pool.map(partial(_train, programs=programs, random=random), parts), strict=True
-            ):
-                found |= dict(zip(group, outcomes, strict=True))
+        for part in parts:  # in one thread: programs of two have been seen to wait for each other for ever
+            found |= dict(zip(part, _train(part, programs=programs, random=random), strict=True))
     return found
 
 
@@ -109,8 +102,7 @@ def _train(jobs: list[Job], *, programs: Programs, random: bool) -> list[Outcome
     with numerics(case.dtype, case.matmul_precision):
         network = build_network(case, dataset.problem)
         data, traced_options = _data(case, filled, dataset, random=random), traced_options_of(case)
-        with _DRAWING:
-            drawn = jax.block_until_ready([_drawn(job, dataset) for job in filled])
+        drawn = [_drawn(job, dataset) for job in filled]
         variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
         learning_rates = np.asarray([job.case.learning_rates[0] for job in filled], np.float32)
         state = jax.vmap(partial(start, network, case))(variables, learning_rates)
