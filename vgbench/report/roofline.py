@@ -19,5 +19,10 @@ def roof(cost: Cost) -> float:
     return cost.roof if _counted(cost) else _UNKNOWN
 
 
+def share(cost: Cost) -> float:
+    """Operations of the matrix products in a second where steps queue, over the roof; NaN where that is unknown."""
+    return cost.flops_per_second / roof(cost)
+
+
 def _counted(cost: Cost) -> bool:
     return cost.xla_flops >= (1 - FLOPS_AGREE) * cost.step_flops

@@ -66,7 +66,7 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
 
 
 def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
-    """What leaves a constant answer as well, what was recorded speaks for first, then what nobody looked at."""
+    """The causes that leave a constant answer as well: those that the record speaks for, then those that it lacks."""
     if run.held.any() and not _flushed(run, run.held):
         yield "gradients exactly zero" if _cut_off(run) else "frozen"
     elif run.last_lost is not None and follows(run, run.last_lost):

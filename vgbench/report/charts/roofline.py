@@ -14,7 +14,7 @@ from vgbench.pictures.panels import Chart, Layers, Look, Rows, Span, View, log_s
 from vgbench.pictures.style import NEUTRAL
 from vgbench.records.runs import Entry, Run
 from vgbench.report.charts.places import compared_panels, places
-from vgbench.report.roofline import intensity, roof
+from vgbench.report.roofline import intensity, roof, share
 
 _WIDTH, _HEIGHT = 152, 170
 """The size of a panel in pixels: with axis and labels as wide as a column of a paper, or a phone. The height grows with
@@ -59,8 +59,7 @@ def _numbers(entry: Entry) -> dict[str, float]:
     if not (cost and roof(cost) > 0 and cost.flops_per_second > 0):  # neither is, where it is not a number
         return {}
     product = float(np.median(cost.product_flops_per_second))
-    share = cost.flops_per_second / roof(cost)
-    numbers = intensity(cost), cost.flops_per_second, product, cost.bytes_per_second, share
+    numbers = intensity(cost), cost.flops_per_second, product, cost.bytes_per_second, share(cost)
     return dict(zip(_NUMBERS, numbers, strict=True))
 
 

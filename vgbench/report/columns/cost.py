@@ -7,7 +7,7 @@ import pandas as pd
 from vgbench.report.benefit import price_to_target, seconds_to_target
 from vgbench.report.columns.column import NOTHING, Column, Row, Shown, as_it_is, interval, number
 from vgbench.report.columns.source import Source, of_cost
-from vgbench.report.roofline import intensity, roof
+from vgbench.report.roofline import intensity, share
 
 _shown = partial(Shown, side="cost")
 
@@ -217,7 +217,7 @@ COST = (
         "roof_share",
         "flops_per_second over the roof, which is the lower of what plain products achieve and of what a plain copy"
         " allows at this intensity, both timed in the same run",
-        of_cost(lambda cost: cost.flops_per_second / roof(cost)),
+        of_cost(share),
         _shown(
             "of roof",
             number(".0%"),
