@@ -135,6 +135,16 @@ class Steps:
         return self.shrunk is not None and self.shrunk >= thresholds.SHRUNK_DECADES
 
     @property
+    def climbing(self) -> list[int]:
+        """Layers whose updates follow the gradient from the start on and at most records, as no decay makes them do."""
+        cosine = self.evidence.cosine
+        if cosine is None or len(cosine) < 3:
+            return []
+        with np.errstate(invalid="ignore"):
+            against = cosine <= -thresholds.STRAIGHT
+        return [int(i) for i in np.flatnonzero(against[0] & (against.mean(axis=0) > 0.5))]
+
+    @property
     def heavy(self) -> bool:
         """Whether some array of weights is far from unit scale at the start, so that rounding swallows usual steps."""
         weight = self.evidence.weight

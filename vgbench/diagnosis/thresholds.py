@@ -49,6 +49,15 @@ AS_CHANCE = 0.015
 NEAR_CHANCE = 0.05
 """The same where another sign shows that the outputs' slope is gone: the first batch may be off by as much."""
 
+EVEN = 0.005
+"""Share of the logarithm of their number within which a constant answer's loss shows classes of one frequency."""
+
+NEAR_START = 0.025
+"""Share of it within which a first loss is that of classes of which none is preferred, with the noise of a batch."""
+
+PART = 0.15
+"""Share of the constant answer's loss that has to be taken off where a loss that stays is one of probabilities."""
+
 ABOVE_LEAST = 1.35
 """How many times the least that probabilities allow a loss may end at: what is not learned adds to it."""
 
@@ -66,6 +75,9 @@ SOUND = 0.5
 
 WHOLE = 0.98
 """The same where nothing is left to learn of the training data."""
+
+REMEMBERED = 0.995
+"""The same where so little is left that examples may be known one by one."""
 
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
@@ -113,6 +125,9 @@ STEADY = 0.5
 
 AGAINST = 0.1
 """Cosine of update and negative gradient below minus this: the update goes uphill."""
+
+STRAIGHT = 0.5
+"""The same from the first record on, of a layer by itself: other layers go downhill."""
 
 QUICK = 0.1
 """Relative update a step, at the median layer, above which weights are thrown about."""
@@ -235,6 +250,10 @@ UNIT = 30.0
 UNIT_ALONE = 300.0
 """How far outputs may lie from targets where the constant answer's loss is not known: examples that cancel make it look
 ten times as much."""
+
+STARVED = 3.0
+"""Decades by which the first layer's weights get less than its bias at the start where its inputs saturate it but next
+to zero."""
 
 ROUGHLY = 1.0
 """Decades that inputs may seem to be off by, as the first layer's gradients show them, before they are doubted."""

@@ -102,6 +102,18 @@ class Weights(Steps):
         return float(10.0**size)
 
     @property
+    def starved(self) -> float | None:
+        """Decades by which the first layer's weights get less than its bias at the start, beside what the others do."""
+        gradient, bias, fan_in, first = self.evidence.gradient, self.bias, self.evidence.fan_in, first_of(self.evidence.names)
+        if gradient is None or bias is None or fan_in is None or first is None:
+            return None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            size = (gradient - bias - np.log10(fan_in) / 2)[0]
+        others = np.delete(size, first)
+        others = others[np.isfinite(others)]
+        return float(min(0.0, others.min()) - size[first]) if len(others) and np.isfinite(size[first]) else None
+
+    @property
     def summed(self) -> bool:
         """Whether the loss is a sum, or scaled up: the first gradients of all biases are too large for its mean.
 

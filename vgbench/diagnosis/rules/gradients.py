@@ -151,7 +151,8 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     flat = _sure(run) or (progress.losses.max() < 0 and progress.end > progress.start)
     unknown = progress.gain is None and (flat or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
-    if (not _beaten(run) and (not elsewhere or _better(run))) or run.zeroed[0]:
+    over = _beaten(run) or _gone(run)
+    if (not over and (not elsewhere or _better(run))) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):
         shrunk = gradient[0] - gradient[-1]
@@ -172,6 +173,15 @@ def _beaten(run: Reading) -> bool:
     """Whether a critic's loss is all but gone: it is sure, and a generator learns nothing from it any more."""
     progress = run.progress
     return progress.adversarial and progress.losses.min() >= 0 and progress.end < thresholds.BEATEN * progress.start
+
+
+def _gone(run: Reading) -> bool:
+    """Whether neither of two networks that play against each other gets more than a small gradient any more."""
+    gradient, progress = run.evidence.gradient, run.progress
+    if gradient is None or not (progress.adversarial and progress.settled):
+        return False
+    known = gradient[-1][~np.isnan(gradient[-1])]
+    return len(known) > 0 and bool(known.max() < thresholds.SMALL)
 
 
 def _sure(run: Reading) -> bool:

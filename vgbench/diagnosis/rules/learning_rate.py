@@ -87,7 +87,8 @@ def uphill(run: Reading) -> Iterator[Finding]:
         rises = progress.broken or higher
         if typical < -thresholds.AGAINST and rises:  # decay of the weights goes against the gradient, too
             yield run.finding("updates point uphill", "certain", run.evidence.names, cosine=typical)
-            return
+        elif progress.poor and not progress.adversarial and (climbing := run.climbing):
+            yield run.finding("updates point uphill", "certain", run.layers(climbing), layers_uphill=len(climbing))
     if _uphill_by_loss(run):
         yield run.finding(
             "updates point uphill",

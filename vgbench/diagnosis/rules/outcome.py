@@ -166,13 +166,16 @@ def learned(run: Reading) -> Iterator[Finding]:
     if run.trains and progress.looked and progress.mastered:
         yield run.finding("converged", "certain", progress=progress.share)
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
-        yield run.finding("learns the training data", "certain", progress=progress.gain)
+        heart: tuple[Name, ...] = ("learned by heart",) if (progress.gain or 0.0) >= thresholds.REMEMBERED else ()
+        heart = () if progress.signed else heart
+        yield run.finding("learns the training data", "certain", alternatives=heart, progress=progress.gain)
     elif run.trains and _holds_nowhere(run):
         yield run.finding(
             "learns the training data",
             "certain",
             meaning=_ALONE,
             hint=_OTHERS,
+            alternatives=("learned by heart",),
             progress=progress.gain,
             on_other_data=progress.validated,
         )

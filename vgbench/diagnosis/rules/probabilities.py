@@ -30,7 +30,8 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
             continue
         begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
         right = _too_often_right(run, classes)
-        if (begins and (right or numb)) or (right is not False and classes > 2 and _rests(run, floor)):
+        rests = classes > 2 and (_rests(run, floor) or _stays_within(run, begin))
+        if (begins and (right or numb)) or (right is not False and rests):
             confidence: Confidence = "likely" if right or numb else "possible"
             yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
             return
@@ -65,6 +66,17 @@ def _too_often_right(run: Reading, classes: int) -> bool | None:
     allowed = entropy([right, 1 - right]) + (1 - right) * np.log(max(1, classes - 1))
     holds = run.progress.validated is not None and run.progress.validated >= 0.6
     return bool(holds and run.progress.end > thresholds.UNSURE * allowed)
+
+
+def _stays_within(run: Reading, begin: float) -> bool:
+    """Whether a loss of classes that are equally frequent began at their level, and then took off a part of it alone.
+
+    Scores of unit size begin above it. A network whose output layer begins small does not, and may know no more.
+    """
+    progress, chance = run.progress, run.evidence.chance
+    even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin and not run.held.any()
+    near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
+    return even and near and progress.gain is not None and progress.gain >= thresholds.PART
 
 
 def _rests(run: Reading, floor: float) -> bool:

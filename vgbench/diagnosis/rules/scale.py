@@ -122,12 +122,31 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
     stuck = progress.poor or progress.broken
     seen, inferred = _far(recorded) and not run.rescaled, stuck and _far(run.input_scale)
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
-    if seen or inferred or high:
+    starved = recorded is None and _starved(run)
+    if seen or inferred or high or starved or _stays_far(run):
         inputs = recorded if seen else run.input_scale
         confidence: Confidence = "likely" if seen else "possible"
-        others = _RATE if _shakes(run) else ()
+        cut = run.unseen("saturation") if starved else ()
+        others = (*cut, *(_RATE if _shakes(run) else ()))
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
+
+
+def _starved(run: Reading) -> bool:
+    """Whether the first layer's weights get next to nothing at the start beside its bias, and other layers' do not.
+
+    Large inputs saturate its units but where they are next to zero, so that of the inputs those alone count.
+    """
+    return run.starved is not None and run.starved >= thresholds.STARVED
+
+
+def _stays_far(run: Reading) -> bool:
+    """Whether outputs lie far from what they are to be, of a loss without a known level that begins high and stays."""
+    progress = run.progress
+    if run.evidence.chance is not None or not progress.plateau:
+        return False
+    high = min(progress.start, progress.end) > thresholds.FIRST_LOSS_ALONE
+    return high and not progress.adversarial and run.error is not None and run.error > thresholds.UNIT
 
 
 def _got_over(run: Reading) -> bool:
