@@ -135,6 +135,12 @@ class Steps:
         return self.shrunk is not None and self.shrunk >= thresholds.SHRUNK_DECADES
 
     @property
+    def straight(self) -> bool:
+        """Whether weights follow the gradient and nothing else at most records, so that no decay takes them away."""
+        cosine = self.evidence.cosine
+        return cosine is not None and not np.isnan(cosine).all() and float(np.nanmedian(cosine)) >= thresholds.ALONG
+
+    @property
     def climbing(self) -> list[int]:
         """Layers whose updates follow the gradient from the start on and at most records, as no decay makes them do."""
         cosine = self.evidence.cosine

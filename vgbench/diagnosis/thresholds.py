@@ -126,6 +126,9 @@ STEADY = 0.5
 AGAINST = 0.1
 """Cosine of update and negative gradient below minus this: the update goes uphill."""
 
+ALONG = 0.9
+"""Cosine of update and negative gradient from which nothing but the gradient moves weights."""
+
 STRAIGHT = 0.5
 """The same from the first record on, of a layer by itself: other layers go downhill."""
 
@@ -257,6 +260,9 @@ to zero."""
 
 ROUGHLY = 1.0
 """Decades that inputs may seem to be off by, as the first layer's gradients show them, before they are doubted."""
+
+ONE_HOT = 4.0
+"""Decades by which the gradients of queries and keys stay behind all others' where hardly any passes the softmax."""
 
 LOGITS = 50.0
 """Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

@@ -106,7 +106,7 @@ def late(run: Reading) -> Iterator[Finding]:
                 numbers=numbers,
             )
             return
-    if run.decayed and run.shrunk is not None:
+    if run.decayed and run.shrunk is not None and not (_at_level(run) and run.straight):
         confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"
         yield run.finding(
             "vanishing in training",
@@ -123,8 +123,12 @@ def follows(run: Reading, lost: float) -> bool:
 
     Outputs that are to be constant need nothing of what comes before them, least of all of earlier time steps.
     """
-    rests = run.progress.settled and run.progress.at_constant and not run.decayed
+    rests = _at_level(run) and not run.decayed
     return rests and lost >= thresholds.LOST_DECADES and (run.evidence.timed or lost < thresholds.LOST_FAR)
+
+
+def _at_level(run: Reading) -> bool:
+    return run.progress.settled and run.progress.at_constant
 
 
 def _never_moved(run: Reading) -> bool:

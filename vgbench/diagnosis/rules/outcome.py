@@ -9,6 +9,7 @@ from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.gradients import follows
 from vgbench.diagnosis.rules.learning_rate import signs
+from vgbench.diagnosis.rules.units import attends, idle
 from vgbench.diagnosis.words import MEANINGS
 
 _UNSEEN = "record the signal first: one that vanishes on its way, and signals that become one, look the same; then"
@@ -71,6 +72,12 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield "gradients exactly zero" if _cut_off(run) else "frozen"
     elif run.last_lost is not None and follows(run, run.last_lost):
         yield "vanishing in training"
+    if run.decayed:
+        yield "vanishing in training"
+    if attends(run):
+        yield from ("attention logits grow", "learning rate too large")
+    if idle(run):
+        yield "units that died"
     if flat or _fades(run):
         yield from run.unseen("units that died")
     if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):

@@ -36,9 +36,18 @@ def died(run: Reading) -> Iterator[Finding]:
     layers = np.flatnonzero(flat[-1] & ~flat[0])
     if run.decayed or run.vanishes or not len(layers):
         return  # or it follows from the signal's loss, or from weights that something takes away
+    if idle(run) and not run.zeroed[-1] and not signs(run):
+        return  # units that are left would bring the loss down if anything but a constant did
     first = int(np.argmax(flat[:, layers].any(axis=1)))
     others = (*_RATE, *run.unseen("vanishing"))
     yield _of_units(run, "units that died", layers, first, others)
+
+
+def idle(run: Reading) -> bool:
+    """Whether the loss rests at the constant answer's level and some units died of most layers' on the way there."""
+    progress = run.progress
+    flat = _flat_units(run)
+    return progress.settled and progress.at_constant and bool((flat[-1] & ~flat[0]).any())
 
 
 def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
@@ -161,18 +170,55 @@ def attention_logits(run: Reading) -> Iterator[Finding]:
 
 
 def _by_queries(run: Reading) -> Iterator[Finding]:
-    """Where no score was recorded: weights of queries and of keys have each grown tenfold, and scores a hundredfold."""
-    weight, progress = run.evidence.weight, run.progress
-    if weight is None or not (progress.known and progress.poor) or progress.broken:
+    """Where no score was recorded: weights of queries and of keys have each grown tenfold, and scores a hundredfold.
+
+    Or their gradients are gone beside all others at some record: a softmax that is one-hot passes none.
+    """
+    progress, (queries, keys) = run.progress, _attention(run)
+    if not (progress.known and progress.poor) or progress.broken or not (queries and keys):
         return
-    with np.errstate(invalid="ignore"):
-        grown = weight[-1] - weight[0]
-    parts = [[i for i, name in enumerate(run.evidence.names) if part.search(name)] for part in (_QUERY, _KEY)]
-    least = min((float(np.max(grown[part], initial=-np.inf)) for part in parts), default=0.0)
-    if np.isfinite(least) and least >= thresholds.GROWN_DECADES:
-        numbers = {"decades_that_weights_have_grown": least}
-        names = run.layers(sorted({*parts[0], *parts[1]}))
+    both, behind = min(_growth(run, queries), _growth(run, keys)), _behind(run, queries + keys)
+    if both >= thresholds.GROWN_DECADES or behind >= thresholds.ONE_HOT:
+        numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
+        names = run.layers(sorted(queries + keys))
         yield run.finding("attention logits grow", "possible", names, alternatives=_RATE, numbers=numbers)
+
+
+def attends(run: Reading) -> bool:
+    """Whether weights of queries and keys have grown so that scores are ten times as large, and nobody looked."""
+    queries, keys = _attention(run)
+    unseen = run.evidence.largest_logit is None and queries and keys
+    return bool(unseen) and _growth(run, queries) + _growth(run, keys) >= thresholds.GROWN_DECADES
+
+
+def _attention(run: Reading) -> tuple[list[int], list[int]]:
+    """Arrays of weights of queries, and of keys, by their names."""
+    names = run.evidence.names
+    queries, keys = ([i for i, name in enumerate(names) if part.search(name)] for part in (_QUERY, _KEY))
+    return queries, keys
+
+
+def _growth(run: Reading, layers: list[int]) -> float:
+    """Decades by which the array of these has grown that has grown most; 0 if unknown."""
+    weight = run.evidence.weight
+    if weight is None:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        grown = (weight[-1] - weight[0])[layers]
+    return float(np.max(grown[np.isfinite(grown)], initial=0.0))
+
+
+def _behind(run: Reading, layers: list[int]) -> float:
+    """Decades by which the gradients of these stay behind those of most others, where that is most; 0 if unknown."""
+    gradient = run.evidence.gradient
+    if gradient is None:
+        return 0.0
+    finite = np.where(np.isfinite(gradient), gradient, np.nan)
+    own, others = finite[:, layers], np.delete(finite, layers, axis=1)
+    known = ~(np.isnan(own).all(axis=1) | np.isnan(others).all(axis=1))
+    if not known.any():
+        return 0.0
+    return float((np.nanmedian(others[known], axis=1) - np.nanmax(own[known], axis=1)).max())
 
 
 def _hurts(run: Reading) -> bool:
