@@ -49,7 +49,7 @@ AS_CHANCE = 0.015
 NEAR_CHANCE = 0.05
 """The same where another sign shows that the outputs' slope is gone: the first batch may be off by as much."""
 
-EVEN = 0.005
+EVEN = 0.02
 """Share of the logarithm of their number within which a constant answer's loss shows classes of one frequency."""
 
 NEAR_START = 0.025
@@ -98,6 +98,9 @@ loss, however noisy, has no trend."""
 NUMB = 0.3
 """The largest gradient over what the losses of single batches differ by, below which the outputs' slope is gone: of
 scores that follow their batches both are of one size."""
+
+DULL = 2.5
+"""The same below which slopes are less than those of scores."""
 
 PLATEAU = 0.02
 """Range of the last losses, as a share of the least one that probabilities taken for logits reach."""

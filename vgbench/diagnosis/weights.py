@@ -156,20 +156,25 @@ class Weights(Steps):
         rise = float(whole[1:].max() - np.median(whole))
         return rise if rise >= 1 else 0.0
 
-    @property
-    def numb(self) -> bool:
-        """Whether the gradients of all weights are small beside what the losses of single batches differ by, at last.
+    @cached_property
+    def feels(self) -> float | None:
+        """The largest gradient over what the losses of single batches differ by, at last; None if unknown.
 
         Of scores, both are what an example adds over the root of the batch. A batch that is always the same shows
         nothing.
         """
         gradient, loss, peak = self.evidence.gradient, self.evidence.loss, self.evidence.peak
         if gradient is None or not gradient.shape[1] or loss is None or peak is None:
-            return False
+            return None
         differ, last = peak - loss, len(loss) - max(3, len(loss) // 3)
         largest = np.where(np.isfinite(gradient), gradient, -np.inf).max(axis=1)
         known = [10.0 ** largest[k] / differ[k] for k in range(max(0, last), len(loss)) if differ[k] > 0]
-        return len(known) > 0 and float(np.median(known)) < thresholds.NUMB
+        return float(np.median(known)) if known else None
+
+    @property
+    def numb(self) -> bool:
+        """Whether the gradients of all weights are small beside what the losses of batches differ by."""
+        return self.feels is not None and self.feels < thresholds.NUMB
 
     @cached_property
     def zeroed(self) -> Bool[np.ndarray, "records"]:

@@ -106,7 +106,8 @@ def late(run: Reading) -> Iterator[Finding]:
                 numbers=numbers,
             )
             return
-    if run.decayed and run.shrunk is not None and not (_at_level(run) and run.straight):
+    path = len(run.evidence.names) > 1 and not (_at_level(run) and run.straight)
+    if path and run.decayed and run.shrunk is not None:
         confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"
         yield run.finding(
             "vanishing in training",
@@ -166,8 +167,8 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         others = run.unseen("units that died")
         numbers = {"gradient_decades_lost": lost}
         yield run.finding("saturated loss", "likely", run.evidence.names, alternatives=others, numbers=numbers)
-    elif run.small and (progress.unmoved or _sure(run)):
-        largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
+    elif _gone(run) or (run.small and (progress.unmoved or _sure(run))):
+        largest = float(np.max(gradient[-1][np.isfinite(gradient[-1])], initial=-np.inf))
         others: tuple[Name, ...] = ("learning rate too small", *run.unseen("vanishing"))
         numbers = {"largest_log10_gradient": largest}
         yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=others, numbers=numbers)

@@ -76,7 +76,9 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
 def _may_also_be(run: Reading) -> tuple[Name, ...]:
     if may_be_flushed(run):
         return ("underflow",)
-    return ("dead units",) if run.evidence.dead is None and run.without_input[0].any() else ()
+    if run.without_input[0].any():
+        return ("dead units",) if run.evidence.dead is None else ()
+    return ("saturated loss",)
 
 
 def may_be_flushed(run: Reading) -> bool:

@@ -71,12 +71,13 @@ def _too_often_right(run: Reading, classes: int) -> bool | None:
 def _stays_within(run: Reading, begin: float) -> bool:
     """Whether a loss of classes that are equally frequent began at their level, and then took off a part of it alone.
 
-    Scores of unit size begin above it. A network whose output layer begins small does not, and may know no more.
+    Scores of unit size begin above it, and have steeper slopes where their batches differ as much.
     """
     progress, chance = run.progress, run.evidence.chance
-    even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin and not run.held.any()
+    even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin
     near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
-    return even and near and progress.gain is not None and progress.gain >= thresholds.PART
+    dull = run.feels is not None and run.feels < thresholds.DULL and not (run.held.any() or run.empty)
+    return even and near and dull and progress.gain is not None and progress.gain >= thresholds.PART
 
 
 def _rests(run: Reading, floor: float) -> bool:

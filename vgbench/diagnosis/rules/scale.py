@@ -120,7 +120,8 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
     if progress.mastered or _got_over(run):
         return
     stuck = progress.poor or progress.broken
-    seen, inferred = _far(recorded) and not run.rescaled, stuck and _far(run.input_scale)
+    seen = (_far(recorded) and not run.rescaled) or (not _got_over(run) and _flattens(run))
+    inferred = stuck and _far(run.input_scale)
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
     starved = recorded is None and _starved(run)
     if seen or inferred or high or starved or _stays_far(run):
@@ -130,6 +131,15 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
         others = (*cut, *(_RATE if _shakes(run) else ()))
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
+
+
+def _flattens(run: Reading) -> bool:
+    """Whether inputs that are large, if not far from one, lie on the flat ends of the first layer's units."""
+    recorded, saturated, bounded = run.evidence.input_scale, run.evidence.saturated, run.evidence.bounded
+    if recorded is None or saturated is None or recorded < 10**thresholds.ROUGHLY:
+        return False
+    ends = run.evidence.flat == "both" if bounded is None else bounded[0]
+    return bool(ends and saturated[0, 0] >= thresholds.SATURATED)
 
 
 def _starved(run: Reading) -> bool:
