@@ -87,14 +87,12 @@ class Weights(Steps):
         They cancel in a bias above all, so that of the records the smallest ratio counts for inputs that look large,
         and less often in the weights, so that the largest does for inputs that look small.
         """
-        evidence = self.evidence
-        gradient, bias, fan_in, first = evidence.gradient, self.bias, evidence.fan_in, first_of(evidence.names)
-        if gradient is None or bias is None or fan_in is None or first is None:
+        first = first_of(self.evidence.names)
+        if self.sizes is None or first is None:
             return None
         if self.without_input[:, first].all():
             return 0.0
-        with np.errstate(invalid="ignore", divide="ignore"):
-            size = (gradient - bias - np.log10(fan_in) / 2)[:, first]
+        size = self.sizes[:, first]
         known = size[np.isfinite(size)]
         if not len(known):
             return None
@@ -102,16 +100,45 @@ class Weights(Steps):
         return float(10.0**size)
 
     @property
-    def starved(self) -> float | None:
-        """Decades by which the first layer's weights get less than its bias at the start, beside what the others do."""
-        gradient, bias, fan_in, first = self.evidence.gradient, self.bias, self.evidence.fan_in, first_of(self.evidence.names)
-        if gradient is None or bias is None or fan_in is None or first is None:
+    def sizes(self) -> Float[np.ndarray, "records layers"] | None:
+        """log10 of the size of each layer's input, about: a weight's gradient over its bias's and the fan-in's root."""
+        gradient, bias, fan_in = self.evidence.gradient, self.bias, self.evidence.fan_in
+        if gradient is None or bias is None or fan_in is None:
             return None
         with np.errstate(invalid="ignore", divide="ignore"):
-            size = (gradient - bias - np.log10(fan_in) / 2)[0]
+            size = gradient - bias - np.log10(fan_in) / 2
+        return np.where(np.isfinite(size), size, np.nan)
+
+    @property
+    def largest_input(self) -> float | None:
+        """log10 of the size of what the layer gets whose input is largest, by the least that any record shows."""
+        if self.sizes is None:
+            return None
+        known = self.sizes[:, ~np.isnan(self.sizes).all(axis=0)]
+        return float(np.nanmin(known, axis=0).max()) if known.shape[1] else None
+
+    @property
+    def starved(self) -> float | None:
+        """Decades by which the first layer's weights get less than its bias at the start, beside what the others do."""
+        first = first_of(self.evidence.names)
+        if self.sizes is None or first is None:
+            return None
+        size = self.sizes[0]
         others = np.delete(size, first)
         others = others[np.isfinite(others)]
         return float(min(0.0, others.min()) - size[first]) if len(others) and np.isfinite(size[first]) else None
+
+    @property
+    def faint(self) -> float | None:
+        """Decades by which the gradients of all weights are less than that of some bias at the start, if all are small.
+
+        The signal reaches the last layers then, and what it is multiplied with does not, or the other way round.
+        """
+        gradient, bias = self.evidence.gradient, self.bias
+        if gradient is None or bias is None or not np.isfinite(bias[0]).any() or not np.isfinite(gradient[0]).any():
+            return None
+        largest = float(gradient[0][np.isfinite(gradient[0])].max())
+        return float(bias[0][np.isfinite(bias[0])].max()) - largest if largest < thresholds.SMALL else None
 
     @property
     def summed(self) -> bool:

@@ -75,6 +75,9 @@ def _lost_by_weights(run: Reading) -> Iterator[dict[str, float | None]]:
             yield {"bias_gradient_decades_lost": run.by_biases}
     elif slopes is not None and slopes[0] >= (thresholds.LOST_DECADES if run.lags else thresholds.LOST_FAR):
         yield {"weight_gradient_decades_lost": float(slopes[0])}
+    elif slopes is None and run.progress.unmoved and (faint := run.faint) is not None:
+        if faint >= thresholds.LOST_DECADES:
+            yield {"decades_below_biases": faint}
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -156,7 +159,8 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     flat = _sure(run) or (progress.losses.max() < 0 and progress.end > progress.start)
     unknown = progress.gain is None and (flat or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
-    over = _beaten(run) or _gone(run)
+    cut = progress.gain is not None and progress.poor and run.stranded and bool(run.zeroed[-1])
+    over = _beaten(run) or _gone(run) or cut
     if (not over and (not elsewhere or _better(run))) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):

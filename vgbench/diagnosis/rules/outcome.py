@@ -82,7 +82,7 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield from run.unseen("units that died")
     if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
         yield "learning rate too large"
-    if run.evidence.input_scale is None and run.input_scale and abs(np.log10(run.input_scale)) >= thresholds.ROUGHLY:
+    if run.evidence.input_scale is None and _seems_far(run):
         yield "far from unit scale"
     if flat:
         yield from run.unseen("collapse")
@@ -90,6 +90,12 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield from run.unseen("collapse", "far from unit scale")
     else:
         yield from run.unseen("vanishing", "collapse")
+
+
+def _seems_far(run: Reading) -> bool:
+    """Whether gradients make the inputs look far from unit scale, or those of some layer large."""
+    off = abs(np.log10(run.input_scale)) if run.input_scale else 0.0
+    return max(off, run.largest_input or 0.0) >= thresholds.ROUGHLY
 
 
 def _fades(run: Reading) -> bool:

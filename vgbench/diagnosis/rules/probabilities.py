@@ -26,7 +26,8 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
     numb = run.numb and progress.learned is not False
     for begin, floor, classes in _confined(run):
         within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
-        if not within or progress.end > thresholds.ABOVE_LEAST * floor:
+        above = progress.start > (1 + thresholds.NEAR_CHANCE) * begin  # as no usual probabilities begin
+        if above or not within or progress.end > thresholds.ABOVE_LEAST * floor:
             continue
         begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
         right = _too_often_right(run, classes)

@@ -118,6 +118,12 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
+    if first and (run.grown or 0.0) >= thresholds.GROWN_DECADES:
+        numbers = {"decades_that_weights_have_grown": run.grown, "saturated_share": share}
+        yield run.finding(
+            "learning rate too large", "likely", first=first, alternatives=("saturation",), numbers=numbers
+        )
+        return
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
     others = (*one, *(_RATE if first or signs(run) else why))
@@ -150,6 +156,15 @@ def collapse(run: Reading) -> Iterator[Finding]:
         yield run.finding("collapse", "certain", run.places([place]), meaning=meaning, progress=run.progress.share)
 
 
+def collapsed_in_training(run: Reading) -> Iterator[Finding]:
+    """Different inputs' signals have become one at the last place, of a loss whose level is not known and that rests."""
+    progress = run.progress
+    saturated = run.evidence.saturated
+    sure = saturated is not None and saturated[-1, -1] >= thresholds.BLOCKED  # so that all lie on one flat end
+    if run.merged and progress.gain is None and progress.settled and not sure:
+        yield run.finding("collapse", "likely", run.places([len(run.evidence.places) - 1]), alternatives=_RATE)
+
+
 def attention_logits(run: Reading) -> Iterator[Finding]:
     """The largest attention score has grown beyond what a softmax in single precision distinguishes."""
     logits = run.evidence.largest_logit
@@ -175,10 +190,10 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     Or their gradients are gone beside all others at some record: a softmax that is one-hot passes none.
     """
     progress, (queries, keys) = run.progress, _attention(run)
-    if not (progress.known and progress.poor) or progress.broken or not (queries and keys):
+    if not progress.known or progress.broken or not (queries and keys):
         return
     both, behind = min(_growth(run, queries), _growth(run, keys)), _behind(run, queries + keys)
-    if both >= thresholds.GROWN_DECADES or behind >= thresholds.ONE_HOT:
+    if (progress.poor and both >= thresholds.GROWN_DECADES) or behind >= thresholds.ONE_HOT:
         numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
         names = run.layers(sorted(queries + keys))
         yield run.finding("attention logits grow", "possible", names, alternatives=_RATE, numbers=numbers)
