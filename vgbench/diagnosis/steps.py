@@ -118,6 +118,16 @@ class Steps:
         known = growth[~np.isnan(growth).all(axis=1)]
         return float(np.nanmedian(known, axis=1).max()) if len(known) else None
 
+    @property
+    def outgrown(self) -> float:
+        """Decades by which the array of weights has grown by the end that has grown most; 0 if unknown."""
+        weight = self.evidence.weight
+        if weight is None or len(weight) < 2:
+            return 0.0
+        with np.errstate(invalid="ignore"):
+            growth = weight[-1] - weight[0]
+        return float(np.max(growth[np.isfinite(growth)], initial=0.0))
+
     @cached_property
     def shrunk(self) -> float | None:
         """Decades that the weights of the median layer have lost by the end; None if unknown."""

@@ -101,8 +101,9 @@ def uphill(run: Reading) -> Iterator[Finding]:
         rises = progress.broken or higher
         if typical < -thresholds.AGAINST and rises:  # decay of the weights goes against the gradient, too
             yield run.finding("updates point uphill", "certain", run.evidence.names, cosine=typical)
-        elif progress.poor and not progress.adversarial and (climbing := run.climbing):
-            yield run.finding("updates point uphill", "certain", run.layers(climbing), layers_uphill=len(climbing))
+        elif progress.poor and not (progress.adversarial or run.decayed) and (climbing := run.climbing):
+            numbers: dict[str, float | None] = {"layers_uphill": float(len(climbing))}
+            yield run.finding("updates point uphill", "certain", run.layers(climbing), numbers=numbers)
     if _uphill_by_loss(run):
         yield run.finding(
             "updates point uphill",

@@ -69,7 +69,7 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
         return
     empty = "weights of some layers are all zero, so that no gradient passes them: draw them at random"
     hint, others = (empty, ()) if run.empty else ("", _may_also_be(run))
-    confidence: Confidence = "likely" if others else "certain"
+    confidence: Confidence = "likely" if {*others} - {"saturated loss"} else "certain"
     yield run.finding("gradients exactly zero", confidence, hint=hint, alternatives=others, records=float(zeroed.sum()))
 
 

@@ -95,7 +95,7 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
 def _seems_far(run: Reading) -> bool:
     """Whether gradients make the inputs look far from unit scale, or those of some layer large."""
     off = abs(np.log10(run.input_scale)) if run.input_scale else 0.0
-    return max(off, run.largest_input or 0.0) >= thresholds.ROUGHLY
+    return bool(max(off, run.largest_input or 0.0) >= thresholds.ROUGHLY)
 
 
 def _fades(run: Reading) -> bool:

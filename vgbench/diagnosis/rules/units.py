@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
-from vgbench.diagnosis.rules.learning_rate import signs
+from vgbench.diagnosis.rules.learning_rate import signs, too_large
 from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import first_of
 
@@ -45,9 +45,9 @@ def died(run: Reading) -> Iterator[Finding]:
 
 def idle(run: Reading) -> bool:
     """Whether the loss rests at the constant answer's level and some units died of most layers' on the way there."""
-    progress = run.progress
-    flat = _flat_units(run)
-    return progress.settled and progress.at_constant and bool((flat[-1] & ~flat[0]).any())
+    progress, flat = run.progress, _flat_units(run)
+    came_down = progress.settled and progress.at_constant and progress.fell
+    return came_down and len(flat) > 0 and bool((flat[-1] & ~flat[0]).any())
 
 
 def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
@@ -118,15 +118,14 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
         return
     first = 0 if many[0, layers].any() else int(np.argmax(many[:, layers].any(axis=1)))
     share = float(np.median(saturated[last, layers]))
-    if first and (run.grown or 0.0) >= thresholds.GROWN_DECADES:
-        numbers = {"decades_that_weights_have_grown": run.grown, "saturated_share": share}
-        yield run.finding(
-            "learning rate too large", "likely", first=first, alternatives=("saturation",), numbers=numbers
-        )
-        return
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
     others = (*one, *(_RATE if first or signs(run) else why))
+    if first and run.outgrown >= thresholds.GROWN_DECADES and not any(too_large(run)):
+        numbers = {"decades_that_weights_have_grown": run.outgrown, "saturated_share": share}
+        both: tuple[Name, ...] = ("saturation", *one)
+        yield run.finding("learning rate too large", "possible", first=first, alternatives=both, numbers=numbers)
+        return
     yield run.finding(
         "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
     )
