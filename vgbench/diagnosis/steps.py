@@ -13,6 +13,9 @@ from vgbench.diagnosis.evidence import Evidence
 
 RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
 """In names of weights that time steps share."""
+QUERIES = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
+KEYS = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
+"""In names of weights of attention."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +121,13 @@ class Steps:
         known = growth[~np.isnan(growth).all(axis=1)]
         return float(np.nanmedian(known, axis=1).max()) if len(known) else None
 
-    @property
-    def outgrown(self) -> float:
-        """Decades by which the array of weights has grown by the end that has grown most; 0 if unknown."""
+    def outgrown(self, record: int) -> float:
+        """Decades by which the array of weights has grown by a record that has grown most; 0 if unknown."""
         weight = self.evidence.weight
-        if weight is None or len(weight) < 2:
+        if weight is None:
             return 0.0
         with np.errstate(invalid="ignore"):
-            growth = weight[-1] - weight[0]
+            growth = weight[record] - weight[0]
         return float(np.max(growth[np.isfinite(growth)], initial=0.0))
 
     @cached_property

@@ -16,6 +16,9 @@ TAKEN_OFF = 5.0
 LOST_FAR = 3.0
 """Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
 
+UNREACHED = 5.0
+"""Decades that some weights get less than others where next to nothing of the signal arrives at them."""
+
 LAG_DECADES = 1.0
 """Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An
 optimizer that is invariant to scale shows no lag."""
@@ -57,6 +60,9 @@ NEAR_START = 0.025
 
 PART = 0.15
 """Share of the constant answer's loss that has to be taken off where a loss that stays is one of probabilities."""
+
+WITHIN = 1.25
+"""How many times the least that probabilities allow such a loss may be: that of a few classes with noise is as high."""
 
 ABOVE_LEAST = 1.35
 """How many times the least that probabilities allow a loss may end at: what is not learned adds to it."""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.steps import RECURRENT, Steps
+from vgbench.diagnosis.steps import KEYS, RECURRENT, Steps
 from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
 
 
@@ -107,7 +107,8 @@ class Weights(Steps):
             return None
         with np.errstate(invalid="ignore", divide="ignore"):
             size = gradient - bias - np.log10(fan_in) / 2
-        return np.where(np.isfinite(size), size, np.nan)
+        keys = [bool(KEYS.search(name)) for name in self.evidence.names]  # whose biases get none but for rounding
+        return np.where(np.isfinite(size) & ~np.asarray(keys), size, np.nan)
 
     @property
     def largest_input(self) -> float | None:
@@ -116,6 +117,16 @@ class Weights(Steps):
             return None
         known = self.sizes[:, ~np.isnan(self.sizes).all(axis=0)]
         return float(np.nanmin(known, axis=0).max()) if known.shape[1] else None
+
+    @property
+    def outside(self) -> float | None:
+        """The same of what the first layer of some kind gets beside the next one, where that is most."""
+        if self.sizes is None:
+            return None
+        firsts = [group[:2] for group in kinds_of(self.evidence.names) if len(group) > 1]
+        known = [self.sizes[:, pair] for pair in firsts if not np.isnan(self.sizes[:, pair]).all(axis=0).any()]
+        most = [np.nanmin(each, axis=0) for each in known]
+        return max((float(min(own, own - after)) for own, after in most), default=None)
 
     @property
     def starved(self) -> float | None:
@@ -139,6 +150,16 @@ class Weights(Steps):
             return None
         largest = float(gradient[0][np.isfinite(gradient[0])].max())
         return float(bias[0][np.isfinite(bias[0])].max()) - largest if largest < thresholds.SMALL else None
+
+    @property
+    def behind(self) -> float | None:
+        """Decades by which some weights get less than others do, where that is most, at the record where it is least."""
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.shape[1]:
+            return None
+        finite = np.where(np.isfinite(gradient), gradient, np.nan)
+        known = finite[~np.isnan(finite).all(axis=1)]
+        return float((np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).min()) if len(known) else None
 
     @property
     def summed(self) -> bool:

@@ -78,6 +78,8 @@ def _lost_by_weights(run: Reading) -> Iterator[dict[str, float | None]]:
     elif slopes is None and run.progress.unmoved and (faint := run.faint) is not None:
         if faint >= thresholds.LOST_DECADES:
             yield {"decades_below_biases": faint}
+    elif slopes is None and (behind := run.behind) is not None and behind >= thresholds.UNREACHED:
+        yield {"decades_below_other_weights": behind}
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -159,7 +161,7 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     flat = _sure(run) or (progress.losses.max() < 0 and progress.end > progress.start)
     unknown = progress.gain is None and (flat or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
-    cut = progress.gain is not None and progress.poor and run.stranded and bool(run.zeroed[-1])
+    cut = progress.gain is not None and progress.poor and run.stranded and progress.gain < 0
     over = _beaten(run) or _gone(run) or cut
     if (not over and (not elsewhere or _better(run))) or run.zeroed[0]:
         return
@@ -169,6 +171,8 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     if len(shrunk) and shrunk.min() >= thresholds.FADES:
         lost = float(np.median(shrunk))
         others = run.unseen("units that died")
+        if cut:  # outputs may be units, too
+            others = ("units that died" if run.zeroed[-1] else "saturation",)
         numbers = {"gradient_decades_lost": lost}
         yield run.finding("saturated loss", "likely", run.evidence.names, alternatives=others, numbers=numbers)
     elif _gone(run) or (run.small and (progress.unmoved or _sure(run))):
@@ -185,12 +189,15 @@ def _beaten(run: Reading) -> bool:
 
 
 def _gone(run: Reading) -> bool:
-    """Whether neither of two networks that play against each other gets more than a small gradient any more."""
+    """Whether neither of two networks that play against each other gets more than a small gradient any more.
+
+    Small beside the loss, whatever that is multiplied with.
+    """
     gradient, progress = run.evidence.gradient, run.progress
     if gradient is None or not (progress.adversarial and progress.settled):
         return False
-    known = gradient[-1][~np.isnan(gradient[-1])]
-    return len(known) > 0 and bool(known.max() < thresholds.SMALL)
+    known, level = gradient[-1][~np.isnan(gradient[-1])], max(abs(progress.start), abs(progress.end))
+    return len(known) > 0 and level > 0 and bool(known.max() - np.log10(level) < thresholds.SMALL)
 
 
 def _sure(run: Reading) -> bool:

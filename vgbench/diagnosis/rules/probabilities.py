@@ -31,7 +31,7 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
             continue
         begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
         right = _too_often_right(run, classes)
-        rests = classes > 2 and (_rests(run, floor) or _stays_within(run, begin))
+        rests = classes > 2 and (_rests(run, floor) or _stays_within(run, begin, floor))
         if (begins and (right or numb)) or (right is not False and rests):
             confidence: Confidence = "likely" if right or numb else "possible"
             yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
@@ -69,7 +69,7 @@ def _too_often_right(run: Reading, classes: int) -> bool | None:
     return bool(holds and run.progress.end > thresholds.UNSURE * allowed)
 
 
-def _stays_within(run: Reading, begin: float) -> bool:
+def _stays_within(run: Reading, begin: float, floor: float) -> bool:
     """Whether a loss of classes that are equally frequent began at their level, and then took off a part of it alone.
 
     Scores of unit size begin above it, and have steeper slopes where their batches differ as much.
@@ -78,7 +78,8 @@ def _stays_within(run: Reading, begin: float) -> bool:
     even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin
     near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
     dull = run.feels is not None and run.feels < thresholds.DULL and not (run.held.any() or run.empty)
-    return even and near and dull and progress.gain is not None and progress.gain >= thresholds.PART
+    part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.LITTLE
+    return even and near and dull and part and progress.end <= thresholds.WITHIN * floor
 
 
 def _rests(run: Reading, floor: float) -> bool:

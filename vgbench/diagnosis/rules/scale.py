@@ -6,6 +6,7 @@ import numpy as np
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
@@ -83,7 +84,8 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     if run.evidence.chance is None:
         return "far from unit scale", *rate, *run.unseen("exploding")
     if _came_down(run):
-        return "constant answer", *rate
+        taken: tuple[Name, ...] = ("vanishing in training",) if run.decayed else ()
+        return "constant answer", *rate, *taken, *run.unseen("far from unit scale", "exploding")
     if run.progress.start > thresholds.FIRST_LOSS**2 * run.evidence.chance:
         return *run.unseen("exploding", "far from unit scale"), *rate
     return *rate, *run.unseen("far from unit scale", "exploding")
@@ -121,7 +123,8 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
         return
     stuck = progress.poor or progress.broken
     seen = (_far(recorded) and not run.rescaled) or (not _got_over(run) and _flattens(run))
-    inferred = stuck and _far(run.input_scale)
+    large = run.outside is not None and run.outside >= np.log10(thresholds.UNIT) and not _shakes(run)
+    inferred = stuck and (_far(run.input_scale) or (recorded is None and large))
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
     starved = recorded is None and _starved(run)
     if seen or inferred or high or starved or _stays_far(run):
@@ -153,9 +156,9 @@ def _starved(run: Reading) -> bool:
 def _stays_far(run: Reading) -> bool:
     """Whether outputs lie far from what they are to be, of a loss without a known level that begins high and stays."""
     progress = run.progress
-    if run.evidence.chance is not None or not progress.plateau:
+    if run.evidence.chance is not None or len(progress.losses) < LAST or progress.broken:
         return False
-    high = min(progress.start, progress.end) > thresholds.FIRST_LOSS_ALONE
+    high = progress.start > thresholds.FIRST_LOSS_ALONE and progress.end > 0.5 * progress.start
     return high and not progress.adversarial and run.error is not None and run.error > thresholds.UNIT
 
 

@@ -1,6 +1,5 @@
 """What units give: dead, died, saturated, one for all inputs, one-hot in attention."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,12 +9,9 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.learning_rate import signs, too_large
-from vgbench.diagnosis.steps import recorded_in
+from vgbench.diagnosis.steps import KEYS, QUERIES, recorded_in
 from vgbench.diagnosis.trend import first_of
 
-_QUERY = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
-_KEY = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
-"""In names of weights of attention."""
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What drives units to their ends, or kills them, in training."""
 
@@ -121,8 +117,9 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
     others = (*one, *(_RATE if first or signs(run) else why))
-    if first and run.outgrown >= thresholds.GROWN_DECADES and not any(too_large(run)):
-        numbers = {"decades_that_weights_have_grown": run.outgrown, "saturated_share": share}
+    grown = run.outgrown(first)
+    if grown >= thresholds.GROWN_DECADES and run.arrives is not False and not any(too_large(run)):
+        numbers = {"decades_that_weights_have_grown": grown, "saturated_share": share}
         both: tuple[Name, ...] = ("saturation", *one)
         yield run.finding("learning rate too large", "possible", first=first, alternatives=both, numbers=numbers)
         return
@@ -208,7 +205,7 @@ def attends(run: Reading) -> bool:
 def _attention(run: Reading) -> tuple[list[int], list[int]]:
     """Arrays of weights of queries, and of keys, by their names."""
     names = run.evidence.names
-    queries, keys = ([i for i, name in enumerate(names) if part.search(name)] for part in (_QUERY, _KEY))
+    queries, keys = ([i for i, name in enumerate(names) if part.search(name)] for part in (QUERIES, KEYS))
     return queries, keys
 
 
