@@ -16,8 +16,8 @@ TAKEN_OFF = 5.0
 LOST_FAR = 3.0
 """Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
 
-UNREACHED = 5.0
-"""Decades that some weights get less than others where next to nothing of the signal arrives at them."""
+UNREACHED = 8.0
+"""Decades that some weights get less than others where nothing but rounding of the signal arrives at them."""
 
 LAG_DECADES = 1.0
 """Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An

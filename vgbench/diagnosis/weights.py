@@ -153,7 +153,7 @@ class Weights(Steps):
 
     @property
     def behind(self) -> float | None:
-        """Decades by which some weights get less than others do, where that is most, at the record where it is least."""
+        """Decades by which some weights get less than others, at the record where that is least."""
         gradient = self.evidence.gradient
         if gradient is None or not gradient.shape[1]:
             return None

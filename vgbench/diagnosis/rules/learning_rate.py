@@ -49,7 +49,7 @@ def _over(run: Reading) -> bool:
     """Whether the loss ends at its least, below that of a constant answer."""
     progress = run.progress
     fell = progress.gain is not None and progress.gain >= thresholds.LEARNED
-    return fell and not progress.broken and progress.end <= float(np.min(progress.losses[: -LAST], initial=np.inf))
+    return fell and not progress.broken and progress.end <= float(np.min(progress.losses[:-LAST], initial=np.inf))
 
 
 def signs(run: Reading) -> dict[str, tuple[float, bool]]:

@@ -68,6 +68,18 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
 
 def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
     """The causes that leave a constant answer as well: those that the record speaks for, then those that it lacks."""
+    yield from _spoken_for(run, flat)
+    if run.evidence.input_scale is None and _seems_far(run):
+        yield "far from unit scale"
+    if flat:
+        yield from run.unseen("collapse")
+    elif run.unseen("vanishing") and run.surely_level:
+        yield from run.unseen("collapse", "far from unit scale")
+    else:
+        yield from run.unseen("vanishing", "collapse")
+
+
+def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
     if run.held.any() and not _flushed(run, run.held):
         yield "gradients exactly zero" if _cut_off(run) else "frozen"
     elif run.last_lost is not None and follows(run, run.last_lost):
@@ -82,14 +94,6 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield from run.unseen("units that died")
     if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
         yield "learning rate too large"
-    if run.evidence.input_scale is None and _seems_far(run):
-        yield "far from unit scale"
-    if flat:
-        yield from run.unseen("collapse")
-    elif run.unseen("vanishing") and run.surely_level:
-        yield from run.unseen("collapse", "far from unit scale")
-    else:
-        yield from run.unseen("vanishing", "collapse")
 
 
 def _seems_far(run: Reading) -> bool:

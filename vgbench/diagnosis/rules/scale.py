@@ -85,7 +85,8 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
         return "far from unit scale", *rate, *run.unseen("exploding")
     if _came_down(run):
         taken: tuple[Name, ...] = ("vanishing in training",) if run.decayed else ()
-        return "constant answer", *rate, *taken, *run.unseen("far from unit scale", "exploding")
+        unseen = run.unseen("far from unit scale", "exploding") if run.arrives is None else ()
+        return "constant answer", *rate, *taken, *unseen
     if run.progress.start > thresholds.FIRST_LOSS**2 * run.evidence.chance:
         return *run.unseen("exploding", "far from unit scale"), *rate
     return *rate, *run.unseen("far from unit scale", "exploding")

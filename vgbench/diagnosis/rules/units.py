@@ -117,8 +117,8 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
     others = (*one, *(_RATE if first or signs(run) else why))
-    grown = run.outgrown(first)
-    if grown >= thresholds.GROWN_DECADES and run.arrives is not False and not any(too_large(run)):
+    grown = 0.0 if at_start else run.outgrown(int(np.argmax(many[:, layers].mean(axis=1) >= 0.5)))
+    if grown >= thresholds.GROWN_DECADES / 2 and run.arrives is not False and not any(too_large(run)):
         numbers = {"decades_that_weights_have_grown": grown, "saturated_share": share}
         both: tuple[Name, ...] = ("saturation", *one)
         yield run.finding("learning rate too large", "possible", first=first, alternatives=both, numbers=numbers)
@@ -153,7 +153,7 @@ def collapse(run: Reading) -> Iterator[Finding]:
 
 
 def collapsed_in_training(run: Reading) -> Iterator[Finding]:
-    """Different inputs' signals have become one at the last place, of a loss whose level is not known and that rests."""
+    """Different inputs' signals have become one at the last place, and the loss, of no known level, rests."""
     progress = run.progress
     saturated = run.evidence.saturated
     sure = saturated is not None and saturated[-1, -1] >= thresholds.BLOCKED  # so that all lie on one flat end
