@@ -122,6 +122,6 @@ def test_a_gradient_of_zero_may_be_that_of_an_output_on_a_flat_end() -> None:
     found = vg.diagnose(evidence(**STUCK | BLIND | {"gradient": nothing, "zero": rows(1.0, 1.0, layers=LAYERS)}))[0]
     assert (found.name, found.confidence, found.alternatives) == (
         "gradients exactly zero",
-        "certain",
-        ("saturated loss",),
+        "likely",
+        ("dead units", "saturated loss"),
     )

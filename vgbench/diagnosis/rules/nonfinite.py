@@ -76,9 +76,8 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
 def _may_also_be(run: Reading) -> tuple[Name, ...]:
     if may_be_flushed(run):
         return ("underflow",)
-    if run.without_input[0].any():
-        return ("dead units",) if run.evidence.dead is None else ()
-    return ("saturated loss",)
+    dead: tuple[Name, ...] = ("dead units",) if run.evidence.dead is None else ()
+    return dead if run.without_input[0].any() else (*dead, "saturated loss")
 
 
 def may_be_flushed(run: Reading) -> bool:
