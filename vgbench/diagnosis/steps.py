@@ -159,8 +159,8 @@ class Steps:
         if cosine is None or len(cosine) < 3:
             return []
         with np.errstate(invalid="ignore"):
-            against = cosine <= -thresholds.STRAIGHT
-        return [int(i) for i in np.flatnonzero(against[0] & (against.mean(axis=0) > 0.5))]
+            against = (cosine <= -thresholds.AGAINST).mean(axis=0) > 0.5
+            return [int(i) for i in np.flatnonzero(against & (cosine[0] <= -thresholds.STRAIGHT))]
 
     @property
     def heavy(self) -> bool:

@@ -138,8 +138,8 @@ AGAINST = 0.1
 ALONG = 0.9
 """Cosine of update and negative gradient from which nothing but the gradient moves weights."""
 
-STRAIGHT = 0.5
-"""The same from the first record on, of a layer by itself: other layers go downhill."""
+STRAIGHT = 0.3
+"""The same at the first record, of a layer by itself: other layers go downhill, and no decay is as strong then."""
 
 QUICK = 0.1
 """Relative update a step, at the median layer, above which weights are thrown about."""

@@ -80,16 +80,21 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     """What a large first loss cannot be distinguished from: of an unknown level, one that the run came down to, or one
     that signals grew to, or whose first steps are large.
     """
-    rate = _RATE if _shakes(run) else ()
+    if run.slight:
+        return "saturated loss", *run.unseen("saturation")  # large outputs make large gradients but on flat ends
+    taken: tuple[Name, ...] = ("vanishing in training",) if run.decayed else ()
+    both = *(_RATE if _shakes(run) else ()), *taken
     if run.evidence.chance is None:
-        return "far from unit scale", *rate, *run.unseen("exploding")
+        return "far from unit scale", *both, *run.unseen("exploding")
     if _came_down(run):
-        taken: tuple[Name, ...] = ("vanishing in training",) if run.decayed else ()
-        unseen = run.unseen("far from unit scale", "exploding") if run.arrives is None else ()
-        return "constant answer", *rate, *taken, *unseen
+        return (
+            "constant answer",
+            *both,
+            *(run.unseen("far from unit scale", "exploding") if run.arrives is None else ()),
+        )
     if run.progress.start > thresholds.FIRST_LOSS**2 * run.evidence.chance:
-        return *run.unseen("exploding", "far from unit scale"), *rate
-    return *rate, *run.unseen("far from unit scale", "exploding")
+        return *run.unseen("exploding", "far from unit scale"), *both
+    return *both, *run.unseen("far from unit scale", "exploding")
 
 
 def _first_loss_high(run: Reading) -> bool:
@@ -160,7 +165,7 @@ def _stays_far(run: Reading) -> bool:
     if run.evidence.chance is not None or len(progress.losses) < LAST or progress.broken:
         return False
     high = progress.start > thresholds.FIRST_LOSS_ALONE and progress.end > 0.5 * progress.start
-    return high and not progress.adversarial and run.error is not None and run.error > thresholds.UNIT
+    return high and not progress.adversarial and run.error is not None and run.error > thresholds.UNIT_ALONE
 
 
 def _got_over(run: Reading) -> bool:

@@ -116,7 +116,9 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     share = float(np.median(saturated[last, layers]))
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
-    others = (*one, *(_RATE if first or signs(run) else why))
+    far = not at_start and run.evidence.chance is None and run.error is not None and run.error > thresholds.UNIT
+    targets: tuple[Name, ...] = ("far from unit scale",) if far else ()  # which drive units to their ends
+    others = (*one, *targets, *(_RATE if first or signs(run) else why))
     grown = 0.0 if at_start else run.outgrown(int(np.argmax(many[:, layers].mean(axis=1) >= 0.5)))
     if grown >= thresholds.GROWN_DECADES / 2 and run.arrives is not False and not any(too_large(run)):
         numbers = {"decades_that_weights_have_grown": grown, "saturated_share": share}
@@ -138,7 +140,7 @@ def collapse(run: Reading) -> Iterator[Finding]:
     count = len(run.evidence.places)
     if run.gathered is not None:
         where = run.places(range(2 * count // 3, count))
-        both: tuple[Name, ...] = ("vanishing",) if run.vanishes and run.lags else ()
+        both: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
         yield run.finding(
             "collapse",
             "likely" if both else "certain",
