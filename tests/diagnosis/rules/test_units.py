@@ -178,7 +178,7 @@ def test_queries_and_keys_that_get_no_gradient_any_more_are_behind_a_softmax_tha
     gradient = np.where((np.arange(LAYERS) < 2) & LATE, -6.5, rows(-1.0, -1.2, layers=LAYERS))
     part = BLIND | {"names": HEADS, "loss": np.linspace(2.3, 1.5, RECORDS), "accuracy": None}  # it learns a part
     found = vg.diagnose(evidence(**part, gradient=gradient))[0]
-    assert (found.name, found.alternatives) == ("attention logits grow", ("learning rate too large",))
+    assert (found.name, found.alternatives) == ("attention logits grow", ("learning rate too large", "collapse"))
     assert "attention logits grow" not in names(vg.diagnose(evidence(**part)))
 
 

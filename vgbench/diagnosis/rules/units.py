@@ -194,7 +194,8 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     if (progress.poor and both >= thresholds.GROWN_DECADES) or behind >= thresholds.ONE_HOT:
         numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
         names = run.layers(sorted(queries + keys))
-        yield run.finding("attention logits grow", "possible", names, alternatives=_RATE, numbers=numbers)
+        same = () if both >= thresholds.GROWN_DECADES else run.unseen("collapse")  # of tokens that have become one
+        yield run.finding("attention logits grow", "possible", names, alternatives=(*_RATE, *same), numbers=numbers)
 
 
 def attends(run: Reading) -> bool:
