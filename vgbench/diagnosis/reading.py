@@ -196,6 +196,15 @@ class Reading(Weights):
         return progress.start > thresholds.FIRST_LOSS * abs(chance)
 
     @property
+    def slight(self) -> bool:
+        """Whether the gradients of all weights are small at the start, by themselves and beside the loss."""
+        gradient, progress = self.evidence.gradient, self.progress
+        if gradient is None or not len(progress.losses) or progress.start <= 0 or not np.isfinite(gradient[0]).any():
+            return False
+        largest = gradient[0][np.isfinite(gradient[0])].max()
+        return bool(max(largest, largest - np.log10(progress.start)) < thresholds.SMALL)
+
+    @property
     def at_rest(self) -> bool:
         """Whether the loss has settled and the gradients of all layers have shrunk: at its least, whatever that is."""
         gradient = self.evidence.gradient

@@ -13,6 +13,9 @@ from vgbench.diagnosis.evidence import Evidence
 
 RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
 """In names of weights that time steps share."""
+QUERIES = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
+KEYS = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
+"""In names of weights of attention."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,15 @@ class Steps:
         known = growth[~np.isnan(growth).all(axis=1)]
         return float(np.nanmedian(known, axis=1).max()) if len(known) else None
 
+    def outgrown(self, record: int) -> float:
+        """Decades by which the array of weights has grown by a record that has grown most; 0 if unknown."""
+        weight = self.evidence.weight
+        if weight is None:
+            return 0.0
+        with np.errstate(invalid="ignore"):
+            growth = weight[record] - weight[0]
+        return float(np.max(growth[np.isfinite(growth)], initial=0.0))
+
     @cached_property
     def shrunk(self) -> float | None:
         """Decades that the weights of the median layer have lost by the end; None if unknown."""
@@ -133,6 +145,22 @@ class Steps:
     def decayed(self) -> bool:
         """Whether the weights have shrunk further than orderly training makes them."""
         return self.shrunk is not None and self.shrunk >= thresholds.SHRUNK_DECADES
+
+    @property
+    def straight(self) -> bool:
+        """Whether weights follow the gradient and nothing else at most records, so that no decay takes them away."""
+        cosine = self.evidence.cosine
+        return cosine is not None and not np.isnan(cosine).all() and float(np.nanmedian(cosine)) >= thresholds.ALONG
+
+    @property
+    def climbing(self) -> list[int]:
+        """Layers whose updates follow the gradient from the start on and at most records, as no decay makes them do."""
+        cosine = self.evidence.cosine
+        if cosine is None or len(cosine) < 3:
+            return []
+        with np.errstate(invalid="ignore"):
+            against = (cosine <= -thresholds.AGAINST).mean(axis=0) > 0.5
+            return [int(i) for i in np.flatnonzero(against & (cosine[0] <= -thresholds.STRAIGHT))]
 
     @property
     def heavy(self) -> bool:

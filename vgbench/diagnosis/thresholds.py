@@ -16,6 +16,9 @@ TAKEN_OFF = 5.0
 LOST_FAR = 3.0
 """Decades of the same from which the signal is suspected although an optimizer makes up for its scale."""
 
+UNREACHED = 8.0
+"""Decades that some weights get less than others where nothing but rounding of the signal arrives at them."""
+
 LAG_DECADES = 1.0
 """Decades by which the relative updates of the first layers stay behind the quickest layer's: they stand still. An
 optimizer that is invariant to scale shows no lag."""
@@ -49,6 +52,18 @@ AS_CHANCE = 0.015
 NEAR_CHANCE = 0.05
 """The same where another sign shows that the outputs' slope is gone: the first batch may be off by as much."""
 
+EVEN = 0.02
+"""Share of the logarithm of their number within which a constant answer's loss shows classes of one frequency."""
+
+NEAR_START = 0.025
+"""Share of it within which a first loss is that of classes of which none is preferred, with the noise of a batch."""
+
+PART = 0.15
+"""Share of the constant answer's loss that has to be taken off where a loss that stays is one of probabilities."""
+
+WITHIN = 1.25
+"""How many times the least that probabilities allow such a loss may be: that of a few classes with noise is as high."""
+
 ABOVE_LEAST = 1.35
 """How many times the least that probabilities allow a loss may end at: what is not learned adds to it."""
 
@@ -66,6 +81,9 @@ SOUND = 0.5
 
 WHOLE = 0.98
 """The same where nothing is left to learn of the training data."""
+
+REMEMBERED = 0.995
+"""The same where so little is left that examples may be known one by one."""
 
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
@@ -86,6 +104,9 @@ loss, however noisy, has no trend."""
 NUMB = 0.3
 """The largest gradient over what the losses of single batches differ by, below which the outputs' slope is gone: of
 scores that follow their batches both are of one size."""
+
+DULL = 2.5
+"""The same below which slopes are less than those of scores."""
 
 PLATEAU = 0.02
 """Range of the last losses, as a share of the least one that probabilities taken for logits reach."""
@@ -113,6 +134,12 @@ STEADY = 0.5
 
 AGAINST = 0.1
 """Cosine of update and negative gradient below minus this: the update goes uphill."""
+
+ALONG = 0.9
+"""Cosine of update and negative gradient from which nothing but the gradient moves weights."""
+
+STRAIGHT = 0.3
+"""The same at the first record, of a layer by itself: other layers go downhill, and no decay is as strong then."""
 
 QUICK = 0.1
 """Relative update a step, at the median layer, above which weights are thrown about."""
@@ -236,8 +263,15 @@ UNIT_ALONE = 300.0
 """How far outputs may lie from targets where the constant answer's loss is not known: examples that cancel make it look
 ten times as much."""
 
+STARVED = 3.0
+"""Decades by which the first layer's weights get less than its bias at the start where its inputs saturate it but next
+to zero."""
+
 ROUGHLY = 1.0
 """Decades that inputs may seem to be off by, as the first layer's gradients show them, before they are doubted."""
+
+ONE_HOT = 4.0
+"""Decades by which the gradients of queries and keys stay behind all others' where hardly any passes the softmax."""
 
 LOGITS = 50.0
 """Largest attention score from which a softmax is one-hot in single precision, as Wortsman et al. (2023) saw it."""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.steps import RECURRENT, Steps
+from vgbench.diagnosis.steps import KEYS, RECURRENT, Steps
 from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
 
 
@@ -87,19 +87,79 @@ class Weights(Steps):
         They cancel in a bias above all, so that of the records the smallest ratio counts for inputs that look large,
         and less often in the weights, so that the largest does for inputs that look small.
         """
-        evidence = self.evidence
-        gradient, bias, fan_in, first = evidence.gradient, self.bias, evidence.fan_in, first_of(evidence.names)
-        if gradient is None or bias is None or fan_in is None or first is None:
+        first = first_of(self.evidence.names)
+        if self.sizes is None or first is None:
             return None
         if self.without_input[:, first].all():
             return 0.0
-        with np.errstate(invalid="ignore", divide="ignore"):
-            size = (gradient - bias - np.log10(fan_in) / 2)[:, first]
+        size = self.sizes[:, first]
         known = size[np.isfinite(size)]
         if not len(known):
             return None
         size = known.min() if known.min() > 0 else known.max() if known.max() < 0 else 0.0
         return float(10.0**size)
+
+    @property
+    def sizes(self) -> Float[np.ndarray, "records layers"] | None:
+        """log10 of the size of each layer's input, about: a weight's gradient over its bias's and the fan-in's root."""
+        gradient, bias, fan_in = self.evidence.gradient, self.bias, self.evidence.fan_in
+        if gradient is None or bias is None or fan_in is None:
+            return None
+        with np.errstate(invalid="ignore", divide="ignore"):
+            size = gradient - bias - np.log10(fan_in) / 2
+        keys = [bool(KEYS.search(name)) for name in self.evidence.names]  # whose biases get none but for rounding
+        return np.where(np.isfinite(size) & ~np.asarray(keys), size, np.nan)
+
+    @property
+    def largest_input(self) -> float | None:
+        """log10 of the size of what the layer gets whose input is largest, by the least that any record shows."""
+        if self.sizes is None:
+            return None
+        known = self.sizes[:, ~np.isnan(self.sizes).all(axis=0)]
+        return float(np.nanmin(known, axis=0).max()) if known.shape[1] else None
+
+    @property
+    def outside(self) -> float | None:
+        """The same of what the first layer of some kind gets beside the next one, where that is most."""
+        if self.sizes is None:
+            return None
+        firsts = [group[:2] for group in kinds_of(self.evidence.names) if len(group) > 1]
+        known = [self.sizes[:, pair] for pair in firsts if not np.isnan(self.sizes[:, pair]).all(axis=0).any()]
+        most = [np.nanmin(each, axis=0) for each in known]
+        return max((float(min(own, own - after)) for own, after in most), default=None)
+
+    @property
+    def starved(self) -> float | None:
+        """Decades by which the first layer's weights get less than its bias at the start, beside what the others do."""
+        first = first_of(self.evidence.names)
+        if self.sizes is None or first is None:
+            return None
+        size = self.sizes[0]
+        others = np.delete(size, first)
+        others = others[np.isfinite(others)]
+        return float(min(0.0, others.min()) - size[first]) if len(others) and np.isfinite(size[first]) else None
+
+    @property
+    def faint(self) -> float | None:
+        """Decades by which the gradients of all weights are less than that of some bias at the start, if all are small.
+
+        The signal reaches the last layers then, and what it is multiplied with does not, or the other way round.
+        """
+        gradient, bias = self.evidence.gradient, self.bias
+        if gradient is None or bias is None or not np.isfinite(bias[0]).any() or not np.isfinite(gradient[0]).any():
+            return None
+        largest = float(gradient[0][np.isfinite(gradient[0])].max())
+        return float(bias[0][np.isfinite(bias[0])].max()) - largest if largest < thresholds.SMALL else None
+
+    @property
+    def behind(self) -> float | None:
+        """Decades by which some weights get less than others, at the record where that is least."""
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.shape[1]:
+            return None
+        finite = np.where(np.isfinite(gradient), gradient, np.nan)
+        known = finite[~np.isnan(finite).all(axis=1)]
+        return float((np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).min()) if len(known) else None
 
     @property
     def summed(self) -> bool:
@@ -144,20 +204,25 @@ class Weights(Steps):
         rise = float(whole[1:].max() - np.median(whole))
         return rise if rise >= 1 else 0.0
 
-    @property
-    def numb(self) -> bool:
-        """Whether the gradients of all weights are small beside what the losses of single batches differ by, at last.
+    @cached_property
+    def feels(self) -> float | None:
+        """The largest gradient over what the losses of single batches differ by, at last; None if unknown.
 
         Of scores, both are what an example adds over the root of the batch. A batch that is always the same shows
         nothing.
         """
         gradient, loss, peak = self.evidence.gradient, self.evidence.loss, self.evidence.peak
         if gradient is None or not gradient.shape[1] or loss is None or peak is None:
-            return False
+            return None
         differ, last = peak - loss, len(loss) - max(3, len(loss) // 3)
         largest = np.where(np.isfinite(gradient), gradient, -np.inf).max(axis=1)
         known = [10.0 ** largest[k] / differ[k] for k in range(max(0, last), len(loss)) if differ[k] > 0]
-        return len(known) > 0 and float(np.median(known)) < thresholds.NUMB
+        return float(np.median(known)) if known else None
+
+    @property
+    def numb(self) -> bool:
+        """Whether the gradients of all weights are small beside what the losses of batches differ by."""
+        return self.feels is not None and self.feels < thresholds.NUMB
 
     @cached_property
     def zeroed(self) -> Bool[np.ndarray, "records"]:

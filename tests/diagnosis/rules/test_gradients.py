@@ -178,3 +178,47 @@ def test_units_that_saturate_from_the_start_are_why_the_signal_vanishes() -> Non
     flat = {"saturated": rows(0.9, 0.9), "flat": "both", "dead": None, "signal": rows(-8.0, -1.0), "update": LAGGING}
     found = vg.diagnose(evidence(**STUCK | flat))[0]
     assert (found.name, found.alternatives) == ("saturation", ("vanishing",))
+
+
+def test_an_array_that_gets_less_than_rounding_is_reached_by_nothing_whatever_their_order() -> None:
+    values = {"zero": 0.0, "nonfinite": 0.0, "update": 0.01}
+    arrays: dict[str, Any] = {name: rows(value, value, layers=3) for name, value in values.items()}
+    arrays |= {"moved": None, "names": ("wx", "wh", "readout"), "weight": over_records(0.5, 0.6, layers=3)}
+    arrays |= {"flat": "unknown", "gradient": np.tile([-12.0, -11.0, -2.0], (RECORDS, 1))}
+    found = vg.diagnose(evidence(**STUCK | BLIND | arrays))[0]
+    assert (found.name, found.alternatives) == ("vanishing", ("collapse", "saturation"))
+
+
+def test_weights_that_all_get_little_while_a_bias_does_not_tell_of_a_signal_that_fades() -> None:
+    arrays: dict[str, Any] = {name: rows(0.0, 0.0, layers=4) for name in ("zero", "nonfinite")}
+    arrays |= {"moved": None, "names": ("one", "two", "three", "out"), "weight": over_records(0.5, 0.51, layers=4)}
+    small = arrays | {"gradient": rows(-4.0, -4.0, layers=4), "update": rows(1e-5, 1e-5, layers=4)}
+    run = STUCK | BLIND | small | {"bias": np.tile([-4.0, -3.2, -2.4, -1.5], (RECORDS, 1))}
+    assert vg.verdict(evidence(**run)) == "vanishing"
+    assert vg.verdict(evidence(**run | {"bias": rows(-3.8, -3.4, layers=4)})) != "vanishing"
+
+
+def test_two_networks_of_which_neither_gets_a_gradient_any_more_have_lost_it_whatever_the_loss_is() -> None:
+    game = BLIND | {"names": ("generator.w", *(f"critic{i}.w" for i in range(LAYERS - 1))), "accuracy": None}
+    stands, gone = np.r_[4.3, np.full(RECORDS - 1, 1.0)], over_records(-1.0, -4.0, -4.0)
+    for factor in (1.0, 0.01):
+        run = game | {"loss": factor * stands, "chance": None, "gradient": gone + np.log10(factor)}
+        assert vg.verdict(evidence(**run)) == "saturated loss"
+        moves = run | {"gradient": rows(-1.5, -1.0, layers=LAYERS) + np.log10(factor)}
+        assert vg.verdict(evidence(**moves)) == "not enough recorded"
+
+
+def test_outputs_that_stay_far_from_a_constant_answer_without_a_slope_are_saturated() -> None:
+    critic = BLIND | {"loss": np.r_[11.0, np.full(RECORDS - 1, 9.0)], "chance": 1.0, "accuracy": None}
+    found = vg.diagnose(evidence(**critic, gradient=over_records(0.0, -4.0)))[0]
+    assert (found.name, found.alternatives) == ("saturated loss", ("saturation",))
+    zeros = np.where(np.arange(RECORDS)[:, None] < 2, rows(-1.0, -1.2, layers=LAYERS), -np.inf)
+    assert vg.diagnose(evidence(**critic, gradient=zeros))[0].alternatives == ("units that died",)
+
+
+def test_weights_that_follow_the_gradient_to_a_constant_answer_were_not_taken_away() -> None:
+    came = BLIND | {"loss": np.r_[4.0, 2.8, np.full(RECORDS - 2, 2.3)], "accuracy": None}
+    shrink = came | {"weight": over_records(0.5, -4.0), "gradient": over_records(-1.0, -6.0)}
+    along = vg.diagnose(evidence(**shrink, cosine=rows(1.0, 1.0, layers=LAYERS)))[0]
+    assert (along.name, along.alternatives[0]) == ("constant answer", "vanishing in training")
+    assert vg.verdict(evidence(**shrink, cosine=rows(0.2, 0.4, layers=LAYERS))) == "vanishing in training"

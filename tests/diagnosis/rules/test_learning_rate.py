@@ -159,3 +159,21 @@ def test_what_is_learned_of_the_training_data_alone_is_no_matter_of_the_rate() -
     labels = {"loss": np.linspace(2.3, 2.05, RECORDS), "accuracy": np.full(RECORDS, 0.11)}
     slow = labels | {"update": rows(5e-4, 5e-4, layers=LAYERS)}
     assert "learning rate too small" not in names(vg.diagnose(evidence(**slow)))
+
+
+def test_a_layer_that_climbs_while_others_do_not_is_found_whatever_the_loss_does() -> None:
+    cosine = np.where(np.arange(LAYERS) == 2, -1.0, 1.0) * np.ones((RECORDS, 1))
+    found = vg.diagnose(evidence(**STUCK, cosine=cosine))[0]
+    assert (found.name, found.confidence, found.layers) == ("updates point uphill", "certain", ("layer 3",))
+    later = np.where(np.arange(RECORDS)[:, None] > 0, cosine, 1.0)  # as a decay of weights whose gradient has gone
+    assert "updates point uphill" not in names(vg.diagnose(evidence(**STUCK, cosine=later)))
+    assert "updates point uphill" not in names(vg.diagnose(evidence(cosine=cosine)))  # it learns all the same
+
+
+def test_a_loss_with_cliffs_that_comes_down_to_its_least_is_not_thrown_about() -> None:
+    jumps = {"loss": np.r_[6.0, 3.0, 2.9, 40.0, 2.8, 3.5, 1.9, 1.7, 1.5], "accuracy": None}
+    jumps["peak"] = np.r_[6.0, 9.0, 8.0, 700.0, 10.0, 20.0, 3.0, 2.3, 1.9]
+    run = BLIND | jumps | {"gradient": np.where(np.arange(RECORDS)[:, None] == 3, 1.5, rows(-1.0, -1.2, layers=LAYERS))}
+    assert names(vg.diagnose(evidence(**run))) == ["loss spike"]
+    ends = run | {"loss": np.r_[jumps["loss"][:-3], 2.9, 3.0, 3.1]}
+    assert vg.verdict(evidence(**ends)) == "learning rate too large"

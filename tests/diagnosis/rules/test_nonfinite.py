@@ -115,3 +115,13 @@ def test_losses_that_grew_between_the_records_before_they_broke_tell_of_the_rate
     run = {"loss": loss, "nonfinite_loss": broken, "nonfinite": bad, "accuracy": None}
     assert vg.verdict(evidence(**run, peak=peak)) == "learning rate too large"
     assert vg.verdict(evidence(**run, peak=np.where(broken, np.nan, 2.3))).startswith("not-a-number")
+
+
+def test_a_gradient_of_zero_may_be_that_of_an_output_on_a_flat_end() -> None:
+    nothing = np.full((RECORDS, LAYERS), -np.inf)
+    found = vg.diagnose(evidence(**STUCK | BLIND | {"gradient": nothing, "zero": rows(1.0, 1.0, layers=LAYERS)}))[0]
+    assert (found.name, found.confidence, found.alternatives) == (
+        "gradients exactly zero",
+        "likely",
+        ("dead units", "saturated loss"),
+    )

@@ -204,3 +204,10 @@ def test_a_spike_that_a_run_got_over_and_learned_all_the_same_is_not_told() -> N
 def test_a_loss_that_rose_on_its_way_to_the_constant_answer_may_have_been_thrown_there() -> None:
     found = vg.diagnose(evidence(**STUCK | {"loss": np.r_[2.3, 3.9, np.full(7, 2.31)]}))[0]
     assert (found.name, found.alternatives) == ("constant answer", ("learning rate too large",))
+
+
+def test_a_training_loss_of_which_nothing_is_left_may_be_one_that_was_learned_by_heart() -> None:
+    gone = BLIND | {"loss": np.geomspace(2.3, 1e-3, RECORDS), "accuracy": None}
+    found = vg.diagnose(evidence(**gone))[0]
+    assert (found.name, found.alternatives) == ("learns the training data", ("learned by heart",))
+    assert vg.diagnose(evidence(**gone | {"loss": np.geomspace(2.3, 0.1, RECORDS)}))[0].alternatives == ()

@@ -43,7 +43,7 @@ def resting(start: float, end: float, classes: int, **more: Any) -> dict[str, An
 def test_batches_that_differ_in_their_losses_and_hardly_in_their_gradients_tell_of_outputs_without_a_slope() -> None:
     words = resting(np.log(16), 2.07, 15)  # of sixteen words, one is never an answer
     assert vg.verdict(evidence(**words, gradient=LOST)) == "softmax applied twice"
-    assert "softmax applied twice" not in names(vg.diagnose(evidence(**words, gradient=KEPT)))  # words that vary
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**words, gradient=KEPT + 1)))  # words that vary
     whole = words | {"peak": words["loss"]}  # a batch that is always the same, whose gradient is gone at any minimum
     assert "softmax applied twice" not in names(vg.diagnose(evidence(**whole, gradient=LOST)))
 
@@ -67,3 +67,17 @@ def test_answers_that_are_right_as_often_as_the_loss_allows_are_those_of_scores(
     two = resting(0.693, 0.37, 2, gradient=KEPT, chance_accuracy=0.5)
     assert "softmax applied twice" not in names(vg.diagnose(evidence(**two | {"accuracy": np.full(RECORDS, 0.85)})))
     assert vg.verdict(evidence(**two | {"accuracy": np.full(RECORDS, 0.97)})) == "softmax applied twice"
+
+
+def test_a_loss_that_takes_off_a_part_alone_and_has_less_slope_than_scores_is_one_of_probabilities() -> None:
+    part = resting(2.30, 1.76, 10, gradient=KEPT)
+    assert vg.verdict(evidence(**part)) == "softmax applied twice"
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**part | {"gradient": KEPT + 1})))  # noisy labels
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**resting(2.5, 1.76, 10), gradient=KEPT)))
+    few = resting(1.10, 0.72, 3, gradient=KEPT)  # of few classes with noise as much is left
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**few)))
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**part | {"accuracy": np.full(RECORDS, 0.3)})))
+
+
+def test_what_begins_far_above_equal_probabilities_is_no_loss_of_probabilities() -> None:
+    assert "softmax applied twice" not in names(vg.diagnose(evidence(**resting(1.64, 0.763, 4), gradient=KEPT)))

@@ -1,7 +1,7 @@
 """Scales at the start: of the signal, the first loss, inputs and targets."""
 
 import numpy as np
-from helpers.evidence import BLIND, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
+from helpers.evidence import BLIND, DEPTH, LAYERS, RECORDS, STUCK, evidence, names, over_records, rows
 
 import vgbench as vg
 
@@ -157,3 +157,53 @@ def test_a_game_whose_loss_comes_down_from_far_has_no_saturated_loss() -> None:
     found = vg.diagnose(run)
     assert found.verdict == "first loss too large"
     assert "saturated loss" not in names(found)
+
+
+def test_a_first_layer_that_gets_nothing_beside_its_bias_is_saturated_by_inputs_that_are_large() -> None:
+    bias, fan_in = rows(-1.0, -1.0, layers=LAYERS), rows(1.0, 1.0, layers=LAYERS)
+    gradient = np.tile(np.where(np.arange(LAYERS) == 0, -5.0, -1.0), (RECORDS, 1))
+    line = BLIND | {
+        "flat": "unknown",
+        "loss": np.geomspace(30, 0.1, RECORDS),
+        "chance": None,
+        "accuracy": None,
+        "bias": bias,
+    }
+    found = vg.diagnose(evidence(**line, fan_in=fan_in, gradient=gradient))[0]
+    assert (found.name, found.alternatives) == ("far from unit scale", ("saturation",))
+    seen = line | {"input_scale": 1.0}
+    assert vg.verdict(evidence(**seen, fan_in=fan_in, gradient=gradient)) == "not enough recorded"
+    zero = np.full((RECORDS, LAYERS), -5.0)  # as at an input of zero, which no layer gets anything at
+    assert vg.verdict(evidence(**line, fan_in=fan_in, gradient=zero)) == "not enough recorded"
+
+
+def test_a_first_layer_whose_inputs_look_large_beside_the_next_ones_is_found_in_one_of_two_networks() -> None:
+    names_of = ("critic.layer0", "critic.layer1", "critic.layer2", *(f"policy.layer{i}" for i in range(LAYERS - 3)))
+    gradient = np.tile(np.where(np.arange(LAYERS) == 0, 1.2, -1.0), (RECORDS, 1))
+    both = STUCK | BLIND | {"names": names_of, "bias": rows(-1.0, -1.0, layers=LAYERS), "gradient": gradient}
+    assert vg.verdict(evidence(**both, fan_in=rows(1.0, 1.0, layers=LAYERS))) == "far from unit scale"
+
+
+def test_outputs_that_lie_far_from_what_is_asked_for_show_without_a_level() -> None:
+    heat = BLIND | {"loss": np.geomspace(3.3e4, 2.2e4, RECORDS), "chance": None, "accuracy": None}
+    bias = rows(1.8, 1.8, layers=LAYERS)
+    assert vg.verdict(evidence(**heat, bias=bias)) == "far from unit scale"
+    assert vg.verdict(evidence(**heat, bias=bias + 1)) == "not enough recorded"  # the loss may be a sum of noise
+    falls = heat | {"loss": np.geomspace(3.3e4, 1e3, RECORDS)}
+    assert vg.verdict(evidence(**falls, bias=bias)) == "not enough recorded"
+
+
+def test_inputs_that_are_large_if_not_far_from_one_count_where_they_flatten_the_first_layer() -> None:
+    ends = {"flat": "both", "loss": np.geomspace(90, 0.5, RECORDS), "chance": None, "accuracy": None, "dead": None}
+    flattened = np.where(np.arange(DEPTH) == 0, 0.85, 0.1) * np.ones((RECORDS, 1))
+    assert vg.verdict(evidence(**ends, input_scale=25.0, saturated=flattened)) == "far from unit scale"
+    assert vg.verdict(evidence(**ends, input_scale=25.0, saturated=rows(0.1, 0.1))) == "not enough recorded"
+    assert vg.verdict(evidence(**ends, input_scale=1.0, saturated=flattened)) == "not enough recorded"
+
+
+def test_a_large_first_loss_with_hardly_a_gradient_lies_on_a_flat_end() -> None:
+    flat = STUCK | BLIND | {"loss": np.full(RECORDS, 60.0), "flat": "unknown"}
+    small = vg.diagnose(evidence(**flat, gradient=rows(-6.0, -5.0, layers=LAYERS)))[0]
+    assert (small.name, small.alternatives) == ("first loss too large", ("saturated loss", "saturation"))
+    decays = vg.diagnose(evidence(**flat, weight=over_records(0.5, -1.0)))[0]
+    assert "vanishing in training" in decays.alternatives

@@ -151,3 +151,50 @@ def test_a_signal_that_vanishes_in_training_where_inputs_become_one_may_be_a_col
     signal = np.where(LATE, rows(-9.0, -2.0), rows(-2.0, -2.1))
     found = vg.diagnose(evidence(**STUCK, distance=merged, signal=signal))[0]
     assert (found.name, found.alternatives) == ("vanishing in training", ("collapse",))
+
+
+def test_units_that_idle_as_a_constant_answer_is_learned_are_not_why_it_is() -> None:
+    came = {"loss": np.r_[4.0, 2.6, np.full(RECORDS - 2, 2.3)], "accuracy": np.full(RECORDS, 0.1)}
+    dying = np.where(LATE, rows(0.1, 0.9), 0.1)
+    found = vg.diagnose(evidence(**came, dead=dying))[0]
+    assert (found.name, "units that died" in found.alternatives) == ("constant answer", True)
+    gone = np.where(LATE, -np.inf, rows(-1.0, -1.2, layers=LAYERS))  # nothing is left that could bring it down
+    assert vg.verdict(evidence(**came, dead=dying, gradient=gone)) == "units that died"
+    thrown = over_records(1.0, 1e-3, 1e-3)
+    assert vg.verdict(evidence(**came, dead=dying, update=thrown)) == "learning rate too large"
+
+
+def test_weights_that_grew_while_units_came_to_their_ends_stand_before_them() -> None:
+    ends = STUCK | {"flat": "both", "saturated": np.where(LATE, rows(0.9, 0.95), 0.1)}
+    one = np.where(np.arange(LAYERS) == 3, over_records(0.5, 1.9, 1.9), over_records(0.5, 0.6))
+    found = vg.diagnose(evidence(**ends, weight=one))[0]
+    assert (found.name, found.alternatives) == ("learning rate too large", ("saturation",))
+
+
+HEADS = ("block0.q", "block0.k", "block0.v", *(f"block0.layer{i}" for i in range(LAYERS - 3)))
+
+
+def test_queries_and_keys_that_get_no_gradient_any_more_are_behind_a_softmax_that_is_one_hot() -> None:
+    gradient = np.where((np.arange(LAYERS) < 2) & LATE, -6.5, rows(-1.0, -1.2, layers=LAYERS))
+    part = BLIND | {"names": HEADS, "loss": np.linspace(2.3, 1.5, RECORDS), "accuracy": None}  # it learns a part
+    found = vg.diagnose(evidence(**part, gradient=gradient))[0]
+    assert (found.name, found.alternatives) == ("attention logits grow", ("learning rate too large", "collapse"))
+    assert "attention logits grow" not in names(vg.diagnose(evidence(**part)))
+
+
+def test_a_constant_answer_may_be_of_scores_whose_weights_grew() -> None:
+    weight = np.where(np.arange(LAYERS) == 0, over_records(0.0, 1.1), over_records(0.5, 0.6))
+    found = vg.diagnose(evidence(**STUCK | BLIND | {"names": HEADS, "weight": weight}))[0]
+    assert (found.name, found.alternatives) == (
+        "constant answer",
+        ("attention logits grow", "learning rate too large"),
+    )
+
+
+def test_signals_that_become_one_in_training_are_a_collapse_where_the_loss_has_no_level() -> None:
+    distance = np.where((np.arange(10) == 9) & LATE, -6.0, -0.3)
+    game = {"loss": np.r_[2.4, 2.6, np.full(RECORDS - 2, 2.1)], "chance": None, "accuracy": None}
+    found = vg.diagnose(evidence(**game, distance=distance))[0]
+    assert (found.name, found.layers) == ("collapse", ("layer 10",))
+    sure = np.where((np.arange(10) == 9) & LATE, 1.0, 0.4)  # all on one flat end
+    assert "collapse" not in names(vg.diagnose(evidence(**game, distance=distance, saturated=sure)))

@@ -75,6 +75,11 @@ def _lost_by_weights(run: Reading) -> Iterator[dict[str, float | None]]:
             yield {"bias_gradient_decades_lost": run.by_biases}
     elif slopes is not None and slopes[0] >= (thresholds.LOST_DECADES if run.lags else thresholds.LOST_FAR):
         yield {"weight_gradient_decades_lost": float(slopes[0])}
+    elif slopes is None and run.progress.unmoved and (faint := run.faint) is not None:
+        if faint >= thresholds.LOST_DECADES:
+            yield {"decades_below_biases": faint}
+    elif slopes is None and (behind := run.behind) is not None and behind >= thresholds.UNREACHED:
+        yield {"decades_below_other_weights": behind}
 
 
 def late(run: Reading) -> Iterator[Finding]:
@@ -106,7 +111,8 @@ def late(run: Reading) -> Iterator[Finding]:
                 numbers=numbers,
             )
             return
-    if run.decayed and run.shrunk is not None:
+    path = len(run.evidence.names) > 1 and not (_at_level(run) and run.straight)
+    if path and run.decayed and run.shrunk is not None:
         confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"
         yield run.finding(
             "vanishing in training",
@@ -123,8 +129,12 @@ def follows(run: Reading, lost: float) -> bool:
 
     Outputs that are to be constant need nothing of what comes before them, least of all of earlier time steps.
     """
-    rests = run.progress.settled and run.progress.at_constant and not run.decayed
+    rests = _at_level(run) and not run.decayed
     return rests and lost >= thresholds.LOST_DECADES and (run.evidence.timed or lost < thresholds.LOST_FAR)
+
+
+def _at_level(run: Reading) -> bool:
+    return run.progress.settled and run.progress.at_constant
 
 
 def _never_moved(run: Reading) -> bool:
@@ -151,7 +161,9 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     flat = _sure(run) or (progress.losses.max() < 0 and progress.end > progress.start)
     unknown = progress.gain is None and (flat or (run.stranded and run.zeroed[-1]))
     elsewhere = unknown or (progress.gain is not None and not progress.at_constant)
-    if (not _beaten(run) and (not elsewhere or _better(run))) or run.zeroed[0]:
+    cut = progress.gain is not None and progress.poor and run.stranded and progress.gain < 0
+    over = _beaten(run) or _gone(run) or cut
+    if (not over and (not elsewhere or _better(run))) or run.zeroed[0]:
         return
     with np.errstate(invalid="ignore"):
         shrunk = gradient[0] - gradient[-1]
@@ -159,10 +171,12 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     if len(shrunk) and shrunk.min() >= thresholds.FADES:
         lost = float(np.median(shrunk))
         others = run.unseen("units that died")
+        if cut:  # outputs may be units, too
+            others = ("units that died" if run.zeroed[-1] else "saturation",)
         numbers = {"gradient_decades_lost": lost}
         yield run.finding("saturated loss", "likely", run.evidence.names, alternatives=others, numbers=numbers)
-    elif run.small and (progress.unmoved or _sure(run)):
-        largest = float(np.max(gradient[0][np.isfinite(gradient[0])]))
+    elif _gone(run) or (run.small and (progress.unmoved or _sure(run))):
+        largest = float(np.max(gradient[-1][np.isfinite(gradient[-1])], initial=-np.inf))
         others: tuple[Name, ...] = ("learning rate too small", *run.unseen("vanishing"))
         numbers = {"largest_log10_gradient": largest}
         yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=others, numbers=numbers)
@@ -172,6 +186,18 @@ def _beaten(run: Reading) -> bool:
     """Whether a critic's loss is all but gone: it is sure, and a generator learns nothing from it any more."""
     progress = run.progress
     return progress.adversarial and progress.losses.min() >= 0 and progress.end < thresholds.BEATEN * progress.start
+
+
+def _gone(run: Reading) -> bool:
+    """Whether neither of two networks that play against each other gets more than a small gradient any more.
+
+    Small beside the loss, whatever that is multiplied with.
+    """
+    gradient, progress = run.evidence.gradient, run.progress
+    if gradient is None or not (progress.adversarial and progress.settled):
+        return False
+    known, level = gradient[-1][~np.isnan(gradient[-1])], max(abs(progress.start), abs(progress.end))
+    return len(known) > 0 and level > 0 and bool(known.max() - np.log10(level) < thresholds.SMALL)
 
 
 def _sure(run: Reading) -> bool:

@@ -7,11 +7,16 @@ from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.nonfinite import grew_before
 
 _SWINGS_OVER = 5
 """Records that it takes to see a loss swing, or rise at every one."""
+
+
+BY_LOSS = {"peak of the loss over its start", "decades that the gradient once rose", "swing of the loss"}
+"""Signs that a loss shows which has cliffs, whatever the steps are."""
 
 
 def too_large(run: Reading) -> Iterator[Finding]:
@@ -27,6 +32,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     if progress.learned and progress.peak < thresholds.ROSE * abs(progress.start):
         return  # a loss that comes down and never rises is not thrown about
     shown = signs(run)
+    if shown.keys() <= BY_LOSS and _over(run):
+        return  # a loss that jumps, and comes down all the same
     points = sum(2 if far else 1 for _, far in shown.values())
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
@@ -36,6 +43,13 @@ def too_large(run: Reading) -> Iterator[Finding]:
     unseen = run.unseen("far from unit scale", "exploding")  # large inputs and signals make usual steps large
     others = () if confidence == "certain" else unseen
     yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
+
+
+def _over(run: Reading) -> bool:
+    """Whether the loss ends at its least, below that of a constant answer."""
+    progress = run.progress
+    fell = progress.gain is not None and progress.gain >= thresholds.LEARNED
+    return fell and not progress.broken and progress.end <= float(np.min(progress.losses[:-LAST], initial=np.inf))
 
 
 def signs(run: Reading) -> dict[str, tuple[float, bool]]:
@@ -87,7 +101,9 @@ def uphill(run: Reading) -> Iterator[Finding]:
         rises = progress.broken or higher
         if typical < -thresholds.AGAINST and rises:  # decay of the weights goes against the gradient, too
             yield run.finding("updates point uphill", "certain", run.evidence.names, cosine=typical)
-            return
+        elif progress.poor and not (progress.adversarial or run.decayed) and (climbing := run.climbing):
+            numbers: dict[str, float | None] = {"layers_uphill": float(len(climbing))}
+            yield run.finding("updates point uphill", "certain", run.layers(climbing), numbers=numbers)
     if _uphill_by_loss(run):
         yield run.finding(
             "updates point uphill",

@@ -69,14 +69,15 @@ def gradients_zero(run: Reading) -> Iterator[Finding]:
         return
     empty = "weights of some layers are all zero, so that no gradient passes them: draw them at random"
     hint, others = (empty, ()) if run.empty else ("", _may_also_be(run))
-    confidence: Confidence = "likely" if others else "certain"
+    confidence: Confidence = "likely" if {*others} - {"saturated loss"} else "certain"
     yield run.finding("gradients exactly zero", confidence, hint=hint, alternatives=others, records=float(zeroed.sum()))
 
 
 def _may_also_be(run: Reading) -> tuple[Name, ...]:
     if may_be_flushed(run):
         return ("underflow",)
-    return ("dead units",) if run.evidence.dead is None and run.without_input[0].any() else ()
+    dead: tuple[Name, ...] = ("dead units",) if run.evidence.dead is None else ()
+    return dead if run.without_input[0].any() else (*dead, "saturated loss")
 
 
 def may_be_flushed(run: Reading) -> bool:

@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     units.saturation,
     gradients.vanishing,
     units.saturated_in_training,
+    units.collapsed_in_training,
     gradients.late,
     units.attention_logits,
     gradients.saturated_loss,

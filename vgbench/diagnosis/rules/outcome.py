@@ -9,6 +9,7 @@ from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.gradients import follows
 from vgbench.diagnosis.rules.learning_rate import signs
+from vgbench.diagnosis.rules.units import attends, idle
 from vgbench.diagnosis.words import MEANINGS
 
 _UNSEEN = "record the signal first: one that vanishes on its way, and signals that become one, look the same; then"
@@ -67,15 +68,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
 
 def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
     """The causes that leave a constant answer as well: those that the record speaks for, then those that it lacks."""
-    if run.held.any() and not _flushed(run, run.held):
-        yield "gradients exactly zero" if _cut_off(run) else "frozen"
-    elif run.last_lost is not None and follows(run, run.last_lost):
-        yield "vanishing in training"
-    if flat or _fades(run):
-        yield from run.unseen("units that died")
-    if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
-        yield "learning rate too large"
-    if run.evidence.input_scale is None and run.input_scale and abs(np.log10(run.input_scale)) >= thresholds.ROUGHLY:
+    yield from _spoken_for(run, flat)
+    if run.evidence.input_scale is None and _seems_far(run):
         yield "far from unit scale"
     if flat:
         yield from run.unseen("collapse")
@@ -83,6 +77,29 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield from run.unseen("collapse", "far from unit scale")
     else:
         yield from run.unseen("vanishing", "collapse")
+
+
+def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
+    if run.held.any() and not _flushed(run, run.held):
+        yield "gradients exactly zero" if _cut_off(run) else "frozen"
+    elif run.last_lost is not None and follows(run, run.last_lost):
+        yield "vanishing in training"
+    if run.decayed:
+        yield "vanishing in training"
+    if attends(run):
+        yield from ("attention logits grow", "learning rate too large")
+    if idle(run):
+        yield "units that died"
+    if flat or _fades(run):
+        yield from run.unseen("units that died")
+    if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
+        yield "learning rate too large"
+
+
+def _seems_far(run: Reading) -> bool:
+    """Whether gradients make the inputs look far from unit scale, or those of some layer large."""
+    off = abs(np.log10(run.input_scale)) if run.input_scale else 0.0
+    return bool(max(off, run.largest_input or 0.0) >= thresholds.ROUGHLY)
 
 
 def _fades(run: Reading) -> bool:
@@ -166,13 +183,16 @@ def learned(run: Reading) -> Iterator[Finding]:
     if run.trains and progress.looked and progress.mastered:
         yield run.finding("converged", "certain", progress=progress.share)
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
-        yield run.finding("learns the training data", "certain", progress=progress.gain)
+        heart: tuple[Name, ...] = ("learned by heart",) if (progress.gain or 0.0) >= thresholds.REMEMBERED else ()
+        heart = () if progress.signed else heart
+        yield run.finding("learns the training data", "certain", alternatives=heart, progress=progress.gain)
     elif run.trains and _holds_nowhere(run):
         yield run.finding(
             "learns the training data",
             "certain",
             meaning=_ALONE,
             hint=_OTHERS,
+            alternatives=("learned by heart",),
             progress=progress.gain,
             on_other_data=progress.validated,
         )

@@ -26,11 +26,13 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
     numb = run.numb and progress.learned is not False
     for begin, floor, classes in _confined(run):
         within = progress.losses.min() >= 0.998 * floor and progress.peak <= 1.002 * (floor + 1)
-        if not within or progress.end > thresholds.ABOVE_LEAST * floor:
+        above = progress.start > (1 + thresholds.NEAR_CHANCE) * begin  # as no usual probabilities begin
+        if above or not within or progress.end > thresholds.ABOVE_LEAST * floor:
             continue
         begins = abs(progress.start - begin) <= (thresholds.NEAR_CHANCE if numb else thresholds.AS_CHANCE) * begin
         right = _too_often_right(run, classes)
-        if (begins and (right or numb)) or (right is not False and classes > 2 and _rests(run, floor)):
+        rests = classes > 2 and (_rests(run, floor) or _stays_within(run, begin, floor))
+        if (begins and (right or numb)) or (right is not False and rests):
             confidence: Confidence = "likely" if right or numb else "possible"
             yield run.finding("softmax applied twice", confidence, last_loss=progress.end, least_possible=floor)
             return
@@ -65,6 +67,19 @@ def _too_often_right(run: Reading, classes: int) -> bool | None:
     allowed = entropy([right, 1 - right]) + (1 - right) * np.log(max(1, classes - 1))
     holds = run.progress.validated is not None and run.progress.validated >= 0.6
     return bool(holds and run.progress.end > thresholds.UNSURE * allowed)
+
+
+def _stays_within(run: Reading, begin: float, floor: float) -> bool:
+    """Whether a loss of classes that are equally frequent began at their level, and then took off a part of it alone.
+
+    Scores of unit size begin above it, and have steeper slopes where their batches differ as much.
+    """
+    progress, chance = run.progress, run.evidence.chance
+    even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin
+    near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
+    dull = run.feels is not None and run.feels < thresholds.DULL and not (run.held.any() or run.empty)
+    part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.LITTLE
+    return even and near and dull and part and progress.end <= thresholds.WITHIN * floor
 
 
 def _rests(run: Reading, floor: float) -> bool:

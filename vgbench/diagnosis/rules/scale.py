@@ -6,6 +6,7 @@ import numpy as np
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
@@ -79,14 +80,21 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     """What a large first loss cannot be distinguished from: of an unknown level, one that the run came down to, or one
     that signals grew to, or whose first steps are large.
     """
-    rate = _RATE if _shakes(run) else ()
+    if run.slight:
+        return "saturated loss", *run.unseen("saturation")  # large outputs make large gradients but on flat ends
+    taken: tuple[Name, ...] = ("vanishing in training",) if run.decayed else ()
+    both = *(_RATE if _shakes(run) else ()), *taken
     if run.evidence.chance is None:
-        return "far from unit scale", *rate, *run.unseen("exploding")
+        return "far from unit scale", *both, *run.unseen("exploding")
     if _came_down(run):
-        return "constant answer", *rate
+        return (
+            "constant answer",
+            *both,
+            *(run.unseen("far from unit scale", "exploding") if run.arrives is None else ()),
+        )
     if run.progress.start > thresholds.FIRST_LOSS**2 * run.evidence.chance:
-        return *run.unseen("exploding", "far from unit scale"), *rate
-    return *rate, *run.unseen("far from unit scale", "exploding")
+        return *run.unseen("exploding", "far from unit scale"), *both
+    return *both, *run.unseen("far from unit scale", "exploding")
 
 
 def _first_loss_high(run: Reading) -> bool:
@@ -120,14 +128,44 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
     if progress.mastered or _got_over(run):
         return
     stuck = progress.poor or progress.broken
-    seen, inferred = _far(recorded) and not run.rescaled, stuck and _far(run.input_scale)
+    seen = (_far(recorded) and not run.rescaled) or (not _got_over(run) and _flattens(run))
+    large = run.outside is not None and run.outside >= np.log10(thresholds.UNIT) and not _shakes(run)
+    inferred = stuck and (_far(run.input_scale) or (recorded is None and large))
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
-    if seen or inferred or high:
+    starved = recorded is None and _starved(run)
+    if seen or inferred or high or starved or _stays_far(run):
         inputs = recorded if seen else run.input_scale
         confidence: Confidence = "likely" if seen else "possible"
-        others = _RATE if _shakes(run) else ()
+        cut = run.unseen("saturation") if starved else ()
+        others = (*cut, *(_RATE if _shakes(run) else ()))
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
+
+
+def _flattens(run: Reading) -> bool:
+    """Whether inputs that are large, if not far from one, lie on the flat ends of the first layer's units."""
+    recorded, saturated, bounded = run.evidence.input_scale, run.evidence.saturated, run.evidence.bounded
+    if recorded is None or saturated is None or recorded < 10**thresholds.ROUGHLY:
+        return False
+    ends = run.evidence.flat == "both" if bounded is None else bounded[0]
+    return bool(ends and saturated[0, 0] >= thresholds.SATURATED)
+
+
+def _starved(run: Reading) -> bool:
+    """Whether the first layer's weights get next to nothing at the start beside its bias, and other layers' do not.
+
+    Large inputs saturate its units but where they are next to zero, so that of the inputs those alone count.
+    """
+    return run.starved is not None and run.starved >= thresholds.STARVED
+
+
+def _stays_far(run: Reading) -> bool:
+    """Whether outputs lie far from what they are to be, of a loss without a known level that begins high and stays."""
+    progress = run.progress
+    if run.evidence.chance is not None or len(progress.losses) < LAST or progress.broken:
+        return False
+    high = progress.start > thresholds.FIRST_LOSS_ALONE and progress.end > 0.5 * progress.start
+    return high and not progress.adversarial and run.error is not None and run.error > thresholds.UNIT_ALONE
 
 
 def _got_over(run: Reading) -> bool:

@@ -1,6 +1,5 @@
 """What units give: dead, died, saturated, one for all inputs, one-hot in attention."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,13 +8,10 @@ from jaxtyping import Bool, Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
-from vgbench.diagnosis.rules.learning_rate import signs
-from vgbench.diagnosis.steps import recorded_in
+from vgbench.diagnosis.rules.learning_rate import signs, too_large
+from vgbench.diagnosis.steps import KEYS, QUERIES, recorded_in
 from vgbench.diagnosis.trend import first_of
 
-_QUERY = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
-_KEY = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
-"""In names of weights of attention."""
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What drives units to their ends, or kills them, in training."""
 
@@ -36,9 +32,18 @@ def died(run: Reading) -> Iterator[Finding]:
     layers = np.flatnonzero(flat[-1] & ~flat[0])
     if run.decayed or run.vanishes or not len(layers):
         return  # or it follows from the signal's loss, or from weights that something takes away
+    if idle(run) and not run.zeroed[-1] and not signs(run):
+        return  # units that are left would bring the loss down if anything but a constant did
     first = int(np.argmax(flat[:, layers].any(axis=1)))
     others = (*_RATE, *run.unseen("vanishing"))
     yield _of_units(run, "units that died", layers, first, others)
+
+
+def idle(run: Reading) -> bool:
+    """Whether the loss rests at the constant answer's level and some units died of most layers' on the way there."""
+    progress, flat = run.progress, _flat_units(run)
+    came_down = progress.settled and progress.at_constant and progress.fell
+    return came_down and len(flat) > 0 and bool((flat[-1] & ~flat[0]).any())
 
 
 def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
@@ -111,7 +116,15 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     share = float(np.median(saturated[last, layers]))
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
-    others = (*one, *(_RATE if first or signs(run) else why))
+    far = not at_start and run.evidence.chance is None and run.error is not None and run.error > thresholds.UNIT
+    targets: tuple[Name, ...] = ("far from unit scale",) if far else ()  # which drive units to their ends
+    others = (*one, *targets, *(_RATE if first or signs(run) else why))
+    grown = 0.0 if at_start else run.outgrown(int(np.argmax(many[:, layers].mean(axis=1) >= 0.5)))
+    if grown >= thresholds.GROWN_DECADES / 2 and run.arrives is not False and not any(too_large(run)):
+        numbers = {"decades_that_weights_have_grown": grown, "saturated_share": share}
+        both: tuple[Name, ...] = ("saturation", *one)
+        yield run.finding("learning rate too large", "possible", first=first, alternatives=both, numbers=numbers)
+        return
     yield run.finding(
         "saturation", "likely", run.places(layers), first=first, alternatives=others, saturated_share=share
     )
@@ -127,7 +140,7 @@ def collapse(run: Reading) -> Iterator[Finding]:
     count = len(run.evidence.places)
     if run.gathered is not None:
         where = run.places(range(2 * count // 3, count))
-        both: tuple[Name, ...] = ("vanishing",) if run.vanishes and run.lags else ()
+        both: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
         yield run.finding(
             "collapse",
             "likely" if both else "certain",
@@ -139,6 +152,15 @@ def collapse(run: Reading) -> Iterator[Finding]:
     elif (place := run.blank) is not None:
         meaning = "this place gives the same for every input, so that no optimizer can distinguish them"
         yield run.finding("collapse", "certain", run.places([place]), meaning=meaning, progress=run.progress.share)
+
+
+def collapsed_in_training(run: Reading) -> Iterator[Finding]:
+    """Different inputs' signals have become one at the last place, and the loss, of no known level, rests."""
+    progress = run.progress
+    saturated = run.evidence.saturated
+    sure = saturated is not None and saturated[-1, -1] >= thresholds.BLOCKED  # so that all lie on one flat end
+    if run.merged and progress.gain is None and progress.settled and not sure:
+        yield run.finding("collapse", "likely", run.places([len(run.evidence.places) - 1]), alternatives=_RATE)
 
 
 def attention_logits(run: Reading) -> Iterator[Finding]:
@@ -161,18 +183,56 @@ def attention_logits(run: Reading) -> Iterator[Finding]:
 
 
 def _by_queries(run: Reading) -> Iterator[Finding]:
-    """Where no score was recorded: weights of queries and of keys have each grown tenfold, and scores a hundredfold."""
-    weight, progress = run.evidence.weight, run.progress
-    if weight is None or not (progress.known and progress.poor) or progress.broken:
+    """Where no score was recorded: weights of queries and of keys have each grown tenfold, and scores a hundredfold.
+
+    Or their gradients are gone beside all others at some record: a softmax that is one-hot passes none.
+    """
+    progress, (queries, keys) = run.progress, _attention(run)
+    if not progress.known or progress.broken or not (queries and keys):
         return
+    both, behind = min(_growth(run, queries), _growth(run, keys)), _behind(run, queries + keys)
+    if (progress.poor and both >= thresholds.GROWN_DECADES) or behind >= thresholds.ONE_HOT:
+        numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
+        names = run.layers(sorted(queries + keys))
+        same = () if both >= thresholds.GROWN_DECADES else run.unseen("collapse")  # of tokens that have become one
+        yield run.finding("attention logits grow", "possible", names, alternatives=(*_RATE, *same), numbers=numbers)
+
+
+def attends(run: Reading) -> bool:
+    """Whether weights of queries and keys have grown so that scores are ten times as large, and nobody looked."""
+    queries, keys = _attention(run)
+    unseen = run.evidence.largest_logit is None and queries and keys
+    return bool(unseen) and _growth(run, queries) + _growth(run, keys) >= thresholds.GROWN_DECADES
+
+
+def _attention(run: Reading) -> tuple[list[int], list[int]]:
+    """Arrays of weights of queries, and of keys, by their names."""
+    names = run.evidence.names
+    queries, keys = ([i for i, name in enumerate(names) if part.search(name)] for part in (QUERIES, KEYS))
+    return queries, keys
+
+
+def _growth(run: Reading, layers: list[int]) -> float:
+    """Decades by which the array of these has grown that has grown most; 0 if unknown."""
+    weight = run.evidence.weight
+    if weight is None:
+        return 0.0
     with np.errstate(invalid="ignore"):
-        grown = weight[-1] - weight[0]
-    parts = [[i for i, name in enumerate(run.evidence.names) if part.search(name)] for part in (_QUERY, _KEY)]
-    least = min((float(np.max(grown[part], initial=-np.inf)) for part in parts), default=0.0)
-    if np.isfinite(least) and least >= thresholds.GROWN_DECADES:
-        numbers = {"decades_that_weights_have_grown": least}
-        names = run.layers(sorted({*parts[0], *parts[1]}))
-        yield run.finding("attention logits grow", "possible", names, alternatives=_RATE, numbers=numbers)
+        grown = (weight[-1] - weight[0])[layers]
+    return float(np.max(grown[np.isfinite(grown)], initial=0.0))
+
+
+def _behind(run: Reading, layers: list[int]) -> float:
+    """Decades by which the gradients of these stay behind those of most others, where that is most; 0 if unknown."""
+    gradient = run.evidence.gradient
+    if gradient is None:
+        return 0.0
+    finite = np.where(np.isfinite(gradient), gradient, np.nan)
+    own, others = finite[:, layers], np.delete(finite, layers, axis=1)
+    known = ~(np.isnan(own).all(axis=1) | np.isnan(others).all(axis=1))
+    if not known.any():
+        return 0.0
+    return float((np.nanmedian(others[known], axis=1) - np.nanmax(own[known], axis=1)).max())
 
 
 def _hurts(run: Reading) -> bool:
