@@ -115,16 +115,16 @@ def _grown(run: Reading) -> bool:
 
 
 def unit_scale(run: Reading) -> Iterator[Finding]:
-    """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
+    """Inputs, or the squared error of the constant answer, are far from one, and little, or only a part, is learned."""
     progress, chance, recorded = run.progress, run.evidence.chance, run.evidence.input_scale
-    if progress.mastered or _got_over(run):
+    if progress.mastered or (_got_over(run) and not progress.rests_halfway):
         return
     stuck = progress.poor or progress.broken
-    seen, inferred = _far(recorded) and not run.rescaled, stuck and _far(run.input_scale)
+    seen, inferred = _far(recorded) and not run.rescaled, (stuck or progress.rests_halfway) and _far(run.input_scale)
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
     if seen or inferred or high:
         inputs = recorded if seen else run.input_scale
-        confidence: Confidence = "likely" if seen else "possible"
+        confidence: Confidence = "likely" if seen and not progress.rests_halfway else "possible"
         others = _RATE if _shakes(run) else ()
         numbers = {"input_scale": inputs, "constant_answer": chance}
         yield run.finding("far from unit scale", confidence, last=0, alternatives=others, numbers=numbers)
