@@ -204,3 +204,10 @@ def test_a_spike_that_a_run_got_over_and_learned_all_the_same_is_not_told() -> N
 def test_a_loss_that_rose_on_its_way_to_the_constant_answer_may_have_been_thrown_there() -> None:
     found = vg.diagnose(evidence(**STUCK | {"loss": np.r_[2.3, 3.9, np.full(7, 2.31)]}))[0]
     assert (found.name, found.alternatives) == ("constant answer", ("learning rate too large",))
+
+
+def test_a_run_is_certain_to_have_converged_only_where_nothing_is_left_of_the_loss() -> None:
+    held_out = {"accuracy": np.linspace(0.1, 0.99, RECORDS)}
+    for end, confidence in ((0.4, "likely"), (0.01, "certain")):
+        answer = vg.diagnose(evidence(loss=np.geomspace(2.3, end, RECORDS), **held_out))
+        assert [(each.name, each.confidence) for each in answer] == [("converged", confidence)]
