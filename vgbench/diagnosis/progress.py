@@ -167,6 +167,12 @@ class Progress(Losses):
         holds = self.validated is None or self.validated >= thresholds.MASTERED
         return self.share > -np.inf and fits and holds
 
+    @property
+    def rests_halfway(self) -> bool:
+        """Whether a part of the task was learned, a part was not, and the loss falls no further."""
+        part = self.gain is not None and thresholds.LITTLE <= self.gain < thresholds.MASTERED
+        return part and self.settled
+
     @cached_property
     def at_constant(self) -> bool:
         """Whether the loss ended at the level of the constant answer, and not far below it by its noise."""

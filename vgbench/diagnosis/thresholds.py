@@ -82,9 +82,6 @@ SOUND = 0.5
 WHOLE = 0.98
 """The same where nothing is left to learn of the training data."""
 
-REMEMBERED = 0.995
-"""The same where so little is left that examples may be known one by one."""
-
 MASTERED = 0.75
 """The same for a task that is all but done: small gradients are then as they should be."""
 

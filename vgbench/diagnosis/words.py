@@ -87,7 +87,7 @@ SUGGESTIONS: dict[Name, str] = {
     "short of target": "more steps, or another model",
     "learns the training data": "the accuracy or the loss on data that are not trained on, recorded from the start: it"
     " alone tells a model that has learned from one that remembers",
-    "converged": "nothing: stop here",
+    "converged": "nothing, or more steps where the loss still falls",
     "risk of vanishing": "train it to know; if it does not, a critical gain, residual blocks or layer norm",
     "risk of exploding": "train it to know; if it breaks, a smaller gain or norms inside residual branches",
     "risk of collapse": "train it to know; if it does not, residual blocks, layer norm or weights on the edge of chaos",

@@ -206,8 +206,8 @@ def test_a_loss_that_rose_on_its_way_to_the_constant_answer_may_have_been_thrown
     assert (found.name, found.alternatives) == ("constant answer", ("learning rate too large",))
 
 
-def test_a_training_loss_of_which_nothing_is_left_may_be_one_that_was_learned_by_heart() -> None:
-    gone = BLIND | {"loss": np.geomspace(2.3, 1e-3, RECORDS), "accuracy": None}
-    found = vg.diagnose(evidence(**gone))[0]
-    assert (found.name, found.alternatives) == ("learns the training data", ("learned by heart",))
-    assert vg.diagnose(evidence(**gone | {"loss": np.geomspace(2.3, 0.1, RECORDS)}))[0].alternatives == ()
+def test_a_run_is_certain_to_have_converged_only_where_nothing_is_left_of_the_loss() -> None:
+    held_out = {"accuracy": np.linspace(0.1, 0.99, RECORDS)}
+    for end, confidence in ((0.4, "likely"), (0.01, "certain")):
+        answer = vg.diagnose(evidence(loss=np.geomspace(2.3, end, RECORDS), **held_out))
+        assert [(each.name, each.confidence) for each in answer] == [("converged", confidence)]

@@ -57,6 +57,15 @@ def test_inputs_and_targets_far_from_unit_scale_are_named() -> None:
     assert vg.verdict(evidence(input_scale=255.0, scale=rows(2.4, 2.4))) == "nothing found"
 
 
+def test_inputs_far_from_unit_scale_are_named_where_a_run_rests_halfway() -> None:
+    far = BLIND | {"input_scale": 255.0, "scale": rows(2.4, 2.4), "accuracy": np.full(RECORDS, 0.6)}
+    answer = vg.diagnose(evidence(**far | {"loss": np.r_[2.3, 1.6, 1.2, np.full(6, 1.0)]}))
+    assert answer.verdict == "far from unit scale"
+    assert answer[0].confidence == "possible"
+    falling = far | {"loss": np.linspace(2.3, 1.0, RECORDS)}
+    assert "far from unit scale" not in names(vg.diagnose(evidence(**falling)))
+
+
 def test_inputs_that_the_first_layer_sees_at_unit_scale_are_scaled_by_the_model() -> None:
     inside = STUCK | {"input_scale": 255.0, "flat": "both"}
     assert vg.verdict(evidence(**inside)) == "constant answer"

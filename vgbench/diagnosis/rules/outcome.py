@@ -181,11 +181,10 @@ def learned(run: Reading) -> Iterator[Finding]:
     """The loss is all but gone, on other data, too; or it falls, and other data were not looked at, or show nothing."""
     progress = run.progress
     if run.trains and progress.looked and progress.mastered:
-        yield run.finding("converged", "certain", progress=progress.share)
+        whole = progress.gain is None or progress.gain >= thresholds.WHOLE
+        yield run.finding("converged", "certain" if whole else "likely", progress=progress.share)
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
-        heart: tuple[Name, ...] = ("learned by heart",) if (progress.gain or 0.0) >= thresholds.REMEMBERED else ()
-        heart = () if progress.signed else heart
-        yield run.finding("learns the training data", "certain", alternatives=heart, progress=progress.gain)
+        yield run.finding("learns the training data", "certain", progress=progress.gain)
     elif run.trains and _holds_nowhere(run):
         yield run.finding(
             "learns the training data",

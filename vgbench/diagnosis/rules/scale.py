@@ -123,19 +123,20 @@ def _grown(run: Reading) -> bool:
 
 
 def unit_scale(run: Reading) -> Iterator[Finding]:
-    """Inputs, or the squared error of the constant answer, are far from one, and little is learned."""
+    """Inputs, or the squared error of the constant answer, are far from one, and little, or only a part, is learned."""
     progress, chance, recorded = run.progress, run.evidence.chance, run.evidence.input_scale
-    if progress.mastered or _got_over(run):
+    part = _got_over(run)
+    if progress.mastered or (part and not progress.rests_halfway):
         return
     stuck = progress.poor or progress.broken
-    seen = (_far(recorded) and not run.rescaled) or (not _got_over(run) and _flattens(run))
+    seen = (_far(recorded) and not run.rescaled) or (not part and _flattens(run))
     large = run.outside is not None and run.outside >= np.log10(thresholds.UNIT) and not _shakes(run)
-    inferred = stuck and (_far(run.input_scale) or (recorded is None and large))
+    inferred = ((stuck or part) and _far(run.input_scale)) or (stuck and recorded is None and large)
     high = stuck and chance is not None and chance > thresholds.UNIT and _shifted(run) and not run.at_rest
-    starved = recorded is None and _starved(run)
-    if seen or inferred or high or starved or _stays_far(run):
+    starved = not part and recorded is None and _starved(run)
+    if seen or inferred or high or starved or (not part and _stays_far(run)):
         inputs = recorded if seen else run.input_scale
-        confidence: Confidence = "likely" if seen else "possible"
+        confidence: Confidence = "likely" if seen and not part else "possible"
         cut = run.unseen("saturation") if starved else ()
         others = (*cut, *(_RATE if _shakes(run) else ()))
         numbers = {"input_scale": inputs, "constant_answer": chance}
