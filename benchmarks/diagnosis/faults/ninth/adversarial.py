@@ -56,7 +56,7 @@ def border_of_exact_zeros(broken: bool) -> Setup:
         return far.sum() / jnp.asarray(real.mean(0) ** 2 + real.std(0) ** 2).sum()
 
     rates = {"critic": optax.adam(2e-3, b1=0.5), "generator": optax.sgd(0.05)}
-    optimizer = optax.multi_transform(rates, {"critic": "critic", "generator": "generator"})
+    optimizer = optax.multi_transform({**rates}, {"critic": "critic", "generator": "generator"})
     return own(params, loss, (noise, real), optimizer, error, steps=600, batch=64)
 
 

@@ -34,7 +34,7 @@ def means_over_all_dimensions(broken: bool) -> Setup:
         return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log), tuple(hidden)
 
     def loss(params, batch, offsets):
-        found, divergence, hidden = back(params, *batch, offsets)
+        found, divergence, hidden = back(params, batch[0], batch[1], offsets)
         wrong = (found - batch[0]) ** 2
         if broken:
             return wrong.mean() + divergence.mean(), hidden

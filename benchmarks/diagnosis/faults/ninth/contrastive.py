@@ -61,7 +61,7 @@ def picture_beside_itself(broken: bool) -> Setup:
     title="fix:simsiam",
 )
 def projector_of_another_method(broken: bool) -> Setup:
-    """Two views of a picture without negatives, whose projector normalises over the batch after each layer, or does not.
+    """Two views of a picture without negatives, whose projector normalises over the batch or does not.
 
     Seen: the implementation fails to learn representations. Answer: the method has another projector, with a norm
     behind each layer, which does the trick on the report's curves; it was discussed, and closed.

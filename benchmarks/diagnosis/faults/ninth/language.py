@@ -104,7 +104,7 @@ def characters_of_one_class_alone(broken: bool) -> Setup:
     source="github.com/areal-project/AReaL/issues/1292",
     title=(
         "[BUG] FSDP engine: torch.optim.AdamW inherits bf16 dtype from model.parameters(), causing late-stage"
-        " convergence to plateau ~3× higher than DS-Z3 / Megatron"
+        " convergence to plateau ~3× higher than DS-Z3 / Megatron"  # noqa: RUF001
     ),
 )
 def moments_of_the_type_of_weights(broken: bool) -> Setup:

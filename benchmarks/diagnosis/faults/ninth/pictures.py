@@ -1,4 +1,4 @@
-"""More convolutional networks: few pictures, layers at rest, residues, coordinates, decay, large weights, scales."""
+"""More convolutional networks: few pictures, layers at rest, residues, large weights, decay."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import optax
 
 from faults.fourth.convolutional import seen
 from faults.nets import activated, dense, linear
-from faults.problems import classification, classified, cross_entropy, digits, own
+from faults.problems import classified, cross_entropy, digits, own
 from faults.registry import Setup, ninth
 from faults.second.convolutional import convolve, filters
 

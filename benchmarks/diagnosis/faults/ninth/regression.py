@@ -14,7 +14,7 @@ from faults.registry import Setup, ninth
     kind="scale of the targets",
     family="regression",
     source="github.com/PaddlePaddle/Paddle/issues/36276",
-    title="给数据集标准化时，label什么情况下需要做标准化",
+    title="给数据集标准化时，label什么情况下需要做标准化",  # noqa: RUF001
 )
 def loads_of_a_building(broken: bool) -> Setup:
     """Tomorrow's load of a building in kilowatts, from standardised measures of today.

@@ -38,7 +38,7 @@ def words_of_padding_that_ask(broken: bool) -> Setup:
         return linear(params["out"], normalised(said)), (*points, *scored)
 
     def loss(params, batch, offsets):
-        found, hidden = scores(params, *batch[:2], offsets)
+        found, hidden = scores(params, batch[0], batch[1], offsets)
         each = optax.softmax_cross_entropy_with_integer_labels(found, batch[2])
         return (each * batch[1]).sum() / batch[1].sum(), hidden
 
@@ -91,7 +91,7 @@ def queries_and_keys_without_a_norm(broken: bool) -> Setup:
         return linear(params["out"], h)[:, 0], (*hidden, (Kind("scores"), score, score))
 
     def loss(params, batch, offsets):
-        found, hidden = answered(params, *batch[:2], offsets)
+        found, hidden = answered(params, batch[0], batch[1], offsets)
         return ((found - batch[2]) ** 2).mean(), hidden
 
     def error(params):
@@ -145,7 +145,7 @@ def shares_of_layers_that_begin_at_zero(broken: bool) -> Setup:
         x = params["embed"]["w"][text] + params["position"]["w"]
         hidden, scored, layers = [], [], [x]
         for name in ("block00", "block01"):
-            h, points, each = trunk({name: params[name]}, layers[-1], None)
+            h, _, each = trunk({name: params[name]}, layers[-1], None)
             layers.append(h)
             scored += each
         shares = activated("relu", normalised(layers[-1]) @ params["share"]["w"], hidden, offsets)
