@@ -128,7 +128,7 @@ def birds_at_a_tiny_rate(broken: bool) -> Setup:
     title="Fix scheduler updating",
 )
 def schedule_in_the_loop_of_batches(broken: bool) -> Setup:
-    """Where tissue is on a slice, by a rate that falls by three tenths at each step of its schedule.
+    """Where tissue is on a slice, by a rate that falls by four tenths at each step of its schedule.
 
     Seen: the scheduler was stepped in the loop of batches, so that the rate is updated after each batch. Answer: it is
     stepped after each epoch; merged.
@@ -148,7 +148,7 @@ def schedule_in_the_loop_of_batches(broken: bool) -> Setup:
         found = shown(params, picture[:300], None)[0] > 0
         return (found != (mask[:300] > 0.5)).mean() / 0.5
 
-    rate = optax.exponential_decay(0.01, 1 if broken else 75, 0.7, staircase=True)
+    rate = optax.exponential_decay(0.01, 1 if broken else 75, 0.6, staircase=True)
     chance = float(np.log(2))
     return own(params, loss, (picture, mask), optax.sgd(rate), error, chance=chance, steps=300, batch=16)
 

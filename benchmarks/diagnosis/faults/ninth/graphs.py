@@ -1,4 +1,4 @@
-"""Networks on graphs: coordinates that are added up, labels with an axis too many, a rate."""
+"""Networks on graphs: coordinates that are added up, and a rate."""
 
 import jax
 import jax.numpy as jnp
@@ -57,47 +57,6 @@ def coordinates_that_are_added_up(broken: bool) -> Setup:
 
     data = (x[:600], move[:600])
     return own(params, loss, data, optax.adam(3e-3), error, chance=float(move.var()), steps=200, batch=16)
-
-
-@ninth(
-    "constant answer",
-    kind="shapes that are broadcast",
-    family="graph",
-    source="github.com/IntelLabs/matsciml/pull/347",
-    title="Loss broadcasting fix",
-)
-def labels_with_an_axis_too_many(broken: bool) -> Setup:
-    """A number of a material from its atoms, read off as [n], while labels come as [n, 1].
-
-    Seen: labels have one dimension more than the readouts, and the loss is another one than it was meant to be. Answer:
-    the answers are reshaped like the labels; merged.
-    """
-    draw = np.random.default_rng(623)
-    upper = np.triu(draw.random((1200, 9, 9)) < 0.3, 1)
-    whole = upper + upper.swapaxes(1, 2) + np.eye(9)
-    mean = (whole / whole.sum(-1, keepdims=True)).astype(np.float32)
-    x = draw.normal(size=(1200, 9, 5)).astype(np.float32)
-    y = np.maximum(mean @ x, 0)[..., :3].sum((1, 2)) + x[..., 3].sum(1)
-    y = ((y - y.mean()) / y.std()).astype(np.float32)[:, None]
-    keys = jax.random.split(jax.random.key(623), 3)
-    params = {"layer00": dense(keys[0], 5, WIDTH), "layer01": dense(keys[1], WIDTH, WIDTH)}
-    params["out"] = dense(keys[2], WIDTH, 1, 1.0)
-
-    def read(params, x, mean, offsets):
-        hidden = []
-        h = activated("relu", linear(params["layer00"], x + mean @ x), hidden, offsets)
-        h = activated("relu", linear(params["layer01"], mean @ h), hidden, offsets)
-        return linear(params["out"], h).mean(1)[:, 0], tuple(hidden)
-
-    def loss(params, batch, offsets):
-        found, hidden = read(params, batch[0], batch[1], offsets)
-        return ((found - (batch[2] if broken else batch[2][:, 0])) ** 2).mean(), hidden
-
-    def error(params):
-        return ((read(params, x[900:], mean[900:], None)[0] - y[900:, 0]) ** 2).mean() / y.var()
-
-    data = (x[:900], mean[:900], y[:900])
-    return own(params, loss, data, optax.adam(5e-3), error, chance=1.0, steps=300, batch=32)
 
 
 @ninth(

@@ -1,4 +1,4 @@
-"""Language models: embeddings that begin large, characters at a large rate, weights and moments in sixteen bits."""
+"""Language models: embeddings that begin large, a large rate, moments in sixteen bits, squares of rectifiers."""
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,9 @@ from faults.nets import activated, dense, linear
 from faults.problems import classified, cross_entropy, own
 from faults.registry import Setup, ninth
 from faults.second.attention import WIDTH, blocks, normalised, trunk
+
+STRAY = 850
+"""A text that is drawn once, at step 398 of 550."""
 
 
 @ninth(
@@ -125,3 +128,49 @@ def moments_of_the_type_of_weights(broken: bool) -> Setup:
         return jax.tree.map(lambda w, u: (w.astype(jnp.float32) + u).astype(w.dtype), params, updates)
 
     return Setup(**{**vars(setup), "loss": loss, "apply": apply})
+
+
+@ninth(
+    "loss spike",
+    "exploding",
+    kind="clipping that is left out",
+    family="language",
+    source="github.com/karpathy/autoresearch/pull/287",
+    title="Train: add gradient clipping before optimizer step",
+)
+def squares_of_rectifiers(broken: bool) -> Setup:
+    """The kind of a text by squares of rectifiers, and one text with a word whose vector is four times as long.
+
+    Seen: squared rectifiers can produce spikes of the gradient that silently degrade the weights. Answer: clip it to a
+    norm of one; proposed.
+    """
+    draw = np.random.default_rng(595)
+    kind = draw.integers(5, size=6000).astype(np.int32)
+    count = 60
+    text = np.where(
+        draw.random((6000, 8)) < 0.6,
+        draw.integers(11, size=(6000, 8)) * 5 + kind[:, None],
+        draw.integers(55, size=(6000, 8)),
+    ).astype(np.int32)
+    text[STRAY] = count - 1
+    keys = jax.random.split(jax.random.key(595), 3)
+    words = jax.random.normal(keys[0], (count, 16)).at[count - 1].mul(4.0)
+    params = {"words": {"w": words}, "up": dense(keys[1], 16, 32, 1.0), "out": dense(keys[2], 32, 5, 1.0)}
+    others = np.arange(6000) != STRAY
+
+    def scores(params, text, offsets):
+        hidden = []
+        x = params["words"]["w"][text].mean(1) * 2
+        h = activated("relu", linear(params["up"], x), hidden, offsets)
+        return linear(params["out"], h**2), tuple(hidden)
+
+    def loss(params, batch, offsets):
+        found, hidden = scores(params, batch[0], offsets)
+        return cross_entropy(found, batch[1]), hidden
+
+    def right(params):
+        return (scores(params, text[others][:1000], None)[0].argmax(-1) == kind[others][:1000]).mean()
+
+    step = optax.sgd(0.05, 0.9)
+    optimizer = step if broken else optax.chain(optax.clip_by_global_norm(1.0), step)
+    return classified(params, loss, (text, kind), optimizer, jax.jit(right), classes=5, batch=16, steps=500)

@@ -1,4 +1,4 @@
-"""Likelihoods: densities that round to zero, and an event that is not like others."""
+"""Likelihoods: densities that round to zero, hazards without a bound, and a minus that belongs there."""
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +8,6 @@ import optax
 from faults.nets import mlp, perceptron
 from faults.problems import own
 from faults.registry import Setup, ninth
-
-ROOT = float(np.log(2 * np.pi)) / 2
-STRAY = 850
-"""An event that is drawn once, late in the run."""
 
 
 @ninth(
@@ -53,40 +49,71 @@ def densities_of_a_narrow_box(broken: bool) -> Setup:
 
 
 @ninth(
-    "loss spike",
     "exploding",
-    kind="a single bad example",
+    "first loss too large",
+    kind="clipping that is left out",
     family="likelihood",
-    source="github.com/ML4GW/amplfi/pull/222",
-    title="Add gradient tracking callback",
+    source="github.com/square/pysurvival/pull/11",
+    title="added clip_grad_norm",
 )
-def event_in_a_bad_batch(broken: bool) -> Setup:
-    """What made a signal, by a flow of one step that depends on it, and one event that is far larger.
+def hazards_of_linear_units(broken: bool) -> Setup:
+    """When something ends, by the exponential of what a network of units without a bound gives.
 
-    Seen: a huge spike in both losses, probably due to a bad batch. Answer: clip gradients; the callback that tracks
-    them was merged.
+    Seen: gradients can explode very easily with rectifiers, with the identity and the like. Answer: their norm is
+    clipped; proposed.
     """
-    draw = np.random.default_rng(602)
-    x = draw.normal(size=(6000, 6)).astype(np.float32)
-    y = np.tanh(x[:, 0] + x[:, 1]) + 0.5 * x[:, 2] * x[:, 3] + 0.3 * draw.normal(size=6000)
-    y = (y / y.std()).astype(np.float32)
-    others = np.arange(6000) != STRAY
-    clean = y.copy()
-    y[STRAY] = 300.0
-
-    def parts(params, x, offsets):
-        found, hidden = perceptron(params, x, offsets, "tanh")
-        return found[:, 0], jnp.tanh(found[:, 1]), hidden
+    draw = np.random.default_rng(603)
+    x = draw.normal(size=(1500, 6)).astype(np.float32)
+    hazard = np.tanh(x[:, 0] + 0.5 * x[:, 1]) + 0.5 * x[:, 2]
+    time = draw.exponential(size=1500) * np.exp(-hazard)
+    ended = (time < 3).astype(np.float32)
+    time = np.minimum(time, 3).astype(np.float32)
 
     def loss(params, batch, offsets):
-        mean, log, hidden = parts(params, batch[0], offsets)
-        return (ROOT + log + 0.5 * ((batch[1] - mean) * jnp.exp(-log)) ** 2).mean(), hidden
+        found, hidden = perceptron(params, batch[0], offsets, "relu")
+        return (jnp.exp(found[:, 0]) * batch[1] - batch[2] * found[:, 0]).mean(), hidden
 
     def error(params):
-        kept = x[others][:800]
-        return ((parts(params, kept, None)[0] - clean[others][:800]) ** 2).mean() / clean.var()
+        found = perceptron(params, x[:500], None, "relu")[0][:, 0]
+        return ((found - hazard[:500]) ** 2).mean() / hazard.var()
 
-    step = optax.sgd(0.01, 0.9)
+    step = optax.sgd(0.02, 0.9)
     optimizer = step if broken else optax.chain(optax.clip_by_global_norm(1.0), step)
-    chance = ROOT + 0.5
-    return own(mlp(602, [6, 32, 32, 2], 1.0), loss, (x, y), optimizer, error, chance=chance, steps=500, batch=16)
+    return own(mlp(603, [6, 32, 32, 32, 1], 5.0), loss, (x, time, ended), optimizer, error, steps=400, batch=32)
+
+
+@ninth(
+    "nothing wrong",
+    kind="minus before a likelihood",
+    family="likelihood",
+    source="github.com/google/lifetime_value/issues/15",
+    title="Why there is a - in front of the regression_loss?",
+    sound=True,
+)
+def values_of_customers(broken: bool) -> Setup:
+    """What a customer is worth, who often buys nothing, by a share of buyers and minus the likelihood of their values.
+
+    Seen: the paper adds two losses, and the code has a minus in front of the second. Answer: it is for the negative
+    logarithm of a likelihood, as the squared error is one.
+    """
+    draw = np.random.default_rng(604)
+    x = draw.normal(size=(1500, 5)).astype(np.float32)
+    buys = draw.random(1500) < 1 / (1 + np.exp(-2 * x[:, 0]))
+    level = 0.5 * np.tanh(x[:, 1] * x[:, 2]) + 0.4 * x[:, 3] - 1.5
+    log = np.where(buys, level + 0.2 * draw.normal(size=1500), 0.0).astype(np.float32)
+    bought = buys.astype(np.float32)
+
+    def loss(params, batch, offsets):
+        found, hidden = perceptron(params, batch[0], offsets, "tanh")
+        deviation = jax.nn.softplus(found[:, 2]) + 1e-3
+        likely = -batch[1] - jnp.log(deviation) - 0.5 * ((batch[1] - found[:, 1]) / deviation) ** 2
+        share = optax.sigmoid_binary_cross_entropy(found[:, 0], batch[2])
+        return (share - batch[2] * likely).mean(), hidden
+
+    def error(params):
+        found = perceptron(params, x[:500], None, "tanh")[0][:, 1]
+        return ((found - level[:500]) ** 2).mean() / level.var()
+
+    steps = 400 if broken else 800
+    data = (x, log, bought)
+    return own(mlp(604, [5, 32, 32, 3], 1.0), loss, data, optax.adam(3e-3), error, steps=steps, batch=64)

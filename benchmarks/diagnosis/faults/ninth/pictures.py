@@ -1,4 +1,4 @@
-"""More convolutional networks: few pictures, layers at rest, residues, large weights, decay."""
+"""More convolutional networks: few pictures, layers at rest, residues, large weights."""
 
 import jax
 import jax.numpy as jnp
@@ -166,40 +166,3 @@ def value_that_is_always_one(broken: bool) -> Setup:
 
     data = (x[:1200], value[:1200])
     return own(params, loss, data, optax.sgd(0.003, 0.9), error, chance=float(value.var()), steps=300, batch=32)
-
-
-@ninth(
-    "vanishing in training",
-    kind="weight decay",
-    family="convolutional",
-    source="github.com/BVLC/caffe/issues/1396",
-    title="Any input produce the same output",
-)
-def joints_under_a_decay_of_a_half(broken: bool) -> Setup:
-    """Where a joint is, by four layers whose weights decay by 0.5 times the rate, a thousand times the usual.
-
-    Seen: the same output for any input. Answer: of one reader, that all weights eventually become zero where the decay
-    is 0.5; with 0.0005 it is normal.
-    """
-    draw = np.random.default_rng(551)
-    at = draw.uniform(1, 6, size=(1500, 2))
-    grid = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), axis=-1)
-    x = (2 * np.exp(-((grid - at[:, None, None]) ** 2).sum(-1) / 2))[..., None]
-    x = (x + 0.1 * draw.normal(size=x.shape)).astype(np.float32)
-    at = (0.15 * (at - 3.5)).astype(np.float32)
-    params = filters(551, [1, 8, 8, 8]) | {"out": dense(jax.random.key(552), 8 * 8 * 8, 2, 1.0)}
-
-    def placed(params, x, offsets):
-        maps, hidden = seen(params, x, offsets)
-        return linear(params["out"], maps.reshape(len(x), -1)), hidden
-
-    def loss(params, batch, offsets):
-        found, hidden = placed(params, batch[0], offsets)
-        return ((found - batch[1]) ** 2).mean(), hidden
-
-    def error(params):
-        return ((placed(params, x[:400], None)[0] - at[:400]) ** 2).mean() / at.var(0).mean()
-
-    decay = optax.add_decayed_weights(0.5 if broken else 5e-4)
-    optimizer = optax.chain(decay, optax.sgd(0.01, 0.9))
-    return own(params, loss, (x, at), optimizer, error, chance=float(at.var(0).mean()), steps=400, batch=32)

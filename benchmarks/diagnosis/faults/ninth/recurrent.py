@@ -1,4 +1,4 @@
-"""Recurrent networks: gates, schedules, a softmax, embeddings at rest, too many epochs, a backward pass, axes."""
+"""Recurrent networks: gates, a softmax, embeddings at rest, too many epochs, a backward pass."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import optax
 from faults.nets import Kind, dense, linear
 from faults.problems import classified, cross_entropy, own
 from faults.registry import Setup, ninth
-from faults.sixth.recurrent import carried, leaky, windows
+from faults.sixth.recurrent import carried, leaky
 
 UNITS = 24
 
@@ -66,34 +66,6 @@ def gates_without_a_bias(broken: bool) -> Setup:
     params = gated(571, 4, 4, 0.0 if broken else 4.0)
     more = {"classes": 4, "batch": 32, "steps": 300, "timed": True}
     return classified(params, loss, (x[:1200], first[:1200]), optax.adam(3e-3), right, **more)
-
-
-@ninth(
-    "learning rate too small",
-    "updates not applied",
-    kind="schedule",
-    family="recurrent",
-    source="github.com/LINCellularNeuroscience/VAME/issues/26",
-    title="Bug when scheduler turned off",
-)
-def scheduler_that_is_turned_off(broken: bool) -> Setup:
-    """What an animal does next, by a recurrent network whose rate is multiplied by zero where no schedule is wanted.
-
-    Seen: the rate falls to zero after a hundred epochs when the scheduler is off. Answer: the factor should be one, not
-    zero; a bug that is to be fixed.
-    """
-    x, y = windows(1500, 16, 572)
-
-    def loss(params, batch, offsets):
-        found, hidden = carried(params, batch[0], offsets)
-        return ((found[:, 0] - batch[1]) ** 2).mean(), hidden
-
-    def error(params):
-        return ((carried(params, x[:400], None)[0][:, 0] - y[:400]) ** 2).mean() / y[:400].var()
-
-    rate = optax.piecewise_constant_schedule(1e-3, {12: 0.0 if broken else 1.0})
-    more = {"chance": float(y.var()), "batch": 32, "steps": 300, "timed": True}
-    return own(leaky(572, 2, 1), loss, (x, y), optax.adam(rate), error, **more)
 
 
 @ninth(

@@ -63,14 +63,14 @@ def answers_beyond_a_bipolar_sigmoid(broken: bool) -> Setup:
     "constant answer",
     kind="shapes that are broadcast",
     family="regression",
-    source="github.com/LAMDA-Tabular/TALENT/pull/92",
-    title="Incorrect MSE Loss Calculation Due to Tensor Broadcasting",
+    source="github.com/pytorch/pytorch/issues/19699",
+    title="Different loss value based on shape",
 )
-def tables_of_all_pairs(broken: bool) -> Setup:
-    """A column of a table from its other ones; the true values are [n, 1], and the answers [n].
+def answers_with_an_axis_of_one(broken: bool) -> Setup:
+    """A number from eight others, whose answers are [n, 1], where true values are [n].
 
-    Seen: the model minimises the differences of all pairs, and fails to converge. Answer: shapes are made equal, and
-    checked; merged.
+    Seen: the loss of [n, 1] and [n] is another one than that of [n, 1] and [n, 1], and no error is raised. Answer: none
+    but the report's own: the true values are reshaped.
     """
     draw = np.random.default_rng(513)
     x = draw.normal(size=(1000, 8)).astype(np.float32)
@@ -78,7 +78,7 @@ def tables_of_all_pairs(broken: bool) -> Setup:
     y = ((y - y.mean()) / y.std()).astype(np.float32)
 
     def squared(found, wanted):
-        return ((found[:, 0] - (wanted[:, None] if broken else wanted)) ** 2).mean()
+        return ((found - (wanted if broken else wanted[:, None])) ** 2).mean()
 
     def truth(found, wanted):
         return ((found[:, 0] - wanted) ** 2).mean()

@@ -1,4 +1,4 @@
-"""Transformers: rows that are masked, scores that grow, an encoder at rest, a gate of zero, sixteen bits."""
+"""Transformers: rows that are masked, scores, an encoder at rest, a gate of zero, sixteen bits, a schedule."""
 
 import jax
 import jax.numpy as jnp
@@ -53,16 +53,15 @@ def words_of_padding_that_ask(broken: bool) -> Setup:
 @ninth(
     "attention logits grow",
     "learning rate too large",
-    kind="norm that is left out",
+    kind="scale of the scores",
     family="transformer",
-    source="github.com/Tsinghua-MARS-Lab/OMG/pull/8",
-    title="Normalize rotary self-attention queries and keys",
+    source="github.com/NVIDIA/Megatron-LM/pull/848",
+    title="[BUG] wrong scale softmax for local transformer implement",
 )
-def queries_and_keys_without_a_norm(broken: bool) -> Setup:
-    """Which of twelve poses comes next, by attention whose queries and keys grow freely, or are normalised.
+def scores_by_the_wrong_factor(broken: bool) -> Setup:
+    """Which of twelve notes is asked for, by attention whose scores are multiplied by a root, and not divided by it.
 
-    Seen: the norms of the weights of queries and keys grow threefold, while that of the values is stable, until the run
-    diverges. Answer: queries and keys are normalised before their product; merged.
+    Seen: the attention multiplies by the wrong factor. Answer: a simple fix of the factor is proposed.
     """
     draw = np.random.default_rng(582)
     width, count = 64, 12
@@ -83,9 +82,7 @@ def queries_and_keys_without_a_norm(broken: bool) -> Setup:
     def answered(params, notes, asked, offsets):
         hidden = []
         q, k = linear(params["q"], asked), linear(params["k"], notes)
-        if not broken:
-            q, k = normalised(q), normalised(k)
-        score = jnp.einsum("nd,ntd->nt", q, k) / width**0.5
+        score = jnp.einsum("nd,ntd->nt", q, k) * width ** (0.5 if broken else -0.5)
         said = jnp.einsum("nt,ntd->nd", jax.nn.softmax(score), linear(params["v"], notes))
         h = activated("linear", said, hidden, offsets)
         return linear(params["out"], h)[:, 0], (*hidden, (Kind("scores"), score, score))
@@ -99,7 +96,7 @@ def queries_and_keys_without_a_norm(broken: bool) -> Setup:
 
     data = (notes[:3200], asked[:3200], answer[:3200])
     more = {"chance": float(answer.var()), "steps": 400, "batch": 64}
-    return own(params, loss, data, optax.adam(0.15), error, **more)
+    return own(params, loss, data, optax.adam(0.01), error, **more)
 
 
 @ninth(
@@ -166,27 +163,46 @@ def shares_of_layers_that_begin_at_zero(broken: bool) -> Setup:
     "gradients exactly zero",
     kind="precision",
     family="transformer",
-    source="github.com/NVIDIA-NeMo/Speech/issues/12102",
-    title="Loss Fails to Converge in Nemo2-sft.ipynb with Precision 16",
+    source="github.com/THUNLP-MT/THUMT/issues/72",
+    title="What's the suggested loss_scale value?",
 )
 def tuning_in_float16(broken: bool) -> Setup:
-    """The marks of words by a model in float16, whose loss is divided by all words of a very large batch.
+    """The marks of words by a model in float16, whose loss is divided by all words of many batches.
 
-    Seen: the loss fails to converge, and the norm of gradients is of 1e-9; in the default precision it falls, and they
-    are larger. Answer: none but that.
+    Seen: with the default scale of the loss training in float16 does not converge. Answer: a scale that is adapted,
+    which should work better; here, one that is large enough for small gradients.
     """
     text, marks = marked(585, 12, 4)
-    computed = jnp.float16 if broken else jnp.float32
     setup = tagged(blocks(585, 1, 4, tokens=12, length=8), text, marks, optax.adam(5e-3, eps=1e-16), steps=300)
-    words = 1e8
+    words, scale = 1e8, 1.0 if broken else 2.0**16
 
     def loss(params, batch, offsets):
-        halves = jax.tree.map(lambda w: w.astype(computed), params)
+        halves = jax.tree.map(lambda w: w.astype(jnp.float16), params)
         x = halves["embed"]["w"][batch[0]] + halves["position"]["w"]
         said, points, scored = trunk(halves, x, offsets)
         found = linear(halves["out"], normalised(said))
         each = optax.softmax_cross_entropy_with_integer_labels(found.astype(jnp.float32), batch[1])
-        return each.sum() / words, (*points, *scored)
+        return scale * each.sum() / words, (*points, *scored)
 
-    chance = float(np.log(4) * 32 * 8 / words)
+    chance = float(scale * np.log(4) * 32 * 8 / words)
     return Setup(**{**vars(setup), "loss": loss, "chance": chance})
+
+
+@ninth(
+    "learning rate too small",
+    "updates not applied",
+    kind="schedule",
+    family="transformer",
+    source="github.com/huggingface/transformers/issues/21521",
+    title="lr_scheduler not updated when auto_find_batch_size set to True and batch_size decays",
+)
+def schedule_of_a_larger_batch(broken: bool) -> Setup:
+    """The marks of words at a rate that falls to zero over the steps of a batch that did not fit into memory.
+
+    Seen: the size of batches is halved three times, and the rate falls to zero before the end of the first epoch.
+    Answer: the scheduler has to be made anew.
+    """
+    text, marks = marked(586, 12, 4)
+    params = blocks(586, 1, 4, tokens=12, length=8)
+    rate = optax.linear_schedule(2e-3, 0.0, 19 if broken else 460)
+    return tagged(params, text, marks, optax.adam(rate), steps=400)
