@@ -119,7 +119,7 @@ def moments_of_the_type_of_weights(broken: bool) -> Setup:
     text, marks = marked(594, 12, 4)
     stored = jnp.bfloat16 if broken else jnp.float32
     params = jax.tree.map(lambda w: w.astype(stored), blocks(594, 1, 4, tokens=12, length=8))
-    setup = tagged(params, text, marks, optax.adamw(2e-4, weight_decay=1e-3), steps=1800)
+    setup = tagged(params, text, marks, optax.adamw(2.5e-4, weight_decay=1e-3), steps=2200)
 
     def loss(params, batch, offsets):
         return setup.loss(jax.tree.map(lambda w: w.astype(jnp.float32), params), batch, offsets)
