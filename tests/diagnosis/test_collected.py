@@ -24,6 +24,7 @@ HALVES: tuple[Half, ...] = (
     "sixth held-out",
     "seventh held-out",
     "eighth held-out",
+    "ninth held-out",
 )
 NAMES = frozenset(get_args(Name))
 
@@ -69,6 +70,7 @@ def test_causes_are_findings_or_one_cause_in_words(half: Half) -> None:
         ("sixth held-out", 14),
         ("seventh held-out", 14),
         ("eighth held-out", 14),
+        ("ninth held-out", 14),
     ],
 )
 def test_later_halves_have_many_causes_and_none_often(half: Half, causes: int) -> None:

@@ -1,7 +1,7 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/` and `eighth/` are the second to the eighth
-held-out set: other sources than all before, labelled by mechanism before any of them was diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/` and `ninth/` are the second to
+the ninth held-out set: other sources than all before, labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
@@ -13,6 +13,7 @@ from faults import (
     fourth,
     likelihood,
     losses,
+    ninth,
     physics,
     precision,
     recurrent,
@@ -45,4 +46,5 @@ _FAMILIES = (
     sixth,
     seventh,
     eighth,
+    ninth,
 )

@@ -18,6 +18,7 @@ Half: TypeAlias = Literal[
     "sixth held-out",
     "seventh held-out",
     "eighth held-out",
+    "ninth held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -142,3 +143,4 @@ fifth = partial(_collected, "fifth held-out")
 sixth = partial(_collected, "sixth held-out")
 seventh = partial(_collected, "seventh held-out")
 eighth = partial(_collected, "eighth held-out")
+ninth = partial(_collected, "ninth held-out")
