@@ -243,3 +243,11 @@ def test_a_missing_file_is_an_error_of_one_line(tmp_path: Any) -> None:
     assert shown.code == 2
     assert "cannot be read" in shown.err
     assert shown.err.count("\n") == 1
+
+
+def test_what_holds_for_no_other_data_and_a_signal_that_is_cut_off_are_not_called_in_order() -> None:
+    by_chance = vg.diagnose(evidence(accuracy=np.full(RECORDS, 0.1)))
+    assert "it holds for other data" not in by_chance.judged
+    cut = rows(-1.0, -1.0)
+    cut[:, :2] = -np.inf
+    assert "the signal reaches the first layers" not in vg.diagnose(evidence(signal=cut)).judged

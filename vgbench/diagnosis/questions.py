@@ -84,7 +84,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "the signal reaches the first layers",
         ("signal",),
-        lambda run: run.lost is not None or run.silent or run.overflows,
+        lambda run: (run.lost is not None or run.silent or run.overflows) and not run.cut_off,
         ("vanishing", "vanishing in training", "exploding", "risk of vanishing", "risk of exploding"),
     ),
     Question("units are alive", ("dead",), _has("dead"), ("dead units", "units that died")),
@@ -92,7 +92,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "it holds for other data",
         ("accuracy",),
-        lambda run: run.progress.validated is not None,
+        lambda run: run.progress.validated is not None and run.progress.validated >= thresholds.LEARNED,
         ("learned by heart", "short of target", "learns the training data"),
     ),
 )
@@ -133,5 +133,5 @@ def _recorded(run: Reading, field: str) -> bool:
     if field == "layers":
         return evidence.gradient is not None
     if field == "accuracy":
-        return evidence.accuracy is not None and evidence.chance_accuracy is not None
+        return run.progress.validated is not None
     return getattr(evidence, field) is not None

@@ -46,6 +46,12 @@ class Steps:
         return still & ~still.all()
 
     @property
+    def severed(self) -> bool:
+        """Whether layers never move since they never get a gradient."""
+        still, zero = self.held, self.evidence.zero
+        return zero is not None and bool(still.any()) and bool((zero[:, still] >= 1).all())
+
+    @property
     def first_held(self) -> bool:
         """Whether the layers that a signal reaches last, or those that time steps share, never move."""
         names = self.evidence.names

@@ -177,3 +177,31 @@ def test_a_loss_with_cliffs_that_comes_down_to_its_least_is_not_thrown_about() -
     assert names(vg.diagnose(evidence(**run))) == ["loss spike"]
     ends = run | {"loss": np.r_[jumps["loss"][:-3], 2.9, 3.0, 3.1]}
     assert vg.verdict(evidence(**ends)) == "learning rate too large"
+
+
+def test_a_run_that_had_learned_before_it_was_thrown_about_may_have_met_one_bad_batch() -> None:
+    thrown = BLIND | {"loss": np.r_[2.3, 0.8, 0.4, 0.3, 0.3, 0.3, 48.0, 5.6, 4.1], "accuracy": None}
+    found = vg.diagnose(evidence(**thrown, weight=over_records(0.5, 1.4, 1.8)))[0]
+    assert (found.name, found.alternatives) == ("learning rate too large", ("loss spike",))
+
+
+def test_a_game_in_which_one_network_gets_no_gradient_is_not_one_of_too_large_steps() -> None:
+    cut = np.arange(LAYERS) < 3
+    layers = ("generator.w0", "generator.w1", "generator.w2", *(f"critic.w{i}" for i in range(LAYERS - 3)))
+    bursts = np.where(np.arange(RECORDS) == 4, 1.5, -0.2)[:, None] * np.ones(LAYERS)
+    game = BLIND | {"loss": np.r_[2.1, 2.0, 3.3, 5.0, 8.0, 12.5, 12.0, 11.0, 9.8], "chance": None, "names": layers}
+    game |= {"accuracy": None}
+    assert "learning rate too large" in names(vg.diagnose(evidence(**game, gradient=bursts)))
+    zero, still = np.where(cut, 1.0, 0.0) * np.ones((RECORDS, 1)), np.where(cut, 0.0, 0.01) * np.ones((RECORDS, 1))
+    severed = game | {"gradient": np.where(cut, -np.inf, bursts), "zero": zero, "update": still}
+    found = vg.diagnose(evidence(**severed))[0]
+    assert (found.name, found.alternatives) == ("frozen", ("gradients exactly zero",))
+
+
+def test_steps_that_are_large_beside_a_loss_of_no_known_level_may_be_due_to_the_loss() -> None:
+    loss = np.r_[80.0, 900.0, 300.0, 700.0, 200.0, 900.0, 400.0, 800.0, 500.0]
+    run = BLIND | {"loss": loss, "chance": None, "accuracy": None, "input_scale": 1.0}
+    run |= {"gradient": rows(3.0, 3.0, layers=LAYERS), "bias": rows(3.0, 3.0, layers=LAYERS)}
+    run |= {"fan_in": rows(64.0, 64.0, layers=LAYERS)}
+    found = vg.diagnose(evidence(**run, update=over_records(1.9, 0.5, 0.5)))[0]
+    assert (found.name, found.alternatives[:1]) == ("learning rate too large", ("first loss too large",))

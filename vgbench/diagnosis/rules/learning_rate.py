@@ -32,17 +32,33 @@ def too_large(run: Reading) -> Iterator[Finding]:
     if progress.learned and progress.peak < thresholds.ROSE * abs(progress.start):
         return  # a loss that comes down and never rises is not thrown about
     shown = signs(run)
-    if shown.keys() <= BY_LOSS and _over(run):
-        return  # a loss that jumps, and comes down all the same
+    if shown.keys() <= BY_LOSS and (_over(run) or (progress.adversarial and run.severed)):
+        return  # a loss that jumps, and comes down all the same; or one network wins since the other gets no gradient
     points = sum(2 if far else 1 for _, far in shown.values())
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
-    confidence: Confidence = "certain" if run.arrives and points > 4 else "likely" if points > 2 else "possible"
+    others = _may_also_be(run)
+    sure = run.arrives and points > 4 and "first loss too large" not in others
+    confidence: Confidence = "certain" if sure else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
-    unseen = run.unseen("far from unit scale", "exploding")  # large inputs and signals make usual steps large
-    others = () if confidence == "certain" else unseen
+    others = () if sure else others
     yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
+
+
+def _may_also_be(run: Reading) -> tuple[Name, ...]:
+    """What makes usual steps large as well: the scale of the loss, of inputs and of signals, where it is not known.
+
+    A run that had learned before has none of them; its loss may have jumped for the sake of one batch.
+    """
+    if run.progress.once_learned:
+        return ("loss spike",)
+    high = (
+        run.evidence.chance is None
+        and len(run.progress.losses) > 0
+        and run.progress.start > thresholds.FIRST_LOSS_ALONE
+    )
+    return *(("first loss too large",) if high else ()), *run.unseen("far from unit scale", "exploding")
 
 
 def _over(run: Reading) -> bool:

@@ -81,7 +81,7 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
 
 def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
     if run.held.any() and not _flushed(run, run.held):
-        yield "gradients exactly zero" if _cut_off(run) else "frozen"
+        yield "gradients exactly zero" if run.severed else "frozen"
     elif run.last_lost is not None and follows(run, run.last_lost):
         yield "vanishing in training"
     if run.decayed:
@@ -137,17 +137,11 @@ def frozen(run: Reading) -> Iterator[Finding]:
     still = run.held
     if not still.any() or _flushed(run, still):
         return
-    cut = _cut_off(run)
+    cut = run.severed
     hint = "their gradient is exactly zero: what comes before them is cut off from the loss" if cut else ""
     others: tuple[Name, ...] = ("gradients exactly zero",) if cut else ()
     layers = run.layers(np.flatnonzero(still))
     yield run.finding("frozen", "certain", layers, hint=hint, alternatives=others, layers_frozen=float(still.sum()))
-
-
-def _cut_off(run: Reading) -> bool:
-    """Whether layers never move since they never get a gradient."""
-    still, zero = run.held, run.evidence.zero
-    return zero is not None and bool(still.any()) and bool((zero[:, still] >= 1).all())
 
 
 def _flushed(run: Reading, still: np.ndarray) -> bool:
