@@ -53,12 +53,10 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     """
     if run.progress.once_learned:
         return ("loss spike",)
-    high = (
-        run.evidence.chance is None
-        and len(run.progress.losses) > 0
-        and run.progress.start > thresholds.FIRST_LOSS_ALONE
-    )
-    return *(("first loss too large",) if high else ()), *run.unseen("far from unit scale", "exploding")
+    start = run.progress.start if len(run.progress.losses) else 0.0
+    sum_of_all = run.evidence.chance is None and run.summed and start > thresholds.FIRST_LOSS_ALONE
+    scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all else ()
+    return *scale, *run.unseen("far from unit scale", "exploding")
 
 
 def _over(run: Reading) -> bool:
