@@ -23,7 +23,7 @@ class Evidence:
         peak: largest finite training loss that is known since the record before.
         nonfinite_loss: whether a training loss since the record before was not finite.
         nonfinite_since: the first step with a number that is not finite, by "loss", "gradients", "updates" and
-            "parameters"; None where nobody looked.
+            "parameters"; None where it is not known.
         validation_loss: on data that are not trained on.
         accuracy: on such data.
         target: accuracy, or without accuracies validation loss, from which the run counts as trained; None without one.

@@ -66,7 +66,7 @@ class Reading(Weights):
 
     @property
     def still_lost(self) -> bool:
-        """Whether the signal vanishes at the last record, too, or nobody looked then."""
+        """Whether the signal vanishes at the last record, too, or was not recorded then."""
         return self.last_lost is None or self.last_lost >= thresholds.LOST_DECADES
 
     @cached_property

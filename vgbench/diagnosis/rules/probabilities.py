@@ -56,7 +56,7 @@ def _confined(run: Reading) -> Iterator[tuple[float, float, int]]:
 
 
 def _too_often_right(run: Reading, classes: int) -> bool | None:
-    """Whether answers are right more often than the loss allows where it has settled; None where nobody looked.
+    """Whether answers are right more often than the loss allows where it has settled; None where it is not known.
 
     Of scores that are as sure as they are right, the loss is the entropy at most that is left with this accuracy (Fano
     1961).

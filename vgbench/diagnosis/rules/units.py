@@ -21,7 +21,7 @@ def dead_units(run: Reading) -> Iterator[Finding]:
     flat = _flat_units(run)
     layers = np.flatnonzero(flat[0] & (flat.mean(axis=0) >= 0.5))
     if not len(layers) or run.empty or (run.evidence.dead is None and run.zeroed[0]):
-        return  # where nobody looked and nothing gets a gradient, much else may be why
+        return  # where units were not recorded and nothing gets a gradient, much else may be why
     others: tuple[Name, ...] = ("gradients exactly zero",) if run.zeroed[0] else run.unseen("collapse")
     yield _of_units(run, "dead units", layers, 0, others)
 
@@ -65,7 +65,7 @@ def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: 
 def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
     """Places, or layers, where units give nothing for any example of a run that learns little.
 
-    Where nobody looked at units, a layer whose bias gets a gradient and whose weights get none shows that its input is
+    Where units were not recorded, a layer whose bias gets a gradient and whose weights get none shows that its input is
     zero.
     """
     dead = run.evidence.dead
@@ -199,7 +199,7 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
 
 
 def attends(run: Reading) -> bool:
-    """Whether weights of queries and keys have grown so that scores are ten times as large, and nobody looked."""
+    """Whether weights of queries and keys grew so that scores are ten times as large, and no score was recorded."""
     queries, keys = _attention(run)
     unseen = run.evidence.largest_logit is None and queries and keys
     return bool(unseen) and _growth(run, queries) + _growth(run, keys) >= thresholds.GROWN_DECADES
