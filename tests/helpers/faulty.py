@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 MODULE = '''
 import os
@@ -113,8 +116,12 @@ def call(site: Path, *arguments: str | Path, **options: Any) -> subprocess.Compl
 
 def workers_of(pid: int) -> Sequence[int]:
     """The processes that a runner has spawned."""
-    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "spawn_main"], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.NoSuchProcess):  # it may end meanwhile
+                found += [child.pid] if "spawn_main" in " ".join(child.cmdline()) else []
+    return found
 
 
 def kill(pid: int) -> None:

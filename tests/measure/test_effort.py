@@ -7,8 +7,11 @@ from vgbench.measure.effort import OPERATIONS, compiler_options
 
 
 def test_small_programs_are_compiled_in_a_hurry_and_large_ones_with_care() -> None:
-    assert compiler_options(OPERATIONS) == effort._HURRY
-    assert compiler_options(OPERATIONS + 1) == effort._CARE
+    hurry, care = compiler_options(OPERATIONS) or {}, compiler_options(OPERATIONS + 1) or {}
+    assert "xla_backend_optimization_level" in hurry  # the others exist in some versions of XLA
+    assert hurry.items() <= effort._HURRY.items()
+    assert care.items() <= effort._CARE.items()
+    assert not care.keys() & hurry.keys()
 
 
 def test_accelerators_compile_all_programs_with_care(monkeypatch: pytest.MonkeyPatch) -> None:
