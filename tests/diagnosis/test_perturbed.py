@@ -67,7 +67,7 @@ RUNS: dict[str, tuple[tuple[str, ...], Callable[[], Setup]]] = {
         lambda: regression(mlp(4, [3, 40, 40, 1]), optax.sgd(1e-5), data=curve(4)),
     ),
     "fourteen sigmoids": (LOST, lambda: classification(net(5, 32, 14, 1.0), optax.sgd(0.1), kind="sigmoid")),
-    "small weights under tanh": (LOST, lambda: classification(net(6, 64, 10, 0.2), optax.sgd(0.1, 0.9), kind="tanh")),
+    "small weights under tanh": (LOST, lambda: classification(net(6, 64, 14, 0.2), optax.sgd(0.1, 0.9), kind="tanh")),
     "biases far below zero": (  # without a look at the units, no gradient is all that shows
         ("dead units", "gradients exactly zero"),
         lambda: classification(net(7, 40, 3, bias=-20.0), optax.adam(2e-3)),
