@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from sklearn.datasets import load_digits
 
-from faults.nets import perceptron
+from faults.nets import Hidden, perceptron
 from faults.registry import Loss, Setup
 
 CLASSES = 10
@@ -143,6 +143,25 @@ def classified(
         "chance_accuracy": guessed,
     }
     return own(params, loss, data, optimizer, lambda params: (1 - right(params)) / (1 - guessed), **judged | more)
+
+
+def recognised(
+    params: Any,
+    scores: Callable[[Any, Any, Any], tuple[Any, Hidden]],
+    data: tuple[Any, Any],
+    others: tuple[Any, Any],
+    optimizer: optax.GradientTransformation,
+    **more: Any,
+) -> Setup:
+    """The same by a network of its own: `scores` gives those of some inputs, and what it has inside; `others` judge."""
+    x, y = others
+
+    def loss(params: Any, batch: Any, offsets: Any) -> Any:
+        found, hidden = scores(params, batch[0], offsets)
+        return cross_entropy(found, batch[1]), hidden
+
+    right = jax.jit(lambda params: (scores(params, x, None)[0].argmax(-1) == y).mean())
+    return classified(params, loss, data, optimizer, right, **more)
 
 
 def reconstruction(

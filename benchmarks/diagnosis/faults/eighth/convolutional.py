@@ -7,7 +7,7 @@ import optax
 
 from faults.fourth.convolutional import fields, seen
 from faults.nets import activated, dense, linear
-from faults.problems import classification, classified, cross_entropy, digits, own
+from faults.problems import classification, digits, own, recognised
 from faults.registry import Setup, eighth
 from faults.second.convolutional import convolve, filters
 
@@ -163,13 +163,10 @@ def waves_behind_two_rectifiers(broken: bool) -> Setup:
         h = activated("relu", linear(params["two"], h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x[2500:], None)[0].argmax(-1) == label[2500:]).mean())
     optimizer = optax.adam(0.1 if broken else 2e-3)
-    return classified(params, loss, (x[:2500], label[:2500]), optimizer, right, classes=16, batch=32, steps=500)
+    return recognised(
+        params, scores, (x[:2500], label[:2500]), (x[2500:], label[2500:]), optimizer, classes=16, batch=32, steps=500
+    )
 
 
 @eighth(
@@ -260,10 +257,7 @@ def activities_at_a_drawn_rate(broken: bool) -> Setup:
         h = activated("relu", linear(params["middle"], maps.reshape(len(x), -1)), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x[1200:], None)[0].argmax(-1) == doing[1200:]).mean())
     optimizer = optax.adam(0.08 if broken else 2e-3)
-    return classified(params, loss, (x[:1200], doing[:1200]), optimizer, right, classes=4, batch=32, steps=400)
+    return recognised(
+        params, scores, (x[:1200], doing[:1200]), (x[1200:], doing[1200:]), optimizer, classes=4, batch=32, steps=400
+    )

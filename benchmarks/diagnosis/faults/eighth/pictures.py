@@ -7,7 +7,7 @@ import optax
 
 from faults.fourth.convolutional import seen
 from faults.nets import Kind, activated, dense, linear
-from faults.problems import classification, classified, cross_entropy, digits, own
+from faults.problems import classification, digits, own, recognised
 from faults.registry import Setup, eighth
 from faults.second.convolutional import convolve, filters
 
@@ -74,12 +74,7 @@ def characters_that_are_never_disturbed(broken: bool) -> Setup:
         h = activated("relu", linear(params["middle"], h.reshape(len(x), -1)), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x_other, None)[0].argmax(-1) == y_other).mean())
-    return classified(params, loss, (x, y), optax.adam(1e-3), right, classes=10, batch=32, steps=500)
+    return recognised(params, scores, (x, y), (x_other, y_other), optax.adam(1e-3), classes=10, batch=32, steps=500)
 
 
 @eighth(

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import Kind, activated, dense, linear
-from faults.problems import classified, cross_entropy
+from faults.problems import recognised
 from faults.registry import Setup, eighth
 from faults.second.recurrent import UNITS
 from faults.sixth.recurrent import carried, forecast, leaky, windows
@@ -57,13 +57,10 @@ def sounds_by_small_weights(broken: bool) -> Setup:
         h = activated("relu", linear(params["five"], state), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x[1200:], None)[0].argmax(-1) == label[1200:]).mean())
     data = (x[:1200], label[:1200])
-    return classified(params, loss, data, optax.sgd(0.03, 0.9), right, classes=4, batch=32, steps=400)
+    return recognised(
+        params, scores, data, (x[1200:], label[1200:]), optax.sgd(0.03, 0.9), classes=4, batch=32, steps=400
+    )
 
 
 @eighth(
@@ -108,13 +105,8 @@ def gates_that_are_open_or_shut(broken: bool) -> Setup:
         points = (Kind("sigmoid"), z[..., : 3 * UNITS], gates), (Kind("tanh"), z[..., 3 * UNITS :], new)
         return linear(params["readout"], h), points
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x[3600:], None)[0].argmax(-1) == label[3600:]).mean())
     more = {"classes": 4, "batch": 32, "steps": 300, "timed": True}
-    return classified(params, loss, (x[:3600], label[:3600]), optax.sgd(0.03, 0.9), right, **more)
+    return recognised(params, scores, (x[:3600], label[:3600]), (x[3600:], label[3600:]), optax.sgd(0.03, 0.9), **more)
 
 
 @eighth(
@@ -154,10 +146,5 @@ def names_of_few_texts(broken: bool) -> Setup:
     x, label = _voices(count, 344, 2.0)
     others, wanted = _voices(600, 345, 2.0)
 
-    def loss(params, batch, offsets):
-        found, hidden = carried(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (carried(params, others, None)[0].argmax(-1) == wanted).mean())
     more = {"classes": 4, "batch": 20, "steps": 500, "timed": True}
-    return classified(leaky(344, 16, 4), loss, (x, label), optax.adam(5e-3), right, **more)
+    return recognised(leaky(344, 16, 4), carried, (x, label), (others, wanted), optax.adam(5e-3), **more)

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import Kind, activated, dense, linear
-from faults.problems import classified, cross_entropy, own
+from faults.problems import own, recognised
 from faults.registry import Setup, eighth
 from faults.second.attention import WIDTH, blocks, normalised, trunk
 from faults.seventh.transformer import pooled
@@ -33,13 +33,8 @@ def tagged(params, text, marks, optimizer, *, between=None, steps: int) -> Setup
         said = normalised(said if between is None else between(params, said))
         return linear(params["out"], said), (*points, *scored)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, text[1200:], None)[0].argmax(-1) == marks[1200:]).mean())
     more = {"classes": int(marks.max()) + 1, "steps": steps, "batch": 32}
-    return classified(params, loss, (text[:1200], marks[:1200]), optimizer, right, **more)
+    return recognised(params, scores, (text[:1200], marks[:1200]), (text[1200:], marks[1200:]), optimizer, **more)
 
 
 @eighth(

@@ -14,6 +14,19 @@ from faults.second.contrastive import unit
 from faults.third.contrastive import views
 
 
+def guessed(projected):
+    """The loss of two views of which each is guessed from the other, while the one that is guessed stands still."""
+
+    def loss(params, batch, offsets):
+        hidden = []
+        one, two = (projected(params, view, hidden, offsets) for view in batch)
+        guesses = [unit(linear(params["guess"]["layer00"], z)) for z in (one, two)]
+        still = [unit(jax.lax.stop_gradient(z)) for z in (two, one)]
+        return -sum((a * b).sum(1).mean() for a, b in zip(guesses, still, strict=True)) / 2, tuple(hidden)
+
+    return loss
+
+
 @ninth(
     "not-a-number gradients",
     "not-a-number loss",
@@ -76,15 +89,8 @@ def projector_of_another_method(broken: bool) -> Setup:
     def projected(params, x, hidden, offsets):
         return between(embedded(params["encoder"], x, hidden, offsets, between=between))
 
-    def loss(params, batch, offsets):
-        hidden = []
-        one, two = (projected(params, view, hidden, offsets) for view in batch)
-        guesses = [unit(linear(params["guess"]["layer00"], z)) for z in (one, two)]
-        still = [unit(jax.lax.stop_gradient(z)) for z in (two, one)]
-        return -sum((a * b).sum(1).mean() for a, b in zip(guesses, still, strict=True)) / 2, tuple(hidden)
-
     def error(params):
         z = unit(projected(params, x_other, [], None))
         return (z @ z.T).mean()
 
-    return own(params, loss, (first, second), optax.sgd(0.05, 0.9), error, steps=300, batch=128)
+    return own(params, guessed(projected), (first, second), optax.sgd(0.05, 0.9), error, steps=300, batch=128)

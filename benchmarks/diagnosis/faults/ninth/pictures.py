@@ -7,7 +7,7 @@ import optax
 
 from faults.fourth.convolutional import seen
 from faults.nets import activated, dense, linear
-from faults.problems import classified, cross_entropy, digits, own
+from faults.problems import cross_entropy, digits, own, recognised
 from faults.registry import Setup, ninth
 from faults.second.convolutional import convolve, filters
 
@@ -45,12 +45,7 @@ def ten_categories_of_few_pictures(broken: bool) -> Setup:
         h = activated("relu", linear(params["middle"], h.reshape(len(x), -1)), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x_other, None)[0].argmax(-1) == y_other).mean())
-    return classified(params, loss, (x, y), optax.adam(1e-3), right, classes=10, batch=32, steps=400)
+    return recognised(params, scores, (x, y), (x_other, y_other), optax.adam(1e-3), classes=10, batch=32, steps=400)
 
 
 @ninth(
@@ -76,15 +71,12 @@ def layers_that_never_wake_up(broken: bool) -> Setup:
         maps, hidden = seen(params, x, offsets)
         return linear(params["out"], maps.mean((1, 2))), hidden
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x[1600:], None)[0].argmax(-1) == sound[1600:]).mean())
     groups = {name: "head" if name == "out" else "filters" for name in params}
     held = optax.set_to_zero() if broken else optax.adam(0.02)
     optimizer = optax.multi_transform({"head": optax.adam(0.02), "filters": held}, groups)
-    return classified(params, loss, (x[:1600], sound[:1600]), optimizer, right, classes=8, batch=32, steps=400)
+    return recognised(
+        params, scores, (x[:1600], sound[:1600]), (x[1600:], sound[1600:]), optimizer, classes=8, batch=32, steps=400
+    )
 
 
 @ninth(

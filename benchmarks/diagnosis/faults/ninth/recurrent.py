@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import Kind, dense, linear
-from faults.problems import classified, cross_entropy, own
+from faults.problems import classified, cross_entropy, own, recognised
 from faults.registry import Setup, ninth
 from faults.sixth.recurrent import carried, leaky
 
@@ -58,14 +58,9 @@ def gates_without_a_bias(broken: bool) -> Setup:
     x[np.arange(1600), 0, first] += 2.0
     x = x.astype(np.float32)
 
-    def loss(params, batch, offsets):
-        found, hidden = remembered(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (remembered(params, x[1200:], None)[0].argmax(-1) == first[1200:]).mean())
     params = gated(571, 4, 4, 0.0 if broken else 4.0)
     more = {"classes": 4, "batch": 32, "steps": 300, "timed": True}
-    return classified(params, loss, (x[:1200], first[:1200]), optax.adam(3e-3), right, **more)
+    return recognised(params, remembered, (x[:1200], first[:1200]), (x[1200:], first[1200:]), optax.adam(3e-3), **more)
 
 
 @ninth(
@@ -123,16 +118,11 @@ def words_that_are_never_updated(broken: bool) -> Setup:
     def scores(params, text, offsets):
         return carried(params, params["words"]["w"][text], offsets)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, text[1600:], None)[0].argmax(-1) == kind[1600:]).mean())
     words = optax.set_to_zero() if broken else optax.adam(0.02)
     groups = {name: "words" if name == "words" else "rest" for name in params}
     optimizer = optax.multi_transform({"words": words, "rest": optax.adam(0.01)}, groups)
     more = {"classes": 10, "batch": 32, "steps": 400, "timed": True}
-    return classified(params, loss, (text[:1600], kind[:1600]), optimizer, right, **more)
+    return recognised(params, scores, (text[:1600], kind[:1600]), (text[1600:], kind[1600:]), optimizer, **more)
 
 
 @ninth(

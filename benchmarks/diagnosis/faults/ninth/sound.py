@@ -12,7 +12,8 @@ from faults.fifth.contrastive import embedded
 from faults.fifth.diffusion import curves, denoised
 from faults.fourth.convolutional import seen
 from faults.nets import Kind, activated, linear, mlp, perceptron
-from faults.problems import classification, classified, cross_entropy, digits, own
+from faults.ninth.contrastive import guessed
+from faults.problems import classification, digits, own, recognised
 from faults.registry import Setup, ninth
 from faults.second.attention import normalised
 from faults.second.contrastive import unit
@@ -69,19 +70,12 @@ def gradient_that_is_stopped_elsewhere(broken: bool) -> Setup:
         z = embedded(params["encoder"], x, hidden, offsets, between=lambda z: normalised(z, 0))
         return normalised(z, 0)
 
-    def loss(params, batch, offsets):
-        hidden = []
-        one, two = (projected(params, view, hidden, offsets) for view in batch)
-        guesses = [unit(linear(params["guess"]["layer00"], z)) for z in (one, two)]
-        still = [unit(jax.lax.stop_gradient(z)) for z in (two, one)]
-        return -sum((a * b).sum(1).mean() for a, b in zip(guesses, still, strict=True)) / 2, tuple(hidden)
-
     def error(params):
         known, asked = (unit(projected(params, each, [], None)) for each in (x[:600], x_other))
         return (jnp.asarray(y)[(asked @ known.T).argmax(1)] != y_other).mean() / 0.9
 
     steps = 300 if broken else 600
-    return own(params, loss, (first, second), optax.sgd(0.05, 0.9), error, steps=steps, batch=128)
+    return own(params, guessed(projected), (first, second), optax.sgd(0.05, 0.9), error, steps=steps, batch=128)
 
 
 @ninth(
@@ -273,10 +267,7 @@ def minus_of_a_minus(broken: bool) -> Setup:
         z = activated("linear", linear(params["layer00"], x), hidden, offsets)
         return jnp.concatenate([jnp.zeros_like(z), z], axis=1), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x[400:], None)[0].argmax(-1) == what[400:]).mean())
     rule = optax.chain(optax.scale(-1.0), optax.scale(0.05)) if broken else optax.sgd(0.05)
-    return classified(params, loss, (x[:400], what[:400]), rule, right, classes=2, batch=32, steps=200)
+    return recognised(
+        params, scores, (x[:400], what[:400]), (x[400:], what[400:]), rule, classes=2, batch=32, steps=200
+    )

@@ -7,7 +7,7 @@ import optax
 
 from faults.eighth.transformer import marked, tagged
 from faults.nets import Kind, activated, dense, linear
-from faults.problems import classified, cross_entropy, own
+from faults.problems import classified, own, recognised
 from faults.registry import Setup, ninth
 from faults.second.attention import WIDTH, blocks, normalised, trunk
 
@@ -149,13 +149,10 @@ def shares_of_layers_that_begin_at_zero(broken: bool) -> Setup:
         said = sum(shares[..., i : i + 1] * layer for i, layer in enumerate(layers))
         return linear(params["out"], said), (*hidden, *scored)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, text[1200:], None)[0].argmax(-1) == marks[1200:]).mean())
     data = (text[:1200], marks[:1200])
-    return classified(params, loss, data, optax.adam(5e-3), right, classes=4, steps=400, batch=32)
+    return recognised(
+        params, scores, data, (text[1200:], marks[1200:]), optax.adam(5e-3), classes=4, steps=400, batch=32
+    )
 
 
 @ninth(

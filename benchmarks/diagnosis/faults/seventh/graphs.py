@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.nets import activated, dense, linear
-from faults.problems import classified, cross_entropy
+from faults.problems import classified, cross_entropy, recognised
 from faults.registry import Setup, seventh
 
 GROUPS, WIDTH = 4, 24
@@ -96,15 +96,10 @@ def convolutions_in_a_dictionary(broken: bool) -> Setup:
         h = activated("tanh", linear(params["session"], h[sessions].sum(1)), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, sessions[1500:], None)[0].argmax(-1) == bought[1500:]).mean())
     known = {name: "known" if name == "out" or not broken else "unknown" for name in params}
     optimizer = optax.multi_transform({"known": optax.adam(1e-2), "unknown": optax.set_to_zero()}, known)
     data = (sessions[:1500], bought[:1500])
-    return classified(params, loss, data, optimizer, right, classes=5, steps=600, batch=64)
+    return recognised(params, scores, data, (sessions[1500:], bought[1500:]), optimizer, classes=5, steps=600, batch=64)
 
 
 @seventh(

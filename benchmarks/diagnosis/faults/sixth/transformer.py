@@ -7,7 +7,7 @@ import optax
 
 from faults.fourth.transformer import language
 from faults.nets import activated, dense, mlp, perceptron
-from faults.problems import classified, cross_entropy, digits, own
+from faults.problems import cross_entropy, digits, own, recognised
 from faults.registry import Setup, sixth
 from faults.second.attention import WIDTH, blocks, linear, normalised, trunk
 from faults.second.language import LENGTH, VOCABULARY
@@ -107,14 +107,11 @@ def places_that_no_group_holds(broken: bool) -> Setup:
         x, points, scored = trunk(params, linear(params["embed"], x) + params["position"]["w"], offsets)
         return linear(params["out"], normalised(x).mean(1)), (*points, *scored)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, features[:500], None)[0].argmax(-1) == label[:500]).mean())
     groups = {name: "unknown" if broken and name == "position" else "known" for name in params}
     optimizer = optax.multi_transform({"known": optax.adam(5e-3), "unknown": optax.set_to_zero()}, groups)
-    return classified(params, loss, (features, label), optimizer, right, classes=2, steps=500, batch=64)
+    return recognised(
+        params, scores, (features, label), (features[:500], label[:500]), optimizer, classes=2, steps=500, batch=64
+    )
 
 
 @sixth(
@@ -141,13 +138,8 @@ def pictures_written_into_the_words(broken: bool) -> Setup:
         said, _, _ = trunk(reader, words.at[:, 1].set(seen) + reader["position"]["w"], None)
         return linear(reader["out"], normalised(said[:, 1])), hidden
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], offsets)
-        return cross_entropy(found, batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, x_other, None)[0].argmax(-1) == y_other).mean())
     more = {"classes": 10, "steps": 400, "batch": 64}
-    return classified(mlp(7, [64, 48, WIDTH]), loss, (x, y), optax.adam(3e-3), right, **more)
+    return recognised(mlp(7, [64, 48, WIDTH]), scores, (x, y), (x_other, y_other), optax.adam(3e-3), **more)
 
 
 STUCK = 1792
