@@ -182,6 +182,16 @@ class Progress(Losses):
         return below <= max(thresholds.NEAR_CONSTANT * level, 3 * noise)
 
     @property
+    def rests_at_constant(self) -> bool:
+        """Whether the loss rests at the level of the constant answer, wherever it began."""
+        return self.settled and self.at_constant
+
+    @property
+    def came_down(self) -> bool:
+        """Whether the loss fell to the constant answer's level and rests there: its start may be no matter."""
+        return self.rests_at_constant and self.fell
+
+    @property
     def a_little_known(self) -> bool:
         """Whether the loss lies below the constant answer's by more than its noise: it may be all that can be known."""
         below, noise, _ = self._below_constant

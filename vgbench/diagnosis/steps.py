@@ -1,6 +1,7 @@
 """How far the weights of a run go: relative updates, growth, and layers that stay behind or never move."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -127,13 +128,16 @@ class Steps:
         known = growth[~np.isnan(growth).all(axis=1)]
         return float(np.nanmedian(known, axis=1).max()) if len(known) else None
 
-    def outgrown(self, record: int) -> float:
-        """Decades by which the array of weights has grown by a record that has grown most; 0 if unknown."""
+    def outgrown(self, record: int, layers: Sequence[int] | None = None) -> float:
+        """Decades by which the array of weights has grown by a record that has grown most, of some layers or of all.
+
+        It is 0 where that is unknown.
+        """
         weight = self.evidence.weight
         if weight is None:
             return 0.0
         with np.errstate(invalid="ignore"):
-            growth = weight[record] - weight[0]
+            growth = (weight[record] - weight[0])[slice(None) if layers is None else [*layers]]
         return float(np.max(growth[np.isfinite(growth)], initial=0.0))
 
     @cached_property

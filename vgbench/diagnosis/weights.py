@@ -99,7 +99,7 @@ class Weights(Steps):
         size = known.min() if known.min() > 0 else known.max() if known.max() < 0 else 0.0
         return float(10.0**size)
 
-    @property
+    @cached_property
     def sizes(self) -> Float[np.ndarray, "records layers"] | None:
         """log10 of the size of each layer's input, about: a weight's gradient over its bias's and the fan-in's root."""
         gradient, bias, fan_in = self.evidence.gradient, self.bias, self.evidence.fan_in

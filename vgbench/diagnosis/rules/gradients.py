@@ -111,7 +111,7 @@ def late(run: Reading) -> Iterator[Finding]:
                 numbers=numbers,
             )
             return
-    path = len(run.evidence.names) > 1 and not (_at_level(run) and run.straight)
+    path = len(run.evidence.names) > 1 and not (run.progress.rests_at_constant and run.straight)
     if path and run.decayed and run.shrunk is not None:
         confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"
         yield run.finding(
@@ -129,12 +129,8 @@ def follows(run: Reading, lost: float) -> bool:
 
     Outputs that are to be constant need nothing of what comes before them, least of all of earlier time steps.
     """
-    rests = _at_level(run) and not run.decayed
+    rests = run.progress.rests_at_constant and not run.decayed
     return rests and lost >= thresholds.LOST_DECADES and (run.evidence.timed or lost < thresholds.LOST_FAR)
-
-
-def _at_level(run: Reading) -> bool:
-    return run.progress.settled and run.progress.at_constant
 
 
 def _never_moved(run: Reading) -> bool:

@@ -30,7 +30,7 @@ def exploding(run: Reading) -> Iterator[Finding]:
     if run.overflows:
         yield run.finding("exploding", "certain", run.evidence.places)
         return
-    shown = progress.broken or (_first_loss_high(run) and not _came_down(run))
+    shown = progress.broken or (_first_loss_high(run) and not run.progress.came_down)
     least = thresholds.LOST_DECADES if shown else thresholds.LOST_FAR
     if run.first_lost is None:
         yield from _by_weights(run, least)
@@ -86,7 +86,7 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     both = *(_RATE if _shakes(run) else ()), *taken
     if run.evidence.chance is None:
         return "far from unit scale", *both, *run.unseen("exploding")
-    if _came_down(run):
+    if run.progress.came_down:
         return (
             "constant answer",
             *both,
@@ -181,12 +181,6 @@ def _far_in_a_game(run: Reading) -> bool:
     progress = run.progress
     begins = progress.adversarial and run.starts_far and progress.start > thresholds.FIRST_LOSS_ALONE**2
     return begins and progress.end > thresholds.FIRST_LOSS_ALONE
-
-
-def _came_down(run: Reading) -> bool:
-    """Whether the loss came down to the constant answer's level and stays there, so that its start may be no matter."""
-    progress = run.progress
-    return progress.settled and progress.at_constant and progress.fell
 
 
 def _shifted(run: Reading) -> bool:

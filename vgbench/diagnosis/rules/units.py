@@ -41,9 +41,8 @@ def died(run: Reading) -> Iterator[Finding]:
 
 def idle(run: Reading) -> bool:
     """Whether the loss rests at the constant answer's level and some units died of most layers' on the way there."""
-    progress, flat = run.progress, _flat_units(run)
-    came_down = progress.settled and progress.at_constant and progress.fell
-    return came_down and len(flat) > 0 and bool((flat[-1] & ~flat[0]).any())
+    flat = _flat_units(run)
+    return run.progress.came_down and len(flat) > 0 and bool((flat[-1] & ~flat[0]).any())
 
 
 def _of_units(run: Reading, name: Name, layers: np.ndarray, first: int, others: tuple[Name, ...]) -> Finding:
@@ -190,7 +189,7 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     progress, (queries, keys) = run.progress, _attention(run)
     if not progress.known or progress.broken or not (queries and keys):
         return
-    both, behind = min(_growth(run, queries), _growth(run, keys)), _behind(run, queries + keys)
+    both, behind = min(run.outgrown(-1, queries), run.outgrown(-1, keys)), _behind(run, queries + keys)
     if (progress.poor and both >= thresholds.GROWN_DECADES) or behind >= thresholds.ONE_HOT:
         numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
         names = run.layers(sorted(queries + keys))
@@ -202,7 +201,7 @@ def attends(run: Reading) -> bool:
     """Whether weights of queries and keys grew so that scores are ten times as large, and no score was recorded."""
     queries, keys = _attention(run)
     unseen = run.evidence.largest_logit is None and queries and keys
-    return bool(unseen) and _growth(run, queries) + _growth(run, keys) >= thresholds.GROWN_DECADES
+    return bool(unseen) and run.outgrown(-1, queries) + run.outgrown(-1, keys) >= thresholds.GROWN_DECADES
 
 
 def _attention(run: Reading) -> tuple[list[int], list[int]]:
@@ -210,16 +209,6 @@ def _attention(run: Reading) -> tuple[list[int], list[int]]:
     names = run.evidence.names
     queries, keys = ([i for i, name in enumerate(names) if part.search(name)] for part in (QUERIES, KEYS))
     return queries, keys
-
-
-def _growth(run: Reading, layers: list[int]) -> float:
-    """Decades by which the array of these has grown that has grown most; 0 if unknown."""
-    weight = run.evidence.weight
-    if weight is None:
-        return 0.0
-    with np.errstate(invalid="ignore"):
-        grown = (weight[-1] - weight[0])[layers]
-    return float(np.max(grown[np.isfinite(grown)], initial=0.0))
 
 
 def _behind(run: Reading, layers: list[int]) -> float:
