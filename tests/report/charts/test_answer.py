@@ -1,5 +1,6 @@
 """The picture that answers: its rows, their order, and what is grey."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,31 @@ def test_theory_is_a_tick_where_it_predicts(runs: list[Run]) -> None:
     known = [row["theory"] for row in rows(definition, lost) if row["theory"] is not None]
     assert known
     assert np.isfinite(known).all()
+
+
+def test_cell_that_failed_is_a_row_with_a_cross(runs: list[Run]) -> None:
+    failed = frame(runs).assign(status=["nonfinite", *["ok"] * 4])
+    failed.loc[0, ["trained", "step_ratio"]] = None
+    (run,) = runs
+    without = [replace(each, cell=None) if each is run.entries[0] else each for each in run.entries]
+    definition = answer([replace(run, entries=tuple(without))], failed)
+    assert definition is not None
+    (block,) = definition["vconcat"]
+    (row,) = [row for row in rows(definition, block["hconcat"][0]) if row["failed"]]
+    assert row["mitigation"] == "baseline"
+    (cross,) = [unit for unit in block["hconcat"][1]["layer"] if unit["mark"].get("text") == "✗"]
+    assert cross["transform"] == [{"filter": "datum.failed"}]
+    assert "✗: nothing could be measured" in " ".join(definition["title"]["text"])
+
+
+def test_key_explains_what_occurs_and_nothing_else(runs: list[Run], tmp_path: Path) -> None:
+    text = " ".join(drawn(runs)["title"]["text"])
+    assert all(mark in text for mark in ("Grey name", "Filled circle", "Tick", "Line"))
+    assert not any(mark in text for mark in "∞✗")
+    untrained = [("baseline", measured(case(), None)), ("he", measured(case("he_normal"), None))]
+    text = " ".join(drawn(read_runs(write_run(tmp_path, untrained)))["title"]["text"])
+    assert "Grey name" not in text
+    assert "Filled circle" not in text
 
 
 @pytest.mark.parametrize("layout", [WIDE, NARROW])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import altair as alt
@@ -31,7 +32,7 @@ class Layout:
         font: size of the text.
         point: area of a point.
         legend: slots in a row of the legend.
-        key: lines above the picture that say what its marks mean.
+        key: characters of a line above the picture that says what its marks mean.
     """
 
     row: int
@@ -42,7 +43,7 @@ class Layout:
     font: float
     point: int
     legend: int
-    key: tuple[str, ...]
+    key: int
 
 
 WIDE = Layout(
@@ -60,10 +61,7 @@ WIDE = Layout(
     font=10.5,
     point=55,
     legend=8,
-    key=(
-        "Grey name: misses the target with a seed. Filled circle: a seed that reaches it. Tick: theory. Line: 95 %"
-        " interval",
-    ),
+    key=125,
 )
 """As wide as a page of a paper, 7 inches."""
 NARROW = Layout(
@@ -81,13 +79,18 @@ NARROW = Layout(
     font=8.0,
     point=26,
     legend=4,
-    key=(
-        "Grey name: misses the target with a seed.",
-        "Filled circle: a seed that reaches it. Tick: theory. Line: 95 % interval.",
-    ),
+    key=75,
 )
 """As wide as a column of a paper, 3.4 inches, or a phone."""
-_ZERO = "∞: the gradient of a seed is exactly zero at the first layer"
+_KEY = {
+    "fails": "Grey name: misses the target with a seed.",
+    "trained": "Filled circle: a seed that reaches it.",
+    "theory": "Tick: theory.",
+    "lost_low": "Line: 95 % interval.",
+    "zero": "∞: the gradient of a seed is exactly zero at the first layer.",
+    "failed": "✗: nothing could be measured; the table says why.",
+}
+"""What the marks mean, by the column of the data without which they do not occur."""
 _BARE = {"stroke": None}
 _LINE = {"lost": 0.0, "step_ratio": 1.0, "memory_ratio": 1.0}
 """Where a column has a line for what does not change."""
@@ -104,7 +107,7 @@ def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> D
 
     Columns share the rows: decades of the gradient lost from the last layer to the first (a tick for theory), seeds
     that reach the target (filled), the test metric, and the ratios of time and memory, with their 95 % intervals. Grey
-    rows do not reach the target with every seed.
+    rows do not reach the target with every seed; a cross is a cell that failed before anything was measured.
     """
     data = _data(runs, frame)
     if data.empty:
@@ -115,8 +118,8 @@ def answer(runs: Sequence[Run], frame: pd.DataFrame, layout: Layout = WIDE) -> D
     columns = [name for name in layout.widths if shown[_KNOWN.get(name, name)].notna().any()]
     metric = metric_of(frame)
     picture = _Picture(layout, look(shown["slot"], layout.legend), columns, _spans(shown, metric), metric)
-    zero = [_ZERO] if shown["zero"].any() else []
-    key = {"text": [*layout.key, *zero], "fontSize": layout.font, "fontWeight": "normal"}
+    meanings = " ".join(meaning for name, meaning in _KEY.items() if shown[name].fillna(0).any())
+    key = {"text": wrap(meanings, layout.key), "fontSize": layout.font, "fontWeight": "normal"}
     return table(
         key, [(block["panel"].iloc[0], picture.views(block.assign(row=range(len(block))))) for block in blocks]
     )
@@ -132,8 +135,10 @@ def _data(runs: Sequence[Run], frame: pd.DataFrame) -> Rows:
     data["is_reference"] = frame["mitigation"] == frame["reference"]
     data["zero"] = data["lost"] == np.inf
     data["fails"] = (data["trained"] < data["seeds"]).astype(bool)
-    data = data[data["lost"].notna() | data["trained"].notna() | data["step_ratio"].notna()]
-    words = ["panel", "mitigation", "slot", "fails", "zero", "is_reference"]
+    measured = data[["lost", "trained", "step_ratio"]].notna().any(axis=1)
+    data["failed"] = measured.eq(False) & data["status"].ne("ok")
+    data = data[measured | data["failed"]]
+    words = ["panel", "mitigation", "slot", "fails", "zero", "failed", "is_reference"]
     intervals = [f"{name}{end}" for name in ("lost", "test_metric", "step_ratio") for end in ("", "_low", "_high")]
     numbers = ["trained", "seeds", "target", *intervals, "theory", "memory_ratio"]
     data = data.sort_values("order")[[*words, *numbers]].reset_index(drop=True)
@@ -237,10 +242,12 @@ class _Picture:
         if name == "lost":
             tick = base.mark_tick(thickness=1.2, size=0.75 * self.layout.row)
             views.append(tick.encode(alt.X("theory:Q"), tooltip=tooltip(["mitigation:N", "theory:Q"])))
-            if block["zero"].any():
-                end = {"align": "right", "baseline": "middle", "fontSize": 1.4 * font}
-                all_lost = base.transform_filter("datum.zero").mark_text(**end, text="∞")
-                views.append(all_lost.encode(alt.XValue(width), color=self._ink()))
+            ends = (("zero", "∞", "right", width), ("failed", "✗", "left", 0))
+            for what, mark, align, place in ends:
+                text: dict[str, Any] = {"text": mark, "align": align, "baseline": "middle", "fontSize": 1.4 * font}
+                if block[what].any():
+                    beside = base.transform_filter(f"datum.{what}").mark_text(**text)
+                    views.append(beside.encode(alt.XValue(place), color=self._ink()))
         shown = ["mitigation:N", "slot:N", f"{name}:Q"]
         if f"{name}_low" in block:
             ends = alt.X(f"{name}_low:Q"), alt.X2(f"{name}_high:Q")
