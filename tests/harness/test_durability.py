@@ -4,6 +4,7 @@ import random
 import resource
 import stat
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,9 @@ def check_that_bits_are_the_same(here: dict[str, CellRecord], there: dict[str, C
     assert here.keys() == there.keys()
     assert sum(record.training is not None for record in here.values()) == 1
     for cell_id, record in here.items():
+        ours, theirs = asdict(record), asdict(there[cell_id])
         for part in ("gradients", "forward", "training"):
-            ours, theirs = getattr(record, part), getattr(there[cell_id], part)
-            for name, value in vars(ours).items() if ours else ():
-                np.testing.assert_array_equal(value, getattr(theirs, name), err_msg=f"{part} {name}")
+            np.testing.assert_equal(ours[part], theirs[part], err_msg=part)
 
 
 @pytest.fixture
