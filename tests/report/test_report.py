@@ -620,6 +620,11 @@ def test_step_of_the_flattest_gradient_is_compared_with_that_of_its_reference() 
     assert sentences(frame(*rows))[0].endswith("its step takes 1.50 times as long as that of bare).")
 
 
+def test_flattest_gradient_of_the_reference_itself_has_no_cost() -> None:
+    rows = (row(trained=float("nan"), decay=0.0, step_ratio=1.01), row(mitigation="relu", trained=float("nan")))
+    assert sentences(frame(*rows))[0].endswith("least with baseline (+0.0000 decades a layer).")
+
+
 def test_untrained_depth_names_the_flattest_gradient() -> None:
     nan = float("nan")
     rows = (

@@ -214,7 +214,7 @@ def _gradient_finding(rows: Sequence[_Row]) -> _Finding:
         return _Finding("nothing was trained, and no gradient could be followed through the layers")
     # Smaller differences are rounding in float32. Of equal ones the first.
     flattest = min(usable, key=lambda row: round(abs(row["decay"]), 6))
-    known = not pd.isna(flattest["step_ratio"])
+    known = not pd.isna(flattest["step_ratio"]) and flattest["mitigation"] != flattest["reference"]
     cost = f"; its step takes {flattest['step_ratio']:.2f} times as long as that of {_named(flattest)}" if known else ""
     gist = f"nothing was trained; the gradient changes least with {flattest['mitigation']}"
     return _Finding(gist, f" ({_decay(flattest)}{cost})")
