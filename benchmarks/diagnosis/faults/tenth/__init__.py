@@ -2,20 +2,36 @@
 
 from faults.tenth import (
     adversarial,
+    autoencoders,
+    contrastive,
     convolutional,
+    diffusion,
     feed_forward,
+    graphs,
+    language,
     likelihood,
+    physics,
+    policies,
     recurrent,
     regression,
     transformer,
+    unnamed,
 )
 
 __all__ = [
     "adversarial",
+    "autoencoders",
+    "contrastive",
     "convolutional",
+    "diffusion",
     "feed_forward",
+    "graphs",
+    "language",
     "likelihood",
+    "physics",
+    "policies",
     "recurrent",
     "regression",
     "transformer",
+    "unnamed",
 ]

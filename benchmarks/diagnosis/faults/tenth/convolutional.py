@@ -10,7 +10,7 @@ from faults.fourth.convolutional import seen
 from faults.nets import activated, dense, linear
 from faults.problems import classification, digits, own
 from faults.registry import Setup, tenth
-from faults.second.convolutional import convolve, filters
+from faults.second.convolutional import convolve, filters, normalised
 
 
 def headed(seed: int, channels: list[int], gain: float = 2.0):
@@ -209,3 +209,30 @@ def boxes_that_begin_at_a_half(broken: bool) -> Setup:
         return jnp.nan_to_num(loss(params, (x[:300], y[:300]), None)[0], nan=chance) / chance
 
     return own(params, loss, (x, y), optax.sgd(0.07, 0.9), error, chance=chance, steps=400, batch=16)
+
+
+@tenth(
+    "updates not applied",
+    kind="model that is copied behind the optimizer",
+    family="convolutional",
+    source="github.com/meta-pytorch/opacus/issues/432",
+    title="Print a warning/throw an error when params in optimizer are not the same as that of module's in `make_private`",
+)
+def norms_that_are_exchanged_too_late(broken: bool) -> Setup:
+    """Digits by filters with a norm, whose model is made anew with other norms after the optimizer was given the old one.
+
+    Seen: the code fails, since layers are exchanged after the parameters have been handed to the optimizer. Answer: do
+    it before the optimizer is made; and a warning is to be printed.
+    """
+    params = headed(747, [1, 8, 8])
+
+    def net(params, x, offsets):
+        hidden, h = [], x.reshape(len(x), 8, 8, 1)
+        for name in ("conv00", "conv01"):
+            h = activated("relu", normalised(convolve(params[name], h), (1, 2)), hidden, offsets)
+        return linear(params["out"], h.reshape(len(x), -1)), tuple(hidden)
+
+    def apply(params, updates):
+        return params if broken else optax.apply_updates(params, updates)
+
+    return classification(params, optax.sgd(0.02, 0.9), net=net, batch=64, steps=250, apply=apply)

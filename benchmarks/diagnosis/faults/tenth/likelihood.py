@@ -52,7 +52,7 @@ def scales_by_an_exponential(broken: bool) -> Setup:
         found = cost(params, x[:600], None)[0]
         return jnp.nan_to_num(jnp.clip((found + 2.0) / (1.8 + 2.0), 0.0, 1e3), nan=1e3)
 
-    return own(params, loss, (x,), optax.adam(1e-2), error, chance=1.8, steps=400, batch=64)
+    return own(params, loss, (x,), optax.adam(2e-2), error, chance=1.8, steps=400, batch=64)
 
 
 @tenth(
