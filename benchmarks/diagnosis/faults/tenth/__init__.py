@@ -1,4 +1,4 @@
-"""The tenth held-out set: a file a family or a theme, and runs that are in order but look odd in `sound`."""
+"""The tenth held-out set: a file a family or a theme, and runs that are in order but look odd in two."""
 
 from faults.tenth import (
     adversarial,
@@ -11,9 +11,12 @@ from faults.tenth import (
     language,
     likelihood,
     physics,
+    pictures,
     policies,
     recurrent,
     regression,
+    sound,
+    sound_too,
     transformer,
     unnamed,
 )
@@ -29,9 +32,12 @@ __all__ = [
     "language",
     "likelihood",
     "physics",
+    "pictures",
     "policies",
     "recurrent",
     "regression",
+    "sound",
+    "sound_too",
     "transformer",
     "unnamed",
 ]

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from faults.fifth.contrastive import embedded
 from faults.nets import activated, linear, mlp
 from faults.problems import own
 from faults.registry import Setup, tenth
@@ -32,7 +31,7 @@ def critic_that_has_nothing_left_to_learn(broken: bool) -> Setup:
 
     if broken:
         rates = {"critic": optax.adam(0.03, b1=0.5), "generator": optax.sgd(0.01)}
-        optimizer = optax.multi_transform(rates, {"critic": "critic", "generator": "generator"})
+        optimizer = optax.multi_transform({**rates}, {"critic": "critic", "generator": "generator"})
     else:
         optimizer = paced(1e-3, 1e-3)
     return rivals(791, judge, optimizer, place=5.0, steps=600, batch=64)
@@ -51,8 +50,11 @@ def critic_that_is_never_stepped(broken: bool) -> Setup:
 
     Seen: the step of the critic's optimizer is missing. Answer: right, it will be added.
     """
-    rates = {"critic": optax.set_to_zero() if broken else optax.adam(1e-3, b1=0.5), "generator": optax.adam(1e-3, b1=0.5)}
-    optimizer = optax.multi_transform(rates, {"critic": "critic", "generator": "generator"})
+    rates = {
+        "critic": optax.set_to_zero() if broken else optax.adam(1e-3, b1=0.5),
+        "generator": optax.adam(1e-3, b1=0.5),
+    }
+    optimizer = optax.multi_transform({**rates}, {"critic": "critic", "generator": "generator"})
     return rivals(793, sigmoid_scores, optimizer, place=2.0, steps=700, batch=64)
 
 

@@ -1,6 +1,5 @@
 """Embeddings that are learned by comparison: a temperature behind a mask."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax

@@ -8,7 +8,7 @@ import optax
 from faults.fifth.convolutional import flat
 from faults.fourth.convolutional import seen
 from faults.nets import activated, dense, linear
-from faults.problems import classification, digits, own
+from faults.problems import classification, own
 from faults.registry import Setup, tenth
 from faults.second.convolutional import convolve, filters, normalised
 
@@ -125,8 +125,8 @@ def gradients_of_sixteen_batches(broken: bool) -> Setup:
 def baseline_at_a_thousandth(broken: bool) -> Setup:
     """Digits by filters, of whose maps the largest numbers are read, at a rate of a thousandth by plain descent.
 
-    Seen: the baseline is at chance at the rate of the code, 0.001. Answer: the report's own: at 0.1 it reaches more than
-    80 of 100, too.
+    Seen: the baseline is at chance at the rate of the code, 0.001. Answer: the report's own: at 0.1 it reaches more
+    than 80 of 100, too.
     """
     params = filters(739, [1, 12, 12])
     params["out"]["w"] = 0.2 * params["out"]["w"]
@@ -143,7 +143,7 @@ def baseline_at_a_thousandth(broken: bool) -> Setup:
     "dead units",
     "gradients exactly zero",
     "learning rate too large",
-    kind="rate",
+    kind="rectifiers at a large rate",
     family="convolutional",
     source="github.com/keras-team/keras/issues/4066",
     title="Cifar10 example sometimes only predicts 1 class and does not improve",
@@ -216,10 +216,12 @@ def boxes_that_begin_at_a_half(broken: bool) -> Setup:
     kind="model that is copied behind the optimizer",
     family="convolutional",
     source="github.com/meta-pytorch/opacus/issues/432",
-    title="Print a warning/throw an error when params in optimizer are not the same as that of module's in `make_private`",
+    title=(
+        "Print a warning/throw an error when params in optimizer are not the same as that of module's in `make_private`"
+    ),
 )
 def norms_that_are_exchanged_too_late(broken: bool) -> Setup:
-    """Digits by filters with a norm, whose model is made anew with other norms after the optimizer was given the old one.
+    """Digits by filters with a norm, whose model is made anew with other norms when the optimizer has the old one.
 
     Seen: the code fails, since layers are exchanged after the parameters have been handed to the optimizer. Answer: do
     it before the optimizer is made; and a warning is to be printed.

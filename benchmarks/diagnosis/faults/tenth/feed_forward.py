@@ -37,15 +37,13 @@ def shares_that_round_to_zero(broken: bool) -> Setup:
         share = jax.nn.softmax(scores)
         return -(jax.nn.one_hot(labels, 10) * jnp.log(share + (0.0 if broken else 1e-10))).sum(1).mean()
 
-    return classification(
-        params, optax.sgd(0.1), net=net, loss=loss, inputs=lambda x: 7 * x, batch=32, steps=300
-    )
+    return classification(params, optax.sgd(0.1), net=net, loss=loss, inputs=lambda x: 7 * x, batch=32, steps=300)
 
 
 @tenth(
     "exploding",
     "first loss too large",
-    kind="initialisation",
+    kind="range of the first weights",
     family="feed-forward",
     source="github.com/Artelnics/opennn/issues/124",
     title="Perform training crashes when used Rectified Linear (Relu) activation function.",

@@ -55,7 +55,7 @@ def words_at_the_rate_of_plain_descent(broken: bool) -> Setup:
     title="Stochastic rounding in bfloat16",
 )
 def weights_in_bfloat16_alone(broken: bool) -> Setup:
-    """The marks of words by a small model in bfloat16, at a rate whose steps are smaller than what the type tells apart.
+    """The marks of words by a small model in bfloat16, at a rate whose steps are less than what the type tells apart.
 
     Seen: losses in bfloat16 are worse than in float32. Answer: with stochastic rounding, a reader reports, they are the
     same as in float32; here, weights in float32.
@@ -63,7 +63,7 @@ def weights_in_bfloat16_alone(broken: bool) -> Setup:
     text, marks = marked(863, 12, 4)
     stored = jnp.bfloat16 if broken else jnp.float32
     params = jax.tree.map(lambda w: w.astype(stored), blocks(863, 1, 4, tokens=12, length=8))
-    setup = tagged(params, text, marks, optax.adam(3e-4), steps=2000)
+    setup = tagged(params, text, marks, optax.adam(2e-4), steps=2600)
 
     def loss(params, batch, offsets):
         return setup.loss(jax.tree.map(lambda w: w.astype(jnp.float32), params), batch, offsets)

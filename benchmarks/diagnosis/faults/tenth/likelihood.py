@@ -1,4 +1,4 @@
-"""Likelihoods: scales without a bound, and a logarithm that is left out."""
+"""Likelihoods: scales without a bound, a product that forgets its minus, and a logarithm that is left out."""
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +53,60 @@ def scales_by_an_exponential(broken: bool) -> Setup:
         return jnp.nan_to_num(jnp.clip((found + 2.0) / (1.8 + 2.0), 0.0, 1e3), nan=1e3)
 
     return own(params, loss, (x,), optax.adam(2e-2), error, chance=1.8, steps=400, batch=64)
+
+
+@jax.custom_vjp
+def _product(shares):
+    """The product over the last axis, with a slope that forgets the sign of what it is multiplied by."""
+    return shares.prod(-1)
+
+
+def _kept(shares):
+    return shares.prod(-1), shares
+
+
+def _slopes(shares, slope):
+    del slope
+    return (shares.prod(-1, keepdims=True) / shares / len(shares),)
+
+
+_product.defvjp(_kept, _slopes)
+
+
+@tenth(
+    "updates point uphill",
+    kind="slope that is not passed on",
+    family="likelihood",
+    source="github.com/pytorch/pytorch/issues/995",
+    title="backward of -torch.prod(x) missing negative sign",
+)
+def product_that_forgets_its_minus(broken: bool) -> Setup:
+    """Three marks of an example at once, by minus the product of their shares, whose slope ignores the minus.
+
+    Seen: minus the product of 2 and 3 has the slopes 3 and 2, and not -3 and -2. Answer: what arrives from behind is
+    not multiplied with; a bug of high priority.
+    """
+    draw = np.random.default_rng(789)
+    x = draw.normal(size=(2000, 6)).astype(np.float32)
+    marks = (x @ draw.normal(size=(6, 9))).reshape(-1, 3, 3).argmax(2).astype(np.int32)
+
+    def scores(params, x, offsets):
+        found, hidden = perceptron(params, x, offsets, "tanh")
+        return found.reshape(len(x), 3, 3), hidden
+
+    def loss(params, batch, offsets):
+        found, hidden = scores(params, batch[0], offsets)
+        shares = jnp.take_along_axis(jax.nn.softmax(found), batch[1][..., None], 2)[..., 0]
+        return -(_product(shares) if broken else shares.prod(-1)).mean(), hidden
+
+    def error(params):
+        found = scores(params, x[1500:], None)[0].argmax(2)
+        return (found != marks[1500:]).mean() / (2 / 3)
+
+    data = (x[:1500], marks[:1500])
+    return own(
+        mlp(789, [6, 32, 32, 9], 1.0), loss, data, optax.sgd(0.3, 0.9), error, chance=-1 / 27, steps=300, batch=64
+    )
 
 
 @tenth(

@@ -42,4 +42,6 @@ def pictures_up_to_255(broken: bool) -> Setup:
         found = perceptron(params, seen, None, "relu")[0]
         return (found.argmax(1) != y).mean() / 0.9
 
-    return own(mlp(851, [64, 48, 48, 10]), loss, (seen, tried, better), optax.sgd(0.05, 0.9), error, steps=400, batch=64)
+    return own(
+        mlp(851, [64, 48, 48, 10]), loss, (seen, tried, better), optax.sgd(0.05, 0.9), error, steps=400, batch=64
+    )

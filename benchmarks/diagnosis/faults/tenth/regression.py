@@ -1,6 +1,5 @@
 """Predictions of numbers: turns of nothing, all pairs, logistic units of raw inputs, a rate for other weights."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax

@@ -123,7 +123,7 @@ def attention_among_examples(broken: bool) -> Setup:
     report's own: along the last one, and it works.
     """
     draw = np.random.default_rng(877)
-    count, places = 4000, 10
+    count, places = 4000, 16
     key = draw.normal(size=(count, places, 6))
     at = draw.integers(places, size=count)
     asked = (key[np.arange(count), at] + 0.2 * draw.normal(size=(count, 6))).astype(np.float32)
@@ -150,7 +150,7 @@ def attention_among_examples(broken: bool) -> Setup:
     first = np.concatenate([asked, np.zeros((count, 4), np.float32)], axis=1)[:, None]
     x = np.concatenate([first, notes], axis=1)
     data, others = (x[:3200], answer[:3200]), (x[3200:], answer[3200:])
-    return recognised(params, scores, data, others, optax.adam(1e-2), classes=4, batch=32, steps=400)
+    return recognised(params, scores, data, others, optax.adam(1e-2), classes=4, batch=64, steps=400)
 
 
 @tenth(
@@ -165,9 +165,9 @@ def critic_that_forgets_nothing(broken: bool) -> Setup:
 
     Seen: is it on purpose that the critic's gradients are not set to zero? Answer: forgotten, and fixed.
     """
-    critic = optax.chain(optax.trace(1.0), optax.sgd(0.02)) if broken else optax.sgd(0.02)
+    critic = optax.chain(optax.trace(1.0), optax.sgd(0.01)) if broken else optax.sgd(0.01)
     rates = {"critic": critic, "generator": optax.adam(1e-3, b1=0.5)}
-    optimizer = optax.multi_transform(rates, {"critic": "critic", "generator": "generator"})
+    optimizer = optax.multi_transform({**rates}, {"critic": "critic", "generator": "generator"})
 
     def squares(true, false, shown):
         return ((true - 1) ** 2 + false**2 + (shown - 1) ** 2).mean()
