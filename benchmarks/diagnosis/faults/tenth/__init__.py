@@ -1,4 +1,4 @@
-"""The tenth held-out set: a file a family or a theme, and runs that are in order but look odd in two."""
+"""The tenth held-out set: a file a family or a theme; `sound` and `sound_too` hold runs that are in order but look odd."""
 
 from faults.tenth import (
     adversarial,

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from faults.fifth.contrastive import embedded
-from faults.nets import mlp, perceptron
+from faults.nets import activated, mlp, perceptron
 from faults.problems import digits, own
 from faults.registry import Setup, tenth
 
@@ -32,6 +32,7 @@ def errors_that_are_averaged_over_pixels(broken: bool) -> Setup:
     def back(params, x, noise, offsets):
         hidden = []
         mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
+        mean = activated("linear", mean, hidden, offsets)
         found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
         return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log), tuple(hidden)
 

@@ -68,8 +68,8 @@ def keys_and_questions_without_a_scale(broken: bool) -> Setup:
     notes = np.concatenate([key, held], axis=2).astype(np.float32)
     keys = jax.random.split(jax.random.key(763), 4)
     params = {
-        "q": dense(keys[0], 8, width, 4.0),
-        "k": dense(keys[1], 9, width, 4.0),
+        "q": dense(keys[0], 8, width, 1.0),
+        "k": dense(keys[1], 9, width, 1.0),
         "v": dense(keys[2], 9, 16, 1.0),
         "out": dense(keys[3], 16, 1, 1.0),
     }
