@@ -1,4 +1,4 @@
-"""The tenth held-out set: a file a family or a theme; `sound` and `sound_too` hold runs that are in order but look odd."""
+"""The tenth held-out set: a file a family or a theme, and in `sound` and `sound_too` runs in order that look odd."""
 
 from faults.tenth import (
     adversarial,
