@@ -1,4 +1,4 @@
-"""Networks that know a law: a condition without points, long times, and large coefficients."""
+"""Networks that know a law: a condition without points, and long times."""
 
 import jax
 import jax.numpy as jnp

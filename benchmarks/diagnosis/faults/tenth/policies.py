@@ -20,7 +20,7 @@ from faults.registry import Setup, tenth
 def pictures_up_to_255(broken: bool) -> Setup:
     """Which of ten things to do at the sight of a picture, by the rewards of what was tried, with pixels up to 255.
 
-    Seen: should pictures not lie between zero and one? Answer: this is meant to be done, says the answer; the report
+    Seen: should pictures not lie between zero and one? Answer: it is meant to be done automatically; the report
     then finds two places where it is not, and proposes to fix them.
     """
     x, y = digits()[:2]

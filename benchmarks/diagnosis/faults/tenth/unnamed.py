@@ -29,7 +29,7 @@ def mask_that_is_added(broken: bool) -> Setup:
     state = draw.uniform(-1, 1, size=3000)
     after = state + 0.1 + 0.1 * draw.normal(size=3000)
     ended = after > 1
-    reward = np.where(ended, 1.0, -0.05) + 0.0 * state
+    reward = np.where(ended, 1.0, -0.05)
     grid = np.linspace(-1, 1, 101)
     value = np.zeros(101)
     shift = 0.1 + 0.1 * draw.normal(size=(400, 101))
@@ -62,7 +62,7 @@ def mask_that_is_added(broken: bool) -> Setup:
     title="Fix R/L bug in augmentation pipeline",
 )
 def wrists_of_mirrored_pictures(broken: bool) -> Setup:
-    """Where two wrists are, the left one being the bright one's side, in pictures half of which are mirrored.
+    """Where the left and the right wrist are, each of which is a spot, in pictures half of which are mirrored.
 
     Seen: a right wrist becomes a left one, which is not accounted for. Answer: a flip that exchanges the two; merged.
     """
