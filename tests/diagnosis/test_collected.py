@@ -25,6 +25,7 @@ HALVES: tuple[Half, ...] = (
     "seventh held-out",
     "eighth held-out",
     "ninth held-out",
+    "tenth held-out",
 )
 NAMES = frozenset(get_args(Name))
 
@@ -71,6 +72,7 @@ def test_causes_are_findings_or_one_cause_in_words(half: Half) -> None:
         ("seventh held-out", 14),
         ("eighth held-out", 14),
         ("ninth held-out", 14),
+        ("tenth held-out", 14),
     ],
 )
 def test_later_halves_have_many_causes_and_none_often(half: Half, causes: int) -> None:

@@ -1,7 +1,7 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/` and `ninth/` are the second to
-the ninth held-out set: other sources than all before, labelled by mechanism before any of them was diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/`, `ninth/` and `tenth/` are the
+second to the tenth held-out set: other sources than all before, labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
@@ -21,6 +21,7 @@ from faults import (
     second,
     seventh,
     sixth,
+    tenth,
     third,
     transformer,
 )
@@ -47,4 +48,5 @@ _FAMILIES = (
     seventh,
     eighth,
     ninth,
+    tenth,
 )

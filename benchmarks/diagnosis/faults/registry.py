@@ -19,6 +19,7 @@ Half: TypeAlias = Literal[
     "seventh held-out",
     "eighth held-out",
     "ninth held-out",
+    "tenth held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -144,3 +145,4 @@ sixth = partial(_collected, "sixth held-out")
 seventh = partial(_collected, "seventh held-out")
 eighth = partial(_collected, "eighth held-out")
 ninth = partial(_collected, "ninth held-out")
+tenth = partial(_collected, "tenth held-out")

@@ -1,0 +1,43 @@
+"""The tenth held-out set: a file a family or a theme, and in `sound` and `sound_too` runs in order that look odd."""
+
+from faults.tenth import (
+    adversarial,
+    autoencoders,
+    contrastive,
+    convolutional,
+    diffusion,
+    feed_forward,
+    graphs,
+    language,
+    likelihood,
+    physics,
+    pictures,
+    policies,
+    recurrent,
+    regression,
+    sound,
+    sound_too,
+    transformer,
+    unnamed,
+)
+
+__all__ = [
+    "adversarial",
+    "autoencoders",
+    "contrastive",
+    "convolutional",
+    "diffusion",
+    "feed_forward",
+    "graphs",
+    "language",
+    "likelihood",
+    "physics",
+    "pictures",
+    "policies",
+    "recurrent",
+    "regression",
+    "sound",
+    "sound_too",
+    "transformer",
+    "unnamed",
+]
