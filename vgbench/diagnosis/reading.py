@@ -129,6 +129,25 @@ class Reading(Weights):
         return len(last) > 1 and bool(last[-1] <= thresholds.COLLAPSED_BY and last[0] > thresholds.COLLAPSED_BY / 2)
 
     @property
+    def drawn_together(self) -> float | None:
+        """Decades that log10 of the distance of different inputs' signals has lost at the last place in training."""
+        distance = self.evidence.distance
+        if distance is None or len(distance) < 2:
+            return None
+        last = distance[:, recorded_in(distance)][:, -1:]
+        last = last[~np.isnan(last)]
+        return float(last[0] - last[-1]) if len(last) > 1 and np.isfinite(last[0]) else None
+
+    @property
+    def alike(self) -> bool:
+        """Whether different inputs' signals have become much the same in training at the last place."""
+        drawn, distance = self.drawn_together, self.evidence.distance
+        if drawn is None or distance is None:
+            return False
+        first = float(distance[0, recorded_in(distance)][-1])
+        return first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
+
+    @property
     def unreached(self) -> bool:
         """Whether the signal is exactly zero at the first place at the start, and not at the last."""
         signal = self.evidence.signal
@@ -207,12 +226,7 @@ class Reading(Weights):
     @property
     def at_rest(self) -> bool:
         """Whether the loss has settled and the gradients of all layers have shrunk: at its least, whatever that is."""
-        gradient = self.evidence.gradient
-        if gradient is None or not gradient.shape[1] or not self.progress.settled:
-            return False
-        with np.errstate(invalid="ignore"):
-            shrunk = gradient[0] - gradient[-1]
-        return bool(np.nanmin(np.where(np.isnan(shrunk), np.inf, shrunk)) >= thresholds.FADES)
+        return self.progress.settled and self.all_lost is not None and self.all_lost >= thresholds.FADES
 
     @property
     def stranded(self) -> bool:

@@ -17,6 +17,9 @@ RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
 QUERIES = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 KEYS = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 """In names of weights of attention."""
+ENCODER = re.compile(r"(^|[^a-z])enc(oder)?([^a-z]|$)", re.IGNORECASE)
+DECODER = re.compile(r"(^|[^a-z])dec(oder)?([^a-z]|$)", re.IGNORECASE)
+"""In names of weights before and behind a code."""
 
 
 @dataclass(frozen=True)

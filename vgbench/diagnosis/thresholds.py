@@ -39,6 +39,22 @@ COLLAPSED_BY = -4.5
 """log10(1 - cosine) of different inputs' signals at the last layer, relative to the first, below which they count as
 one."""
 
+ALIKE = -2.5
+"""The same in training, where the loss has no known level and rests, or is all but gone."""
+
+DRAWN = 0.2
+"""Decades that the same loses in training where a loss at the least that a cosine has is of one answer for all."""
+
+OF_A_COSINE = 0.02
+"""How far above minus one a loss may rest that is at the least that a cosine has: two views of one input are further
+apart."""
+
+LETTING_GO = 1.0
+"""Decades that the gradients of all layers lose at such a loss, where nothing is left to be drawn together."""
+
+SILENT_CODES = 0.75
+"""Decades that the gradients of an encoder lose beyond those of its decoder, whose input then says little."""
+
 GONE = 4.0
 """Decades that the part of the signal that tells inputs apart loses from one place to the next where it is gone."""
 

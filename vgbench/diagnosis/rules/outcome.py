@@ -172,13 +172,18 @@ def short_of_target(run: Reading) -> Iterator[Finding]:
 
 
 def learned(run: Reading) -> Iterator[Finding]:
-    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at, or show nothing."""
+    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at, or show nothing.
+
+    Of examples that are learned by heart nothing is left, as a rule, whatever cannot be known of others.
+    """
     progress = run.progress
     if run.trains and progress.looked and progress.mastered:
         whole = progress.gain is None or progress.gain >= thresholds.WHOLE
         yield run.finding("converged", "certain" if whole else "likely", progress=progress.share)
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
-        yield run.finding("learns the training data", "certain", progress=progress.gain)
+        whole = progress.gain is not None and progress.gain >= thresholds.WHOLE and not progress.signed
+        others: tuple[Name, ...] = ("learned by heart",) if whole else ()
+        yield run.finding("learns the training data", "certain", alternatives=others, progress=progress.gain)
     elif run.trains and _holds_nowhere(run):
         yield run.finding(
             "learns the training data",
