@@ -71,14 +71,14 @@ NEAR_CHANCE = 0.05
 EVEN = 0.02
 """Share of the logarithm of their number within which a constant answer's loss shows classes of one frequency."""
 
-NEAR_START = 0.025
+NEAR_START = 0.04
 """Share of it within which a first loss is that of classes of which none is preferred, with the noise of a batch."""
 
 PART = 0.15
 """Share of the constant answer's loss that has to be taken off where a loss that stays is one of probabilities."""
 
-WITHIN = 1.25
-"""How many times the least that probabilities allow such a loss may be: that of a few classes with noise is as high."""
+SOME = 0.4
+"""The same up to which it may be: equal probabilities allow no more of ten classes, and that of three at most a half."""
 
 ABOVE_LEAST = 1.35
 """How many times the least that probabilities allow a loss may end at: what is not learned adds to it."""

@@ -44,10 +44,10 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     have nothing to do with the inputs a little is learned by heart while other data are answered by chance.
     """
     progress = run.progress
-    if progress.broken or not progress.settled or progress.adversarial:
-        return
     by_accuracy = progress.validated == 0.0 and not progress.signed  # a negative loss counts more than answers
-    alone = by_accuracy and progress.gain is not None and 0 < progress.gain < thresholds.LITTLE and run.went_far
+    alone = by_accuracy and _little_by_heart(run)
+    if progress.broken or progress.adversarial or not (progress.settled or alone):
+        return
     nothing = by_accuracy if progress.gain is None else progress.at_constant or alone
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
     if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
@@ -64,6 +64,13 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
         last_loss=progress.end,
         constant_answer=run.evidence.chance,
     )
+
+
+def _little_by_heart(run: Reading) -> bool:
+    """Whether a little was learned of the training data, and weights went so far that it is not since they are slow."""
+    gain = run.progress.gain
+    far = run.went_far if run.furthest is not None else run.travel >= thresholds.TRAVELLED
+    return gain is not None and thresholds.NEAR_CONSTANT <= gain < thresholds.LITTLE and far
 
 
 def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:

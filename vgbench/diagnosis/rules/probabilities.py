@@ -78,8 +78,8 @@ def _stays_within(run: Reading, begin: float, floor: float) -> bool:
     even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin
     near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
     dull = run.feels is not None and run.feels < thresholds.DULL and not (run.held.any() or run.empty)
-    part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.LITTLE
-    return even and near and dull and part and progress.end <= thresholds.WITHIN * floor
+    part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.SOME
+    return even and near and dull and part
 
 
 def _rests(run: Reading, floor: float) -> bool:
