@@ -79,6 +79,12 @@ class Progress(Losses):
         return None
 
     @property
+    def of_classes(self) -> bool:
+        """Whether the loss of the constant answer may be an entropy of classes: it is no less than its accuracy allows."""
+        loss, right = self.evidence.chance, self.evidence.chance_accuracy
+        return loss is not None and right is not None and 0 < right < 1 and loss >= -0.99 * float(np.log(right))
+
+    @property
     def _margin(self) -> float:
         """Accuracy above that of chance up to which nothing was learned: less where chance leaves little."""
         left = 1 - (self.evidence.chance_accuracy or 0.0)

@@ -68,7 +68,9 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
 
 def _little_by_heart(run: Reading) -> bool:
     """Whether a little was learned of the training data, and weights went so far that it is not since they are slow."""
-    gain = run.progress.gain
+    gain, progress = run.progress.gain, run.progress
+    if not progress.of_classes:
+        return False  # whose accuracy says how many answers are close enough, and not how close
     far = run.went_far if run.furthest is not None else run.travel >= thresholds.TRAVELLED
     return gain is not None and thresholds.NEAR_CONSTANT <= gain < thresholds.LITTLE and far
 
@@ -131,8 +133,8 @@ def spike(run: Reading) -> Iterator[Finding]:
         whole = progress.start - float(np.nanmin(loss[:k]))
         jump = high[k] - base
         if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
-            if progress.looked and progress.mastered and progress.end < base:
-                return  # it was got over, and nothing is left to learn
+            if progress.little is False and progress.end < base:
+                return  # it was got over
             numbers = {"loss_before": base, "spike": float(high[k])}
             rate: tuple[Name, ...] = ("learning rate too large",)
             yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=rate, numbers=numbers)
