@@ -174,6 +174,12 @@ class Progress(Losses):
         return self.share > -np.inf and fits and holds
 
     @property
+    def rose(self) -> bool:
+        """Whether the loss ended far above both where it began and the constant answer's, as no small signal makes it."""
+        level = max(abs(self.start), abs(self.evidence.chance or 0.0)) if self.known else 0.0
+        return level > 0 and not self.signed and self.end > thresholds.ROSE * level
+
+    @property
     def rests_halfway(self) -> bool:
         """Whether a part of the task was learned, a part was not, and the loss falls no further."""
         part = self.gain is not None and thresholds.LITTLE <= self.gain < thresholds.MASTERED

@@ -140,12 +140,17 @@ class Reading(Weights):
 
     @property
     def alike(self) -> bool:
-        """Whether different inputs' signals have become much the same in training at the last place."""
-        drawn, distance = self.drawn_together, self.evidence.distance
-        if drawn is None or distance is None:
+        """Whether different inputs' signals have become much the same in training at the last place.
+
+        Or the part that tells them apart is a small one of what it was, and be it since nothing is left of the whole.
+        """
+        drawn, distance, scale = self.drawn_together, self.evidence.distance, self.evidence.scale
+        if drawn is None or distance is None or scale is None:
             return False
-        first = float(distance[0, recorded_in(distance)][-1])
-        return first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
+        place = np.flatnonzero(recorded_in(distance))[-1]
+        first, size = float(distance[0, place]), scale[np.isfinite(scale[:, place]), place]
+        one = first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
+        return one or bool(drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT)
 
     @property
     def unreached(self) -> bool:

@@ -42,6 +42,9 @@ one."""
 ALIKE = -2.5
 """The same in training, where the loss has no known level and rests, or is all but gone."""
 
+LITTLE_LEFT = 1.5
+"""Decades that the part of the signal that tells inputs apart loses in training at such a loss."""
+
 DRAWN = 0.2
 """Decades that the same loses in training where a loss at the least that a cosine has is of one answer for all."""
 

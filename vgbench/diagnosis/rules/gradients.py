@@ -218,7 +218,8 @@ def _opens(run: Reading) -> bool:
 
 
 def _stuck(run: Reading) -> bool:
-    return run.trains and run.progress.known and run.progress.poor and not run.progress.broken
+    progress = run.progress
+    return run.trains and progress.known and progress.poor and not (progress.broken or progress.rose)
 
 
 def _falls_short(run: Reading) -> bool:

@@ -25,7 +25,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     One sign far beyond its threshold, or two that agree, are enough.
     """
     progress = run.progress
-    if run.arrives is False or not run.trains or progress.little is False or _uphill_by_loss(run):
+    away = run.arrives is False and not progress.rose
+    if away or not run.trains or progress.little is False or _uphill_by_loss(run):
         return
     if (run.decayed and not progress.broken) or run.starts_far:
         return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step

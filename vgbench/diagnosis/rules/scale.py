@@ -103,9 +103,15 @@ def _first_loss_high(run: Reading) -> bool:
     chance = run.evidence.chance
     return run.starts_far or (
         chance is not None
-        and (_shakes(run) or _of_scores(chance))
+        and (_shakes(run) or _of_scores(chance) or _still_comes_down(run))
         and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
     )
+
+
+def _still_comes_down(run: Reading) -> bool:
+    """Whether little is learned since the loss falls all the time from where it began, and does not rest yet."""
+    progress = run.progress
+    return progress.poor and progress.falls and not progress.settled
 
 
 def _of_scores(chance: float) -> bool:
