@@ -174,6 +174,18 @@ class Progress(Losses):
         return self.share > -np.inf and fits and holds
 
     @property
+    def unvaried(self) -> bool:
+        """Whether accuracies on other data, none of them high, have no range over the second half of the records.
+
+        So are those of one answer, whatever share of the classes it is right about.
+        """
+        accuracy, little = self.evidence.accuracy, self.validated is not None and self.validated < thresholds.LITTLE
+        if accuracy is None or not little:
+            return False
+        half = accuracy[len(accuracy) // 2 :]
+        return len(half) > 2 and bool(np.ptp(half) <= thresholds.CHANCE_MARGIN / 4)
+
+    @property
     def rose(self) -> bool:
         """Whether the loss ended far above both where it began and the constant answer's, as no small signal makes it."""
         level = max(abs(self.start), abs(self.evidence.chance or 0.0)) if self.known else 0.0

@@ -78,6 +78,17 @@ class Steps:
         """The quickest layer's relative update at every record."""
         return None if self.evidence.update is None else _over_layers(np.nanmax, self.evidence.update)
 
+    @property
+    def creeps(self) -> bool:
+        """Whether even the quickest layer takes steps so small that it has not moved enough to learn anything."""
+        quickest = self.quickest
+        known = np.empty(0) if quickest is None else quickest[np.isfinite(quickest)]
+        if len(known) < 2 or not (known > 0).any():
+            return False
+        travel = float(known.mean()) * float(self.evidence.step[-1] - self.evidence.step[0])
+        far = self.furthest is not None and self.furthest >= thresholds.MOVED
+        return float(known.max()) < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far
+
     @cached_property
     def lag(self) -> float | None:
         """Decades by which the relative updates of the first third stay behind the quickest layer; None if unknown."""

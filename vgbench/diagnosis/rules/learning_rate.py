@@ -10,6 +10,7 @@ from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.nonfinite import grew_before
+from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 
 _SWINGS_OVER = 5
 """Records that it takes to see a loss swing, or rise at every one."""
@@ -159,11 +160,11 @@ def too_small(run: Reading) -> Iterator[Finding]:
         return  # of a loss that is flat where it is
     steps = float(run.evidence.step[-1] - run.evidence.step[0])
     travel, largest = float(known.mean()) * steps, float(known.max())
-    far = run.furthest is not None and run.furthest >= thresholds.MOVED
-    slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
+    slow = run.creeps and not _jumped(run)
     if slow or since is not None or _falls_slowly(run, steps):
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
         flat: tuple[Name, ...] = ("saturated loss",) if run.strides else ()
+        flat = ("softmax applied twice",) if may_be_probabilities(run) else flat
         others = () if since is not None else (*flat, *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}
         yield run.finding(

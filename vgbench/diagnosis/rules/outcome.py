@@ -9,6 +9,7 @@ from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.gradients import follows
 from vgbench.diagnosis.rules.learning_rate import signs
+from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 from vgbench.diagnosis.rules.units import attends, idle
 from vgbench.diagnosis.words import MEANINGS
 
@@ -50,7 +51,8 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
         return
     nothing = by_accuracy if progress.gain is None else progress.at_constant or alone
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
-    if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
+    at_most = progress.learned is not False and not (progress.at_constant and progress.unvaried)
+    if not nothing or at_most or not moves or run.zeroed[0]:
         return
     seen, flat = run.arrives is True or run.cut_off, bool(run.zeroed[-1])
     heart: tuple[Name, ...] = ("learned by heart",) if alone and progress.a_little_known else ()
@@ -82,8 +84,10 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield "far from unit scale"
     if flat:
         yield from run.unseen("collapse")
-    elif run.unseen("vanishing") and run.surely_level:
-        yield from run.unseen("collapse", "far from unit scale")
+    elif not run.unseen("vanishing") or run.surely_level:
+        if may_be_probabilities(run):
+            yield "softmax applied twice"
+        yield from run.unseen("collapse", *(("far from unit scale",) if run.unseen("vanishing") else ()))
     else:
         yield from run.unseen("vanishing", "collapse")
 
