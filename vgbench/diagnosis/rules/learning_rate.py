@@ -55,6 +55,8 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     """
     if run.progress.once_learned:
         return ("loss spike",)
+    if run.progress.adversarial:  # whose losses rise where one network has won, too
+        return "saturated loss", *run.unseen("exploding")
     start = run.progress.start if len(run.progress.losses) else 0.0
     sum_of_all = run.evidence.chance is None and run.summed and start > thresholds.FIRST_LOSS_ALONE
     scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all else ()

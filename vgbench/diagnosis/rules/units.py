@@ -222,7 +222,8 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     if not progress.known or progress.broken or not (queries and keys):
         return
     both, behind = min(run.outgrown(-1, queries), run.outgrown(-1, keys)), _behind(run, queries + keys)
-    if (progress.poor and both >= thresholds.GROWN_DECADES) or behind >= thresholds.ONE_HOT:
+    little = progress.poor and (both >= thresholds.GROWN_DECADES or behind >= thresholds.ONE_HOT / 2)
+    if little or behind >= thresholds.ONE_HOT:
         numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
         names = run.layers(sorted(queries + keys))
         same = () if both >= thresholds.GROWN_DECADES else run.unseen("collapse")  # of tokens that have become one
@@ -230,10 +231,15 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
 
 
 def attends(run: Reading) -> bool:
-    """Whether weights of queries and keys grew so that scores are ten times as large, and no score was recorded."""
+    """Whether weights of queries and keys grew so that scores are ten times as large, and no score was recorded.
+
+    Or their gradients once stayed behind those of other weights, as a softmax that is nearly one-hot makes them.
+    """
     queries, keys = _attention(run)
-    unseen = run.evidence.largest_logit is None and queries and keys
-    return bool(unseen) and run.outgrown(-1, queries) + run.outgrown(-1, keys) >= thresholds.GROWN_DECADES
+    if run.evidence.largest_logit is not None or not (queries and keys):
+        return False
+    grew = run.outgrown(-1, queries) + run.outgrown(-1, keys) >= thresholds.GROWN_DECADES
+    return grew or _behind(run, queries + keys) >= thresholds.ONE_HOT / 4
 
 
 def _attention(run: Reading) -> tuple[list[int], list[int]]:
