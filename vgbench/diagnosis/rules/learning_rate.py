@@ -167,7 +167,9 @@ def too_small(run: Reading) -> Iterator[Finding]:
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
         flat: tuple[Name, ...] = ("saturated loss",) if run.strides else ()
         flat = ("softmax applied twice",) if may_be_probabilities(run) else flat
-        others = () if since is not None else (*flat, *run.unseen("vanishing"))
+        leapt = progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0.0))
+        jump: tuple[Name, ...] = ("loss spike", "learning rate too large") if leapt else ()  # which slows Adam for long
+        others = jump if since is not None else (*flat, *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}
         yield run.finding(
             "learning rate too small",
@@ -195,9 +197,9 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
 
 
 def _jumped(run: Reading) -> bool:
-    """Whether the loss came down at once and then stood still, as no small steps make it do."""
+    """Whether the loss came down at once and then stood still, as no small steps make it do, but for another batch."""
     losses = run.progress.losses
-    return run.progress.settled and bool(abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0]))
+    return run.progress.settled and bool(losses[0] - losses[1] > thresholds.UNMOVED * abs(losses[0]))
 
 
 def _held_down_since(run: Reading, quickest: np.ndarray) -> int | None:
