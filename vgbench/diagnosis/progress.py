@@ -80,7 +80,7 @@ class Progress(Losses):
 
     @property
     def of_classes(self) -> bool:
-        """Whether the loss of the constant answer may be an entropy of classes: it is no less than its accuracy allows."""
+        """Whether the constant answer's loss may be an entropy of classes: it is no less than its accuracy allows."""
         loss, right = self.evidence.chance, self.evidence.chance_accuracy
         return loss is not None and right is not None and 0 < right < 1 and loss >= -0.99 * float(np.log(right))
 
@@ -187,7 +187,7 @@ class Progress(Losses):
 
     @property
     def rose(self) -> bool:
-        """Whether the loss ended far above both where it began and the constant answer's, as no small signal makes it."""
+        """Whether the loss ended far above where it began and the constant answer's, as no small signal makes it."""
         level = max(abs(self.start), abs(self.evidence.chance or 0.0)) if self.known else 0.0
         return level > 0 and not self.signed and self.end > thresholds.ROSE * level
 

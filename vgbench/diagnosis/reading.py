@@ -121,21 +121,20 @@ class Reading(Weights):
     @cached_property
     def merged(self) -> bool:
         """Whether different inputs' signals have become one in training at the last place."""
-        distance = self.evidence.distance
-        if distance is None or len(distance) < 2:
-            return False
-        last = distance[:, recorded_in(distance)][:, -1:]
-        last = last[np.isfinite(last)]
+        last = self._distances[np.isfinite(self._distances)]
         return len(last) > 1 and bool(last[-1] <= thresholds.COLLAPSED_BY and last[0] > thresholds.COLLAPSED_BY / 2)
+
+    @cached_property
+    def _distances(self) -> Float[np.ndarray, "known"]:
+        """log10 of the distance of different inputs' signals at the last place, where it was recorded."""
+        distance = self.evidence.distance
+        last = np.empty(0) if distance is None else distance[:, recorded_in(distance)][:, -1:]
+        return last[~np.isnan(last)]
 
     @property
     def drawn_together(self) -> float | None:
         """Decades that log10 of the distance of different inputs' signals has lost at the last place in training."""
-        distance = self.evidence.distance
-        if distance is None or len(distance) < 2:
-            return None
-        last = distance[:, recorded_in(distance)][:, -1:]
-        last = last[~np.isnan(last)]
+        last = self._distances
         return float(last[0] - last[-1]) if len(last) > 1 and np.isfinite(last[0]) else None
 
     @property
@@ -147,10 +146,9 @@ class Reading(Weights):
         drawn, distance, scale = self.drawn_together, self.evidence.distance, self.evidence.scale
         if drawn is None or distance is None or scale is None:
             return False
-        place = np.flatnonzero(recorded_in(distance))[-1]
-        first, size = float(distance[0, place]), scale[np.isfinite(scale[:, place]), place]
+        first, size = self._distances[0], scale[:, np.flatnonzero(recorded_in(distance))[-1]]
         one = first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
-        return one or bool(drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT)
+        return bool(one or drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT)
 
     @property
     def unreached(self) -> bool:

@@ -81,7 +81,10 @@ PART = 0.15
 """Share of the constant answer's loss that has to be taken off where a loss that stays is one of probabilities."""
 
 SOME = 0.4
-"""The same up to which it may be: equal probabilities allow no more of ten classes, and that of three at most a half."""
+"""The same up to which it may be: probabilities allow no more of ten classes, and at most a half of three."""
+
+WITHIN = 1.25
+"""How many times the least that probabilities allow such a loss may be: that of a few classes with noise is as high."""
 
 ABOVE_LEAST = 1.35
 """How many times the least that probabilities allow a loss may end at: what is not learned adds to it."""

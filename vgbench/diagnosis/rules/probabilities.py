@@ -39,12 +39,12 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
 
 
 def may_be_probabilities(run: Reading) -> bool:
-    """Whether a loss that has hardly moved began just where equal probabilities put it, whatever they are taken for.
+    """Whether a loss that falls, and has hardly moved, began just where equal probabilities put it.
 
     Scores of small size begin there, too.
     """
     progress, chance = run.progress, run.evidence.chance
-    if chance is None or not len(progress.losses) or progress.broken or run.empty:
+    if chance is None or not progress.falls or progress.broken or run.empty or progress.validated == 0.0:
         return False
     classes = round(float(np.exp(min(chance, _MOST))))
     begin = float(np.log(max(1, classes)))
@@ -95,7 +95,7 @@ def _stays_within(run: Reading, begin: float, floor: float) -> bool:
     near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
     dull = run.feels is not None and run.feels < thresholds.DULL and not (run.held.any() or run.empty)
     part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.SOME
-    return even and near and dull and part
+    return even and near and dull and part and progress.end <= thresholds.WITHIN * floor
 
 
 def _rests(run: Reading, floor: float) -> bool:

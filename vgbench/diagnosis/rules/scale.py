@@ -189,7 +189,8 @@ def _stays_beyond(run: Reading) -> bool:
     """
     progress = run.progress
     begins = progress.gain is None and run.starts_far and progress.start > thresholds.FIRST_LOSS_ALONE**2
-    return begins and progress.end > thresholds.FIRST_LOSS_ALONE
+    least = 0.0 if progress.adversarial else 0.1 * progress.start  # or it comes down
+    return begins and progress.end > max(thresholds.FIRST_LOSS_ALONE, least)
 
 
 def _shifted(run: Reading) -> bool:
