@@ -51,8 +51,7 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
         return
     nothing = by_accuracy if progress.gain is None else progress.at_constant or alone
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
-    at_most = progress.learned is not False and not (progress.at_constant and progress.unvaried)
-    if not nothing or at_most or not moves or run.zeroed[0]:
+    if not nothing or not (progress.learned is False or _hardly_right(run)) or not moves or run.zeroed[0]:
         return
     seen, flat = run.arrives is True or run.cut_off, bool(run.zeroed[-1])
     heart: tuple[Name, ...] = ("learned by heart",) if alone and progress.a_little_known else ()
@@ -66,6 +65,16 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
         last_loss=progress.end,
         constant_answer=run.evidence.chance,
     )
+
+
+def _hardly_right(run: Reading) -> bool:
+    """Whether other data are answered a little better than by chance, as one answer or noise has it.
+
+    So it is where accuracies have no range, or the training loss is still a constant answer's after a long way.
+    """
+    progress = run.progress
+    hardly = progress.validated is not None and progress.validated < thresholds.LITTLE
+    return progress.at_constant and hardly and (progress.unvaried or run.travel >= thresholds.TRAVELLED)
 
 
 def _little_by_heart(run: Reading) -> bool:

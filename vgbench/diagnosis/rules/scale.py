@@ -109,9 +109,10 @@ def _first_loss_high(run: Reading) -> bool:
 
 
 def _still_comes_down(run: Reading) -> bool:
-    """Whether little is learned since the loss falls all the time from where it began, and does not rest yet."""
+    """Whether nothing is learned since the loss falls all the time from where it began, and does not rest yet."""
     progress = run.progress
-    return progress.poor and progress.falls and not progress.settled
+    nothing = progress.gain is not None and progress.gain < thresholds.LEARNED
+    return nothing and progress.poor and progress.falls and not progress.settled
 
 
 def _of_scores(chance: float) -> bool:
