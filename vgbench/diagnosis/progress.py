@@ -174,16 +174,11 @@ class Progress(Losses):
         return self.share > -np.inf and fits and holds
 
     @property
-    def unvaried(self) -> bool:
-        """Whether accuracies on other data, none of them high, have no range over the second half of the records.
-
-        So are those of one answer, whatever share of the classes it is right about.
-        """
-        accuracy, little = self.evidence.accuracy, self.validated is not None and self.validated < thresholds.LITTLE
-        if accuracy is None or not little:
-            return False
-        half = accuracy[len(accuracy) // 2 :]
-        return len(half) > 2 and bool(np.ptp(half) <= thresholds.CHANCE_MARGIN / 4)
+    def range_of_accuracy(self) -> float:
+        """Range of the accuracies on other data over the second half of the records; infinite if unknown."""
+        accuracy = self.evidence.accuracy
+        half = np.empty(0) if accuracy is None else accuracy[len(accuracy) // 2 :]
+        return float(np.ptp(half)) if len(half) > 2 and np.isfinite(half).all() else float("inf")
 
     @property
     def rose(self) -> bool:

@@ -41,7 +41,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
     others = _may_also_be(run)
-    sure = run.arrives and points > 4 and "first loss too large" not in others
+    sure = run.arrives and points > 4 and not {"first loss too large", "loss spike"}.intersection(others)
     confidence: Confidence = "certain" if sure else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
     others = () if sure else others

@@ -70,11 +70,12 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
 def _hardly_right(run: Reading) -> bool:
     """Whether other data are answered a little better than by chance, as one answer or noise has it.
 
-    So it is where accuracies have no range, or the training loss is still a constant answer's after a long way.
+    After a long way of the weights their accuracies may differ by what noise makes of them.
     """
     progress = run.progress
     hardly = progress.validated is not None and progress.validated < thresholds.LITTLE
-    return progress.at_constant and hardly and (progress.unvaried or run.travel >= thresholds.TRAVELLED)
+    most = thresholds.CHANCE_MARGIN / (1 if run.travel >= thresholds.TRAVELLED else 4)
+    return progress.at_constant and hardly and progress.range_of_accuracy <= most
 
 
 def _little_by_heart(run: Reading) -> bool:

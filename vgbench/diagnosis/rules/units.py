@@ -162,8 +162,8 @@ def collapsed_in_training(run: Reading) -> Iterator[Finding]:
     """
     progress, saturated = run.progress, run.evidence.saturated
     if progress.gain is None:
-        ends = run.evidence.flat == "both" and saturated is not None
-        sure = ends and saturated[-1, -1] >= thresholds.BLOCKED  # so that all lie on one flat end
+        flat = saturated is not None and bool(saturated[-1, -1] >= thresholds.BLOCKED)
+        sure = flat and run.evidence.flat == "both"  # so that all lie on one flat end
         one = run.alike and not sure and (progress.settled or progress.all_gone)
         if one or _in_one_direction(run):
             drawn = run.drawn_together
