@@ -164,7 +164,8 @@ def collapsed_in_training(run: Reading) -> Iterator[Finding]:
     if progress.gain is None:
         flat = saturated is not None and bool(saturated[-1, -1] >= thresholds.BLOCKED)
         sure = flat and run.evidence.flat == "both"  # so that all lie on one flat end
-        one = run.alike and not sure and (progress.settled or progress.all_gone)
+        gone = progress.all_gone and not progress.adversarial  # of which one has won
+        one = run.alike and not sure and (progress.settled or gone)
         if one or _in_one_direction(run):
             drawn = run.drawn_together
             yield run.finding(
@@ -179,7 +180,8 @@ def collapsed_in_training(run: Reading) -> Iterator[Finding]:
             return
     silent, stuck = run.silent_codes, progress.settled and progress.little is not False and not run.held.any()
     if silent is not None and silent >= thresholds.SILENT_CODES and stuck:
-        others: tuple[Name, ...] = ("constant answer",) if progress.at_constant else run.unseen("vanishing")
+        constant: tuple[Name, ...] = ("constant answer",) if progress.at_constant else ()
+        others = (*constant, *run.unseen("vanishing"))
         numbers = {"decades_that_the_encoder_gets_less": silent}
         yield run.finding("collapse", "possible", meaning=_SILENT, alternatives=others, numbers=numbers)
 
