@@ -79,11 +79,16 @@ def consistent(findings: Sequence[Finding]) -> list[Finding]:
     causes: list[Name] = [each.name for each in findings if each.name not in ASIDE | OUTCOMES]
     early = {"attention logits grow"} | ({"frozen"} if {*causes} == {"learning rate too small"} else set())
     order = sorted(kept, key=lambda each: (each.name in ASIDE - early, each.name != "frozen"))
-    return [_beside(order[0], causes), *order[1:]] if order else []
+    constant = any(each.name == "constant answer" for each in findings)
+    return [_beside(order[0], causes, constant), *order[1:]] if order else []
 
 
-def _beside(first: Finding, causes: Sequence[Name]) -> Finding:
-    """The first finding, with other causes that were found as alternatives, unless it is certain of one."""
+def _beside(first: Finding, causes: Sequence[Name], constant: bool) -> Finding:
+    """The first finding, with other causes that were found as alternatives, unless it is certain of one.
+
+    What shows only in training may follow from a loss that a constant answer makes least.
+    """
     if first.confidence == "certain" and first.name not in ASIDE:
         return first
-    return beside(first, *causes)
+    follows: tuple[Name, ...] = ("constant answer",) if constant and first.steps[0] > 0 else ()
+    return beside(first, *causes, *follows)

@@ -113,6 +113,19 @@ class Losses:
         first, last = np.median(half[: len(half) // 2]), np.median(half[len(half) // 2 :])
         return bool(abs(last - first) <= thresholds.SETTLED * abs(last))
 
+    @property
+    def at_least_of_a_cosine(self) -> bool:
+        """Whether the loss fell to minus one, the least that the negative of a cosine has, and rests there."""
+        if not self.settled:
+            return False
+        near = abs(self.end + 1) <= thresholds.OF_A_COSINE and float(self.losses.min()) >= -1 - 1e-3
+        return near and self.start - self.end > thresholds.LITTLE
+
+    @property
+    def all_gone(self) -> bool:
+        """Whether next to nothing is left of a loss that is never negative."""
+        return self.known and not self.broken and 0 <= self.end <= thresholds.OF_A_COSINE * self.start
+
     @cached_property
     def plateau(self) -> bool:
         """Whether it does so not far below where it began."""

@@ -79,6 +79,12 @@ class Progress(Losses):
         return None
 
     @property
+    def of_classes(self) -> bool:
+        """Whether the constant answer's loss may be an entropy of classes: it is no less than its accuracy allows."""
+        loss, right = self.evidence.chance, self.evidence.chance_accuracy
+        return loss is not None and right is not None and 0 < right < 1 and loss >= -0.99 * float(np.log(right))
+
+    @property
     def _margin(self) -> float:
         """Accuracy above that of chance up to which nothing was learned: less where chance leaves little."""
         left = 1 - (self.evidence.chance_accuracy or 0.0)
@@ -166,6 +172,19 @@ class Progress(Losses):
         fits = self.gain is None or self.gain >= thresholds.MASTERED
         holds = self.validated is None or self.validated >= thresholds.MASTERED
         return self.share > -np.inf and fits and holds
+
+    @property
+    def range_of_accuracy(self) -> float:
+        """Range of the accuracies on other data over the second half of the records; infinite if unknown."""
+        accuracy = self.evidence.accuracy
+        half = np.empty(0) if accuracy is None else accuracy[len(accuracy) // 2 :]
+        return float(np.ptp(half)) if len(half) > 2 and np.isfinite(half).all() else float("inf")
+
+    @property
+    def rose(self) -> bool:
+        """Whether the loss ended far above where it began and the constant answer's, as no small signal makes it."""
+        level = max(abs(self.start), abs(self.evidence.chance or 0.0)) if self.known else 0.0
+        return level > 0 and not self.signed and self.end > thresholds.ROSE * level
 
     @property
     def rests_halfway(self) -> bool:

@@ -121,12 +121,34 @@ class Reading(Weights):
     @cached_property
     def merged(self) -> bool:
         """Whether different inputs' signals have become one in training at the last place."""
-        distance = self.evidence.distance
-        if distance is None or len(distance) < 2:
-            return False
-        last = distance[:, recorded_in(distance)][:, -1:]
-        last = last[np.isfinite(last)]
+        last = self._distances[np.isfinite(self._distances)]
         return len(last) > 1 and bool(last[-1] <= thresholds.COLLAPSED_BY and last[0] > thresholds.COLLAPSED_BY / 2)
+
+    @cached_property
+    def _distances(self) -> Float[np.ndarray, "known"]:
+        """log10 of the distance of different inputs' signals at the last place, where it was recorded."""
+        distance = self.evidence.distance
+        last = np.empty(0) if distance is None else distance[:, recorded_in(distance)][:, -1:]
+        return last[~np.isnan(last)]
+
+    @property
+    def drawn_together(self) -> float | None:
+        """Decades that log10 of the distance of different inputs' signals has lost at the last place in training."""
+        last = self._distances
+        return float(last[0] - last[-1]) if len(last) > 1 and np.isfinite(last[0]) else None
+
+    @property
+    def alike(self) -> bool:
+        """Whether different inputs' signals have become much the same in training at the last place.
+
+        Or the part that tells them apart is a small one of what it was, and be it since nothing is left of the whole.
+        """
+        drawn, distance, scale = self.drawn_together, self.evidence.distance, self.evidence.scale
+        if drawn is None or distance is None or scale is None:
+            return False
+        first, size = self._distances[0], scale[:, np.flatnonzero(recorded_in(distance))[-1]]
+        one = first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
+        return bool(one or drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT)
 
     @property
     def unreached(self) -> bool:
@@ -207,12 +229,7 @@ class Reading(Weights):
     @property
     def at_rest(self) -> bool:
         """Whether the loss has settled and the gradients of all layers have shrunk: at its least, whatever that is."""
-        gradient = self.evidence.gradient
-        if gradient is None or not gradient.shape[1] or not self.progress.settled:
-            return False
-        with np.errstate(invalid="ignore"):
-            shrunk = gradient[0] - gradient[-1]
-        return bool(np.nanmin(np.where(np.isnan(shrunk), np.inf, shrunk)) >= thresholds.FADES)
+        return self.progress.settled and self.all_lost is not None and self.all_lost >= thresholds.FADES
 
     @property
     def stranded(self) -> bool:

@@ -17,6 +17,9 @@ RECURRENT = re.compile(r"rnn|lstm|gru|cell|recurr|hh", re.IGNORECASE)
 QUERIES = re.compile(r"(^|[^a-z])(to_?)?(q|query|queries|wq)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 KEYS = re.compile(r"(^|[^a-z])(to_?)?(k|key|keys|wk)(_?proj)?([^a-z]|$)", re.IGNORECASE)
 """In names of weights of attention."""
+ENCODER = re.compile(r"(^|[^a-z])enc(oder)?([^a-z]|$)", re.IGNORECASE)
+DECODER = re.compile(r"(^|[^a-z])dec(oder)?([^a-z]|$)", re.IGNORECASE)
+"""In names of weights before and behind a code."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,17 @@ class Steps:
     def quickest(self) -> Float[np.ndarray, "records"] | None:
         """The quickest layer's relative update at every record."""
         return None if self.evidence.update is None else _over_layers(np.nanmax, self.evidence.update)
+
+    @property
+    def creeps(self) -> bool:
+        """Whether even the quickest layer takes steps so small that it has not moved enough to learn anything."""
+        quickest = self.quickest
+        known = np.empty(0) if quickest is None else quickest[np.isfinite(quickest)]
+        if len(known) < 2 or not (known > 0).any():
+            return False
+        travel = float(known.mean()) * float(self.evidence.step[-1] - self.evidence.step[0])
+        far = self.furthest is not None and self.furthest >= thresholds.MOVED
+        return float(known.max()) < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far
 
     @cached_property
     def lag(self) -> float | None:

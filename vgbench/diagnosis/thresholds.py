@@ -39,6 +39,25 @@ COLLAPSED_BY = -4.5
 """log10(1 - cosine) of different inputs' signals at the last layer, relative to the first, below which they count as
 one."""
 
+ALIKE = -2.5
+"""The same in training, where the loss has no known level and rests, or is all but gone."""
+
+LITTLE_LEFT = 1.5
+"""Decades that the part of the signal that tells inputs apart loses in training at such a loss."""
+
+DRAWN = 0.2
+"""Decades that the same loses in training where a loss at the least that a cosine has is of one answer for all."""
+
+OF_A_COSINE = 0.02
+"""How far above minus one a loss may rest that is at the least that a cosine has: two views of one input are further
+apart."""
+
+LETTING_GO = 1.0
+"""Decades that the gradients of all layers lose at such a loss, where nothing is left to be drawn together."""
+
+SILENT_CODES = 0.75
+"""Decades that the gradients of an encoder lose beyond those of its decoder, whose input then says little."""
+
 GONE = 4.0
 """Decades that the part of the signal that tells inputs apart loses from one place to the next where it is gone."""
 
@@ -55,11 +74,14 @@ NEAR_CHANCE = 0.05
 EVEN = 0.02
 """Share of the logarithm of their number within which a constant answer's loss shows classes of one frequency."""
 
-NEAR_START = 0.025
+NEAR_START = 0.04
 """Share of it within which a first loss is that of classes of which none is preferred, with the noise of a batch."""
 
 PART = 0.15
 """Share of the constant answer's loss that has to be taken off where a loss that stays is one of probabilities."""
+
+SOME = 0.4
+"""The same up to which it may be: probabilities allow no more of ten classes, and at most a half of three."""
 
 WITHIN = 1.25
 """How many times the least that probabilities allow such a loss may be: that of a few classes with noise is as high."""

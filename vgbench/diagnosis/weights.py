@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from vgbench.diagnosis import thresholds
-from vgbench.diagnosis.steps import KEYS, RECURRENT, Steps
+from vgbench.diagnosis.steps import DECODER, ENCODER, KEYS, RECURRENT, Steps
 from vgbench.diagnosis.trend import first_of, kinds_of, lost_over_layers
 
 
@@ -160,6 +160,32 @@ class Weights(Steps):
         finite = np.where(np.isfinite(gradient), gradient, np.nan)
         known = finite[~np.isnan(finite).all(axis=1)]
         return float((np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).min()) if len(known) else None
+
+    @property
+    def all_lost(self) -> float | None:
+        """Decades that the gradients of all layers have lost by the end; None if unknown."""
+        gradient = self.evidence.gradient
+        if gradient is None or not gradient.shape[1]:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = gradient[0] - gradient[-1]
+        return float(np.min(lost, initial=np.inf, where=~np.isnan(lost)))
+
+    @property
+    def silent_codes(self) -> float | None:
+        """Decades that the gradients of an encoder lose beyond those of its decoder; None if names show neither.
+
+        A decoder that makes no use of the codes sends next to nothing back through them.
+        """
+        gradient, names = self.evidence.gradient, self.evidence.names
+        if gradient is None or len(gradient) < 2:
+            return None
+        with np.errstate(invalid="ignore"):
+            lost = gradient[0] - gradient[-1]
+        before, behind = (lost[[bool(part.search(name)) for name in names]] for part in (ENCODER, DECODER))
+        if not (len(before) and len(behind)) or not np.isfinite([*before, *behind]).all():
+            return None
+        return float(before.min() - behind.max())
 
     @property
     def summed(self) -> bool:

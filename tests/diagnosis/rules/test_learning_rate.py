@@ -1,7 +1,7 @@
 """Learning rates: too large, too small, held down later, and steps in the wrong direction."""
 
 import numpy as np
-from helpers.evidence import BLIND, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
+from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
 
 import vgbench as vg
 
@@ -205,3 +205,37 @@ def test_steps_that_are_large_beside_a_loss_of_no_known_level_may_be_due_to_the_
     run |= {"fan_in": rows(64.0, 64.0, layers=LAYERS)}
     found = vg.diagnose(evidence(**run, update=over_records(1.9, 0.5, 0.5)))[0]
     assert (found.name, found.alternatives[:1]) == ("learning rate too large", ("first loss too large",))
+
+
+def test_small_steps_are_seen_whatever_the_first_batch_was_like() -> None:
+    other = np.r_[1.9, np.full(RECORDS - 1, 2.5)]
+    run = {"loss": other, "accuracy": np.full(RECORDS, 0.1), "update": rows(1e-7, 1e-7, layers=LAYERS), **STILL}
+    assert vg.verdict(evidence(**run)) == "learning rate too small"
+
+
+def test_a_loss_that_falls_from_equal_probabilities_by_small_steps_may_be_one_of_probabilities() -> None:
+    slow = {"loss": np.linspace(2.31, 2.24, RECORDS), "accuracy": np.linspace(0.1, 0.26, RECORDS), **STILL}
+    steps = {"update": rows(1e-4, 1e-4, layers=LAYERS), "gradient": rows(-1.0, -1.2, layers=LAYERS)}
+    found = vg.diagnose(evidence(**slow, **steps))[0]
+    assert (found.name, found.alternatives) == ("learning rate too small", ("softmax applied twice",))
+
+
+def test_a_loss_that_ends_far_above_its_start_is_thrown_about_and_no_signal_vanishes() -> None:
+    thrown = {"loss": np.r_[1.4, np.full(RECORDS - 1, 25.0)], "chance": 1.0, "accuracy": None}
+    fades = {"signal": rows(-3.0, -1.3), "update": np.vstack([rows(5.0, 5.0, layers=LAYERS)[:4], LAGGING[4:]])}
+    found = vg.diagnose(evidence(**thrown, **fades))
+    assert (found.verdict, "vanishing" in names(found)) == ("learning rate too large", False)
+
+
+def test_updates_that_a_jump_of_the_loss_made_small_are_not_of_a_small_rate_alone() -> None:
+    jumped = {"loss": np.r_[10.0, 9e3, 50.0, np.full(RECORDS - 3, 5.4)], "accuracy": None, "chance": None}
+    update = np.where(np.arange(RECORDS)[:, None] < 2, 0.01, 1e-6) * np.ones(LAYERS)
+    found = vg.diagnose(evidence(**jumped, update=update))[0]
+    assert (found.name, found.alternatives) == ("learning rate too small", ("loss spike", "learning rate too large"))
+
+
+def test_a_game_whose_loss_rises_may_have_been_won() -> None:
+    sides = tuple(f"{side}.layer{i}" for side in ("critic", "generator") for i in range(6))[:LAYERS]
+    game = {"loss": np.r_[1.5, np.full(RECORDS - 1, 9.0)], "chance": None, "accuracy": None, "names": sides}
+    found = vg.diagnose(evidence(**game | BLIND, update=rows(0.3, 0.3, layers=LAYERS)))[0]
+    assert (found.name, found.alternatives[0]) == ("learning rate too large", "saturated loss")

@@ -133,12 +133,13 @@ def test_losses_may_be_negative() -> None:
 
 
 def test_a_spike_is_reported_with_its_window_and_a_run_without_one_has_none() -> None:
-    losses = np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.1, 0.9, 0.8]
+    losses = np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.6, 1.5, 1.4]
     finding = vg.diagnose(evidence(loss=losses))[0]
     assert (finding.name, finding.steps) == ("loss spike", (100, 125))
     assert finding.evidence["spike"] == 7
     peaks = np.where(np.arange(RECORDS) == 5, 7.0, np.nan)
-    assert vg.verdict(evidence(peak=peaks)) == "loss spike"
+    assert vg.verdict(evidence(loss=losses.clip(max=1.6), peak=peaks)) == "loss spike"
+    assert vg.verdict(evidence(peak=peaks)) == "nothing found"  # it fell on as before
 
 
 def test_frozen_layers_that_are_cut_off_are_reported_so() -> None:
@@ -175,6 +176,23 @@ def test_labels_without_a_relation_to_the_inputs_leave_a_constant_answer_or_are_
     slowly = np.r_[2.3, 2.29, 2.27, 2.2, 2.15, 2.13, 2.1, 2.08, 2.08]
     found = vg.diagnose(evidence(loss=slowly, accuracy=np.full(RECORDS, 0.12)))[0]
     assert (found.name, found.alternatives) == ("constant answer", ("learned by heart",))
+    still = np.linspace(2.3, 1.8, RECORDS)  # which goes on
+    assert vg.verdict(evidence(loss=still, accuracy=np.full(RECORDS, 0.12))) == "constant answer"
+    sums = {"loss": 0.167 * still / 2.3, "chance": 0.167, "accuracy": np.full(RECORDS, 0.12)}  # near enough, or not
+    assert vg.verdict(evidence(**sums)) != "constant answer"
+
+
+def test_one_answer_is_constant_whatever_share_of_the_classes_it_is_right_about() -> None:
+    rests = np.r_[2.5, 2.35, np.full(RECORDS - 2, 2.28)]
+    assert vg.verdict(evidence(loss=rests, accuracy=np.r_[0.1, np.full(RECORDS - 1, 0.25)])) == "constant answer"
+    assert vg.verdict(evidence(loss=rests, accuracy=np.linspace(0.1, 0.3, RECORDS))) != "constant answer"
+
+
+def test_a_training_loss_of_nothing_may_be_learned_by_heart_where_other_data_were_not_looked_at() -> None:
+    gone = np.r_[2.3, 0.5, np.full(RECORDS - 2, 0.01)]
+    found = vg.diagnose(evidence(loss=gone, accuracy=None))[0]
+    assert (found.name, found.alternatives) == ("learns the training data", ("learned by heart",))
+    assert vg.diagnose(evidence(loss=gone + 0.5, accuracy=None))[0].alternatives == ()
 
 
 def test_gradients_of_biases_that_are_level_leave_inputs_to_be_doubted_and_no_vanishing() -> None:
@@ -190,7 +208,7 @@ def test_numbers_that_become_exactly_zero_may_be_units_that_died() -> None:
 
 
 def test_a_spike_may_be_of_steps_that_are_too_large() -> None:
-    loss = np.r_[2.3, 1.5, 1.0, 0.8, 0.7, 4.0, 0.9, 0.7, 0.6]
+    loss = np.r_[2.3, 1.5, 1.0, 0.8, 0.7, 4.0, 1.2, 1.1, 1.1]
     spiked = next(each for each in vg.diagnose(evidence(loss=loss)) if each.name == "loss spike")
     assert spiked.alternatives == ("learning rate too large",)
 

@@ -83,7 +83,18 @@ def test_a_density_far_above_one_has_no_scale_to_be_held_against() -> None:
 def test_the_loss_of_scores_begins_near_the_logarithm_of_their_number() -> None:
     high = BLIND | {"loss": np.geomspace(32.0, 2.6, RECORDS), "accuracy": None}
     assert vg.verdict(evidence(**high, chance=float(np.log(15)))) == "first loss too large"
-    assert vg.verdict(evidence(**high, chance=2.75)) == "not enough recorded"  # as of targets around ten
+    squares = vg.diagnose(evidence(**high, chance=2.75))[0]  # as of targets around ten, while it still comes down
+    assert (squares.name, squares.confidence) == ("first loss too large", "possible")
+    rests = high | {"loss": np.r_[np.geomspace(32.0, 2.6, RECORDS - 5), np.full(5, 2.6)]}
+    assert vg.verdict(evidence(**rests, chance=2.75)) != "first loss too large"
+
+
+def test_a_loss_of_no_known_level_that_stays_thousands_of_times_too_high_began_so() -> None:
+    waves = BLIND | {"loss": np.geomspace(8.2e5, 2.1e5, RECORDS), "chance": None, "accuracy": None}
+    found = vg.diagnose(evidence(**waves))[0]
+    assert (found.name, found.alternatives[0]) == ("first loss too large", "far from unit scale")
+    down = waves | {"loss": np.geomspace(8.2e5, 90.0, RECORDS)}  # as of an equation with a large forcing
+    assert vg.verdict(evidence(**down)) == "not enough recorded"
 
 
 def test_a_loss_that_came_down_to_the_constant_answer_may_have_begun_anywhere() -> None:

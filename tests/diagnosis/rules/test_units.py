@@ -150,7 +150,7 @@ def test_a_signal_that_vanishes_in_training_where_inputs_become_one_may_be_a_col
     merged = np.where(LATE, rows(-0.1, -9.0), rows(-0.1, -0.5))
     signal = np.where(LATE, rows(-9.0, -2.0), rows(-2.0, -2.1))
     found = vg.diagnose(evidence(**STUCK, distance=merged, signal=signal))[0]
-    assert (found.name, found.alternatives) == ("vanishing in training", ("collapse",))
+    assert (found.name, found.alternatives) == ("vanishing in training", ("collapse", "constant answer"))
 
 
 def test_units_that_idle_as_a_constant_answer_is_learned_are_not_why_it_is() -> None:
@@ -168,7 +168,7 @@ def test_weights_that_grew_while_units_came_to_their_ends_stand_before_them() ->
     ends = STUCK | {"flat": "both", "saturated": np.where(LATE, rows(0.9, 0.95), 0.1)}
     one = np.where(np.arange(LAYERS) == 3, over_records(0.5, 1.9, 1.9), over_records(0.5, 0.6))
     found = vg.diagnose(evidence(**ends, weight=one))[0]
-    assert (found.name, found.alternatives) == ("learning rate too large", ("saturation",))
+    assert (found.name, found.alternatives) == ("learning rate too large", ("saturation", "constant answer"))
 
 
 HEADS = ("block0.q", "block0.k", "block0.v", *(f"block0.layer{i}" for i in range(LAYERS - 3)))
@@ -197,4 +197,44 @@ def test_signals_that_become_one_in_training_are_a_collapse_where_the_loss_has_n
     found = vg.diagnose(evidence(**game, distance=distance))[0]
     assert (found.name, found.layers) == ("collapse", ("layer 10",))
     sure = np.where((np.arange(10) == 9) & LATE, 1.0, 0.4)  # all on one flat end
-    assert "collapse" not in names(vg.diagnose(evidence(**game, distance=distance, saturated=sure)))
+    assert "collapse" not in names(vg.diagnose(evidence(**game, distance=distance, saturated=sure, flat="both")))
+
+
+def test_views_of_one_input_that_become_one_answer_reach_the_least_that_a_cosine_has() -> None:
+    views = {"loss": np.r_[-0.2, -0.5, -0.8, -0.95, np.full(RECORDS - 4, -0.995)], "chance": None, "accuracy": None}
+    drawn, gone = over_records(-0.5, -1.3, layers=10), over_records(-1.0, -3.0)
+    found = vg.diagnose(evidence(**views, distance=drawn))[0]
+    assert (found.name, found.confidence) == ("collapse", "likely")
+    kept = evidence(**views, distance=over_records(-0.2, -0.2, layers=10), gradient=gone)
+    assert vg.verdict(kept) == "not enough recorded"
+    found = vg.diagnose(evidence(**views | BLIND, gradient=gone))[0]  # nothing is left to be drawn together
+    assert (found.name, found.confidence) == ("collapse", "possible")
+    assert vg.verdict(evidence(**views | BLIND)) == "not enough recorded"  # as a return of nearly one
+    apart = views | {"loss": views["loss"] + 0.07}
+    assert vg.verdict(evidence(**apart, distance=drawn)) == "not enough recorded"
+
+
+def test_embeddings_that_shrink_to_nothing_have_collapsed_whatever_their_directions_are() -> None:
+    pairs = {"loss": np.geomspace(2.6, 1e-9, RECORDS), "chance": None, "accuracy": None}
+    assert vg.verdict(evidence(**pairs, scale=over_records(0.0, -6.0, layers=10))) == "collapse"
+    assert vg.verdict(evidence(**pairs)) == "not enough recorded"  # what was asked for, for all that is known
+
+
+def test_an_encoder_that_its_decoder_lets_go_of_gives_codes_that_say_little() -> None:
+    both = tuple(f"{part}.layer{i}" for part in ("encoder", "decoder") for i in range(6))[:LAYERS]
+    rests = {"loss": np.r_[3.2, 1.2, 0.6, np.full(RECORDS - 3, 0.52)], "chance": None, "accuracy": None}
+    let = np.where(np.arange(LAYERS) < 6, over_records(0.5, -1.7), over_records(-0.5, -1.1))
+    found = vg.diagnose(evidence(**rests | BLIND, names=both, gradient=let))[0]
+    assert (found.name, found.alternatives) == ("collapse", ("vanishing",))
+    assert vg.verdict(evidence(**rests | BLIND, names=both, gradient=over_records(0.5, -1.7))) == "not enough recorded"
+    learns = {"loss": np.r_[3.2, 1.2, 0.6, np.full(RECORDS - 3, 0.52)], "chance": 1.5, "accuracy": None}
+    assert "collapse" not in names(vg.diagnose(evidence(**learns | BLIND, names=both, gradient=let)))
+
+
+def test_queries_and_keys_whose_gradients_stay_behind_leave_scores_that_grew_to_be_doubted() -> None:
+    heads = ("q", "k", *(f"layer{i}" for i in range(LAYERS - 2)))
+    behind = np.where(np.arange(LAYERS) < 2, -2.6, -1.1) * np.ones((RECORDS, 1))
+    stuck = BLIND | {"loss": np.full(RECORDS, 2.31), "accuracy": None, "names": heads, "gradient": behind}
+    assert vg.diagnose(evidence(**stuck))[0].alternatives[0] == "attention logits grow"
+    far = stuck | {"gradient": np.where(np.arange(LAYERS) < 2, -3.6, -1.1) * np.ones((RECORDS, 1))}
+    assert vg.verdict(evidence(**far)) == "attention logits grow"

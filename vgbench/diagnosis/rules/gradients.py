@@ -46,6 +46,7 @@ def _vanishes(run: Reading, confidence: Confidence) -> Finding:
         run.first_places,
         meaning=_OVER_TIME if timed else "",
         hint=_CELLS if timed else "",
+        alternatives=("learning rate too small",) if run.creeps and not run.lags else (),
         decades_lost=float("inf") if run.silent else run.first_lost,
         lag_in_decades=None if timed else run.lag,
         scale_lost_in_decades=run.faded,
@@ -218,7 +219,8 @@ def _opens(run: Reading) -> bool:
 
 
 def _stuck(run: Reading) -> bool:
-    return run.trains and run.progress.known and run.progress.poor and not run.progress.broken
+    progress = run.progress
+    return run.trains and progress.known and progress.poor and not (progress.broken or progress.rose)
 
 
 def _falls_short(run: Reading) -> bool:

@@ -10,6 +10,7 @@ from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.nonfinite import grew_before
+from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 
 _SWINGS_OVER = 5
 """Records that it takes to see a loss swing, or rise at every one."""
@@ -25,7 +26,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     One sign far beyond its threshold, or two that agree, are enough.
     """
     progress = run.progress
-    if run.arrives is False or not run.trains or progress.little is False or _uphill_by_loss(run):
+    away = run.arrives is False and not progress.rose
+    if away or not run.trains or progress.little is False or _uphill_by_loss(run):
         return
     if (run.decayed and not progress.broken) or run.starts_far:
         return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
@@ -39,7 +41,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
     others = _may_also_be(run)
-    sure = run.arrives and points > 4 and "first loss too large" not in others
+    sure = run.arrives and points > 4 and not {"first loss too large", "loss spike"}.intersection(others)
     confidence: Confidence = "certain" if sure else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
     others = () if sure else others
@@ -53,6 +55,8 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     """
     if run.progress.once_learned:
         return ("loss spike",)
+    if run.progress.adversarial:  # whose losses rise where one network has won, too
+        return "saturated loss", *run.unseen("exploding")
     start = run.progress.start if len(run.progress.losses) else 0.0
     sum_of_all = run.evidence.chance is None and run.summed and start > thresholds.FIRST_LOSS_ALONE
     scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all else ()
@@ -158,12 +162,14 @@ def too_small(run: Reading) -> Iterator[Finding]:
         return  # of a loss that is flat where it is
     steps = float(run.evidence.step[-1] - run.evidence.step[0])
     travel, largest = float(known.mean()) * steps, float(known.max())
-    far = run.furthest is not None and run.furthest >= thresholds.MOVED
-    slow = largest < 3 * thresholds.SLOW and travel < thresholds.SLOW_TRAVEL and not far and not _jumped(run)
+    slow = run.creeps and not _jumped(run)
     if slow or since is not None or _falls_slowly(run, steps):
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
         flat: tuple[Name, ...] = ("saturated loss",) if run.strides else ()
-        others = () if since is not None else (*flat, *run.unseen("vanishing"))
+        flat = ("softmax applied twice",) if may_be_probabilities(run) else flat
+        leapt = progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0.0))
+        jump: tuple[Name, ...] = ("loss spike", "learning rate too large") if leapt else ()  # which slows Adam for long
+        others = jump if since is not None else (*flat, *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}
         yield run.finding(
             "learning rate too small",
@@ -191,9 +197,9 @@ def _falls_slowly(run: Reading, steps: float) -> bool:
 
 
 def _jumped(run: Reading) -> bool:
-    """Whether the loss came down at once and then stood still, as no small steps make it do."""
+    """Whether the loss came down at once and then stood still, as no small steps make it do, but for another batch."""
     losses = run.progress.losses
-    return run.progress.settled and bool(abs(losses[1] - losses[0]) > thresholds.UNMOVED * abs(losses[0]))
+    return run.progress.settled and bool(losses[0] - losses[1] > thresholds.UNMOVED * abs(losses[0]))
 
 
 def _held_down_since(run: Reading, quickest: np.ndarray) -> int | None:

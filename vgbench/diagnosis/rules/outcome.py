@@ -9,6 +9,7 @@ from vgbench.diagnosis.findings import Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.gradients import follows
 from vgbench.diagnosis.rules.learning_rate import signs
+from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 from vgbench.diagnosis.rules.units import attends, idle
 from vgbench.diagnosis.words import MEANINGS
 
@@ -44,13 +45,13 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     have nothing to do with the inputs a little is learned by heart while other data are answered by chance.
     """
     progress = run.progress
-    if progress.broken or not progress.settled or progress.adversarial:
-        return
     by_accuracy = progress.validated == 0.0 and not progress.signed  # a negative loss counts more than answers
-    alone = by_accuracy and progress.gain is not None and 0 < progress.gain < thresholds.LITTLE and run.went_far
+    alone = by_accuracy and _little_by_heart(run)
+    if progress.broken or progress.adversarial or not (progress.settled or alone):
+        return
     nothing = by_accuracy if progress.gain is None else progress.at_constant or alone
     moves = run.travel >= thresholds.SLOW_TRAVEL if run.furthest is None else run.furthest >= thresholds.MOVED
-    if not nothing or progress.learned is not False or not moves or run.zeroed[0]:
+    if not nothing or not (progress.learned is False or _hardly_right(run)) or not moves or run.zeroed[0]:
         return
     seen, flat = run.arrives is True or run.cut_off, bool(run.zeroed[-1])
     heart: tuple[Name, ...] = ("learned by heart",) if alone and progress.a_little_known else ()
@@ -66,6 +67,26 @@ def constant_answer(run: Reading) -> Iterator[Finding]:
     )
 
 
+def _hardly_right(run: Reading) -> bool:
+    """Whether other data are answered a little better than by chance, as one answer or noise has it.
+
+    After a long way of the weights their accuracies may differ by what noise makes of them.
+    """
+    progress = run.progress
+    hardly = progress.validated is not None and progress.validated < thresholds.LITTLE
+    most = thresholds.CHANCE_MARGIN / (1 if run.travel >= thresholds.TRAVELLED else 4)
+    return progress.at_constant and hardly and progress.range_of_accuracy <= most
+
+
+def _little_by_heart(run: Reading) -> bool:
+    """Whether a little was learned of the training data, and weights went so far that it is not since they are slow."""
+    gain, progress = run.progress.gain, run.progress
+    if not progress.of_classes:
+        return False  # whose accuracy says how many answers are close enough, and not how close
+    far = run.went_far if run.furthest is not None else run.travel >= thresholds.TRAVELLED
+    return gain is not None and thresholds.NEAR_CONSTANT <= gain < thresholds.LITTLE and far
+
+
 def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
     """The causes that leave a constant answer as well: those that the record speaks for, then those that it lacks."""
     yield from _spoken_for(run, flat)
@@ -73,8 +94,10 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
         yield "far from unit scale"
     if flat:
         yield from run.unseen("collapse")
-    elif run.unseen("vanishing") and run.surely_level:
-        yield from run.unseen("collapse", "far from unit scale")
+    elif not run.unseen("vanishing") or run.surely_level:
+        if may_be_probabilities(run):
+            yield "softmax applied twice"
+        yield from run.unseen("collapse", *(("far from unit scale",) if run.unseen("vanishing") else ()))
     else:
         yield from run.unseen("vanishing", "collapse")
 
@@ -124,8 +147,8 @@ def spike(run: Reading) -> Iterator[Finding]:
         whole = progress.start - float(np.nanmin(loss[:k]))
         jump = high[k] - base
         if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
-            if progress.looked and progress.mastered and progress.end < base:
-                return  # it was got over, and nothing is left to learn
+            if progress.little is False and progress.end < base:
+                return  # it was got over
             numbers = {"loss_before": base, "spike": float(high[k])}
             rate: tuple[Name, ...] = ("learning rate too large",)
             yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=rate, numbers=numbers)
@@ -172,13 +195,18 @@ def short_of_target(run: Reading) -> Iterator[Finding]:
 
 
 def learned(run: Reading) -> Iterator[Finding]:
-    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at, or show nothing."""
+    """The loss is all but gone, on other data, too; or it falls, and other data were not looked at, or show nothing.
+
+    Of examples that are learned by heart nothing is left, as a rule, whatever cannot be known of others.
+    """
     progress = run.progress
     if run.trains and progress.looked and progress.mastered:
         whole = progress.gain is None or progress.gain >= thresholds.WHOLE
         yield run.finding("converged", "certain" if whole else "likely", progress=progress.share)
     elif run.trains and not progress.looked and progress.little is False and not progress.unmoved:
-        yield run.finding("learns the training data", "certain", progress=progress.gain)
+        whole = progress.gain is not None and progress.gain >= thresholds.WHOLE and not progress.signed
+        others: tuple[Name, ...] = ("learned by heart",) if whole else ()
+        yield run.finding("learns the training data", "certain", alternatives=others, progress=progress.gain)
     elif run.trains and _holds_nowhere(run):
         yield run.finding(
             "learns the training data",

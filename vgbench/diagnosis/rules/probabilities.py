@@ -38,6 +38,22 @@ def softmax_twice(run: Reading) -> Iterator[Finding]:
             return
 
 
+def may_be_probabilities(run: Reading) -> bool:
+    """Whether a loss that falls, and has hardly moved, began just where equal probabilities put it.
+
+    Scores of small size begin there, too.
+    """
+    progress, chance = run.progress, run.evidence.chance
+    if chance is None or not progress.falls or progress.broken or run.empty or progress.validated == 0.0:
+        return False
+    classes = round(float(np.exp(min(chance, _MOST))))
+    begin = float(np.log(max(1, classes)))
+    even = classes > 2 and abs(chance - begin) <= thresholds.EVEN * begin
+    near = even and abs(progress.start - begin) <= thresholds.AS_CHANCE * begin
+    floor = float(np.log1p((classes - 1) / np.e))
+    return bool(near and progress.losses.min() >= floor and progress.peak <= floor + 1)
+
+
 def _confined(run: Reading) -> Iterator[tuple[float, float, int]]:
     """Where the loss begins and the least that it reaches, by the number of classes, which may be one of these.
 
@@ -78,7 +94,7 @@ def _stays_within(run: Reading, begin: float, floor: float) -> bool:
     even = chance is not None and abs(chance - begin) <= thresholds.EVEN * begin
     near = abs(progress.start - begin) <= thresholds.NEAR_START * begin
     dull = run.feels is not None and run.feels < thresholds.DULL and not (run.held.any() or run.empty)
-    part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.LITTLE
+    part = progress.gain is not None and thresholds.PART <= progress.gain < thresholds.SOME
     return even and near and dull and part and progress.end <= thresholds.WITHIN * floor
 
 

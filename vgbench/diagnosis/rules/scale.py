@@ -62,7 +62,7 @@ def first_loss(run: Reading) -> Iterator[Finding]:
     if run.zeroed[-1] and not (run.zeroed[0] or run.starts_far):
         return  # that no weight gets a gradient any more is why it does not
     chance = run.evidence.chance
-    hurts = progress.broken or _grown(run) or (progress.plateau and _shifted(run)) or _far_in_a_game(run)
+    hurts = progress.broken or _grown(run) or (progress.plateau and _shifted(run)) or _stays_beyond(run)
     if chance is None and (run.at_rest or not hurts):
         return
     confidence: Confidence = "likely" if chance is not None and run.arrives is not None else "possible"
@@ -103,9 +103,16 @@ def _first_loss_high(run: Reading) -> bool:
     chance = run.evidence.chance
     return run.starts_far or (
         chance is not None
-        and (_shakes(run) or _of_scores(chance))
+        and (_shakes(run) or _of_scores(chance) or _still_comes_down(run))
         and run.progress.start > thresholds.FIRST_LOSS_SHAKING * abs(chance)
     )
+
+
+def _still_comes_down(run: Reading) -> bool:
+    """Whether nothing is learned since the loss falls all the time from where it began, and does not rest yet."""
+    progress = run.progress
+    nothing = progress.gain is not None and progress.gain < thresholds.LEARNED
+    return nothing and progress.poor and progress.falls and not progress.settled
 
 
 def _of_scores(chance: float) -> bool:
@@ -172,15 +179,19 @@ def _stays_far(run: Reading) -> bool:
 def _got_over(run: Reading) -> bool:
     """Whether the run has learned, even if it has lost that again, or cannot have since two networks play."""
     progress = run.progress
-    plays = progress.adversarial and progress.fell and not _far_in_a_game(run)
+    plays = progress.adversarial and progress.fell and not _stays_beyond(run)
     return progress.little is False or progress.once_learned or plays
 
 
-def _far_in_a_game(run: Reading) -> bool:
-    """Whether the loss of two networks that play against each other begins far too high and stays so."""
+def _stays_beyond(run: Reading) -> bool:
+    """Whether a loss of no known level begins thousands of times too high and stays far too high to the end.
+
+    As of two networks that play against each other, and of any loss that its own scale makes so.
+    """
     progress = run.progress
-    begins = progress.adversarial and run.starts_far and progress.start > thresholds.FIRST_LOSS_ALONE**2
-    return begins and progress.end > thresholds.FIRST_LOSS_ALONE
+    begins = progress.gain is None and run.starts_far and progress.start > thresholds.FIRST_LOSS_ALONE**2
+    least = 0.0 if progress.adversarial else 0.1 * progress.start  # or it comes down
+    return begins and progress.end > max(thresholds.FIRST_LOSS_ALONE, least)
 
 
 def _shifted(run: Reading) -> bool:

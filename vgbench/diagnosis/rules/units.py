@@ -14,6 +14,8 @@ from vgbench.diagnosis.trend import first_of
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What drives units to their ends, or kills them, in training."""
+_ONE_ANSWER = "different inputs have come to give much the same, which such a loss rewards unless something forbids it"
+_SILENT = "the encoder gets less and less of a gradient beside its decoder, so that codes say little of their inputs"
 
 
 def dead_units(run: Reading) -> Iterator[Finding]:
@@ -154,12 +156,44 @@ def collapse(run: Reading) -> Iterator[Finding]:
 
 
 def collapsed_in_training(run: Reading) -> Iterator[Finding]:
-    """Different inputs' signals have become one at the last place, and the loss, of no known level, rests."""
-    progress = run.progress
-    saturated = run.evidence.saturated
-    sure = saturated is not None and saturated[-1, -1] >= thresholds.BLOCKED  # so that all lie on one flat end
-    if run.merged and progress.gain is None and progress.settled and not sure:
-        yield run.finding("collapse", "likely", run.places([len(run.evidence.places) - 1]), alternatives=_RATE)
+    """Different inputs' signals have become one at the last place, and the loss, of no known level, rests or is gone.
+
+    Or it is at the least that a cosine has, or a code says little of its inputs.
+    """
+    progress, saturated = run.progress, run.evidence.saturated
+    if progress.gain is None:
+        flat = saturated is not None and bool(saturated[-1, -1] >= thresholds.BLOCKED)
+        sure = flat and run.evidence.flat == "both"  # so that all lie on one flat end
+        gone = progress.all_gone and not progress.adversarial  # of which one has won
+        one = run.alike and not sure and (progress.settled or gone)
+        if one or _in_one_direction(run):
+            drawn = run.drawn_together
+            yield run.finding(
+                "collapse",
+                "possible" if drawn is None else "likely",
+                run.evidence.places[-1:],
+                meaning=_ONE_ANSWER,
+                alternatives=_RATE,
+                last_loss=progress.end,
+                log10_distance_lost=drawn,
+            )
+            return
+    silent, stuck = run.silent_codes, progress.settled and progress.little is not False and not run.held.any()
+    if silent is not None and silent >= thresholds.SILENT_CODES and stuck:
+        constant: tuple[Name, ...] = ("constant answer",) if progress.at_constant else ()
+        others = (*constant, *run.unseen("vanishing"))
+        numbers = {"decades_that_the_encoder_gets_less": silent}
+        yield run.finding("collapse", "possible", meaning=_SILENT, alternatives=others, numbers=numbers)
+
+
+def _in_one_direction(run: Reading) -> bool:
+    """Whether a loss is at the least that a cosine has, and inputs were drawn together, or gradients let go of them."""
+    if not run.progress.at_least_of_a_cosine:
+        return False
+    if run.drawn_together is not None:
+        return run.drawn_together >= thresholds.DRAWN
+    lost = run.all_lost
+    return lost is not None and lost >= thresholds.LETTING_GO
 
 
 def attention_logits(run: Reading) -> Iterator[Finding]:
@@ -190,7 +224,8 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
     if not progress.known or progress.broken or not (queries and keys):
         return
     both, behind = min(run.outgrown(-1, queries), run.outgrown(-1, keys)), _behind(run, queries + keys)
-    if (progress.poor and both >= thresholds.GROWN_DECADES) or behind >= thresholds.ONE_HOT:
+    little = progress.poor and (both >= thresholds.GROWN_DECADES or behind >= thresholds.ONE_HOT / 2)
+    if little or behind >= thresholds.ONE_HOT:
         numbers = {"decades_that_weights_have_grown": both, "decades_that_gradients_stay_behind": behind}
         names = run.layers(sorted(queries + keys))
         same = () if both >= thresholds.GROWN_DECADES else run.unseen("collapse")  # of tokens that have become one
@@ -198,10 +233,15 @@ def _by_queries(run: Reading) -> Iterator[Finding]:
 
 
 def attends(run: Reading) -> bool:
-    """Whether weights of queries and keys grew so that scores are ten times as large, and no score was recorded."""
+    """Whether weights of queries and keys grew so that scores are ten times as large, and no score was recorded.
+
+    Or their gradients once stayed behind those of other weights, as a softmax that is nearly one-hot makes them.
+    """
     queries, keys = _attention(run)
-    unseen = run.evidence.largest_logit is None and queries and keys
-    return bool(unseen) and run.outgrown(-1, queries) + run.outgrown(-1, keys) >= thresholds.GROWN_DECADES
+    if run.evidence.largest_logit is not None or not (queries and keys):
+        return False
+    grew = run.outgrown(-1, queries) + run.outgrown(-1, keys) >= thresholds.GROWN_DECADES
+    return grew or _behind(run, queries + keys) >= thresholds.ONE_HOT / 4
 
 
 def _attention(run: Reading) -> tuple[list[int], list[int]]:
