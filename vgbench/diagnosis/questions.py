@@ -59,6 +59,11 @@ def _has(name: str) -> Callable[[Reading], bool]:
     return judged
 
 
+def _alive(run: Reading) -> bool:
+    dead = run.evidence.dead
+    return dead is not None and bool(np.nan_to_num(dead[-1]).max(initial=0.0) < thresholds.ALIVE)
+
+
 QUESTIONS: tuple[Question, ...] = (
     Question(
         "all numbers are finite",
@@ -73,7 +78,10 @@ QUESTIONS: tuple[Question, ...] = (
         (),
     ),
     Question(
-        "weights get a gradient", ("layers",), _has("gradient"), ("gradients exactly zero", "underflow", "frozen")
+        "weights get a gradient",
+        ("layers",),
+        lambda run: run.evidence.gradient is not None and not run.zeroed[-1],
+        ("gradients exactly zero", "underflow", "frozen"),
     ),
     Question(
         "updates are of a useful size",
@@ -84,10 +92,10 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "the signal reaches the first layers",
         ("signal",),
-        lambda run: (run.lost is not None or run.silent or run.overflows) and not run.cut_off,
+        lambda run: (run.lost is not None or run.silent or run.overflows) and not (run.cut_off or run.zeroed[-1]),
         ("vanishing", "vanishing in training", "exploding", "risk of vanishing", "risk of exploding"),
     ),
-    Question("units are alive", ("dead",), _has("dead"), ("dead units", "units that died")),
+    Question("units are alive", ("dead",), _alive, ("dead units", "units that died")),
     Question("activations are not saturated", ("saturated",), _has("saturated"), ("saturation",)),
     Question(
         "it holds for other data",

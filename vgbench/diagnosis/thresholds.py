@@ -133,6 +133,9 @@ PLATEAU = 0.02
 DEAD = 0.8
 """Share of a rectifier layer's units that are flat for every example, from which the layer counts as dead."""
 
+ALIVE = 0.5
+"""Share of dead units in the layer that has most of them, below which units are said to be alive."""
+
 SATURATED = 0.5
 """Share of a saturating layer's units and examples on the flat ends of the activation."""
 

@@ -222,3 +222,21 @@ def test_weights_that_follow_the_gradient_to_a_constant_answer_were_not_taken_aw
     along = vg.diagnose(evidence(**shrink, cosine=rows(1.0, 1.0, layers=LAYERS)))[0]
     assert (along.name, along.alternatives[0]) == ("constant answer", "vanishing in training")
     assert vg.verdict(evidence(**shrink, cosine=rows(0.2, 0.4, layers=LAYERS))) == "vanishing in training"
+
+
+def test_a_negative_loss_that_rises_from_the_first_step_may_be_followed_uphill() -> None:
+    rising = {"loss": np.linspace(-0.7, -0.001, RECORDS), "chance": None, "accuracy": None}
+    run = BLIND | rising | {"gradient": over_records(-1.0, -6.0)}
+    found = vg.diagnose(evidence(**run))[0]
+    assert (found.name, found.alternatives[0]) == ("saturated loss", "updates point uphill")
+    game = ("generator.w", "critic.w", *(f"layer {i}" for i in range(LAYERS - 2)))
+    assert not any("updates point uphill" in each.alternatives for each in vg.diagnose(evidence(**run, names=game)))
+
+
+def test_a_loss_of_classes_that_stays_where_it_began_may_be_one_of_probabilities() -> None:
+    faint = {"gradient": over_records(-2.5, -2.4), "update": rows(0.002, 0.002, layers=LAYERS)}
+    run = faint | {"accuracy": np.linspace(0.1, 0.25, RECORDS)}
+    found = vg.diagnose(evidence(loss=np.linspace(2.303, 2.1, RECORDS), **run))[0]
+    assert (found.name, found.alternatives[0]) == ("saturated loss", "softmax applied twice")
+    above = vg.diagnose(evidence(loss=np.linspace(2.4, 2.1, RECORDS), **run))
+    assert not any("softmax applied twice" in each.alternatives for each in above)

@@ -1,7 +1,7 @@
 """Learning rates: too large, too small, held down later, and steps in the wrong direction."""
 
 import numpy as np
-from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STILL, STUCK, evidence, names, over_records, rows
+from helpers.evidence import BLIND, LAGGING, LAYERS, RECORDS, STILL, STUCK, SWINGS, evidence, names, over_records, rows
 
 import vgbench as vg
 
@@ -239,3 +239,17 @@ def test_a_game_whose_loss_rises_may_have_been_won() -> None:
     game = {"loss": np.r_[1.5, np.full(RECORDS - 1, 9.0)], "chance": None, "accuracy": None, "names": sides}
     found = vg.diagnose(evidence(**game | BLIND, update=rows(0.3, 0.3, layers=LAYERS)))[0]
     assert (found.name, found.alternatives[0]) == ("learning rate too large", "saturated loss")
+
+
+def test_a_first_loss_that_is_many_times_a_constant_answers_may_be_why_weights_are_thrown_about() -> None:
+    thrown = BLIND | {"weight": over_records(0.5, 2.5), "update": rows(0.8, 0.8, layers=LAYERS), "accuracy": None}
+    gone = np.where(np.arange(RECORDS)[:, None] < RECORDS - 1, 1.0, -np.inf) * np.ones(LAYERS)
+    loss = np.r_[18.0, 80.0, 6.0, np.full(6, 2.3026)]
+    found = vg.diagnose(evidence(**thrown, loss=loss, gradient=gone))[0]
+    assert (found.name, found.alternatives[0]) == ("learning rate too large", "first loss too large")
+
+
+def test_a_loss_that_a_few_examples_make_large_while_answers_are_right_is_no_matter_of_the_rate() -> None:
+    large = {"loss": SWINGS, "weight": over_records(0.5, 2.5), "update": rows(0.8, 0.8, layers=LAYERS)}
+    assert vg.verdict(evidence(**large, accuracy=np.full(RECORDS, 0.1))) == "learning rate too large"
+    assert "learning rate too large" not in names(vg.diagnose(evidence(**large)))

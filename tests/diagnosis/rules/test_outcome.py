@@ -213,7 +213,7 @@ def test_a_spike_may_be_of_steps_that_are_too_large() -> None:
     assert spiked.alternatives == ("learning rate too large",)
 
 
-def test_a_spike_that_a_run_got_over_and_learned_all_the_same_is_not_told() -> None:
+def test_a_spike_that_a_run_got_over_is_not_reported() -> None:
     loss = np.r_[2.3, 1.5, 0.6, 0.3, 4.0, 0.3, 0.05, 0.04, 0.03]
     run = evidence(loss=loss, accuracy=np.linspace(0.1, 0.97, RECORDS))
     assert names(vg.diagnose(run)) == ["converged"]
@@ -229,3 +229,23 @@ def test_a_run_is_certain_to_have_converged_only_where_nothing_is_left_of_the_lo
     for end, confidence in ((0.4, "likely"), (0.01, "certain")):
         answer = vg.diagnose(evidence(loss=np.geomspace(2.3, end, RECORDS), **held_out))
         assert [(each.name, each.confidence) for each in answer] == [("converged", confidence)]
+
+
+def test_a_spike_that_cost_units_is_reported_though_the_loss_falls_on() -> None:
+    loss = np.r_[2.3, 1.5, 0.9, 0.8, 9.0, 0.8, 0.7, 0.65, 0.6]
+    dead = rows(0.05, 0.05)
+    dead[4:, :2] = 0.7
+    answer = vg.diagnose(evidence(loss=loss, dead=dead))
+    spike = next(each for each in answer if each.name == "loss spike")
+    assert spike.alternatives == ("units that died", "learning rate too large")
+    assert "units are alive" not in answer.judged
+    assert "loss spike" not in names(vg.diagnose(evidence(loss=loss)))
+
+
+def test_a_spike_of_inputs_that_look_large_may_be_due_to_them() -> None:
+    names_of = tuple(f"layer{i}" for i in range(LAYERS))
+    large = {"gradient": rows(1.0, 1.0, layers=LAYERS), "bias": rows(-1.0, -1.0, layers=LAYERS)}
+    fans = {"fan_in": rows(4.0, 4.0, layers=LAYERS), "names": names_of}
+    loss = np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.6, 1.5, 1.4]
+    spike = next(each for each in vg.diagnose(evidence(loss=loss, **large, **fans)) if each.name == "loss spike")
+    assert spike.alternatives == ("learning rate too large", "far from unit scale")

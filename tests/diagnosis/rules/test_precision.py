@@ -138,3 +138,13 @@ def test_gradients_that_are_flushed_before_the_optimizer_are_named_before_update
     flushed = {"zero": rows(0.9, 0.9, layers=LAYERS), "smallest": 60.0, "update": rows(0.0, 0.0, layers=LAYERS)}
     found = vg.diagnose(evidence(**STUCK, **flushed))
     assert names(found)[:2] == ["underflow", "updates not applied"]
+
+
+def test_zeros_of_float16_are_recognised_while_anything_else_is_left() -> None:
+    shares, zero = histogram(1.0), rows(1.0, 1.0, layers=LAYERS)
+    gradient = np.full((RECORDS, LAYERS), -np.inf)
+    shares[0], zero[0], gradient[0] = histogram(0.8, e8=0.2)[0], 0.8, -6.0
+    gone = {"zero": zero, "gradient": gradient, "loss": np.full(RECORDS, 2.31)}
+    answer = vg.diagnose(evidence(**flushed(histogram=shares, **gone)))
+    assert answer.verdict == "underflow"
+    assert "weights get a gradient" not in answer.judged

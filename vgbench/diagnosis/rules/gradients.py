@@ -6,7 +6,9 @@ import numpy as np
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
+from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 
 _OVER_TIME = (
     "the back-propagated gradient shrinks on its way back over the time steps, so that early inputs are not learned"
@@ -170,19 +172,30 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         others = run.unseen("units that died")
         if cut:  # outputs may be units, too
             others = ("units that died" if run.zeroed[-1] else "saturation",)
+        others = (*(("updates point uphill",) if _worsens(run) else ()), *others)
         numbers = {"gradient_decades_lost": lost}
         yield run.finding("saturated loss", "likely", run.evidence.names, alternatives=others, numbers=numbers)
     elif _gone(run) or (run.small and (progress.unmoved or _sure(run))):
         largest = float(np.max(gradient[-1][np.isfinite(gradient[-1])], initial=-np.inf))
-        others: tuple[Name, ...] = ("learning rate too small", *run.unseen("vanishing"))
+        twice: tuple[Name, ...] = ("softmax applied twice",) if may_be_probabilities(run) else ()
+        others: tuple[Name, ...] = (*twice, "learning rate too small", *run.unseen("vanishing"))
         numbers = {"largest_log10_gradient": largest}
         yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=others, numbers=numbers)
+
+
+def _worsens(run: Reading) -> bool:
+    """Whether the loss of one network rises from the start, and steps are in order."""
+    progress, pace = run.progress, run.pace
+    orderly = pace is not None and not pace[0] >= thresholds.QUICK_FIRST
+    rises = bool((np.diff(progress.losses[:LAST]) > 0).all())
+    return orderly and rises and not progress.adversarial and progress.end > progress.start
 
 
 def _beaten(run: Reading) -> bool:
     """Whether a critic's loss is all but gone: it is sure, and a generator learns nothing from it any more."""
     progress = run.progress
-    return progress.adversarial and progress.losses.min() >= 0 and progress.end < thresholds.BEATEN * progress.start
+    beaten = progress.losses.min() >= 0 and progress.end < thresholds.BEATEN * progress.start
+    return progress.adversarial and bool(beaten)
 
 
 def _gone(run: Reading) -> bool:

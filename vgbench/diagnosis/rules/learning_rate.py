@@ -11,6 +11,7 @@ from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.nonfinite import grew_before
 from vgbench.diagnosis.rules.probabilities import may_be_probabilities
+from vgbench.diagnosis.rules.scale import first_loss_high
 
 _SWINGS_OVER = 5
 """Records that it takes to see a loss swing, or rise at every one."""
@@ -27,6 +28,9 @@ def too_large(run: Reading) -> Iterator[Finding]:
     """
     progress = run.progress
     away = run.arrives is False and not progress.rose
+    right = (progress.accuracy is not None) and (progress.validated or 0.0) >= thresholds.SOUND and not progress.forgot
+    if right and not progress.broken:
+        return  # answers are right, whatever a few examples add to the loss
     if away or not run.trains or progress.little is False or _uphill_by_loss(run):
         return
     if (run.decayed and not progress.broken) or run.starts_far:
@@ -59,7 +63,7 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
         return "saturated loss", *run.unseen("exploding")
     start = run.progress.start if len(run.progress.losses) else 0.0
     sum_of_all = run.evidence.chance is None and run.summed and start > thresholds.FIRST_LOSS_ALONE
-    scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all else ()
+    scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all or first_loss_high(run) else ()
     return *scale, *run.unseen("far from unit scale", "exploding")
 
 

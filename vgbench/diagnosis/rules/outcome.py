@@ -95,7 +95,7 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
     if flat:
         yield from run.unseen("collapse")
     elif not run.unseen("vanishing") or run.surely_level:
-        if may_be_probabilities(run):
+        if run.progress.validated != 0.0 and may_be_probabilities(run):
             yield "softmax applied twice"
         yield from run.unseen("collapse", *(("far from unit scale",) if run.unseen("vanishing") else ()))
     else:
@@ -147,12 +147,22 @@ def spike(run: Reading) -> Iterator[Finding]:
         whole = progress.start - float(np.nanmin(loss[:k]))
         jump = high[k] - base
         if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
-            if progress.little is False and progress.end < base:
+            if progress.little is False and progress.end < base and not _cost_units(run, k - 1):
                 return  # it was got over
             numbers = {"loss_before": base, "spike": float(high[k])}
             rate: tuple[Name, ...] = ("learning rate too large",)
+            if _cost_units(run, k - 1):
+                rate = ("units that died", *rate)
+            if evidence.input_scale is None and _seems_far(run):
+                rate = (*rate, "far from unit scale")
             yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=rate, numbers=numbers)
             return
+
+
+def _cost_units(run: Reading, before: int) -> bool:
+    """Whether half of a layer's units have died since a record."""
+    dead = run.evidence.dead
+    return dead is not None and bool(np.nan_to_num(dead[-1] - dead[before]).max(initial=0.0) >= thresholds.ALIVE)
 
 
 def frozen(run: Reading) -> Iterator[Finding]:

@@ -32,7 +32,8 @@ def underflow(run: Reading) -> Iterator[Finding]:
     if piled is not None and piled.any():
         # A layer that reads zero wholly has no pile; its neighbours' tells.
         shown |= flushed if piled.any(axis=1).mean() > 0.5 else piled & flushed
-    layers = np.flatnonzero(np.median(shown, axis=0) > 0)
+    some = ~run.zeroed  # in the end nothing may be left to see
+    layers = np.flatnonzero(np.median(shown[some], axis=0) > 0)
     if not len(layers):
         return
     share = float(np.nanmax(np.median(zero, axis=0)[layers]))

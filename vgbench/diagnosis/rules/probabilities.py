@@ -44,7 +44,7 @@ def may_be_probabilities(run: Reading) -> bool:
     Scores of small size begin there, too.
     """
     progress, chance = run.progress, run.evidence.chance
-    if chance is None or not progress.falls or progress.broken or run.empty or progress.validated == 0.0:
+    if chance is None or not progress.falls or progress.broken or run.empty:
         return False
     classes = round(float(np.exp(min(chance, _MOST))))
     begin = float(np.log(max(1, classes)))

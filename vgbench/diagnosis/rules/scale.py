@@ -30,7 +30,7 @@ def exploding(run: Reading) -> Iterator[Finding]:
     if run.overflows:
         yield run.finding("exploding", "certain", run.evidence.places)
         return
-    shown = progress.broken or (_first_loss_high(run) and not run.progress.came_down)
+    shown = progress.broken or (first_loss_high(run) and not run.progress.came_down)
     least = thresholds.LOST_DECADES if shown else thresholds.LOST_FAR
     if run.first_lost is None:
         yield from _by_weights(run, least)
@@ -57,7 +57,7 @@ def _by_weights(run: Reading, least: float) -> Iterator[Finding]:
 def first_loss(run: Reading) -> Iterator[Finding]:
     """The first loss is many times that of the constant answer, and the run does not get over it."""
     progress = run.progress
-    if not len(progress.losses) or not _first_loss_high(run) or _got_over(run):
+    if not len(progress.losses) or not first_loss_high(run) or _got_over(run):
         return
     if run.zeroed[-1] and not (run.zeroed[0] or run.starts_far):
         return  # that no weight gets a gradient any more is why it does not
@@ -97,7 +97,8 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     return *both, *run.unseen("far from unit scale", "exploding")
 
 
-def _first_loss_high(run: Reading) -> bool:
+def first_loss_high(run: Reading) -> bool:
+    """Whether the first loss is many times the constant answer's: fewer where steps are large or nothing is learned."""
     if not len(run.progress.losses):
         return False
     chance = run.evidence.chance
