@@ -52,6 +52,9 @@ class Clock:
     def completed(self, run: Run, rows: Sequence[Row]) -> None:
         """Nothing to note."""
 
+    def noted(self, note: str) -> None:
+        """Nothing to do."""
+
     def stopping(self) -> None:
         """Nobody stops this."""
 
