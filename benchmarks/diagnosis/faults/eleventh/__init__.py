@@ -1,5 +1,5 @@
 """The eleventh held-out set: a file a family or a theme, and in `sound` runs in order that look odd."""
 
-from faults.eleventh import feed_forward
+from faults.eleventh import convolutional, feed_forward, graphs, language, recurrent, sound_a, transformer, unnamed_a
 
-__all__ = ["feed_forward"]
+__all__ = ["convolutional", "feed_forward", "graphs", "language", "recurrent", "sound_a", "transformer", "unnamed_a"]
