@@ -139,7 +139,7 @@ def concepts_frozen_with_their_map(broken: bool) -> Setup:
     x = np.concatenate([concept[..., None], share], axis=2).astype(np.float32)
     rates = {"trained": optax.adam(5e-3), "frozen": optax.set_to_zero()}
     labels = {"map": "frozen" if broken else "trained", "one": "trained", "out": "trained"}
-    optimizer = optax.multi_transform(rates, labels)
+    optimizer = optax.multi_transform({**rates}, labels)
     data, others = (x[:1200], answer[:1200]), (x[1200:], answer[1200:])
     return recognised(params, scores, data, others, optimizer, classes=4, batch=32, steps=400)
 

@@ -34,8 +34,8 @@ def last_gain_of_zero(broken: bool) -> Setup:
     Seen: the gain of the last norm of each pair is zero, which looks strange; why not one? Answer: so that the signal
     goes along the sum at first, which makes training easier.
     """
-    params = filters(1071, [1, *(6,) * 7]) | {"out": dense(jax.random.key(1072), 6, 10, 1.0)}
-    params |= {f"gain{i}": {"w": jnp.full(6, 0.0 if broken else 1.0), "b": jnp.zeros(6)} for i in range(3)}
+    params = filters(1071, [1, *(8,) * 7]) | {"out": dense(jax.random.key(1072), 8, 10, 1.0)}
+    params |= {f"gain{i}": {"w": jnp.full(8, 0.0 if broken else 1.0), "b": jnp.zeros(8)} for i in range(3)}
 
     def net(params, x, offsets):
         hidden = []
@@ -48,7 +48,7 @@ def last_gain_of_zero(broken: bool) -> Setup:
             h = activated("relu", h + gain["w"] * inside + gain["b"], hidden, offsets)
         return linear(params["out"], h.mean((1, 2))), tuple(hidden)
 
-    return classification(params, optax.sgd(0.1, 0.9), net=net, batch=16, steps=200)
+    return classification(params, optax.sgd(0.1, 0.9), net=net, batch=32, steps=200)
 
 
 @eleventh(

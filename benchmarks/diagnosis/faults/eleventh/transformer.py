@@ -1,4 +1,4 @@
-"""Transformers: infinity of the wrong sign, a scale behind the softmax, a warm-up that is too short."""
+"""Transformers: infinity of the wrong sign, a scale behind the softmax, norms of whole sums."""
 
 import jax
 import jax.numpy as jnp
@@ -82,3 +82,53 @@ def shares_that_are_scaled(broken: bool) -> Setup:
     data = (patches[:2400], asked[:2400], answer[:2400])
     more = {"chance": float(answer.var()), "steps": 300, "batch": 64}
     return own(params, loss, data, optax.adam(5e-3), error, **more)
+
+
+@eleventh(
+    "vanishing in training",
+    "vanishing",
+    "collapse",
+    kind="norm behind the sum",
+    family="transformer",
+    source="github.com/google-research/tuning_playbook/issues/31",
+    title="Evidence for Norm(x + f(x)) causing issues?",
+)
+def norms_of_the_whole_sum(broken: bool) -> Setup:
+    """The marks of words by twelve blocks, whose norms are taken of each sum, or of what the added part reads.
+
+    Seen: a guide says that a norm of the whole sum is known to cause issues, which is surprising. Answer: two papers
+    about the stability of the one and the other order.
+    """
+    depth, width = 12, 24
+    text, marks = marked(1035, 12, 4)
+    keys = jax.random.split(jax.random.key(1035), 6)
+    sizes = {"q": (24, 24), "k": (24, 24), "v": (24, 24), "proj": (24, 24), "up": (24, 48), "down": (48, 24)}
+    params = {
+        name: {"w": jax.random.normal(key, (depth, *size)) * size[0] ** -0.5, "b": jnp.zeros((depth, size[1]))}
+        for key, (name, size) in zip(keys, sizes.items(), strict=True)
+    }
+    ends = blocks(1036, 0, 4, tokens=12, length=8)
+
+    def scores(params, text, offsets):
+        def block(x, inputs):
+            p, shift = inputs
+
+            def attend(x):
+                near = jnp.einsum("nth,nsh->nts", linear(p["q"], x), linear(p["k"], x)) / width**0.5
+                return linear(p["proj"], jax.nn.softmax(near) @ linear(p["v"], x))
+
+            def feed(x):
+                return linear(p["down"], jax.nn.relu(linear(p["up"], x)))
+
+            for part in (attend, feed):
+                x = normalised(x + part(x)) if broken else x + part(normalised(x))
+            return x + shift, x + shift
+
+        x = params["ends"]["embed"]["w"][text] + params["ends"]["position"]["w"]
+        shift = jnp.zeros((depth, len(text), 8, width)) if offsets is None else offsets[0]
+        x, states = jax.lax.scan(block, x, (params["blocks"], shift))
+        return linear(params["ends"]["out"], normalised(x)), ((Kind("linear"), states, states),)
+
+    data, others = (text[:1200], marks[:1200]), (text[1200:], marks[1200:])
+    more = {"classes": 4, "batch": 32, "steps": 300, "timed": True}
+    return recognised({"blocks": params, "ends": ends}, scores, data, others, optax.adam(5e-3), **more)
