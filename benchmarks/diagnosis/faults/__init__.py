@@ -1,13 +1,15 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/`, `ninth/` and `tenth/` are the
-second to the tenth held-out set: other sources than all before, labelled by mechanism before any of them was diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/`, `ninth/`, `tenth/` and `eleventh/`
+are the second to the eleventh held-out set: other sources than all before, labelled by mechanism before any of them was
+diagnosed.
 """
 
 from faults import (
     adversarial,
     convolutional,
     eighth,
+    eleventh,
     feed_forward,
     fifth,
     fourth,
@@ -49,4 +51,5 @@ _FAMILIES = (
     eighth,
     ninth,
     tenth,
+    eleventh,
 )

@@ -20,6 +20,7 @@ Half: TypeAlias = Literal[
     "eighth held-out",
     "ninth held-out",
     "tenth held-out",
+    "eleventh held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -146,3 +147,4 @@ seventh = partial(_collected, "seventh held-out")
 eighth = partial(_collected, "eighth held-out")
 ninth = partial(_collected, "ninth held-out")
 tenth = partial(_collected, "tenth held-out")
+eleventh = partial(_collected, "eleventh held-out")
