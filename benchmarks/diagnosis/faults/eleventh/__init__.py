@@ -1,5 +1,29 @@
 """The eleventh held-out set: a file a family or a theme, and in `sound` runs in order that look odd."""
 
-from faults.eleventh import feed_forward
+from faults.eleventh import (
+    adversarial,
+    autoencoders,
+    contrastive,
+    diffusion,
+    feed_forward,
+    likelihood,
+    physics,
+    policies,
+    regression,
+    sound_b,
+    unnamed_b,
+)
 
-__all__ = ["feed_forward"]
+__all__ = [
+    "adversarial",
+    "autoencoders",
+    "contrastive",
+    "diffusion",
+    "feed_forward",
+    "likelihood",
+    "physics",
+    "policies",
+    "regression",
+    "sound_b",
+    "unnamed_b",
+]
