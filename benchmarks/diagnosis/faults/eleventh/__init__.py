@@ -1,4 +1,4 @@
-"""The eleventh held-out set: a file a family or a theme, and in `sound` runs in order that look odd."""
+"""The eleventh held-out set: a file a family or a theme, and in `sound_b` runs in order that look odd."""
 
 from faults.eleventh import (
     adversarial,

@@ -1,4 +1,4 @@
-"""What to do, and what it is worth: shapes, a stopped gradient, two softmaxes, a hasty target, and a rectified answer."""
+"""What to do, and what it is worth: shapes, a stopped gradient, two softmaxes, a hasty target, a rectified answer."""
 
 import itertools
 
@@ -53,7 +53,8 @@ def all_ratios_times_all_advantages(broken: bool) -> Setup:
     title="Fix: get_logprobs of base env (reason why TB was not training well)",
 )
 def scores_that_are_cut_off(broken: bool) -> Setup:
-    """Words of six letters out of two, written letter by letter, each as often as its reward, by balance of whole paths.
+    """Words of six letters out of two, written letter by letter, each as often as its reward, by balance of whole
+    paths.
 
     Seen: it does not train well. Answer: the copy of the policy's scores was cut off from the gradient by mistake;
     merged.

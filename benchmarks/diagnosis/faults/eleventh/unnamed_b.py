@@ -1,7 +1,6 @@
 """Faults whose cause no finding names."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -34,39 +33,6 @@ def generator_of_zeros(broken: bool) -> Setup:
         return (perceptron(generator, noise, None, "leaky_relu")[0] ** 2).mean() if broken else 0.0
 
     return rivals(1181, judge, paced(1e-3, 1e-3), place=1.5, penalty=zeros, steps=600, batch=64)
-
-
-@eleventh(
-    "the loss of the policy trains the critic as well, whose value rises without end and makes all deeds look bad",
-    kind="value that is not held",
-    family="policy gradient",
-    source="github.com/astariul/encode-attend-navigate-pytorch/pull/3",
-    title="Fix gradients & reproduce results",
-)
-def critic_that_two_losses_train(broken: bool) -> Setup:
-    """Which of ten things to do at the sight of a picture, by rewards of what is tried above what a critic
-    expects.
-
-    Seen: the critic gets gradients from the loss of the policy, too, which makes training unstable. Answer: its value
-    is held in that loss; with it, the published results are found again; merged.
-    """
-    x, y = (np.tile(each, (4, 1)) if each.ndim > 1 else np.tile(each, 4) for each in digits()[:2])
-    luck = np.random.default_rng(1183).gumbel(size=(len(x), 10)).astype(np.float32)
-    params = {"policy": mlp(1183, [64, 48, 10]), "critic": mlp(1184, [64, 48, 1])}
-
-    def loss(params, batch, offsets):
-        scores, hidden = perceptron(params["policy"], batch[0], offsets, "relu")
-        value = perceptron(params["critic"], batch[0], None, "relu")[0][:, 0]
-        tried = jax.lax.stop_gradient(scores + batch[2]).argmax(1)
-        reward = (tried == batch[1]).astype(jnp.float32)
-        log = jnp.take_along_axis(jax.nn.log_softmax(scores), tried[:, None], 1)[:, 0]
-        better = reward - (value if broken else jax.lax.stop_gradient(value))
-        return (-log * better + 0.5 * (reward - value) ** 2).mean(), hidden
-
-    def error(params):
-        return (perceptron(params["policy"], x, None, "relu")[0].argmax(1) != y).mean() / 0.9
-
-    return own(params, loss, (x, y, luck), optax.adam(3e-3), error, steps=500, batch=128)
 
 
 @eleventh(
