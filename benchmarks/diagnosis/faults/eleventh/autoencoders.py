@@ -1,4 +1,5 @@
-"""Autoencoders: pixels as they are, parameters of nobody, half of the parameters, and logistic units in a row."""
+"""Autoencoders: pixels as they are, parameters of nobody, half of the parameters,
+a divergence that weighs too much, and logistic units in a row."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +7,7 @@ import numpy as np
 import optax
 
 from faults.fifth.contrastive import embedded
-from faults.nets import mlp, perceptron
+from faults.nets import activated, mlp, perceptron
 from faults.problems import digits, own, reconstruction
 from faults.registry import Setup, eleventh
 
@@ -91,6 +92,40 @@ def decoder_that_no_optimizer_holds(broken: bool) -> Setup:
     rates = {"encoder": optax.adam(3e-3), "decoder": optax.set_to_zero() if broken else optax.adam(3e-3)}
     optimizer = optax.multi_transform({**rates}, {"encoder": "encoder", "decoder": "decoder"})
     return own(params, loss, (x, noise), optimizer, error, steps=500, batch=64)
+
+
+@eleventh(
+    "collapse",
+    kind="weight of a divergence",
+    family="autoencoder",
+    source="github.com/mingdachen/disentangle-semantics-syntax/issues/1",
+    title="question about the posterior collapsed issue",
+)
+def divergence_that_weighs_one(broken: bool) -> Setup:
+    """Pictures through eight noisy numbers, by what pixels cost and the divergence of the code, with a weight.
+
+    Seen: how is it avoided that the code says nothing? Answer: mainly by a rather small weight of the divergence.
+    """
+    x = digits()[0]
+    noise = np.random.default_rng(1159).normal(size=(len(x), 8)).astype(np.float32)
+    params = {"encoder": mlp(1159, [64, 48, 16], 1.0), "decoder": mlp(1160, [8, 48, 64], 1.0)}
+
+    def back(params, x, noise, offsets):
+        hidden = []
+        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
+        mean = activated("linear", mean, hidden, offsets)
+        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
+        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
+
+    def loss(params, batch, offsets):
+        found, divergence, hidden = back(params, *batch, offsets)
+        return ((found - batch[0]) ** 2).mean() + (1.0 if broken else 0.003) * divergence.mean(), hidden
+
+    def error(params):
+        return ((back(params, x, 0 * noise, None)[0] - x) ** 2).mean() / x.var(0).mean()
+
+    chance = float(x.var(0).mean())
+    return own(params, loss, (x, noise), optax.adam(3e-3), error, chance=chance, steps=400, batch=64)
 
 
 @eleventh(

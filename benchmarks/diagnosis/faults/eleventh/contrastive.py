@@ -1,4 +1,4 @@
-"""Embeddings that are learned by comparison: a rate, and partners in other places."""
+"""Embeddings that are learned by comparison: partners in other places."""
 
 import jax
 import jax.numpy as jnp
@@ -6,48 +6,11 @@ import numpy as np
 import optax
 
 from faults.fifth.contrastive import embedded
-from faults.nets import linear, mlp
-from faults.problems import digits, own
+from faults.nets import mlp
+from faults.problems import own
 from faults.registry import Setup, eleventh
-from faults.second.attention import normalised
 from faults.second.contrastive import unit
 from faults.third.contrastive import views
-
-
-@eleventh(
-    "collapse",
-    "learning rate too large",
-    kind="rate",
-    family="contrastive",
-    source="github.com/leftthomas/SimSiam/issues/1",
-    title="Loss collapse during training",
-)
-def twins_at_a_large_rate(broken: bool) -> Setup:
-    """Two views without negatives, by an encoder with norms, at a large rate with small batches, or the reverse.
-
-    Seen: the loss collapses to minus one very quickly. Answer: a larger batch, and a smaller rate.
-    """
-    first, second = views(1141)
-    others = digits()[2]
-
-    def turned(params, x, hidden, offsets):
-        return embedded(params, x, hidden, offsets, between=lambda z: normalised(z, 0))
-
-    def loss(params, batch, offsets):
-        hidden = []
-        one, two = (turned(params["encoder"], view, hidden, offsets) for view in batch)
-        guess_one, guess_two = (unit(linear(params["predictor"]["layer00"], z)) for z in (one, two))
-        one, two = (unit(jax.lax.stop_gradient(z)) for z in (one, two))
-        return -0.5 * ((guess_one * two).sum(1) + (guess_two * one).sum(1)).mean(), tuple(hidden)
-
-    def error(params):
-        z = unit(turned(params["encoder"], others, [], None))
-        return (z @ z.T).mean()
-
-    params = {"encoder": mlp(1141, [64, 64, 48, 16]), "predictor": mlp(1142, [16, 16])}
-    optimizer = optax.adam(1.0 if broken else 2e-3)
-    more = {"steps": 300, "batch": 8 if broken else 256}
-    return own(params, loss, (first, second), optimizer, error, **more)
 
 
 @eleventh(

@@ -1,10 +1,10 @@
-"""Predictions of numbers: layers of one or two rectifiers, and a rate of one."""
+"""Predictions of numbers: layers of one or two rectifiers, a rate of one, and a penalty of nothing."""
 
 import numpy as np
 import optax
 
-from faults.nets import mlp
-from faults.problems import regression
+from faults.nets import mlp, perceptron
+from faults.problems import own, regression
 from faults.registry import Setup, eleventh
 
 
@@ -50,3 +50,36 @@ def rate_of_one_on_a_playground(broken: bool) -> Setup:
     seen = (x + 0.5 * draw.normal(size=x.shape)).astype(np.float32)
     more = {"kind": "tanh", "steps": 300, "batch": 1}
     return regression(mlp(1105, [2, 8, 1], 1.0), optax.sgd(1.0 if broken else 0.03), data=(seen, y), **more)
+
+
+@eleventh(
+    "learned by heart",
+    kind="penalty on weights",
+    family="regression",
+    source="github.com/michaelhush/M-LOOP/issues/80",
+    title="Neural Net Overfits Data",
+)
+def penalty_that_counts_for_nothing(broken: bool) -> Setup:
+    """What sixty settings of twelve knobs cost, measured with noise, by a network whose weights have a penalty.
+
+    Seen: the network overfits. Answer: the default of the penalty, 1e-8, adds hardly anything to the loss; it has to be
+    far larger.
+    """
+    draw = np.random.default_rng(1106)
+    x = draw.normal(size=(460, 12)).astype(np.float32)
+    clean = x @ draw.normal(size=12) / 12**0.5
+    clean = (clean / clean.std()).astype(np.float32)
+    y = (clean + 1.2 * draw.normal(size=460)).astype(np.float32)
+    weight = 1e-8 if broken else 0.2
+
+    def loss(params, batch, offsets):
+        found, hidden = perceptron(params, batch[0], offsets, "gelu")
+        size = sum((layer["w"] ** 2).sum() for layer in params.values())
+        return ((found[:, 0] - batch[1]) ** 2).mean() + weight * size, hidden
+
+    def error(params):
+        return ((perceptron(params, x[60:], None, "gelu")[0][:, 0] - clean[60:]) ** 2).mean()
+
+    chance = float(y[:60].var())
+    params = mlp(1106, [12, 64, 64, 1])
+    return own(params, loss, (x[:60], y[:60]), optax.adam(1e-2), error, chance=chance, steps=400)
