@@ -1,5 +1,7 @@
 """Generators and critics: a logarithm of what is no share, true frames in the place of made ones, and a sure critic."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -8,10 +10,10 @@ from faults.registry import Setup, eleventh
 from faults.seventh.adversarial import paced, rivals
 
 
-def _within(params, updates):
+def _within(params: Any, updates: Any) -> Any:
     """An update, behind which the weights of the critic are kept within bounds."""
-    params = optax.apply_updates(params, updates)
-    return params | {"critic": jax.tree.map(lambda w: jnp.clip(w, -0.2, 0.2), params["critic"])}
+    moved: Any = optax.apply_updates(params, updates)
+    return moved | {"critic": jax.tree.map(lambda w: jnp.clip(w, -0.2, 0.2), moved["critic"])}
 
 
 @eleventh(

@@ -14,7 +14,6 @@ from faults.registry import Setup, eleventh
 
 @eleventh(
     "far from unit scale",
-    "saturation",
     kind="scale of the data",
     family="autoencoder",
     source="github.com/keras-team/keras/issues/3642",
@@ -66,7 +65,7 @@ def parameters_of_nobody(broken: bool) -> Setup:
     source="github.com/zdebruine/MMVAE/issues/39",
     title="Shared VAE Optimizer Only Given Encoder Parameters",
 )
-def decoder_that_no_optimizer_holds(broken: bool) -> Setup:
+def decoder_that_has_no_optimizer(broken: bool) -> Setup:
     """Pictures through eight noisy numbers, with an optimizer that is given the encoder's parameters alone.
 
     Seen: only the parameters of the encoder, and not those of the decoder, are given to the optimizer. Answer: none;
@@ -83,7 +82,7 @@ def decoder_that_no_optimizer_holds(broken: bool) -> Setup:
         return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
 
     def loss(params, batch, offsets):
-        found, divergence, hidden = back(params, *batch, offsets)
+        found, divergence, hidden = back(params, batch[0], batch[1], offsets)
         return ((found - batch[0]) ** 2).mean() + 0.003 * divergence.mean(), hidden
 
     def error(params):
@@ -118,7 +117,7 @@ def divergence_that_weighs_one(broken: bool) -> Setup:
         return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
 
     def loss(params, batch, offsets):
-        found, divergence, hidden = back(params, *batch, offsets)
+        found, divergence, hidden = back(params, batch[0], batch[1], offsets)
         return ((found - batch[0]) ** 2).mean() + (1.0 if broken else 0.003) * divergence.mean(), hidden
 
     def error(params):
