@@ -1,6 +1,7 @@
 """Faults whose cause no finding names."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -64,3 +65,41 @@ def pixels_that_sum_to_one(broken: bool) -> Setup:
     chance = float(shown.var(0).mean())
     params = mlp(1185, [64, 48, 12, 48, 64])
     return own(params, loss, (shown,), optax.adam(3e-3), error, chance=chance, steps=400, batch=64)
+
+
+@eleventh(
+    "pairs that are alike are driven apart, and others are drawn together, since the two losses have the other's label",
+    kind="labels of the other loss",
+    family="contrastive",
+    source="github.com/ywpkwon/siamese_tf_mnist/issues/8",
+    title="Definition of loss seems incorrect",
+)
+def pairs_with_the_label_of_the_others(broken: bool) -> Setup:
+    """Whether two pictures are of one class, by the distance of their embeddings, and a margin for those that are not.
+
+    Seen: the loss of unlike pairs has the label of the alike ones, and the other way round. Answer: none; the report
+    gives the right form.
+    """
+    x, y = digits()[:2]
+    draw = np.random.default_rng(1187)
+    one = draw.integers(len(x), size=4000)
+    alike = draw.random(4000) < 0.5
+    two = np.array([draw.choice(np.flatnonzero((y == y[i]) == told)) for i, told in zip(one, alike, strict=True)])
+
+    def costs(params, batch, offsets):
+        first, hidden = perceptron(params, batch[0], offsets, "tanh")
+        second = perceptron(params, batch[1], None, "tanh")[0]
+        far = jnp.sqrt(((first - second) ** 2).sum(1) + 1e-6)
+        return far**2, jax.nn.relu(1 - far) ** 2, hidden
+
+    def loss(params, batch, offsets):
+        near, away, hidden = costs(params, batch, offsets)
+        return jnp.where(batch[2] != broken, near, away).mean(), hidden
+
+    def error(params):
+        near, away, _ = costs(params, tuple(each[3000:] for each in data), None)
+        return jnp.where(data[2][3000:], near, away).mean() / 0.25
+
+    data = (x[one], x[two], alike)
+    train = tuple(each[:3000] for each in data)
+    return own(mlp(1187, [64, 48, 8], 1.0), loss, train, optax.adam(2e-3), error, chance=0.25, steps=300, batch=64)
