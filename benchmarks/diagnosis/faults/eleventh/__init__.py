@@ -1,5 +1,43 @@
-"""The eleventh held-out set: a file a family or a theme, and in `sound` runs in order that look odd."""
+"""The eleventh held-out set: a file a family or a theme, and in `sound_a` and `sound_b` runs in order that look odd."""
 
-from faults.eleventh import convolutional, feed_forward, graphs, language, recurrent, sound_a, transformer, unnamed_a
+from faults.eleventh import (
+    adversarial,
+    autoencoders,
+    contrastive,
+    convolutional,
+    diffusion,
+    feed_forward,
+    graphs,
+    language,
+    likelihood,
+    physics,
+    policies,
+    recurrent,
+    regression,
+    sound_a,
+    sound_b,
+    transformer,
+    unnamed_a,
+    unnamed_b,
+)
 
-__all__ = ["convolutional", "feed_forward", "graphs", "language", "recurrent", "sound_a", "transformer", "unnamed_a"]
+__all__ = [
+    "adversarial",
+    "autoencoders",
+    "contrastive",
+    "convolutional",
+    "diffusion",
+    "feed_forward",
+    "graphs",
+    "language",
+    "likelihood",
+    "physics",
+    "policies",
+    "recurrent",
+    "regression",
+    "sound_a",
+    "sound_b",
+    "transformer",
+    "unnamed_a",
+    "unnamed_b",
+]
