@@ -68,7 +68,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "all numbers are finite",
         ("layers",),
-        _has("nonfinite"),
+        lambda run: _has("nonfinite")(run) and not run.progress.broken,
         ("not-a-number gradients", "not-a-number loss"),
     ),
     Question(

@@ -240,3 +240,10 @@ def test_a_loss_of_classes_that_stays_where_it_began_may_be_one_of_probabilities
     assert (found.name, found.alternatives[0]) == ("saturated loss", "softmax applied twice")
     above = vg.diagnose(evidence(loss=np.linspace(2.4, 2.1, RECORDS), **run))
     assert not any("softmax applied twice" in each.alternatives for each in above)
+
+
+def test_weights_that_decay_while_the_task_is_learned_in_part_are_no_fault() -> None:
+    shrunk = BLIND | {"weight": over_records(0.5, -0.6), "accuracy": None}
+    part, nothing = (evidence(**shrunk, loss=np.linspace(2.3, end, RECORDS)) for end in (1.3, 2.29))
+    assert "vanishing in training" not in names(vg.diagnose(part))
+    assert vg.verdict(nothing) == "vanishing in training"

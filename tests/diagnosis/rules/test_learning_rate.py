@@ -253,3 +253,12 @@ def test_a_loss_that_a_few_examples_make_large_while_answers_are_right_is_no_mat
     large = {"loss": SWINGS, "weight": over_records(0.5, 2.5), "update": rows(0.8, 0.8, layers=LAYERS)}
     assert vg.verdict(evidence(**large, accuracy=np.full(RECORDS, 0.1))) == "learning rate too large"
     assert "learning rate too large" not in names(vg.diagnose(evidence(**large)))
+
+
+def test_what_runs_away_by_orderly_steps_may_feed_on_itself_or_be_followed_uphill() -> None:
+    grows = {"weight": over_records(0.5, 3.5), "cosine": rows(1.0, 1.0, layers=LAYERS), "accuracy": None}
+    found = vg.diagnose(evidence(**grows, loss=np.geomspace(2.3, 1e5, RECORDS)))[0]
+    assert (found.name, found.alternatives) == ("learning rate too large", ("updates point uphill", "exploding"))
+    assert found.confidence == "likely"
+    falls_first = np.r_[2.3, 2.0, np.geomspace(3.0, 1e5, RECORDS - 2)]
+    assert vg.diagnose(evidence(**grows, loss=falls_first))[0].alternatives[0] == "exploding"

@@ -249,3 +249,23 @@ def test_a_spike_of_inputs_that_look_large_may_be_due_to_them() -> None:
     loss = np.r_[2.3, 2.0, 1.6, 1.2, 1.0, 7.0, 1.6, 1.5, 1.4]
     spike = next(each for each in vg.diagnose(evidence(loss=loss, **large, **fans)) if each.name == "loss spike")
     assert spike.alternatives == ("learning rate too large", "far from unit scale")
+
+
+def test_a_loss_that_may_be_negative_has_no_level_to_spike_over() -> None:
+    loss = np.r_[0.3, 0.2, 0.16, 0.12, 0.1, 0.7, 0.16, 0.15, 0.14]
+    run = {"accuracy": None, "chance": None}
+    assert "loss spike" in names(vg.diagnose(evidence(loss=loss, **run)))
+    assert "loss spike" not in names(vg.diagnose(evidence(loss=np.r_[loss[:-1], -0.01], **run)))
+
+
+def test_signals_that_draw_near_over_depth_may_be_why_the_answer_is_constant() -> None:
+    near, level = (vg.diagnose(evidence(**STUCK, distance=rows(-0.5, end)))[0] for end in (-4.6, -1.0))
+    assert (near.name, near.alternatives) == ("constant answer", ("collapse",))
+    assert "collapse" not in level.alternatives
+
+
+def test_numbers_are_not_finite_where_the_loss_is_none() -> None:
+    broken = np.arange(RECORDS) >= 5
+    loss = np.where(broken, np.nan, np.geomspace(2.3, 1e6, RECORDS))
+    answer = vg.diagnose(evidence(loss=loss, nonfinite_loss=broken))
+    assert "all numbers are finite" not in answer.judged

@@ -6,8 +6,8 @@ import numpy as np
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
-from vgbench.diagnosis.losses import LAST
 from vgbench.diagnosis.reading import Reading
+from vgbench.diagnosis.rules.learning_rate import rises
 from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 
 _OVER_TIME = (
@@ -115,7 +115,7 @@ def late(run: Reading) -> Iterator[Finding]:
             )
             return
     path = len(run.evidence.names) > 1 and not (run.progress.rests_at_constant and run.straight)
-    if path and run.decayed and run.shrunk is not None:
+    if path and run.decayed and run.shrunk is not None and progress.little is not False:
         confidence = "likely" if run.shrunk >= thresholds.GROWN_DECADES else "possible"
         yield run.finding(
             "vanishing in training",
@@ -172,7 +172,7 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         others = run.unseen("units that died")
         if cut:  # outputs may be units, too
             others = ("units that died" if run.zeroed[-1] else "saturation",)
-        others = (*(("updates point uphill",) if _worsens(run) else ()), *others)
+        others = (*(("updates point uphill",) if rises(run) else ()), *others)
         numbers = {"gradient_decades_lost": lost}
         yield run.finding("saturated loss", "likely", run.evidence.names, alternatives=others, numbers=numbers)
     elif _gone(run) or (run.small and (progress.unmoved or _sure(run))):
@@ -181,14 +181,6 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
         others: tuple[Name, ...] = (*twice, "learning rate too small", *run.unseen("vanishing"))
         numbers = {"largest_log10_gradient": largest}
         yield run.finding("saturated loss", "possible", run.evidence.names, alternatives=others, numbers=numbers)
-
-
-def _worsens(run: Reading) -> bool:
-    """Whether the loss of one network rises from the start, and steps are in order."""
-    progress, pace = run.progress, run.pace
-    orderly = pace is not None and not pace[0] >= thresholds.QUICK_FIRST
-    rises = bool((np.diff(progress.losses[:LAST]) > 0).all())
-    return orderly and rises and not progress.adversarial and progress.end > progress.start
 
 
 def _beaten(run: Reading) -> bool:

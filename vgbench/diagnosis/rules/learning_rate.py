@@ -19,6 +19,8 @@ _SWINGS_OVER = 5
 
 BY_LOSS = {"peak of the loss over its start", "decades that the gradient once rose", "swing of the loss"}
 """Signs that a loss shows which has cliffs, whatever the steps are."""
+OF_STEPS = {"relative update", "first relative update"}
+"""Signs that the steps themselves are large beside the weights."""
 
 
 def too_large(run: Reading) -> Iterator[Finding]:
@@ -44,18 +46,23 @@ def too_large(run: Reading) -> Iterator[Finding]:
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
-    others = _may_also_be(run)
-    sure = run.arrives and points > 4 and not {"first loss too large", "loss spike"}.intersection(others)
+    others = _may_also_be(run, orderly=not shown.keys() & OF_STEPS)
+    sure = run.arrives and points > 4 and not {"first loss too large", "loss spike", "exploding"}.intersection(others)
     confidence: Confidence = "certain" if sure else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
     others = () if sure else others
     yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
 
 
-def _may_also_be(run: Reading) -> tuple[Name, ...]:
+def _may_also_be(run: Reading, orderly: bool) -> tuple[Name, ...]:
     """What makes usual steps large as well: the scale of the loss, of inputs and of signals, where it is not known.
 
-    A run that had learned before has none of them; its loss may have jumped for the sake of one batch.
+    A run that had learned before has none of them; its loss may have jumped for the sake of one batch. What runs away
+    by steps that are in order may feed on itself, or follow a gradient of the wrong sign.
+
+    Args:
+        run: what is judged.
+        orderly: whether no step is large beside the weights.
     """
     if run.progress.once_learned:
         return ("loss spike",)
@@ -64,7 +71,18 @@ def _may_also_be(run: Reading) -> tuple[Name, ...]:
     start = run.progress.start if len(run.progress.losses) else 0.0
     sum_of_all = run.evidence.chance is None and run.summed and start > thresholds.FIRST_LOSS_ALONE
     scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all or first_loss_high(run) else ()
+    if orderly:
+        uphill: tuple[Name, ...] = ("updates point uphill",) if rises(run) else ()
+        return *scale, *uphill, "exploding", *run.unseen("far from unit scale")
     return *scale, *run.unseen("far from unit scale", "exploding")
+
+
+def rises(run: Reading) -> bool:
+    """Whether the loss of one network rises from the first step on, and that step is in order."""
+    progress, pace = run.progress, run.pace
+    orderly = pace is not None and not pace[0] >= thresholds.QUICK_FIRST
+    first = progress.losses[:LAST]
+    return orderly and not progress.adversarial and len(first) > 1 and bool((np.diff(first) > 0).all())
 
 
 def _over(run: Reading) -> bool:
