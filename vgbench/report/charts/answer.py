@@ -136,8 +136,8 @@ def _data(runs: Sequence[Run], frame: pd.DataFrame) -> Rows:
     data["zero"] = data["lost"] == np.inf
     data["fails"] = (data["trained"] < data["seeds"]).astype(bool)
     measured = data[["lost", "trained", "step_ratio"]].notna().any(axis=1)
-    data["failed"] = measured.eq(False) & data["status"].ne("ok")
-    data = data[measured | data["failed"]]
+    data["failed"] = measured.eq(False) & ~data["status"].isin(["ok", "missing"])
+    data = data[measured | (data["failed"] & measured.any())]
     words = ["panel", "mitigation", "slot", "fails", "zero", "failed", "is_reference"]
     intervals = [f"{name}{end}" for name in ("lost", "test_metric", "step_ratio") for end in ("", "_low", "_high")]
     numbers = ["trained", "seeds", "target", *intervals, "theory", "memory_ratio"]
