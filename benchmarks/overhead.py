@@ -53,7 +53,7 @@ class Clock:
         """Nothing to note."""
 
     def noted(self, note: str) -> None:
-        """Nothing to do."""
+        """Nothing to note."""
 
     def stopping(self) -> None:
         """Nobody stops this."""

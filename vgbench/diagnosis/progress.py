@@ -181,10 +181,14 @@ class Progress(Losses):
         return float(np.ptp(half)) if len(half) > 2 and np.isfinite(half).all() else float("inf")
 
     @property
+    def level(self) -> float:
+        """The size of the first loss or of the constant answer's, whichever is larger; of a loss that is known."""
+        return max(abs(self.start), abs(self.evidence.chance or 0.0))
+
+    @property
     def rose(self) -> bool:
         """Whether the loss ended far above where it began and the constant answer's, as no small signal makes it."""
-        level = max(abs(self.start), abs(self.evidence.chance or 0.0)) if self.known else 0.0
-        return level > 0 and not self.signed and self.end > thresholds.ROSE * level
+        return self.known and not self.signed and self.level > 0 and self.end > thresholds.ROSE * self.level
 
     @property
     def rests_halfway(self) -> bool:

@@ -162,14 +162,17 @@ class Weights(Steps):
         return float((np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).min()) if len(known) else None
 
     @property
+    def let_go(self) -> Float[np.ndarray, "layers"]:
+        """Decades that the gradient of each layer has lost by the end; NaN if unknown, empty if none was recorded."""
+        gradient = self.evidence.gradient
+        with np.errstate(invalid="ignore"):
+            return np.empty(0) if gradient is None else gradient[0] - gradient[-1]
+
+    @property
     def all_lost(self) -> float | None:
         """Decades that the gradients of all layers have lost by the end; None if unknown."""
-        gradient = self.evidence.gradient
-        if gradient is None or not gradient.shape[1]:
-            return None
-        with np.errstate(invalid="ignore"):
-            lost = gradient[0] - gradient[-1]
-        return float(np.min(lost, initial=np.inf, where=~np.isnan(lost)))
+        lost = self.let_go
+        return float(np.min(lost, initial=np.inf, where=~np.isnan(lost))) if len(lost) else None
 
     @property
     def silent_codes(self) -> float | None:
@@ -177,15 +180,12 @@ class Weights(Steps):
 
         A decoder that makes no use of the codes sends next to nothing back through them.
         """
-        gradient, names = self.evidence.gradient, self.evidence.names
-        if gradient is None or len(gradient) < 2:
+        lost, names = self.let_go, self.evidence.names
+        if not len(lost) or len(self.evidence.step) < 2:
             return None
-        with np.errstate(invalid="ignore"):
-            lost = gradient[0] - gradient[-1]
         before, behind = (lost[[bool(part.search(name)) for name in names]] for part in (ENCODER, DECODER))
-        if not (len(before) and len(behind)) or not np.isfinite([*before, *behind]).all():
-            return None
-        return float(before.min() - behind.max())
+        known = len(before) and len(behind) and np.isfinite([*before, *behind]).all()
+        return float(before.min() - behind.max()) if known else None
 
     @property
     def summed(self) -> bool:

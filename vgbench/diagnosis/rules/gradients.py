@@ -164,9 +164,7 @@ def saturated_loss(run: Reading) -> Iterator[Finding]:
     over = _beaten(run) or _gone(run) or cut
     if (not over and (not elsewhere or _better(run))) or run.zeroed[0]:
         return
-    with np.errstate(invalid="ignore"):
-        shrunk = gradient[0] - gradient[-1]
-    shrunk = shrunk[~np.isnan(shrunk)]
+    shrunk = run.let_go[~np.isnan(run.let_go)]
     if len(shrunk) and shrunk.min() >= thresholds.FADES:
         lost = float(np.median(shrunk))
         others = run.unseen("units that died")

@@ -30,7 +30,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
     """
     progress = run.progress
     away = run.arrives is False and not progress.rose
-    right = (progress.accuracy is not None) and (progress.validated or 0.0) >= thresholds.SOUND and not progress.forgot
+    right = progress.accuracy is not None and (progress.validated or 0.0) >= thresholds.SOUND and not progress.forgot
     if right and not progress.broken:
         return  # answers are right, whatever a few examples add to the loss
     if away or not run.trains or progress.little is False or _uphill_by_loss(run):
@@ -79,10 +79,13 @@ def _may_also_be(run: Reading, orderly: bool) -> tuple[Name, ...]:
 
 def rises(run: Reading) -> bool:
     """Whether the loss of one network rises from the first step on, and that step is in order."""
-    progress, pace = run.progress, run.pace
-    orderly = pace is not None and not pace[0] >= thresholds.QUICK_FIRST
-    first = progress.losses[:LAST]
-    return orderly and not progress.adversarial and len(first) > 1 and bool((np.diff(first) > 0).all())
+    first = run.progress.losses[:LAST]
+    climbs = len(first) > 1 and bool((np.diff(first) > 0).all())
+    return climbs and _begins_orderly(run) and not run.progress.adversarial
+
+
+def _begins_orderly(run: Reading) -> bool:
+    return run.pace is not None and not run.pace[0] >= thresholds.QUICK_FIRST
 
 
 def _over(run: Reading) -> bool:
@@ -110,8 +113,7 @@ def signs(run: Reading) -> dict[str, tuple[float, bool]]:
         judge("relative update", typical, thresholds.QUICK, thresholds.QUICK)
         judge("first relative update", float(pace[0]), 0.5 * thresholds.QUICK_FIRST, 0.7 * thresholds.QUICK_FIRST)
     if progress.known and not (progress.signed and run.evidence.chance is None):  # whose start has no size
-        level = max(abs(progress.start), abs(run.evidence.chance or 0))
-        peak = progress.peak / level if level > 0 else None
+        peak = progress.peak / progress.level if progress.level > 0 else None
         judge("peak of the loss over its start", peak, thresholds.PEAKED, np.inf)
     if shown:
         judge("decades that the gradient once rose", run.bursts, 1.0, np.inf)
@@ -155,12 +157,11 @@ def uphill(run: Reading) -> Iterator[Finding]:
 
 
 def _uphill_by_loss(run: Reading) -> bool:
-    losses, pace = run.progress.losses, run.pace
-    if len(losses) < _SWINGS_OVER or losses[0] <= 0 or pace is None or run.evidence.cosine is not None:
+    losses = run.progress.losses
+    if len(losses) < _SWINGS_OVER or losses[0] <= 0 or run.evidence.cosine is not None:
         return False
-    orderly = not pace[0] >= thresholds.QUICK_FIRST
-    rises = bool((np.diff(losses) > 0).all())
-    return orderly and rises and bool(losses[-1] - losses[0] > thresholds.LITTLE * abs(losses[0]))
+    climbs = bool((np.diff(losses) > 0).all())
+    return climbs and _begins_orderly(run) and bool(losses[-1] - losses[0] > thresholds.LITTLE * abs(losses[0]))
 
 
 def too_small(run: Reading) -> Iterator[Finding]:
@@ -189,7 +190,7 @@ def too_small(run: Reading) -> Iterator[Finding]:
         confidence: Confidence = "likely" if slow and run.arrives else "possible"
         flat: tuple[Name, ...] = ("saturated loss",) if run.strides else ()
         flat = ("softmax applied twice",) if may_be_probabilities(run) else flat
-        leapt = progress.peak > thresholds.PEAKED * max(abs(progress.start), abs(run.evidence.chance or 0.0))
+        leapt = progress.peak > thresholds.PEAKED * progress.level
         jump: tuple[Name, ...] = ("loss spike", "learning rate too large") if leapt else ()  # which slows Adam for long
         others = jump if since is not None else (*flat, *run.unseen("vanishing"))
         numbers = {"largest relative update": largest, "relative_travel": travel}

@@ -50,7 +50,7 @@ def may_be_probabilities(run: Reading) -> bool:
     begin = float(np.log(max(1, classes)))
     even = classes > 2 and abs(chance - begin) <= thresholds.EVEN * begin
     near = even and abs(progress.start - begin) <= thresholds.AS_CHANCE * begin
-    floor = float(np.log1p((classes - 1) / np.e))
+    floor = _least(classes)
     return bool(near and progress.losses.min() >= floor and progress.peak <= floor + 1)
 
 
@@ -66,9 +66,14 @@ def _confined(run: Reading) -> Iterator[tuple[float, float, int]]:
     for level in (min(chance, _MOST), min(run.progress.start, _MOST)):
         classes = round(float(np.exp(level)))
         if classes >= 2 and abs(np.exp(level) - classes) <= 0.01 * classes:
-            yield float(np.log(classes)), float(np.log1p((classes - 1) / np.e)), classes
+            yield float(np.log(classes)), _least(classes), classes
     if abs(chance - np.log(2)) <= thresholds.AS_CHANCE * chance:
         yield float(np.log1p(np.exp(0.5)) - 0.25), float(np.log1p(np.exp(-1)) + np.log(2)) / 2, 2
+
+
+def _least(classes: int) -> float:
+    """The least loss that a softmax of probabilities over so many classes reaches."""
+    return float(np.log1p((classes - 1) / np.e))
 
 
 def _too_often_right(run: Reading, classes: int) -> bool | None:

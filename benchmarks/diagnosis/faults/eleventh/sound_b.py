@@ -135,8 +135,8 @@ def share_of_the_own_class(broken: bool) -> Setup:
         near = jnp.where(own_self, -1e9, -square)
         same = (batch[1][:, None] == batch[1][None]) & ~own_self
         share = jax.nn.logsumexp(jnp.where(same, near, -1e9), axis=1) - jax.nn.logsumexp(near, axis=1)
-        told = same.any(1)
-        return -(share * told).sum() / told.sum(), tuple(hidden)
+        paired = same.any(1)
+        return -(share * paired).sum() / paired.sum(), tuple(hidden)
 
     def error(params):
         known, asked = (embedded(params, each, [], None, "tanh") for each in (x, x_other))

@@ -84,7 +84,7 @@ def pairs_with_the_label_of_the_others(broken: bool) -> Setup:
     draw = np.random.default_rng(1187)
     one = draw.integers(len(x), size=4000)
     alike = draw.random(4000) < 0.5
-    two = np.array([draw.choice(np.flatnonzero((y == y[i]) == told)) for i, told in zip(one, alike, strict=True)])
+    two = np.array([draw.choice(np.flatnonzero((y == y[i]) == same)) for i, same in zip(one, alike, strict=True)])
 
     def costs(params, batch, offsets):
         first, hidden = perceptron(params, batch[0], offsets, "tanh")
