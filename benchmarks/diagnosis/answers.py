@@ -6,13 +6,13 @@ from typing import get_args
 
 from symptoms import MEANS
 
-from vgbench.diagnosis.answer import UNTOLD
+from vgbench.diagnosis.answer import NOT_ENOUGH
 from vgbench.diagnosis.consistency import ASIDE
 from vgbench.diagnosis.findings import Name
 
 FAILS, WORKS = 0.6, 0.5
 """Shares of a constant answer's error: what a broken run has to leave, and a fixed one not."""
-SOUND = (*ASIDE, "nothing found", UNTOLD)
+SOUND = (*ASIDE, "nothing found", NOT_ENOUGH)
 """What may be said of a fixed run."""
 NOTHING_WRONG = ("nothing found", "converged", "nothing wrong")
 """Labels of runs with nothing wrong."""
@@ -83,7 +83,7 @@ class Answer:
         Of a sound run, that nothing is wrong; of a cause that no finding names, that no other is said.
         """
         if self.sound:
-            return self.broken[way] != [UNTOLD] and all(_sound(name) for name in self.broken[way])
+            return self.broken[way] != [NOT_ENOUGH] and all(_sound(name) for name in self.broken[way])
         if self.cause[0] not in FINDINGS:
             return all(_sound(name) for name in self.broken[way])
         return any(name in self.cause for name in self.first(way))
@@ -98,7 +98,7 @@ class Answer:
 
     def undecided(self, way: str) -> bool:
         """Whether no cause was named since not enough was recorded: of the training loss alone, or at all."""
-        return not self.named(way) and self.first(way)[0] in (UNTOLD, *OPEN)
+        return not self.named(way) and self.first(way)[0] in (NOT_ENOUGH, *OPEN)
 
     def accused(self, way: str) -> bool:
         """Whether anything wrong was said of the fixed run."""

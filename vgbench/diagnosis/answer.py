@@ -7,7 +7,7 @@ from typing import overload
 from vgbench.diagnosis.findings import Finding
 
 NOTHING = "nothing found"
-UNTOLD = "not enough recorded"
+NOT_ENOUGH = "not enough recorded"
 DIFFER = "seeds differ"
 
 
@@ -55,7 +55,7 @@ class Diagnosis(Sequence[Finding]):
             return self.findings[0].name
         if self.by_seed:
             return DIFFER
-        return NOTHING if self.decided else UNTOLD
+        return NOTHING if self.decided else NOT_ENOUGH
 
     @overload
     def __getitem__(self, index: int) -> Finding: ...

@@ -21,6 +21,7 @@ BY_LOSS = {"peak of the loss over its start", "decades that the gradient once ro
 """Signs that a loss shows which has cliffs, whatever the steps are."""
 OF_STEPS = {"relative update", "first relative update"}
 """Signs that the steps themselves are large beside the weights."""
+_ADDED_UP = "whether gradients are set to zero before each step: those of earlier steps that are added do the same"
 
 
 def too_large(run: Reading) -> Iterator[Finding]:
@@ -46,12 +47,16 @@ def too_large(run: Reading) -> Iterator[Finding]:
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
         return
-    others = _may_also_be(run, orderly=not shown.keys() & OF_STEPS)
-    sure = run.arrives and points > 4 and not {"first loss too large", "loss spike", "exploding"}.intersection(others)
+    orderly = not shown.keys() & OF_STEPS
+    others = _may_also_be(run, orderly)
+    sure = run.arrives and points > 4 and not (orderly or {"first loss too large", "loss spike"}.intersection(others))
     confidence: Confidence = "certain" if sure else "likely" if points > 2 else "possible"
     numbers: dict[str, float | None] = {name: value for name, (value, _) in shown.items()}
     others = () if sure else others
-    yield run.finding("learning rate too large", confidence, run.evidence.names, alternatives=others, numbers=numbers)
+    hint = _ADDED_UP if orderly else ""
+    yield run.finding(
+        "learning rate too large", confidence, run.evidence.names, hint=hint, alternatives=others, numbers=numbers
+    )
 
 
 def _may_also_be(run: Reading, orderly: bool) -> tuple[Name, ...]:

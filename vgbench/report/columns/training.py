@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from vgbench.diagnosis.answer import UNTOLD
+from vgbench.diagnosis.answer import NOT_ENOUGH
 from vgbench.report.benefit import seconds_to_target, steps_to_target
 from vgbench.report.columns.column import (
     METRIC,
@@ -67,7 +67,7 @@ def _verdict(source: Source) -> str | None:
         return ", ".join(finding.name for finding in answer)
 
     def said(verdict: str) -> str:
-        return verdict if source.training or verdict != UNTOLD else "no risk"
+        return verdict if source.training or verdict != NOT_ENOUGH else "no risk"
 
     return f"{answer.verdict}: {', '.join(map(said, answer.by_seed))}" if answer.by_seed else said(answer.verdict)
 
