@@ -262,3 +262,11 @@ def test_what_runs_away_by_orderly_steps_may_feed_on_itself_or_be_followed_uphil
     assert found.confidence == "likely"
     falls_first = np.r_[2.3, 2.0, np.geomspace(3.0, 1e5, RECORDS - 2)]
     assert vg.diagnose(evidence(**grows, loss=falls_first))[0].alternatives[0] == "exploding"
+
+
+def test_two_networks_that_run_away_by_orderly_steps_have_no_large_rate_for_certain() -> None:
+    sides = tuple(f"{side}.layer{i}" for side in ("critic", "generator") for i in range(6))[:LAYERS]
+    grows = {"weight": over_records(0.5, 3.5), "names": sides, "accuracy": None, "chance": None}
+    found = vg.diagnose(evidence(**grows, loss=np.r_[1.1, 0.9, np.geomspace(1.2, 1e5, RECORDS - 2)]))[0]
+    assert (found.name, found.confidence) == ("learning rate too large", "likely")
+    assert (found.alternatives, "set to zero before each step" in found.suggestion) == (("saturated loss",), True)

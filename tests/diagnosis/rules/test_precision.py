@@ -90,6 +90,13 @@ def test_numbers_without_a_gradient_do_not_count_as_lost_and_weights_in_millions
     assert vg.verdict(evidence(**lost)) == "updates lost to rounding"  # however small the loss that never moved
 
 
+def test_steps_that_rounding_swallows_since_the_gradient_has_gone_are_not_lost_to_it() -> None:
+    late = {"swallowed": over_records(0.0, 0.9, 0.9), "update": over_records(1e-2, 1e-5, 1e-5), "signal": None}
+    kept, gone = over_records(-1.0, -1.5), over_records(-1.0, -6.0, -6.0)
+    lost = [vg.diagnose(evidence(**STUCK | late, gradient=gradient)) for gradient in (kept, gone)]
+    assert ["updates lost to rounding" in names(each) for each in lost] == [True, False]
+
+
 def test_weights_whose_norm_is_rounded_in_a_run_that_learns_are_not_still() -> None:
     assert vg.verdict(evidence(weight=rows(0.5, 0.5, layers=LAYERS))) == "nothing found"
 

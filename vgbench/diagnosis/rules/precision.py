@@ -107,14 +107,17 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
 
 
 def _swallowed(run: Reading) -> np.ndarray | None:
-    """The share that rounding swallows, of layers whose gradient is not zero in most numbers.
+    """The share that rounding swallows, of layers whose gradient is not zero in most numbers, and has not faded.
 
-    What follows a momentum alone becomes as small as it likes.
+    What follows a momentum alone becomes as small as it likes, and so does what follows a gradient that is all but
+    gone.
     """
     swallowed, zero = run.evidence.swallowed, run.evidence.zero
     if swallowed is None or zero is None:
         return swallowed
-    return np.where(np.nan_to_num(zero) >= thresholds.SWALLOWED, 0.0, swallowed)
+    without = np.nan_to_num(zero) >= thresholds.SWALLOWED
+    faded = (run.let_go >= thresholds.LOST_FAR) & (np.nan_to_num(swallowed[0]) < thresholds.SWALLOWED)
+    return np.where(without | faded, 0.0, swallowed)
 
 
 def _fell(run: Reading) -> bool:
