@@ -61,9 +61,16 @@ class Losses:
         return float(self.losses[0])
 
     @cached_property
+    def thrown(self) -> bool:
+        """Whether the last loss is several times all before it: nothing was recorded since the run was thrown about."""
+        if len(self.losses) <= LAST or self.losses.min() < 0:
+            return False
+        return bool(self.losses[-1] > thresholds.PEAKED * self.losses[:-1].max())
+
+    @cached_property
     def end(self) -> float:
-        """Median of the last losses."""
-        return float(np.median(self.losses[-LAST:]))
+        """Median of the last losses; the last one where it is far above all others."""
+        return float(np.median(self.losses[-1 if self.thrown else -LAST :]))
 
     @property
     def second_half(self) -> Float[np.ndarray, "half"]:

@@ -61,11 +61,11 @@ class Progress(Losses):
 
     @cached_property
     def accuracy(self) -> float | None:
-        """Median of the last three finite accuracies on other data; None if unknown."""
+        """Median of the last three finite accuracies on other data, as the losses' end; None if unknown."""
         accuracy = self.evidence.accuracy
         if accuracy is None or not np.isfinite(accuracy).any():
             return None
-        return float(np.median(accuracy[np.isfinite(accuracy)][-LAST:]))
+        return float(np.median(accuracy[np.isfinite(accuracy)][-1 if self.thrown else -LAST :]))
 
     @cached_property
     def validated(self) -> float | None:

@@ -269,3 +269,11 @@ def test_numbers_are_not_finite_where_the_loss_is_none() -> None:
     loss = np.where(broken, np.nan, np.geomspace(2.3, 1e6, RECORDS))
     answer = vg.diagnose(evidence(loss=loss, nonfinite_loss=broken))
     assert "all numbers are finite" not in answer.judged
+
+
+def test_a_run_that_is_thrown_about_at_its_last_record_has_not_converged() -> None:
+    thrown = {"loss": np.r_[np.geomspace(2.3, 0.02, RECORDS - 1), 1e7], "weight": over_records(*np.full(8, 0.5), 3.0)}
+    thrown |= {"accuracy": np.r_[np.linspace(0.1, 0.98, RECORDS - 1), 0.04]}
+    found = vg.diagnose(evidence(**thrown))
+    assert (found.verdict, found[0].alternatives) == ("learning rate too large", ("loss spike",))
+    assert not any("constant answer" in each or "other data" in each for each in found.judged)
