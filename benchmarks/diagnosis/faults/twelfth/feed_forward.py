@@ -32,6 +32,7 @@ def layers_kept_in_an_array(broken: bool) -> Setup:
 
 @twelfth(
     "learning rate too large",
+    "units that died",
     kind="rate",
     family="feed-forward",
     source="github.com/uxlfoundation/oneDAL/issues/16",
