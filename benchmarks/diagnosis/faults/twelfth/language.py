@@ -109,7 +109,9 @@ def layers_that_come_late(broken: bool) -> Setup:
     title="Initialize word embedding layer",
 )
 def embeddings_read_as_scores(broken: bool) -> Setup:
-    """The next word at each place, by a block whose embeddings, of unit deviation or less, give the scores as well.
+    """The next word at each place, by a block whose embeddings give the scores as well, and are drawn wide, or narrow.
+
+    Unit deviation over thousands of features is stood for by a deviation of six over ninety-six.
 
     Seen: embeddings are left as they are by default, and the first loss is above 3000. Answer: initialise them; a
     deviation as is usual for language models.
