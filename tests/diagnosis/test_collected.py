@@ -27,6 +27,7 @@ HALVES: tuple[Half, ...] = (
     "ninth held-out",
     "tenth held-out",
     "eleventh held-out",
+    "twelfth held-out",
 )
 NAMES = frozenset(get_args(Name))
 
@@ -75,6 +76,7 @@ def test_causes_are_findings_or_one_cause_in_words(half: Half) -> None:
         ("ninth held-out", 14),
         ("tenth held-out", 14),
         ("eleventh held-out", 14),
+        ("twelfth held-out", 14),
     ],
 )
 def test_later_halves_have_many_causes_and_none_often(half: Half, causes: int) -> None:

@@ -1,8 +1,8 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/`, `ninth/`, `tenth/` and `eleventh/`
-are the second to the eleventh held-out set: other sources than all before, labelled by mechanism before any of them was
-diagnosed.
+Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/`, `ninth/`, `tenth/`, `eleventh/` and
+`twelfth/` are the second to the twelfth held-out set: other sources than all before, labelled by mechanism before any
+of them was diagnosed.
 """
 
 from faults import (
@@ -26,6 +26,7 @@ from faults import (
     tenth,
     third,
     transformer,
+    twelfth,
 )
 from faults.registry import FAULTS, Fault, Setup
 
@@ -52,4 +53,5 @@ _FAMILIES = (
     ninth,
     tenth,
     eleventh,
+    twelfth,
 )

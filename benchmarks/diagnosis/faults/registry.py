@@ -21,6 +21,7 @@ Half: TypeAlias = Literal[
     "ninth held-out",
     "tenth held-out",
     "eleventh held-out",
+    "twelfth held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -148,3 +149,4 @@ eighth = partial(_collected, "eighth held-out")
 ninth = partial(_collected, "ninth held-out")
 tenth = partial(_collected, "tenth held-out")
 eleventh = partial(_collected, "eleventh held-out")
+twelfth = partial(_collected, "twelfth held-out")
