@@ -116,4 +116,4 @@ def bound_that_rounds_to_one(broken: bool) -> Setup:
         found = back(params, x, 0 * noise, None)[0]
         return jnp.nan_to_num(((found - x) ** 2).mean() / x.var(0).mean(), nan=1e3)
 
-    return own(params, loss, (x, noise), optax.adam(5e-3), error, steps=500, batch=64)
+    return own(params, loss, (x, noise), optax.adam(1e-2), error, steps=500, batch=64)

@@ -27,6 +27,7 @@ def noise_of(params, batch, offsets):
 
 @twelfth(
     "learning rate too large",
+    "units that died",
     "exploding",
     kind="rate",
     family="diffusion",

@@ -1,10 +1,10 @@
-"""Regressions: an end that is rectified, and inputs as they come."""
+"""Regressions: an end that is rectified, inputs as they come, and few examples."""
 
 import numpy as np
 import optax
 
 from faults.nets import activated, mlp, perceptron
-from faults.problems import regression
+from faults.problems import own, regression
 from faults.registry import Setup, twelfth
 
 
@@ -63,3 +63,33 @@ def regressors_as_they_come(broken: bool) -> Setup:
     y = (series[1:] - series.mean()) / series.std()
     data = x.astype(np.float32), y.astype(np.float32)
     return regression(mlp(1205, [3, 24, 24, 1], 1.0), optax.adam(5e-3), data=data, kind="sigmoid", steps=500)
+
+
+@twelfth(
+    "learned by heart",
+    kind="penalty that is left out",
+    family="regression",
+    source="github.com/guaguabujianle/MGraphDTA/issues/6",
+    title="Regression model overfitting",
+)
+def bindings_without_a_decay(broken: bool) -> Setup:
+    """How strongly two molecules bind, measured with much noise, by forty numbers and few examples.
+
+    Seen: on other data, it learns the examples by heart. Answer: more dropout, or a decay of the weights that is not
+    zero; some of it is left, the report says, and may be due to the data.
+    """
+    draw = np.random.default_rng(1206)
+    x = draw.normal(size=(1600, 40)).astype(np.float32)
+    clean = np.tanh(x @ draw.normal(size=40) / 40**0.5) * 1.4
+    y = (clean + 1.2 * draw.normal(size=1600)).astype(np.float32)
+
+    def loss(params, batch, offsets):
+        found, hidden = perceptron(params, batch[0], offsets, "relu")
+        return ((found[:, 0] - batch[1]) ** 2).mean(), hidden
+
+    def error(params):
+        return ((perceptron(params, x[400:], None, "relu")[0][:, 0] - clean[400:]) ** 2).mean() / clean.var()
+
+    optimizer = optax.adamw(3e-3, weight_decay=0.0 if broken else 10.0)
+    more = {"chance": float(y[:400].var()), "steps": 500, "batch": 64}
+    return own(mlp(1206, [40, 96, 96, 1]), loss, (x[:400], y[:400]), optimizer, error, **more)

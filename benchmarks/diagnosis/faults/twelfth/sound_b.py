@@ -54,7 +54,7 @@ def loss_whose_weights_rise(broken: bool) -> Setup:
     params = {"net": mlp(1241, [1, 32, 32, 1], 1.0), "weights": {"b": jnp.ones(2)}}
     rates = {"net": optax.adam(2e-3), "weights": optax.chain(optax.adam(0.1), optax.scale(-1.0))}
     optimizer = optax.multi_transform({**rates}, {"net": "net", "weights": "weights"})
-    return own(params, loss, (t,), optimizer, error, steps=600 if broken else 1200)
+    return own(params, loss, (t,), optimizer, error, steps=120 if broken else 1200)
 
 
 @twelfth(

@@ -8,7 +8,6 @@ import optax
 from faults.nets import mlp, perceptron
 from faults.problems import own
 from faults.registry import Setup, twelfth
-from faults.tenth.diffusion import swings
 
 
 @twelfth(
@@ -24,9 +23,11 @@ def levels_that_are_mirrored(broken: bool) -> Setup:
     Seen: settings that are to train the composition do the opposite; the levels that are drawn are the mirrored ones.
     Answer: fixed for models of this kind.
     """
-    clean, draw = swings(1237, 6000)
+    draw = np.random.default_rng(1237)
+    rate, phase = draw.uniform(0.3, 0.9, size=(2, 6000, 1))
+    clean = (np.sqrt(2) * np.sin(rate * np.arange(24) / 3 + 6 * phase)).astype(np.float32)
     noise = draw.normal(size=clean.shape).astype(np.float32)
-    level = draw.uniform(0.55, 0.9, size=(6000, 1)).astype(np.float32)
+    level = draw.uniform(0.6, 0.9, size=(6000, 1)).astype(np.float32)
 
     def way(params, batch, offsets):
         clean, noise, level = batch
@@ -41,7 +42,7 @@ def levels_that_are_mirrored(broken: bool) -> Setup:
         return loss(params, (clean[:800], noise[:800], level[:800]), None)[0] / 2
 
     data = (clean, noise, 1 - level if broken else level)
-    return own(mlp(1237, [9, 64, 64, 8]), loss, data, optax.adam(3e-3), error, chance=2.0, steps=500, batch=64)
+    return own(mlp(1237, [25, 96, 96, 24]), loss, data, optax.adam(3e-3), error, chance=2.0, steps=500, batch=64)
 
 
 @twelfth(
