@@ -38,8 +38,8 @@ def product_over_all_measurements(broken: bool) -> Setup:
         return ((perceptron(params, x[1600:], None, "tanh")[0][:, 0] > 0) == outcome[1600:]).mean()
 
     data = (x[:1600], outcome[:1600])
-    more = {"classes": 2, "steps": 400, "batch": 200} | ({"chance": None} if broken else {})
-    return classified(mlp(1207, [3, 32, 32, 1], 1.0), loss, data, optax.adam(5e-3), right, **more)
+    params, more = mlp(1207, [3, 32, 32, 1], 1.0), {"chance": None} if broken else {}
+    return classified(params, loss, data, optax.adam(5e-3), right, classes=2, steps=400, batch=200, **more)
 
 
 @twelfth(
