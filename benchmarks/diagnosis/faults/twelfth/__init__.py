@@ -1,14 +1,43 @@
 """The twelfth held-out set: a file a family or a theme, and in `sound_a` and `sound_b` runs in order that look odd."""
 
 from faults.twelfth import (
+    adversarial,
+    autoencoders,
+    contrastive,
     convolutional,
+    diffusion,
     feed_forward,
     graphs,
     language,
+    likelihood,
+    physics,
+    policies,
     recurrent,
+    regression,
     sound_a,
+    sound_b,
     transformer,
     unnamed_a,
+    unnamed_b,
 )
 
-__all__ = ["convolutional", "feed_forward", "graphs", "language", "recurrent", "sound_a", "transformer", "unnamed_a"]
+__all__ = [
+    "adversarial",
+    "autoencoders",
+    "contrastive",
+    "convolutional",
+    "diffusion",
+    "feed_forward",
+    "graphs",
+    "language",
+    "likelihood",
+    "physics",
+    "policies",
+    "recurrent",
+    "regression",
+    "sound_a",
+    "sound_b",
+    "transformer",
+    "unnamed_a",
+    "unnamed_b",
+]
