@@ -91,3 +91,7 @@ class Evidence:
     invariant: bool | None = None
     names: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+
+    def bounded_at(self, place: int) -> bool:
+        """Whether the activation at a place is flat on both sides, as far as that is known."""
+        return self.flat == "both" if self.bounded is None else bool(self.bounded[place])

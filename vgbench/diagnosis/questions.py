@@ -64,6 +64,14 @@ def _alive(run: Reading) -> bool:
     return dead is not None and bool(np.nan_to_num(dead[-1]).max(initial=0.0) < thresholds.ALIVE)
 
 
+def _unsaturated(run: Reading) -> bool:
+    saturated = run.evidence.saturated
+    if saturated is None or np.isnan(saturated).all():
+        return False
+    bounded = [run.evidence.bounded_at(place) for place in range(saturated.shape[1])]
+    return bool(np.nan_to_num(saturated[-1, bounded]).max(initial=0.0) < thresholds.SATURATED)
+
+
 QUESTIONS: tuple[Question, ...] = (
     Question(
         "all numbers are finite",
@@ -96,7 +104,7 @@ QUESTIONS: tuple[Question, ...] = (
         ("vanishing", "vanishing in training", "exploding", "risk of vanishing", "risk of exploding"),
     ),
     Question("units are alive", ("dead",), _alive, ("dead units", "units that died")),
-    Question("activations are not saturated", ("saturated",), _has("saturated"), ("saturation",)),
+    Question("activations are not saturated", ("saturated",), _unsaturated, ("saturation",)),
     Question(
         "it holds for other data",
         ("accuracy",),

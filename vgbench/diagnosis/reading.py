@@ -11,16 +11,16 @@ from jaxtyping import Float
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.advice import measured
 from vgbench.diagnosis.alternatives import beside
+from vgbench.diagnosis.distances import Distances
 from vgbench.diagnosis.findings import NO_FAULT, Confidence, Finding, Name
 from vgbench.diagnosis.progress import Progress
 from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.trend import lost_over_layers
-from vgbench.diagnosis.weights import Weights
 from vgbench.diagnosis.words import MEANINGS, SUGGESTIONS
 
 
 @dataclass(frozen=True)
-class Reading(Weights):
+class Reading(Distances):
     """Evidence, and what follows from it."""
 
     @cached_property
@@ -89,67 +89,6 @@ class Reading(Weights):
             lost = lost_over_layers(bias - gradient, self.evidence.names)
         return None if lost is None or np.isnan(lost[0]) else float(lost[0])
 
-    @cached_property
-    def gathered(self) -> float | None:
-        """How far log10 of the distance of different inputs' signals falls over the places, if they become one.
-
-        It has to fall on over the second half: residual networks level off, and train all the same.
-        """
-        distance = self.evidence.distance
-        if distance is None:
-            return None
-        row = distance[0, recorded_in(distance)]
-        if len(row) < 2 or np.isnan(row[[0, -1]]).any() or np.isneginf(row[0]):
-            return None
-        fall, half = float(row[-1] - row[0]), len(row) // 2
-        gone = np.isneginf(row[-1])  # where no slope is known, since half of the way may have lost all of it, too
-        falls_on = gone or (row[-1] - row[half]) / max(1, len(row) - 1 - half) <= thresholds.COLLAPSING
-        return fall if fall <= thresholds.COLLAPSED_BY and falls_on else None
-
-    @cached_property
-    def blank(self) -> int | None:
-        """The place that gives the same for every input at the start although the one before it does not."""
-        scale, distance = self.evidence.scale, self.evidence.distance
-        if scale is None or distance is None:
-            return None
-        known = np.flatnonzero(recorded_in(scale))
-        spread = scale[0, known] + np.nan_to_num(distance[0, known], neginf=-np.inf) / 2
-        with np.errstate(invalid="ignore"):
-            gone = np.flatnonzero(spread[:-1] - spread[1:] >= thresholds.GONE)
-        return int(known[gone[0] + 1]) if len(gone) else None
-
-    @cached_property
-    def merged(self) -> bool:
-        """Whether different inputs' signals have become one in training at the last place."""
-        last = self._distances[np.isfinite(self._distances)]
-        return len(last) > 1 and bool(last[-1] <= thresholds.COLLAPSED_BY and last[0] > thresholds.COLLAPSED_BY / 2)
-
-    @cached_property
-    def _distances(self) -> Float[np.ndarray, "known"]:
-        """log10 of the distance of different inputs' signals at the last place, where it was recorded."""
-        distance = self.evidence.distance
-        last = np.empty(0) if distance is None else distance[:, recorded_in(distance)][:, -1:]
-        return last[~np.isnan(last)]
-
-    @property
-    def drawn_together(self) -> float | None:
-        """Decades that log10 of the distance of different inputs' signals has lost at the last place in training."""
-        last = self._distances
-        return float(last[0] - last[-1]) if len(last) > 1 and np.isfinite(last[0]) else None
-
-    @property
-    def alike(self) -> bool:
-        """Whether different inputs' signals have become much the same in training at the last place.
-
-        Or the part that tells them apart is a small one of what it was, and be it since nothing is left of the whole.
-        """
-        drawn, distance, scale = self.drawn_together, self.evidence.distance, self.evidence.scale
-        if drawn is None or distance is None or scale is None:
-            return False
-        first, size = self._distances[0], scale[:, np.flatnonzero(recorded_in(distance))[-1]]
-        one = first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
-        return bool(one or drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT)
-
     @property
     def unreached(self) -> bool:
         """Whether the signal is exactly zero at the first place at the start, and not at the last."""
@@ -201,10 +140,10 @@ class Reading(Weights):
     @property
     def rescaled(self) -> bool:
         """Whether the first place shows inputs of unit scale, so that the model scales those of the batch."""
-        scale, saturated, bounded = self.evidence.scale, self.evidence.saturated, self.evidence.bounded
+        scale, saturated = self.evidence.scale, self.evidence.saturated
         if scale is None or saturated is None:
             return False
-        ends = self.evidence.flat == "both" if bounded is None else bounded[0]  # a rectifier's flat side is none
+        ends = self.evidence.bounded_at(0)  # a rectifier's flat side is none
         return bool(abs(scale[0, 0]) < 1 and not (ends and saturated[0, 0] >= thresholds.SATURATED))
 
     @property

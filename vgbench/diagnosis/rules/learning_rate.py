@@ -43,6 +43,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
     shown = signs(run)
     if shown.keys() <= BY_LOSS and (_over(run) or (progress.adversarial and run.severed)):
         return  # a loss that jumps, and comes down all the same; or one network wins since the other gets no gradient
+    if shown.keys() <= BY_LOSS - {"swing of the loss"} and run.evidence.chance is None:
+        return  # of a loss that nothing but itself is held against, and that may be made to grow
     points = sum(2 if far else 1 for _, far in shown.values())
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
     if points < (4 if fell else 2):  # a likelihood that has no least value peaks on its way down
@@ -76,6 +78,8 @@ def _may_also_be(run: Reading, orderly: bool) -> tuple[Name, ...]:
     start = run.progress.start if len(run.progress.losses) else 0.0
     sum_of_all = run.evidence.chance is None and run.summed and start > thresholds.FIRST_LOSS_ALONE
     scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all or first_loss_high(run) else ()
+    if run.evidence.chance is not None and run.evidence.chance > thresholds.UNIT:
+        scale = (*scale, "far from unit scale")  # of the targets
     if orderly:
         uphill: tuple[Name, ...] = ("updates point uphill",) if rises(run) else ()
         return *scale, *uphill, "exploding", *run.unseen("far from unit scale")

@@ -11,7 +11,6 @@ from vgbench.diagnosis.rules.gradients import follows
 from vgbench.diagnosis.rules.learning_rate import signs
 from vgbench.diagnosis.rules.probabilities import may_be_probabilities
 from vgbench.diagnosis.rules.units import attends, idle
-from vgbench.diagnosis.steps import recorded_in
 from vgbench.diagnosis.words import MEANINGS
 
 _UNSEEN = "record the signal first: one that vanishes on its way, and signals that become one, look the same; then"
@@ -110,23 +109,16 @@ def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
         yield "vanishing in training"
     if run.decayed:
         yield "vanishing in training"
-    if _draws_near(run):
+    if run.draws_near:
         yield "collapse"
     if attends(run):
         yield from ("attention logits grow", "learning rate too large")
-    if idle(run):
+    if idle(run) or _cost_units(run, 0):
         yield "units that died"
     if flat or _fades(run):
         yield from run.unseen("units that died")
     if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
         yield "learning rate too large"
-
-
-def _draws_near(run: Reading) -> bool:
-    """Whether different inputs' signals approach each other over the places by most of what a collapse takes."""
-    distance = run.evidence.distance
-    known = np.empty(0) if distance is None else distance[0, recorded_in(distance)]
-    return len(known) > 1 and bool(known[-1] - known[0] <= thresholds.COLLAPSED_BY + 1)
 
 
 def _seems_far(run: Reading) -> bool:

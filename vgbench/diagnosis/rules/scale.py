@@ -153,11 +153,10 @@ def unit_scale(run: Reading) -> Iterator[Finding]:
 
 def _flattens(run: Reading) -> bool:
     """Whether inputs that are large, if not far from one, lie on the flat ends of the first layer's units."""
-    recorded, saturated, bounded = run.evidence.input_scale, run.evidence.saturated, run.evidence.bounded
+    recorded, saturated = run.evidence.input_scale, run.evidence.saturated
     if recorded is None or saturated is None or recorded < 10**thresholds.ROUGHLY:
         return False
-    ends = run.evidence.flat == "both" if bounded is None else bounded[0]
-    return bool(ends and saturated[0, 0] >= thresholds.SATURATED)
+    return bool(run.evidence.bounded_at(0) and saturated[0, 0] >= thresholds.SATURATED)
 
 
 def _starved(run: Reading) -> bool:

@@ -15,6 +15,7 @@ from vgbench.diagnosis.trend import first_of
 _RATE: tuple[Name, ...] = ("learning rate too large",)
 """What drives units to their ends, or kills them, in training."""
 _ONE_ANSWER = "different inputs have come to give much the same, which such a loss rewards unless something forbids it"
+_INPUTS = "whether inputs still differ as they reach the network: shares that are stored as whole numbers are all zero"
 _SILENT = "the encoder gets less and less of a gradient beside its decoder, so that codes say little of their inputs"
 
 
@@ -32,13 +33,20 @@ def died(run: Reading) -> Iterator[Finding]:
     """The same of units that worked at the start. Steps that are too large are why units die, as a rule."""
     flat = _flat_units(run)
     layers = np.flatnonzero(flat[-1] & ~flat[0])
-    if run.decayed or run.vanishes or not len(layers):
-        return  # or it follows from the signal's loss, or from weights that something takes away
+    if run.decayed or run.vanishes or not len(layers) or _without_inputs(run):
+        return  # or it follows from the signal's loss, or from weights that something takes away, or no input arrives
     if idle(run) and not run.zeroed[-1] and not signs(run):
         return  # units that are left would bring the loss down if anything but a constant did
     first = int(np.argmax(flat[:, layers].any(axis=1)))
-    others = (*_RATE, *run.unseen("vanishing"))
+    constant: tuple[Name, ...] = ("constant answer",) if run.progress.unmoved else ()
+    others = (*constant, *_RATE, *run.unseen("vanishing"))
     yield _of_units(run, "units that died", layers, first, others)
+
+
+def _without_inputs(run: Reading) -> bool:
+    """Whether the first layer's weights get no gradient at the start although its bias does: its inputs are zero."""
+    first = first_of(run.evidence.names)
+    return first is not None and run.without_input.shape[1] > first and bool(run.without_input[0, first])
 
 
 def idle(run: Reading) -> bool:
@@ -117,13 +125,14 @@ def _saturated(run: Reading, at_start: bool) -> Iterator[Finding]:
     share = float(np.median(saturated[last, layers]))
     one: tuple[Name, ...] = ("collapse",) if run.merged else ()
     why: tuple[Name, ...] = ("vanishing",) if run.vanishes else ()
-    far = not at_start and run.evidence.chance is None and run.error is not None and run.error > thresholds.UNIT
+    level = run.error if run.evidence.chance is None else run.evidence.chance
+    far = not at_start and level is not None and level > thresholds.UNIT
     targets: tuple[Name, ...] = ("far from unit scale",) if far else ()  # which drive units to their ends
     others = (*one, *targets, *(_RATE if first or signs(run) else why))
     grown = 0.0 if at_start else run.outgrown(int(np.argmax(many[:, layers].mean(axis=1) >= 0.5)))
     if grown >= thresholds.GROWN_DECADES / 2 and run.arrives is not False and not any(too_large(run)):
         numbers = {"decades_that_weights_have_grown": grown, "saturated_share": share}
-        both: tuple[Name, ...] = ("saturation", *one)
+        both: tuple[Name, ...] = ("saturation", *targets, *one)
         yield run.finding("learning rate too large", "possible", first=first, alternatives=both, numbers=numbers)
         return
     yield run.finding(
@@ -152,7 +161,10 @@ def collapse(run: Reading) -> Iterator[Finding]:
         )
     elif (place := run.blank) is not None:
         meaning = "this place gives the same for every input, so that no optimizer can distinguish them"
-        yield run.finding("collapse", "certain", run.places([place]), meaning=meaning, progress=run.progress.share)
+        hint = _INPUTS if place == 0 else ""
+        yield run.finding(
+            "collapse", "certain", run.places([place]), meaning=meaning, hint=hint, progress=run.progress.share
+        )
 
 
 def collapsed_in_training(run: Reading) -> Iterator[Finding]:
@@ -163,7 +175,7 @@ def collapsed_in_training(run: Reading) -> Iterator[Finding]:
     progress, saturated = run.progress, run.evidence.saturated
     if progress.gain is None:
         flat = saturated is not None and bool(saturated[-1, -1] >= thresholds.BLOCKED)
-        sure = flat and run.evidence.flat == "both"  # so that all lie on one flat end
+        sure = flat and run.evidence.bounded_at(-1)  # so that all lie on one flat end
         gone = progress.all_gone and not progress.adversarial  # of which one has won
         one = run.alike and not sure and (progress.settled or gone)
         if one or _in_one_direction(run):
