@@ -160,7 +160,7 @@ def test_a_finding_names_layers_steps_and_numbers() -> None:
     assert found.steps == (75, 200)
     assert str(found) == (
         "units that died (certain) in layer 5, steps 75 to 200: units that worked at the start give nothing any more,"
-        " and pass no gradient, for any example; it may also be learning rate too large"
+        " and pass no gradient, for any example; it may also be constant answer or learning rate too large"
         " (dead share 1, dead at first 0.1)"
     )
 

@@ -80,6 +80,16 @@ class Reading(Distances):
         return float(scale[0] - scale[-1])
 
     @property
+    def swollen(self) -> float | None:
+        """Decades by which the forward signal has grown in training at the place where it has most; None if unknown."""
+        scale = self.evidence.scale
+        if scale is None:
+            return None
+        with np.errstate(invalid="ignore"):
+            grown = scale[-1] - scale[0]
+        return float(grown[np.isfinite(grown)].max(initial=0.0))
+
+    @property
     def _faded_by_biases(self) -> float | None:
         """The same of the layers' inputs: a weight's gradient is the bias's times about the input's size."""
         gradient, bias = self.evidence.gradient, self.bias

@@ -189,7 +189,7 @@ def test_a_game_in_which_one_network_gets_no_gradient_is_not_one_of_too_large_st
     cut = np.arange(LAYERS) < 3
     layers = ("generator.w0", "generator.w1", "generator.w2", *(f"critic.w{i}" for i in range(LAYERS - 3)))
     bursts = np.where(np.arange(RECORDS) == 4, 1.5, -0.2)[:, None] * np.ones(LAYERS)
-    game = BLIND | {"loss": np.r_[2.1, 2.0, 3.3, 5.0, 8.0, 12.5, 12.0, 11.0, 9.8], "chance": None, "names": layers}
+    game = BLIND | {"loss": np.r_[2.1, 2.0, 8.0, 3.0, 12.5, 4.0, 12.0, 5.0, 9.8], "chance": None, "names": layers}
     game |= {"accuracy": None}
     assert "learning rate too large" in names(vg.diagnose(evidence(**game, gradient=bursts)))
     zero, still = np.where(cut, 1.0, 0.0) * np.ones((RECORDS, 1)), np.where(cut, 0.0, 0.01) * np.ones((RECORDS, 1))
@@ -270,3 +270,16 @@ def test_two_networks_that_run_away_by_orderly_steps_have_no_large_rate_for_cert
     found = vg.diagnose(evidence(**grows, loss=np.r_[1.1, 0.9, np.geomspace(1.2, 1e5, RECORDS - 2)]))[0]
     assert (found.name, found.confidence) == ("learning rate too large", "likely")
     assert (found.alternatives, "set to zero before each step" in found.suggestion) == (("saturated loss",), True)
+
+
+def test_a_loss_of_no_known_level_that_rises_while_steps_are_in_order_accuses_nothing() -> None:
+    bursts = np.where(np.arange(RECORDS) == 8, 1.5, -0.2)[:, None] * np.ones(LAYERS)
+    weighted = {"loss": np.r_[1.0, 1.9, 2.0, 2.2, 3.0, 3.9, 5.6, 6.5, 6.4], "gradient": bursts, "accuracy": None}
+    found = [vg.diagnose(evidence(**weighted, chance=chance)) for chance in (1.0, None)]
+    assert ["learning rate too large" in names(each) for each in found] == [True, False]
+
+
+def test_targets_that_are_far_from_unit_scale_may_be_why_steps_throw_the_weights_about() -> None:
+    thrown = {"loss": 1e4 * SWINGS, "update": rows(0.5, 0.9, layers=LAYERS), "accuracy": None, "input_scale": 1.0}
+    found = vg.diagnose(evidence(**thrown, chance=1e4, signal=None))[0]
+    assert (found.name, found.alternatives) == ("learning rate too large", ("far from unit scale", "exploding"))

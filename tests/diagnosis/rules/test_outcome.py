@@ -277,3 +277,10 @@ def test_a_run_that_is_thrown_about_at_its_last_record_has_not_converged() -> No
     found = vg.diagnose(evidence(**thrown))
     assert (found.verdict, found[0].alternatives) == ("learning rate too large", ("loss spike",))
     assert not any("constant answer" in each or "other data" in each for each in found.judged)
+
+
+def test_a_constant_answer_lists_what_units_and_signals_show_to_have_happened_on_the_way() -> None:
+    some = vg.diagnose(evidence(**STUCK, dead=over_records(0.1, 0.7, layers=10)))[0]
+    assert (some.name, some.alternatives) == ("constant answer", ("units that died",))
+    grown = vg.diagnose(evidence(**STUCK, scale=over_records(0.0, 3.0, layers=10)))[0]
+    assert (grown.name, grown.alternatives) == ("constant answer", ("learning rate too large",))

@@ -155,3 +155,9 @@ def test_zeros_of_float16_are_recognised_while_anything_else_is_left() -> None:
     answer = vg.diagnose(evidence(**flushed(histogram=shares, **gone)))
     assert answer.verdict == "underflow"
     assert "weights get a gradient" not in answer.judged
+
+
+def test_an_average_of_weights_that_16_bits_round_away_is_named_though_the_network_learns() -> None:
+    done = {"loss": np.geomspace(2.3, 0.2, RECORDS), "accuracy": None, "swallowed": rows(0.9, 0.9, layers=LAYERS)}
+    usual, small = (evidence(**done, update=rows(size, size, layers=LAYERS)) for size in (2e-3, 1e-5))
+    assert ["updates lost to rounding" in names(vg.diagnose(each)) for each in (usual, small)] == [True, False]

@@ -238,3 +238,20 @@ def test_queries_and_keys_whose_gradients_stay_behind_leave_scores_that_grew_to_
     assert vg.diagnose(evidence(**stuck))[0].alternatives[0] == "attention logits grow"
     far = stuck | {"gradient": np.where(np.arange(LAYERS) < 2, -3.6, -1.1) * np.ones((RECORDS, 1))}
     assert vg.verdict(evidence(**far)) == "attention logits grow"
+
+
+def test_inputs_that_are_all_zero_are_one_for_the_network_whatever_dies_of_it() -> None:
+    fed = np.where(np.arange(LAYERS) == 0, -np.inf, rows(-1.0, -1.2, layers=LAYERS))
+    dies = STUCK | {"gradient": fed, "bias": rows(-1.0, -1.0, layers=LAYERS), "dead": over_records(0.5, 1.0, layers=10)}
+    found = vg.diagnose(evidence(**dies, distance=np.full((RECORDS, 10), -np.inf)))[0]
+    assert (found.name, found.layers) == ("collapse", ("layer 1",))
+    assert "whether inputs still differ" in found.suggestion
+    assert "units that died" not in names(vg.diagnose(evidence(**dies, distance=None)))
+
+
+def test_an_output_that_lies_wholly_on_a_flat_end_has_not_collapsed() -> None:
+    rests = {"loss": np.r_[0.9, np.full(RECORDS - 1, 0.5)], "chance": None, "accuracy": None}
+    rests |= {"distance": over_records(-0.4, -7.0, layers=10), "saturated": over_records(0.0, 1.0, layers=10)}
+    answers = [vg.diagnose(evidence(**rests, bounded=np.full(10, flat))) for flat in (False, True)]
+    assert ["collapse" in names(each) for each in answers] == [True, False]
+    assert ["activations are not saturated" in each.judged for each in answers] == [True, False]

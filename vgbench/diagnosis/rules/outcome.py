@@ -117,7 +117,8 @@ def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
         yield "units that died"
     if flat or _fades(run):
         yield from run.unseen("units that died")
-    if signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
+    swollen = run.swollen is not None and run.swollen >= 2 * thresholds.GROWN_DECADES
+    if swollen or signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
         yield "learning rate too large"
 
 
