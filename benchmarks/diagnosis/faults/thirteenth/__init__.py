@@ -1,0 +1,1 @@
+"""The thirteenth held-out set: a file a family or a theme, `sound_*` with runs in order that look odd."""
