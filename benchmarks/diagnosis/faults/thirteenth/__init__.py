@@ -1,1 +1,13 @@
 """The thirteenth held-out set: a file a family or a theme, `sound_*` with runs in order that look odd."""
+
+from faults.thirteenth import (
+    convolutional,
+    feed_forward,
+    graphs,
+)
+
+__all__ = [
+    "convolutional",
+    "feed_forward",
+    "graphs",
+]
