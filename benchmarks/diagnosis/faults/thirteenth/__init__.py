@@ -4,10 +4,16 @@ from faults.thirteenth import (
     convolutional,
     feed_forward,
     graphs,
+    recurrent,
+    sound_a,
+    unnamed_a,
 )
 
 __all__ = [
     "convolutional",
     "feed_forward",
     "graphs",
+    "recurrent",
+    "sound_a",
+    "unnamed_a",
 ]

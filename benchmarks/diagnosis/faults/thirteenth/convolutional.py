@@ -1,4 +1,4 @@
-"""Convolutional networks: a logarithm written by hand, a softmax at the end, bounds that miss a root, wide weights."""
+"""Convolutional networks: entropy by hand, shares for scores, first weights, rectifiers at the end, rates, states."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from faults.fifth.convolutional import flat
 from faults.nets import activated, dense
 from faults.problems import classification, cross_entropy, digits
 from faults.registry import Setup, thirteenth
-from faults.second.convolutional import filters
+from faults.second.convolutional import convolve, filters
 from faults.tenth.convolutional import headed
 
 
@@ -134,22 +134,94 @@ def rectifier_on_the_scores(broken: bool) -> Setup:
     title="The reason why constant loss",
 )
 def dark_shapes_on_white(broken: bool) -> Setup:
-    """Digits that are dark on white by filters, and a rectifier behind the scores, with pixels as they are, or centred.
+    """Digits that are dark on white, by filters with a rectifier behind the scores, or centred and without it.
 
     Seen: the loss converges to that of a guess; the last layer has a rectifier, which gives a stable zero. Answer: a
-    white background makes activations unstable; with the mean subtracted it trains.
+    white background makes activations unstable; with the mean subtracted, and without that rectifier, it trains.
     """
-    shade = digits()[0].max()
+    shade = 1.5 * digits()[0].max()
 
     def inputs(x):
-        white = 1.5 * (shade - x)
-        return white if broken else white - 1.5 * shade
+        return shade - 1.5 * x if broken else -1.5 * x
 
     def net(params, x, offsets):
         scores, hidden = flat(params, x, None if offsets is None else offsets[:2])
         points = list(hidden)
-        return activated("relu", scores, points, offsets), tuple(points)
+        return activated("relu" if broken else "linear", scores, points, offsets), tuple(points)
 
-    params = headed(1323, [1, 8, 8])
-    params["out"]["b"] = jnp.full(10, 1.0)
-    return classification(params, optax.sgd(0.02, 0.9), net=net, inputs=inputs, batch=32, steps=300)
+    return classification(headed(1323, [1, 6, 6]), optax.sgd(0.1, 0.9), net=net, inputs=inputs, batch=32, steps=200)
+
+
+@thirteenth(
+    "updates not applied",
+    kind="optimizer of another object",
+    family="convolutional",
+    source="github.com/kitzeslab/opensoundscape/issues/351",
+    title="Continuing training of CNN from loaded model may not be working",
+)
+def optimizer_of_another_object(broken: bool) -> Setup:
+    """Digits by filters that are loaded, while the optimizer has the weights of the object before, or these.
+
+    Seen: a model that was loaded may not be trained further. Answer: the list of parameters that the optimizer was
+    given with the loaded state belongs to the old object, and has to be made again.
+    """
+
+    def apply(params, updates):
+        return params if broken else optax.apply_updates(params, updates)
+
+    return classification(headed(1325, [1, 6]), optax.adam(3e-3), net=flat, batch=32, steps=200, apply=apply)
+
+
+@thirteenth(
+    "learning rate too large",
+    "units that died",
+    kind="default rate",
+    family="convolutional",
+    source="github.com/DeepLabCut/DeepLabCut/pull/2960",
+    title="lower default LR to 5e-4 for ResNets and CSPNeXt",
+)
+def default_rate_of_a_backbone(broken: bool) -> Setup:
+    """Digits by filters, at a default rate that is too aggressive, or a lower one.
+
+    Seen: for some data the rate is too aggressive, and prevents the model from learning. Answer: a lower default;
+    merged. Here, the filters are fewer, and rates differ by more.
+    """
+
+    rate = 0.6 if broken else 0.006
+    return classification(headed(1327, [1, 6, 6]), optax.adam(rate), net=flat, batch=32, steps=200)
+
+
+@thirteenth(
+    "exploding",
+    "first loss too large",
+    kind="sums of all states",
+    family="convolutional",
+    source="github.com/quark0/darts/issues/36",
+    title="Only apply softmax to alpha on operations leads to state explosion.",
+)
+def sums_of_all_states(broken: bool) -> Setup:
+    """Digits by five cells, each of three states that add up all states before them, with a norm behind each or none.
+
+    Seen: each state is a sum over all before it, and not a mean, so that states grow exponentially. Answer: norms of
+    the batch bring them to unit variance.
+    """
+    params = headed(1329, [1, *(4,) * 15])
+
+    def net(params, x, offsets):
+        hidden = []
+        h = x.reshape(len(x), 8, 8, 1)
+        names = sorted(name for name in params if name != "out")
+        for cell in range(5):
+            before = [h]
+            for name in names[3 * cell : 3 * cell + 3]:
+                if before[0].shape[-1] == 1:
+                    before = [jnp.repeat(before[0], 4, axis=3)]
+                    params = params | {name: params[name] | {"w": jnp.repeat(params[name]["w"], 4, axis=2) / 2}}
+                state = sum(jax.nn.leaky_relu(convolve(params[name], each)) + each for each in before)
+                if not broken:
+                    state = (state - state.mean((0, 1, 2))) / jnp.sqrt(state.var((0, 1, 2)) + 1e-5)
+                before.append(state)
+            h = activated("linear", before[-1], hidden, offsets)
+        return h.reshape(len(h), -1) @ params["out"]["w"] + params["out"]["b"], tuple(hidden)
+
+    return classification(params, optax.adam(4e-4), net=net, batch=32, steps=150)

@@ -1,4 +1,4 @@
-"""Networks on graphs: arrows of no direction, layers in a list, a large decay, averages of averages, many numbers a node."""
+"""Networks on graphs: arrows of no direction, layers in a list, a large decay, many averages, many numbers a node."""
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +11,13 @@ from faults.problems import classified, cross_entropy, own
 from faults.registry import Setup, thirteenth
 
 
-def communities(seed: int, count: int = 300, kinds: int = 4, inside: float = 0.08, noise: float = 0.8):
+def communities(seed: int, count: int = 300, kinds: int = 4, inside: float = 0.08, outside: float = 0.008):
     """Nodes of some kinds that know each other's kind more often: kinds, features, and who is joined to whom."""
     draw = np.random.default_rng(seed)
     kind = draw.integers(kinds, size=count).astype(np.int32)
-    upper = np.triu(draw.random((count, count)) < np.where(kind[:, None] == kind, inside, inside / 10), 1)
+    upper = np.triu(draw.random((count, count)) < np.where(kind[:, None] == kind, inside, outside), 1)
     joined = (upper + upper.T + np.eye(count)).astype(np.float32)
-    x = (np.eye(kinds)[kind] + noise * draw.normal(size=(count, kinds))).astype(np.float32)
+    x = (np.eye(kinds)[kind] + 0.8 * draw.normal(size=(count, kinds))).astype(np.float32)
     return kind, x, joined
 
 
@@ -74,7 +74,7 @@ def arrows_of_no_direction(broken: bool) -> Setup:
     title="Modifying way of store layers",
 )
 def graph_layers_in_a_list(broken: bool) -> Setup:
-    """Which of four kinds a graph is of, by two layers over its neighbours, kept in a list, and a linear one behind them.
+    """Which of four kinds a graph is of, by two layers over its neighbours, kept in a list, and a linear one behind.
 
     Seen: layers of a list are not counted among the parameters, and their weights do not change; the model is a linear
     one. Answer: the report's own: a list of modules; open.
@@ -84,8 +84,8 @@ def graph_layers_in_a_list(broken: bool) -> Setup:
     felt = np.tanh(1.5 * share @ (x @ draw.normal(size=(8, 2)) / 2)).mean(1)
     high = felt > np.median(felt, axis=0)
     kind = (2 * high[:, 0] + high[:, 1]).astype(np.int32)
-    keys = jax.random.split(jax.random.key(1333), 3)
-    params = {"one": dense(keys[0], 8, 2, 1.0), "two": dense(keys[1], 2, 12, 1.0), "out": dense(keys[2], 12, 4, 1.0)}
+    keys = jax.random.split(jax.random.key(1334), 3)
+    params = {"one": dense(keys[0], 8, 2, 1.0), "two": dense(keys[1], 2, 4, 1.0), "out": dense(keys[2], 4, 4, 1.0)}
 
     def scores(params, x, share, offsets):
         hidden = []
@@ -135,7 +135,7 @@ def decay_copied_ten_times_too_large(broken: bool) -> Setup:
         return cross_entropy(found[batch[0]], batch[1]), hidden
 
     right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == kind)[1::2].mean())
-    optimizer = optax.chain(optax.add_decayed_weights(0.05 if broken else 0.005), optax.adam(1e-2))
+    optimizer = optax.chain(optax.add_decayed_weights(0.5 if broken else 0.05), optax.adam(1e-2))
     data = (node[::2], kind[::2])
     return classified(params, loss, data, optimizer, right, classes=4, batch=64, steps=300)
 
@@ -148,38 +148,35 @@ def decay_copied_ten_times_too_large(broken: bool) -> Setup:
     title="About over-smoothing",
 )
 def averages_of_averages(broken: bool) -> Setup:
-    """What each joint of a body does, by fourteen layers over its neighbours in a row, or by three reaches side by side.
+    """Which of four kinds nodes are of, by twelve layers over their neighbours, or by two that see three reaches.
 
     Seen: whether deep graph convolutions smooth too much. Answer: that occurs where many layers are stacked, since
     features of neighbours become too similar; branches of several scales lie side by side here, and others between.
     """
-    draw, share = related(1337, nodes=10, count=1000)
-    x = draw.normal(size=(1000, 10, 4)).astype(np.float32)
-    way = draw.normal(size=(4, 2))
-    felt = np.stack([x @ way[:, 0], 2 * (share @ x) @ way[:, 1]], axis=-1)
-    kind = (2 * (felt[..., 0] > 0) + (felt[..., 1] > 0)).astype(np.int32)
-    deep = 14
+    kind, x, joined = communities(1337, inside=0.15, outside=0.05)
+    share = joined / joined.sum(1, keepdims=True)
+    deep = 12
     keys = jax.random.split(jax.random.key(1337), deep + 1)
-    params = {f"layer{i:02d}": dense(keys[i], 16 if i else 4, 16, 2.0) for i in range(deep)}
+    params = {f"layer{i:02d}": dense(keys[i], 16 if i else 4, 16, 1.0) for i in range(deep)}
     if not broken:
-        params = {f"layer{i:02d}": dense(keys[i], 16 if i else 12, 16, 2.0) for i in range(2)}
+        params = {f"layer{i:02d}": dense(keys[i], 16 if i else 12, 16, 1.0) for i in range(2)}
     params["out"] = dense(keys[-1], 16, 4, 1.0)
+    node = np.arange(len(x), dtype=np.int32)
+    reaches = np.concatenate([x, share @ x, share @ (share @ x)], axis=1)
 
-    def scores(params, x, share, offsets):
-        hidden, h = [], x
-        if not broken:
-            h = jnp.concatenate([x, share @ x, share @ (share @ x)], axis=-1)
+    def scores(params, offsets):
+        hidden, h = [], x if broken else reaches
         for name in sorted(name for name in params if name != "out"):
-            h = activated("relu", linear(params[name], share @ h if broken else h), hidden, offsets)
+            h = activated("tanh", linear(params[name], share @ h if broken else h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
     def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0], batch[1], offsets)
-        return cross_entropy(found, batch[2]), hidden
+        found, hidden = scores(params, offsets)
+        return cross_entropy(found[batch[0]], batch[1]), hidden
 
-    right = jax.jit(lambda params: (scores(params, x[800:], share[800:], None)[0].argmax(-1) == kind[800:]).mean())
-    data = (x[:800], share[:800], kind[:800])
-    return classified(params, loss, data, optax.adam(3e-3), right, classes=4, batch=32, steps=200)
+    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == kind)[1::2].mean())
+    data = (node[::2], kind[::2])
+    return classified(params, loss, data, optax.sgd(0.05, 0.9), right, classes=4, batch=64, steps=200)
 
 
 @thirteenth(
@@ -197,15 +194,15 @@ def many_numbers_a_node(broken: bool) -> Setup:
     """
     draw = np.random.default_rng(1339)
     count = 90
-    at = draw.normal(size=(count, 3))
+    at = draw.normal(size=(count, 2))
     near = at @ at.T + 0.3 * draw.normal(size=(count, count))
     one, two = np.triu_indices(count, 1)
     order = draw.permutation(len(one))
     one, two = one[order].astype(np.int32), two[order].astype(np.int32)
     y = (near[one, two] > 0).astype(np.float32)
-    seen = 420
+    seen = 500
     keys = jax.random.split(jax.random.key(1339), 2)
-    params = {"node": {"w": jax.random.normal(keys[0], (count, 24)) / 2}, "mix": dense(keys[1], 24, 24, 1.0)}
+    params = {"node": {"w": jax.random.normal(keys[0], (count, 24))}, "mix": dense(keys[1], 24, 24, 1.0)}
 
     def found(params, one, two, offsets):
         hidden = []
@@ -218,7 +215,7 @@ def many_numbers_a_node(broken: bool) -> Setup:
         return optax.sigmoid_binary_cross_entropy(score, batch[2]).mean(), hidden
 
     right = jax.jit(lambda params: ((found(params, one[seen:], two[seen:], None)[0] > 0) == (y[seen:] > 0)).mean())
-    decay = optax.identity() if broken else optax.add_decayed_weights(3e-3)
+    decay = optax.identity() if broken else optax.add_decayed_weights(6e-3)
     optimizer = optax.chain(decay, optax.adam(1e-2))
     data = (one[:seen], two[:seen], y[:seen])
     return classified(params, loss, data, optimizer, right, classes=2, batch=64, steps=400)
