@@ -217,7 +217,7 @@ def sums_of_all_states(broken: bool) -> Setup:
                 if before[0].shape[-1] == 1:
                     before = [jnp.repeat(before[0], 4, axis=3)]
                     params = params | {name: params[name] | {"w": jnp.repeat(params[name]["w"], 4, axis=2) / 2}}
-                state = sum(jax.nn.leaky_relu(convolve(params[name], each)) + each for each in before)
+                state = sum((jax.nn.leaky_relu(convolve(params[name], each)) + each for each in before), jnp.zeros(()))
                 if not broken:
                     state = (state - state.mean((0, 1, 2))) / jnp.sqrt(state.var((0, 1, 2)) + 1e-5)
                 before.append(state)

@@ -59,12 +59,12 @@ def ramp_in_half_precision(broken: bool) -> Setup:
     "far from unit scale",
     "first loss too large",
     "units that died",
-    kind="pixels up to 255",
+    kind="pixels as bytes",
     family="feed-forward",
     source="github.com/PacktPublishing/What-s-New-in-TensorFlow-2.0/pull/2",
     title="Scale input values by 255",
 )
-def pixels_up_to_255(broken: bool) -> Setup:
+def pixels_as_bytes(broken: bool) -> Setup:
     """Digits by two layers of rectifiers, from pixels up to 255, or from those divided by 255.
 
     Seen: inputs are not scaled. Answer: divide them by 255; open.
