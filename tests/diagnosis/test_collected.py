@@ -28,6 +28,7 @@ HALVES: tuple[Half, ...] = (
     "tenth held-out",
     "eleventh held-out",
     "twelfth held-out",
+    "thirteenth held-out",
 )
 NAMES = frozenset(get_args(Name))
 
@@ -77,6 +78,7 @@ def test_causes_are_findings_or_one_cause_in_words(half: Half) -> None:
         ("tenth held-out", 14),
         ("eleventh held-out", 14),
         ("twelfth held-out", 14),
+        ("thirteenth held-out", 14),
     ],
 )
 def test_later_halves_have_many_causes_and_none_often(half: Half, causes: int) -> None:

@@ -1,8 +1,7 @@
 """Faults that people reported, re-created small: a function each, with its source and the fix that worked for them.
 
-Those of `second/`, `third/`, `fourth/`, `fifth/`, `sixth/`, `seventh/`, `eighth/`, `ninth/`, `tenth/`, `eleventh/` and
-`twelfth/` are the second to the twelfth held-out set: other sources than all before, labelled by mechanism before any
-of them was diagnosed.
+Those of `second/` to `thirteenth/` are the second to the thirteenth held-out set: other sources than all before,
+labelled by mechanism before any of them was diagnosed.
 """
 
 from faults import (
@@ -25,6 +24,7 @@ from faults import (
     sixth,
     tenth,
     third,
+    thirteenth,
     transformer,
     twelfth,
 )
@@ -54,4 +54,5 @@ _FAMILIES = (
     tenth,
     eleventh,
     twelfth,
+    thirteenth,
 )

@@ -22,6 +22,7 @@ Half: TypeAlias = Literal[
     "tenth held-out",
     "eleventh held-out",
     "twelfth held-out",
+    "thirteenth held-out",
 ]
 Hidden: TypeAlias = tuple[tuple[str, Any, Any], ...]
 """Points of the forward pass: the activation's name, what reaches it, and what it gives."""
@@ -150,3 +151,4 @@ ninth = partial(_collected, "ninth held-out")
 tenth = partial(_collected, "tenth held-out")
 eleventh = partial(_collected, "eleventh held-out")
 twelfth = partial(_collected, "twelfth held-out")
+thirteenth = partial(_collected, "thirteenth held-out")
