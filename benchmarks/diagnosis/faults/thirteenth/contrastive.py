@@ -166,4 +166,4 @@ def likenesses_through_two_softmaxes(broken: bool) -> Setup:
 
     data, params = (support[:700], asked[:700], label[:700]), mlp(1427, [16, 48, 16], 1.0)
     more = {"classes": 32, "batch": 32, "steps": 300}
-    return classified(params, loss, data, optax.sgd(0.01, 0.9), jax.jit(right), **more)
+    return classified(params, loss, data, optax.sgd(0.0014, 0.9), jax.jit(right), **more)

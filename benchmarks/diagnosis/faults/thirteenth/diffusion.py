@@ -34,14 +34,15 @@ def trained(seed: int, optimizer, steps: int = 400) -> Setup:
     title="Rescale of sigmas",
 )
 def levels_as_they_are(broken: bool) -> Setup:
-    """The noise in curves at levels of up to eighty, which are given as they are, or as a quarter of their logarithm.
+    """The noise in curves at levels, which are given without a scale, or as a quarter of their logarithm.
+
+    Levels of up to eighty before an embedding are stood for by numbers of up to 8000 before a small network.
 
     Seen: other works scale the logarithm of the level before the network, and this one does not. Answer: the aim is a
     range that works well for the embedding; it is usual to scale values.
     """
     clean, draw = swings(1431, 6000)
-    level = np.exp(draw.uniform(np.log(0.05), np.log(80), size=(6000, 1))).astype(np.float32)
-    level = np.maximum(level, 0.3)
+    level = np.exp(draw.uniform(np.log(0.3), np.log(80), size=(6000, 1))).astype(np.float32)
     noise = draw.normal(size=clean.shape).astype(np.float32)
 
     def loss(params, batch, offsets):

@@ -55,6 +55,7 @@ def words_that_see_nothing(broken: bool) -> Setup:
 @thirteenth(
     "vanishing in training",
     "collapse",
+    "learning rate too large",
     kind="norms behind the sums",
     family="transformer",
     source="github.com/pytorch/pytorch/issues/55270",

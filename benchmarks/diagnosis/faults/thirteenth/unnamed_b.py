@@ -49,7 +49,7 @@ def noise_that_cannot_be_negative(broken: bool) -> Setup:
     source="github.com/paiml/entrenar/issues/310",
     title="CRITICAL: No causal attention mask — bidirectional attention in autoregressive training",
 )
-def words_that_see_what_follows(broken: bool) -> Setup:
+def words_that_see_those_to_be_said(broken: bool) -> Setup:
     """The next word at each place, by a block in which each word sees all others, or those before it.
 
     Seen: all words see all others while the next ones are learned; the perplexity of texts is fourteen times that of a

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from faults.fifth.contrastive import embedded
-from faults.nets import mlp
+from faults.nets import activated, mlp
 from faults.problems import digits, own
 from faults.registry import Setup, thirteenth
 
@@ -46,7 +46,7 @@ def deviation_without_a_bound(broken: bool) -> Setup:
         return jnp.nan_to_num(((found - x) ** 2).mean() / x.var(0).mean(), nan=1e3)
 
     chance = float(x.var(0).mean())
-    return own(params, loss, (x, noise, bright), optax.adam(2e-3), error, chance=chance, steps=500, batch=64)
+    return own(params, loss, (x, noise, bright), optax.adam(4e-3), error, chance=chance, steps=500, batch=64)
 
 
 @thirteenth(
@@ -69,6 +69,7 @@ def mean_where_a_sum_is_meant(broken: bool) -> Setup:
     def back(params, x, noise, offsets):
         hidden = []
         mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
+        mean = activated("linear", mean, hidden, offsets)
         found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
         return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
 
