@@ -38,6 +38,8 @@ def matched(params, batch, offsets, scored):
 def margins_of_a_distance(broken: bool) -> Setup:
     """Pictures that are to be alike within a class, by cosines with the margins of a distance, or with their own.
 
+    Embeddings begin with a part that all share, as those of a model do that was trained before.
+
     Seen: the loss of every batch is very low. Answer: the defaults, zero for those alike and one for others, make no
     sense for cosines; one and zero.
     """
