@@ -34,6 +34,7 @@ def swung(params, optimizer, *, kind: str, pace: float = 5.0, **more) -> Setup:
 
 @thirteenth(
     "vanishing",
+    "collapse",
     kind="activation",
     family="physics-informed",
     source="github.com/SciML/NeuralPDE.jl/pull/603",

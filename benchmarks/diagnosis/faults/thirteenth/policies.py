@@ -110,7 +110,7 @@ def policy_in_bfloat16(broken: bool) -> Setup:
     source="github.com/ekapolc/RL_course_2019/pull/6",
     title="fix distribution bug",
 )
-def shares_given_as_scores(broken: bool) -> Setup:
+def probabilities_for_scores(broken: bool) -> Setup:
     """Which of twelve things to do in a state, by a policy whose shares are given to a distribution as its scores.
 
     Seen: results are worse than with the other framework, since the distribution takes scores first, and then shares.

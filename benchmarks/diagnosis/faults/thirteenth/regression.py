@@ -1,11 +1,11 @@
-"""Numbers to be predicted: their scale, their shape, a logistic end, few examples, and a rate that halves too often."""
+"""Numbers to be predicted: their scale and shape, a logistic end, few examples, a rate, and a rule of another sign."""
 
 import jax
 import numpy as np
 import optax
 
 from faults.nets import activated, linear, mlp, perceptron
-from faults.problems import curve, own, regression
+from faults.problems import curve, digits, own, reconstruction, regression
 from faults.registry import Setup, thirteenth
 
 
@@ -164,17 +164,16 @@ def rate_that_halves_every_epoch(broken: bool) -> Setup:
 
 @thirteenth(
     "updates point uphill",
-    kind="plus in the rule",
-    family="regression",
-    source="github.com/pytorch/pytorch/issues/1871",
-    title='Mistake in "Deep Learning with PyTorch: A 60 Minute Blitz"',
+    kind="rule that expects the other sign",
+    family="autoencoder",
+    source="github.com/Kaixhin/Autoencoders/issues/5",
+    title="gradLoss from nn.criterion",
 )
-def rule_with_a_plus(broken: bool) -> Setup:
-    """A number by three others, by weights to which the rate times the gradient is added, as a tutorial had it.
+def rule_of_a_player_of_games(broken: bool) -> Setup:
+    """Digits, given back by a perceptron, by a rule that divides by the size of slopes, and adds or subtracts them.
 
-    Seen: the rule below the picture has a plus, and it must be a minus. Answer: fixed. Here, gradients are of bounded
-    size in both runs.
+    Seen: the sign of the loss's slope seems to be wrong; with the other one, the author saw the loss blow up. Answer:
+    the report's own: its rule is of a player of games, which expects the target minus the answer.
     """
-    rule = optax.scale(0.05 if broken else -0.05)
-    optimizer = optax.chain(optax.clip_by_global_norm(1.0), rule)
-    return regression(mlp(1397, [3, 48, 48, 1], 1.0), optimizer, data=curve(1397, 800), steps=500, batch=64)
+    optimizer = optax.chain(optax.scale_by_rms(0.95), optax.scale(8e-4 if broken else -8e-4))
+    return reconstruction(mlp(1397, [64, 48, 16, 48, 64]), optimizer, x=digits()[0], kind="relu", steps=400)
