@@ -17,7 +17,7 @@ from faults.registry import Setup, thirteenth
     title="DQN Training issues",
 )
 def worth_by_a_single_rectifier(broken: bool) -> Setup:
-    """What a state of a small test is worth, by layers of a unit or two, rectifiers or logistic ones, drawn without luck.
+    """What a state of a small test is worth, by rectifiers or logistic units, one or two a layer, drawn without luck.
 
     Seen: in the small tests nothing is learned. Answer: with rectifiers and a hidden size of one, training can be
     impossible; logistic units are more stable in small networks; merged.
