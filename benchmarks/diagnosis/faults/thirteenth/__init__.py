@@ -1,6 +1,7 @@
 """The thirteenth held-out set: a file a family or a theme, `sound_*` with runs in order that look odd."""
 
 from faults.thirteenth import (
+    adversarial,
     autoencoders,
     contrastive,
     convolutional,
@@ -8,16 +9,24 @@ from faults.thirteenth import (
     feed_forward,
     graphs,
     language,
+    likelihood,
+    physics,
+    policies,
     recurrent,
+    regression,
     sound_a,
     sound_b,
+    sound_c,
     transformer,
     unnamed_a,
     unnamed_b,
+    unnamed_c,
+    values,
     variational,
 )
 
 __all__ = [
+    "adversarial",
     "autoencoders",
     "contrastive",
     "convolutional",
@@ -25,11 +34,18 @@ __all__ = [
     "feed_forward",
     "graphs",
     "language",
+    "likelihood",
+    "physics",
+    "policies",
     "recurrent",
+    "regression",
     "sound_a",
     "sound_b",
+    "sound_c",
     "transformer",
     "unnamed_a",
     "unnamed_b",
+    "unnamed_c",
+    "values",
     "variational",
 ]
