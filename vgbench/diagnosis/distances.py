@@ -84,11 +84,13 @@ class Distances(Weights):
     def alike(self) -> bool:
         """Whether different inputs' signals have become much the same in training at the last place.
 
-        Or the part that tells them apart is a small one of what it was, and be it since nothing is left of the whole.
+        Or the part that tells them apart is small, also beside what it was, and be it since nothing is left of the
+        whole.
         """
         drawn, distance, scale = self.drawn_together, self.evidence.distance, self.evidence.scale
         if drawn is None or distance is None or scale is None:
             return False
         first, size = self._at_end[0], scale[:, np.flatnonzero(recorded_in(distance))[-1]]
         one = first > thresholds.ALIKE / 2 and first - drawn <= thresholds.ALIKE
-        return bool(one or drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT)
+        small = size[-1] + (first - drawn) / 2 <= -thresholds.LITTLE_LEFT
+        return bool(one or (small and drawn / 2 + size[0] - size[-1] >= thresholds.LITTLE_LEFT))

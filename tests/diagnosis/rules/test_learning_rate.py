@@ -283,3 +283,19 @@ def test_targets_that_are_far_from_unit_scale_may_be_why_steps_throw_the_weights
     thrown = {"loss": 1e4 * SWINGS, "update": rows(0.5, 0.9, layers=LAYERS), "accuracy": None, "input_scale": 1.0}
     found = vg.diagnose(evidence(**thrown, chance=1e4, signal=None))[0]
     assert (found.name, found.alternatives) == ("learning rate too large", ("far from unit scale", "exploding"))
+
+
+def test_large_first_steps_beside_small_weights_are_no_fault_of_two_networks_in_balance() -> None:
+    sides = tuple(f"{side}.layer{i}" for side in ("critic", "generator") for i in range(6))[:LAYERS]
+    game = {"names": sides, "chance": None, "accuracy": None, "update": over_records(0.7, 0.01, 0.01)}
+    game |= {"weight": over_records(-0.7, 0.1, 0.2)}
+    balanced, thrown = np.r_[1.9, 2.2, np.full(RECORDS - 2, 2.1)], np.r_[1.9, 9.0, np.full(RECORDS - 2, 6.0)]
+    answers = [vg.diagnose(evidence(**game | BLIND, loss=loss)) for loss in (balanced, thrown)]
+    assert ["learning rate too large" in names(each) for each in answers] == [False, True]
+
+
+def test_a_rate_that_is_too_large_lists_units_that_died_where_nothing_gets_a_gradient_any_more() -> None:
+    gone = np.where(np.arange(RECORDS)[:, None] > 6, -np.inf, rows(0.0, 0.0, layers=LAYERS))
+    thrown = BLIND | {"loss": np.r_[2.3, 90.0, np.full(7, 2.31)], "update": over_records(1.0, 1e-3, 1e-3)}
+    found = vg.diagnose(evidence(**STUCK | thrown, gradient=gone, input_scale=1.0, flat="unknown"))[0]
+    assert (found.name, found.alternatives[0]) == ("learning rate too large", "units that died")

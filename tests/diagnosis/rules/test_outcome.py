@@ -256,6 +256,8 @@ def test_a_loss_that_may_be_negative_has_no_level_to_spike_over() -> None:
     run = {"accuracy": None, "chance": None}
     assert "loss spike" in names(vg.diagnose(evidence(loss=loss, **run)))
     assert "loss spike" not in names(vg.diagnose(evidence(loss=np.r_[loss[:-1], -0.01], **run)))
+    far = np.r_[-0.3, -2.5, -3.3, -3.1, -3.2, -3.3, 800.0, -0.7, -0.6]
+    assert vg.verdict(evidence(loss=far, **run)) == "loss spike"  # many times all that it ranged over before
 
 
 def test_signals_that_draw_near_over_depth_may_be_why_the_answer_is_constant() -> None:
@@ -284,3 +286,9 @@ def test_a_constant_answer_lists_what_units_and_signals_show_to_have_happened_on
     assert (some.name, some.alternatives) == ("constant answer", ("units that died",))
     grown = vg.diagnose(evidence(**STUCK, scale=over_records(0.0, 3.0, layers=10)))[0]
     assert (grown.name, grown.alternatives) == ("constant answer", ("learning rate too large",))
+
+
+def test_a_constant_answer_of_equal_probabilities_lists_the_softmax_that_is_applied_twice() -> None:
+    falls = {"loss": np.linspace(2.33, 2.15, RECORDS), "accuracy": None}
+    found = vg.diagnose(evidence(**falls | BLIND))[0]
+    assert (found.name, found.alternatives) == ("constant answer", ("softmax applied twice", "vanishing"))

@@ -255,3 +255,19 @@ def test_an_output_that_lies_wholly_on_a_flat_end_has_not_collapsed() -> None:
     answers = [vg.diagnose(evidence(**rests, bounded=np.full(10, flat))) for flat in (False, True)]
     assert ["collapse" in names(each) for each in answers] == [True, False]
     assert ["activations are not saturated" in each.judged for each in answers] == [True, False]
+
+
+def test_signals_that_come_down_from_far_have_not_become_one() -> None:
+    rests = {"loss": np.r_[900.0, 30.0, np.full(RECORDS - 2, 11.0)], "chance": None, "accuracy": None}
+    down, gone = (over_records(first, last, layers=10) for first, last in ((3.0, 0.5), (0.0, -2.5)))
+    found = [vg.diagnose(evidence(**rests, scale=scale, distance=rows(-0.1, -0.1))) for scale in (down, gone)]
+    assert ["collapse" in names(each) for each in found] == [False, True]
+
+
+def test_a_state_that_is_never_handed_on_is_no_dead_unit() -> None:
+    none = np.where(np.arange(LAYERS) == 1, -np.inf, rows(-1.0, -1.2, layers=LAYERS))
+    zero = BLIND | {"gradient": none, "flat": "unknown"}
+    zero |= STUCK | {"bias": rows(-1.0, -1.0, layers=LAYERS)}
+    others = tuple(f"layer {i}" for i in range(3, LAYERS + 1))
+    found = [vg.diagnose(evidence(**zero, names=("layer 1", name, *others))) for name in ("layer 2", "cell.w")]
+    assert ["dead units" in names(each) for each in found] == [True, False]

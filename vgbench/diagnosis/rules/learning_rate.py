@@ -40,6 +40,8 @@ def too_large(run: Reading) -> Iterator[Finding]:
         return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
     if progress.learned and progress.peak < thresholds.ROSE * abs(progress.start):
         return  # a loss that comes down and never rises is not thrown about
+    if progress.adversarial and not progress.broken and progress.peak < thresholds.ROSE * abs(progress.start):
+        return  # nor are two networks in balance, whatever first steps are beside small weights
     shown = signs(run)
     if shown.keys() <= BY_LOSS and (_over(run) or (progress.adversarial and run.severed)):
         return  # a loss that jumps, and comes down all the same; or one network wins since the other gets no gradient
@@ -80,10 +82,11 @@ def _may_also_be(run: Reading, orderly: bool) -> tuple[Name, ...]:
     scale: tuple[Name, ...] = ("first loss too large",) if sum_of_all or first_loss_high(run) else ()
     if run.evidence.chance is not None and run.evidence.chance > thresholds.UNIT:
         scale = (*scale, "far from unit scale")  # of the targets
+    died = run.unseen("units that died") if run.zeroed[-1] and not run.zeroed[0] else ()
     if orderly:
         uphill: tuple[Name, ...] = ("updates point uphill",) if rises(run) else ()
-        return *scale, *uphill, "exploding", *run.unseen("far from unit scale")
-    return *scale, *run.unseen("far from unit scale", "exploding")
+        return *scale, *uphill, *died, "exploding", *run.unseen("far from unit scale")
+    return *scale, *died, *run.unseen("far from unit scale", "exploding")
 
 
 def rises(run: Reading) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Finding, Name
@@ -99,6 +100,8 @@ def _may_also_be(run: Reading, flat: bool) -> Iterator[Name]:
             yield "softmax applied twice"
         yield from run.unseen("collapse", *(("far from unit scale",) if run.unseen("vanishing") else ()))
     else:
+        if may_be_probabilities(run):
+            yield "softmax applied twice"
         yield from run.unseen("vanishing", "collapse")
 
 
@@ -118,7 +121,11 @@ def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
     if flat or _fades(run):
         yield from run.unseen("units that died")
     swollen = run.swollen is not None and run.swollen >= 2 * thresholds.GROWN_DECADES
-    if swollen or signs(run) or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0):
+    if (
+        swollen
+        or signs(run)
+        or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0)
+    ):
         yield "learning rate too large"
 
 
@@ -139,27 +146,40 @@ def _fades(run: Reading) -> bool:
 
 def spike(run: Reading) -> Iterator[Finding]:
     """A loss jumps to several times what the records before it had reached."""
-    evidence, progress = run.evidence, run.progress
-    loss, peak = evidence.loss, evidence.peak
-    if loss is None or progress.broken or progress.signed or len(progress.losses) < 6:
-        return  # a loss that may be negative has no level to jump from
-    high = loss if peak is None else np.fmax(loss, peak)
+    loss, progress = run.evidence.loss, run.progress
+    if loss is None or progress.broken or len(progress.losses) < 6:
+        return
+    peak = loss if run.evidence.peak is None else np.fmax(loss, run.evidence.peak)
     for k in range(3, len(loss)):
-        before = loss[max(0, k - 4) : k]
-        base = float(np.median(before[np.isfinite(before)])) if np.isfinite(before).any() else np.nan
-        whole = progress.start - float(np.nanmin(loss[:k]))
-        jump = high[k] - base
-        if base > 0 and high[k] >= thresholds.SPIKED * base and whole > 0 and jump >= 0.25 * whole:
-            if progress.little is False and progress.end < base and not _cost_units(run, k - 1):
-                return  # it was got over
-            numbers = {"loss_before": base, "spike": float(high[k])}
-            rate: tuple[Name, ...] = ("learning rate too large",)
-            if _cost_units(run, k - 1):
-                rate = ("units that died", *rate)
-            if evidence.input_scale is None and _seems_far(run):
-                rate = (*rate, "far from unit scale")
-            yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=rate, numbers=numbers)
-            return
+        base = _jumps_from(run, loss[:k], peak[: k + 1])
+        if base is None:
+            continue
+        if progress.little is False and progress.end < base and not _cost_units(run, k - 1):
+            return  # it was got over
+        others: tuple[Name, ...] = ("learning rate too large",)
+        if _cost_units(run, k - 1):
+            others = ("units that died", *others)
+        if run.evidence.input_scale is None and _seems_far(run):
+            others = (*others, "far from unit scale")
+        numbers = {"loss_before": base, "spike": float(peak[k])}
+        yield run.finding("loss spike", "likely", first=k - 1, last=k, alternatives=others, numbers=numbers)
+        return
+
+
+def _jumps_from(run: Reading, loss: Float[np.ndarray, "before"], peak: Float[np.ndarray, "next"]) -> float | None:
+    """The level of the loss up to a record, if the next one's peak is several times as large.
+
+    A loss that may be negative has no level: it jumps by several times its range.
+    """
+    known = loss[-4:][np.isfinite(loss[-4:])]
+    base = float(np.median(known)) if len(known) else np.nan
+    jump, least = peak[-1] - base, float(np.nanmin(loss))
+    if run.progress.signed:
+        jumps = jump >= thresholds.SPIKED**2 * (np.nanmax(peak[:-1]) - least) > 0
+    else:
+        fell = run.progress.start - least
+        jumps = peak[-1] >= thresholds.SPIKED * base > 0 and fell > 0 and jump >= 0.25 * fell
+    return base if jumps else None
 
 
 def _cost_units(run: Reading, before: int) -> bool:

@@ -79,9 +79,9 @@ def _piled(run: Reading) -> Bool[np.ndarray, "records layers"] | None:
 def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     """Updates that are not zero leave the weights as they were."""
     swallowed, update = _swallowed(run), run.update
-    if update is None:
+    if run.progress.mastered or update is None:
         return
-    if run.unmoving and not run.progress.mastered:
+    if run.unmoving:
         others: tuple[Name, ...] = ("underflow",) if may_be_flushed(run) else ()
         yield run.finding(
             "updates not applied", "likely", run.evidence.names, meaning=_NOTHING_ADDED, hint=_WHY, alternatives=others
@@ -95,8 +95,8 @@ def lost_to_rounding(run: Reading) -> Iterator[Finding]:
     if size < thresholds.HELD and not run.heavy:
         return  # no dtype holds such a step: it is the step that is too small
     by_share = rounded is not None and lost is rounded
-    if run.progress.mastered and not (by_share and size >= thresholds.APPLIED):
-        return  # it learned all the same, unless steps of a usual size are lost, as those of an average of weights are
+    if by_share and run.progress.little is False and run.progress.falls and not run.progress.settled:
+        return  # a loss that falls on all the time shows that they arrive, as by rounding at random
     if swallowed is not None and not by_share and size < thresholds.APPLIED:
         return  # float32 holds most of such a step and may show the same norm
     name: Name = "updates lost to rounding" if by_share else "updates not applied"

@@ -9,7 +9,7 @@ from vgbench.diagnosis import thresholds
 from vgbench.diagnosis.findings import Confidence, Finding, Name
 from vgbench.diagnosis.reading import Reading
 from vgbench.diagnosis.rules.learning_rate import signs, too_large
-from vgbench.diagnosis.steps import KEYS, QUERIES, recorded_in
+from vgbench.diagnosis.steps import KEYS, QUERIES, RECURRENT, recorded_in
 from vgbench.diagnosis.trend import first_of
 
 _RATE: tuple[Name, ...] = ("learning rate too large",)
@@ -75,15 +75,16 @@ def _flat_units(run: Reading) -> Bool[np.ndarray, "records places"]:
     """Places, or layers, where units give nothing for any example of a run that learns little.
 
     Where units were not recorded, a layer whose bias gets a gradient and whose weights get none shows that its input is
-    zero.
+    zero. The network's own inputs are no units, nor is a state that begins as zero and is not handed on.
     """
     dead = run.evidence.dead
     none = np.zeros((len(run.evidence.step), 0), bool)
     if run.evidence.flat not in ("below", "unknown") or not _hurts(run):
         return none
     if dead is None:
-        inputs = np.arange(run.without_input.shape[1]) == first_of(run.evidence.names)  # which are no units
-        return none if run.input_scale == 0 else run.without_input & ~inputs
+        names = run.evidence.names[: run.without_input.shape[1]]
+        units = [i != first_of(run.evidence.names) and not RECURRENT.search(name) for i, name in enumerate(names)]
+        return none if run.input_scale == 0 else run.without_input & np.asarray(units, bool)
     dead = np.where(run.finite[:, None], dead, np.nan)
     known = ~np.isnan(dead).all(axis=1)
     many = np.nan_to_num(dead) >= thresholds.DEAD
@@ -178,7 +179,7 @@ def collapsed_in_training(run: Reading) -> Iterator[Finding]:
         sure = flat and run.evidence.bounded_at(-1)  # so that all lie on one flat end
         gone = progress.all_gone and not progress.adversarial  # of which one has won
         one = run.alike and not sure and (progress.settled or gone)
-        if one or _in_one_direction(run):
+        if one or (_in_one_direction(run) and not run.severed):
             drawn = run.drawn_together
             yield run.finding(
                 "collapse",
