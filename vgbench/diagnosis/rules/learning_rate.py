@@ -45,7 +45,7 @@ def too_large(run: Reading) -> Iterator[Finding]:
     shown = signs(run)
     if shown.keys() <= BY_LOSS and (_over(run) or (progress.adversarial and run.severed)):
         return  # a loss that jumps, and comes down all the same; or one network wins since the other gets no gradient
-    if shown.keys() <= BY_LOSS - {"swing of the loss"} and run.evidence.chance is None:
+    if shown.keys() <= BY_LOSS - {"swing of the loss"} and progress.little is None:
         return  # of a loss that nothing but itself is held against, and that may be made to grow
     points = sum(2 if far else 1 for _, far in shown.values())
     fell = (progress.little is None or progress.signed) and not progress.broken and progress.fell
