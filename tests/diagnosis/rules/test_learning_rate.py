@@ -277,6 +277,8 @@ def test_a_loss_of_no_known_level_that_rises_while_steps_are_in_order_accuses_no
     weighted = {"loss": np.r_[1.0, 1.9, 2.0, 2.2, 3.0, 3.9, 5.6, 6.5, 6.4], "gradient": bursts, "accuracy": None}
     found = [vg.diagnose(evidence(**weighted, chance=chance)) for chance in (1.0, None)]
     assert ["learning rate too large" in names(each) for each in found] == [True, False]
+    guesses = weighted | {"accuracy": np.full(RECORDS, 0.1), "chance": None}  # on other data
+    assert "learning rate too large" in names(vg.diagnose(evidence(**guesses)))
 
 
 def test_targets_that_are_far_from_unit_scale_may_be_why_steps_throw_the_weights_about() -> None:
