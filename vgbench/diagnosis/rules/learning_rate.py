@@ -29,20 +29,9 @@ def too_large(run: Reading) -> Iterator[Finding]:
 
     One sign far beyond its threshold, or two that agree, are enough.
     """
-    progress = run.progress
-    away = run.arrives is False and not progress.rose
-    right = progress.accuracy is not None and (progress.validated or 0.0) >= thresholds.SOUND and not progress.forgot
-    if right and not progress.broken:
-        return  # answers are right, whatever a few examples add to the loss
-    if away or not run.trains or progress.little is False or _uphill_by_loss(run):
+    if _excused(run):
         return
-    if (run.decayed and not progress.broken) or run.starts_far:
-        return  # steps are large beside weights that have shrunk away; or what is wrong was so before the first step
-    if progress.learned and progress.peak < thresholds.ROSE * abs(progress.start):
-        return  # a loss that comes down and never rises is not thrown about
-    if progress.adversarial and not progress.broken and progress.peak < thresholds.ROSE * abs(progress.start):
-        return  # nor are two networks in balance, whatever first steps are beside small weights
-    shown = signs(run)
+    progress, shown = run.progress, signs(run)
     if shown.keys() <= BY_LOSS and (_over(run) or (progress.adversarial and run.severed)):
         return  # a loss that jumps, and comes down all the same; or one network wins since the other gets no gradient
     if shown.keys() <= BY_LOSS - {"swing of the loss"} and progress.little is None:
@@ -61,6 +50,23 @@ def too_large(run: Reading) -> Iterator[Finding]:
     yield run.finding(
         "learning rate too large", confidence, run.evidence.names, hint=hint, alternatives=others, numbers=numbers
     )
+
+
+def _excused(run: Reading) -> bool:
+    """Whether the run learns, or something else is why it does not, whatever its steps look like."""
+    progress = run.progress
+    right = progress.accuracy is not None and (progress.validated or 0.0) >= thresholds.SOUND and not progress.forgot
+    if right and not progress.broken:
+        return True  # whatever a few examples add to the loss
+    away = run.arrives is False and not progress.rose
+    if away or not run.trains or progress.little is False or _uphill_by_loss(run):
+        return True
+    if (run.decayed and not progress.broken) or run.starts_far:
+        return True  # steps are large beside weights that have shrunk; or what is wrong was so before the first step
+    # A loss that comes down and never rises is not thrown about, nor are two networks in balance, whatever first steps
+    # are beside small weights.
+    orderly = progress.learned or (progress.adversarial and not progress.broken)
+    return bool(orderly) and progress.peak < thresholds.ROSE * abs(progress.start)
 
 
 def _may_also_be(run: Reading, orderly: bool) -> tuple[Name, ...]:

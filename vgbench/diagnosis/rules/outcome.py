@@ -121,11 +121,8 @@ def _spoken_for(run: Reading, flat: bool) -> Iterator[Name]:
     if flat or _fades(run):
         yield from run.unseen("units that died")
     swollen = run.swollen is not None and run.swollen >= 2 * thresholds.GROWN_DECADES
-    if (
-        swollen
-        or signs(run)
-        or run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0)
-    ):
+    rose = run.progress.peak >= thresholds.ROSE * max(run.progress.start, run.evidence.chance or 0.0)
+    if swollen or rose or signs(run):
         yield "learning rate too large"
 
 
@@ -172,8 +169,10 @@ def _jumps_from(run: Reading, loss: Float[np.ndarray, "before"], peak: Float[np.
     A loss that may be negative has no level: it jumps by several times its range.
     """
     known = loss[-4:][np.isfinite(loss[-4:])]
-    base = float(np.median(known)) if len(known) else np.nan
-    jump, least = peak[-1] - base, float(np.nanmin(loss))
+    if not len(known):
+        return None
+    base, least = float(np.median(known)), float(np.nanmin(loss))
+    jump = peak[-1] - base
     if run.progress.signed:
         jumps = jump >= thresholds.SPIKED**2 * (np.nanmax(peak[:-1]) - least) > 0
     else:
