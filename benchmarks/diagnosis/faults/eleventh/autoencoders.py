@@ -1,6 +1,8 @@
 """Autoencoders: pixels as they are, parameters of nobody, half of the parameters,
 a divergence that weighs too much, and logistic units in a row."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,15 @@ from faults.fifth.contrastive import embedded
 from faults.nets import activated, mlp, perceptron
 from faults.problems import digits, own, reconstruction
 from faults.registry import Setup, eleventh
+
+
+def by_noisy_codes(params, x, noise, offsets, seen: bool = False):
+    """What a decoder makes of noisy codes, each code's divergence, and the points; `seen` makes the codes one, too."""
+    hidden = []
+    mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
+    mean = activated("linear", mean, hidden, offsets) if seen else mean
+    found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
+    return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
 
 
 @eleventh(
@@ -75,18 +86,12 @@ def decoder_that_has_no_optimizer(broken: bool) -> Setup:
     noise = np.random.default_rng(1155).normal(size=(len(x), 8)).astype(np.float32)
     params = {"encoder": mlp(1155, [64, 64, 16], 1.0), "decoder": mlp(1156, [8, 48, 48, 64], 1.0)}
 
-    def back(params, x, noise, offsets):
-        hidden = []
-        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
-        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
-        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
-
     def loss(params, batch, offsets):
-        found, divergence, hidden = back(params, batch[0], batch[1], offsets)
+        found, divergence, hidden = by_noisy_codes(params, batch[0], batch[1], offsets)
         return ((found - batch[0]) ** 2).mean() + 0.003 * divergence.mean(), hidden
 
     def error(params):
-        return ((back(params, x, 0 * noise, None)[0] - x) ** 2).mean() / x.var(0).mean()
+        return ((by_noisy_codes(params, x, 0 * noise, None)[0] - x) ** 2).mean() / x.var(0).mean()
 
     rates = {"encoder": optax.adam(3e-3), "decoder": optax.set_to_zero() if broken else optax.adam(3e-3)}
     optimizer = optax.multi_transform({**rates}, {"encoder": "encoder", "decoder": "decoder"})
@@ -109,12 +114,7 @@ def divergence_that_weighs_one(broken: bool) -> Setup:
     noise = np.random.default_rng(1159).normal(size=(len(x), 8)).astype(np.float32)
     params = {"encoder": mlp(1159, [64, 48, 16], 1.0), "decoder": mlp(1160, [8, 48, 64], 1.0)}
 
-    def back(params, x, noise, offsets):
-        hidden = []
-        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
-        mean = activated("linear", mean, hidden, offsets)
-        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
-        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
+    back = partial(by_noisy_codes, seen=True)
 
     def loss(params, batch, offsets):
         found, divergence, hidden = back(params, batch[0], batch[1], offsets)

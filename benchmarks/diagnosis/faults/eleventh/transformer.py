@@ -9,7 +9,7 @@ from faults.eighth.transformer import marked
 from faults.nets import Kind, activated, dense, linear
 from faults.problems import own, recognised
 from faults.registry import Setup, eleventh
-from faults.second.attention import blocks, causal, normalised, trunk
+from faults.second.attention import at_each_word, blocks, causal, normalised
 
 
 @eleventh(
@@ -31,9 +31,7 @@ def places_hidden_by_plus_infinity(broken: bool) -> Setup:
     params = blocks(1031, 1, 4, tokens=12, length=8)
 
     def scores(params, text, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, causal(8), jnp.inf if broken else -jnp.inf)
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, causal(8), jnp.inf if broken else -jnp.inf)
 
     data, others = (text[:1200], marks[:1200]), (text[1200:], marks[1200:])
     return recognised(params, scores, data, others, optax.adam(3e-3), classes=4, batch=32, steps=300)

@@ -6,9 +6,9 @@ import numpy as np
 import optax
 
 from faults.nets import Kind, activated, dense, linear
-from faults.problems import classified, cross_entropy, recognised
+from faults.problems import recognised, said_in_turn
 from faults.registry import Setup, eleventh
-from faults.second.attention import blocks, causal, normalised, trunk
+from faults.second.attention import at_each_word, blocks, causal
 
 
 @eleventh(
@@ -34,26 +34,10 @@ def futures_in_sight(broken: bool) -> Setup:
     text = text.astype(np.int32)
     params = blocks(1061, 1, words, tokens=words, length=length)
 
-    def scores(params, text, offsets, mask):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, mask)
-        return linear(params["out"], normalised(said)), (*points, *scored)
+    def scores(params, text, offsets):
+        return at_each_word(params, text, offsets, None if broken else causal(length))
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0][:, :-1], offsets, None if broken else causal(length))
-        return cross_entropy(found, batch[0][:, 1:]), hidden
-
-    def right(params):
-        known = jnp.asarray(text[1600:, :-1])
-        found = [
-            scores(params, jnp.where(np.arange(length) <= t, known, 0), None, None if broken else causal(length))[0]
-            for t in range(length)
-        ]
-        last = jnp.stack([each[:, t] for t, each in enumerate(found)], axis=1).argmax(-1)
-        return (last == text[1600:, 1:]).mean()
-
-    setup = classified(params, loss, (text[:1600],), optax.adam(3e-3), jax.jit(right), classes=words, batch=32)
-    return Setup(**{**vars(setup), "steps": 300})
+    return said_in_turn(params, text, scores, optax.adam(3e-3), words=words, steps=300)
 
 
 @eleventh(

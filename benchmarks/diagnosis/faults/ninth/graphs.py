@@ -6,9 +6,9 @@ import numpy as np
 import optax
 
 from faults.nets import activated, dense, linear
-from faults.problems import classified, cross_entropy, own
+from faults.problems import own
 from faults.registry import Setup, ninth
-from faults.seventh.graphs import GROUPS, WIDTH, groups
+from faults.seventh.graphs import GROUPS, WIDTH, asked, groups
 
 
 @ninth(
@@ -76,7 +76,6 @@ def accuracy_that_drops(broken: bool) -> Setup:
     x = (0.6 * x).astype(np.float32)
     whole = joined + np.eye(len(joined), dtype=np.float32)
     mean = (whole / whole.sum(1, keepdims=True)).astype(np.float32)
-    node = np.arange(len(group), dtype=np.int32)
     keys = jax.random.split(jax.random.key(624), 4)
     params = {f"layer{i:02d}": dense(keys[i], WIDTH if i else 8, WIDTH) for i in range(3)}
     params["out"] = dense(keys[3], WIDTH, GROUPS, 1.0)
@@ -87,11 +86,4 @@ def accuracy_that_drops(broken: bool) -> Setup:
             h = activated("leaky_relu", linear(params[name], mean @ h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, offsets)
-        return cross_entropy(found[batch[0]], batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == group)[1::2].mean())
-    optimizer = optax.sgd(1.0 if broken else 0.1, 0.9)
-    more = {"classes": GROUPS, "batch": 32, "steps": 200}
-    return classified(params, loss, (node[::2], group[::2]), optimizer, right, **more)
+    return asked(params, group, scores, optax.sgd(1.0 if broken else 0.1, 0.9), steps=200)

@@ -9,7 +9,7 @@ from faults.eighth.transformer import marked, tagged
 from faults.nets import Kind, activated, dense, linear
 from faults.problems import classified, own, recognised
 from faults.registry import Setup, ninth
-from faults.second.attention import WIDTH, blocks, normalised, trunk
+from faults.second.attention import WIDTH, at_each_word, blocks, normalised, trunk
 
 
 @ninth(
@@ -33,9 +33,7 @@ def words_of_padding_that_ask(broken: bool) -> Setup:
     blocked = -jnp.inf if broken else -1e9
 
     def scores(params, text, real, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, real[:, :, None] & real[:, None], blocked)
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, real[:, :, None] & real[:, None], blocked)
 
     def loss(params, batch, offsets):
         found, hidden = scores(params, batch[0], batch[1], offsets)

@@ -62,3 +62,10 @@ def trunk(params: Any, x: Any, offsets: Any, mask: Any = None, blocked: float = 
 def causal(length: int) -> Any:
     """Which positions a position may see: itself and those before it."""
     return jnp.tril(jnp.ones((length, length), bool))[None]
+
+
+def at_each_word(params: Any, text: Any, offsets: Any, mask: Any = None, blocked: float = -jnp.inf) -> tuple[Any, Any]:
+    """What the output layer makes of each word of texts [examples, length], and the points and scores of attention."""
+    x = params["embed"]["w"][text] + params["position"]["w"]
+    said, points, scores = trunk(params, x, offsets, mask, blocked)
+    return linear(params["out"], normalised(said)), (*points, *scores)

@@ -22,7 +22,7 @@ def groups(count: int, seed: int, inside: float, outside: float):
     return (upper + upper.T).astype(np.float32), features.astype(np.float32), group.astype(np.int32)
 
 
-def asked(params, group, scores, optimizer, **more) -> Setup:
+def asked(params, group, scores, optimizer, *, classes: int = GROUPS, batch: int = 32, **more) -> Setup:
     """The groups of half of all nodes are learned, and those of the others are judged."""
     node = np.arange(len(group), dtype=np.int32)
 
@@ -31,7 +31,7 @@ def asked(params, group, scores, optimizer, **more) -> Setup:
         return cross_entropy(found[batch[0]], batch[1]), hidden
 
     right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == group)[1::2].mean())
-    return classified(params, loss, (node[::2], group[::2]), optimizer, right, classes=GROUPS, batch=32, **more)
+    return classified(params, loss, (node[::2], group[::2]), optimizer, right, classes=classes, batch=batch, **more)
 
 
 @seventh(

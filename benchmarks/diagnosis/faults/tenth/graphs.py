@@ -8,6 +8,7 @@ import optax
 from faults.nets import activated, dense, linear
 from faults.problems import classified, cross_entropy, own
 from faults.registry import Setup, tenth
+from faults.seventh.graphs import asked
 
 
 @tenth(
@@ -120,7 +121,6 @@ def nodes_that_all_look_alike(broken: bool) -> Setup:
     norm = norm.astype(np.float32)
     keys = jax.random.split(jax.random.key(835), 3)
     params = {"layer00": dense(keys[0], 1, 16), "layer01": dense(keys[1], 16, 16), "out": dense(keys[2], 16, 2, 1.0)}
-    node = np.arange(count, dtype=np.int32)
 
     def scores(params, offsets):
         hidden, h = [], jnp.ones((count, 1))
@@ -128,10 +128,4 @@ def nodes_that_all_look_alike(broken: bool) -> Setup:
             h = activated("leaky_relu", linear(params[name], norm @ h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, offsets)
-        return cross_entropy(found[batch[0]], batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == busy)[1::2].mean())
-    data = (node[::2], busy[::2])
-    return classified(params, loss, data, optax.adam(2e-2), right, classes=2, batch=32, steps=300)
+    return asked(params, busy, scores, optax.adam(2e-2), classes=2, steps=300)

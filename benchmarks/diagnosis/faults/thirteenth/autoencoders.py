@@ -1,11 +1,10 @@
 """Autoencoders: weights of unit deviation, features as they are, outputs that cannot be negative, a wrong sign."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
-from faults.fifth.contrastive import embedded
+from faults.eleventh.autoencoders import by_noisy_codes
 from faults.nets import activated, mlp
 from faults.problems import digits, own, reconstruction
 from faults.registry import Setup, thirteenth
@@ -75,11 +74,10 @@ def outputs_that_cannot_be_negative(broken: bool) -> Setup:
     params = {"encoder": mlp(1445, [24, 48, 8]), "decoder": mlp(1446, [4, 48, 24])}
 
     def back(params, x, noise, offsets):
-        hidden = []
-        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
-        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
-        found = activated("relu", found, hidden, offsets) if broken else found
-        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
+        found, divergence, hidden = by_noisy_codes(params, x, noise, offsets)
+        points = [*hidden]
+        found = activated("relu", found, points, offsets) if broken else found
+        return found, divergence, tuple(points)
 
     def loss(params, batch, offsets):
         found, divergence, hidden = back(params, batch[0], batch[1], offsets)
@@ -108,19 +106,13 @@ def bound_that_is_lowered(broken: bool) -> Setup:
     noise = np.random.default_rng(1447).normal(size=(len(x), 8)).astype(np.float32)
     params = {"encoder": mlp(1447, [64, 64, 16], 1.0), "decoder": mlp(1448, [8, 64, 64], 1.0)}
 
-    def back(params, x, noise, offsets):
-        hidden = []
-        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
-        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
-        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
-
     def loss(params, batch, offsets):
-        found, divergence, hidden = back(params, batch[0], batch[1], offsets)
+        found, divergence, hidden = by_noisy_codes(params, batch[0], batch[1], offsets)
         each = optax.sigmoid_binary_cross_entropy(found, batch[0]).sum(1)
         return (each + 0.05 * divergence).mean(), hidden
 
     def error(params):
-        found = jax.nn.sigmoid(back(params, x, 0 * noise, None)[0])
+        found = jax.nn.sigmoid(by_noisy_codes(params, x, 0 * noise, None)[0])
         return ((found - x) ** 2).mean() / x.var(0).mean()
 
     up = optax.scale(3e-4)

@@ -48,8 +48,8 @@ def levels_as_they_are(broken: bool) -> Setup:
     def loss(params, batch, offsets):
         clean, noise, level = batch
         noisy = (clean + level * noise) / jnp.sqrt(1 + level**2)
-        told = 100 * level if broken else jnp.log(level) / 4
-        found, hidden = perceptron(params, jnp.concatenate([noisy, told], axis=1), offsets, "tanh")
+        given = 100 * level if broken else jnp.log(level) / 4
+        found, hidden = perceptron(params, jnp.concatenate([noisy, given], axis=1), offsets, "tanh")
         return ((found - noise) ** 2).mean(), hidden
 
     def error(params):

@@ -9,6 +9,7 @@ from faults.eleventh.graphs import related
 from faults.nets import activated, dense, linear
 from faults.problems import classified, cross_entropy, own
 from faults.registry import Setup, thirteenth
+from faults.seventh.graphs import asked
 
 
 def communities(seed: int, count: int = 300, kinds: int = 4, inside: float = 0.08, outside: float = 0.008):
@@ -122,7 +123,6 @@ def decay_copied_ten_times_too_large(broken: bool) -> Setup:
     keys = jax.random.split(jax.random.key(1335), 4)
     params = {"one": dense(keys[0], 4, 16, 2.0), "two": dense(keys[1], 16, 16, 2.0)}
     params |= {"three": dense(keys[2], 16, 16, 2.0), "out": dense(keys[3], 16, 4, 1.0)}
-    node = np.arange(len(x), dtype=np.int32)
 
     def scores(params, offsets):
         hidden, h = [], x
@@ -130,14 +130,8 @@ def decay_copied_ten_times_too_large(broken: bool) -> Setup:
             h = activated("tanh", linear(params[name], share @ h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, offsets)
-        return cross_entropy(found[batch[0]], batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == kind)[1::2].mean())
     optimizer = optax.chain(optax.add_decayed_weights(0.5 if broken else 0.05), optax.adam(1e-2))
-    data = (node[::2], kind[::2])
-    return classified(params, loss, data, optimizer, right, classes=4, batch=64, steps=300)
+    return asked(params, kind, scores, optimizer, batch=64, steps=300)
 
 
 @thirteenth(
@@ -161,7 +155,6 @@ def averages_of_averages(broken: bool) -> Setup:
     if not broken:
         params = {f"layer{i:02d}": dense(keys[i], 16 if i else 12, 16, 1.0) for i in range(2)}
     params["out"] = dense(keys[-1], 16, 4, 1.0)
-    node = np.arange(len(x), dtype=np.int32)
     reaches = np.concatenate([x, share @ x, share @ (share @ x)], axis=1)
 
     def scores(params, offsets):
@@ -170,13 +163,7 @@ def averages_of_averages(broken: bool) -> Setup:
             h = activated("tanh", linear(params[name], share @ h if broken else h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, offsets)
-        return cross_entropy(found[batch[0]], batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == kind)[1::2].mean())
-    data = (node[::2], kind[::2])
-    return classified(params, loss, data, optax.sgd(0.05, 0.9), right, classes=4, batch=64, steps=200)
+    return asked(params, kind, scores, optax.sgd(0.05, 0.9), batch=64, steps=200)
 
 
 @thirteenth(

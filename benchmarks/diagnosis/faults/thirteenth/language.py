@@ -8,7 +8,7 @@ import optax
 from faults.nets import linear
 from faults.problems import classified, cross_entropy, recognised
 from faults.registry import Setup, thirteenth
-from faults.second.attention import blocks, causal, normalised, trunk
+from faults.second.attention import at_each_word, blocks, causal, normalised, trunk
 from faults.twelfth.language import texts
 
 
@@ -18,9 +18,7 @@ def foretold(params, text, optimizer, *, words: int, steps: int, cast=lambda w: 
 
     def scores(params, text, offsets):
         params = jax.tree.map(cast, params)
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, causal(length))
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, causal(length))
 
     def loss(params, batch, offsets):
         found, hidden = scores(params, batch[0][:, :-1], offsets)
@@ -105,9 +103,7 @@ def labels_that_are_moved_twice(broken: bool) -> Setup:
     wanted = text[:, 2:] if broken else text[:, 1:9]
 
     def scores(params, text, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, causal(8))
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, causal(8))
 
     def loss(params, batch, offsets):
         found, hidden = scores(params, batch[0], offsets)

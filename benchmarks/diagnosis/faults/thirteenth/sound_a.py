@@ -10,8 +10,9 @@ import optax
 
 from faults.fifth.convolutional import flat
 from faults.nets import Kind, activated, dense, linear
-from faults.problems import classification, classified, cross_entropy, recognised
+from faults.problems import classification, recognised
 from faults.registry import Setup, thirteenth
+from faults.seventh.graphs import asked
 from faults.tenth.convolutional import headed
 from faults.thirteenth.graphs import communities
 
@@ -100,7 +101,6 @@ def heads_without_weights(broken: bool) -> Setup:
     params = {"one": dense(keys[0], 4, 16, 1.0), "out": dense(keys[1], 16, 4, 1.0)}
     if not broken:
         params["look"] = dense(keys[2], 16, 16, 1.0)
-    node = np.arange(len(x), dtype=np.int32)
 
     def scores(params, offsets):
         hidden = []
@@ -110,10 +110,4 @@ def heads_without_weights(broken: bool) -> Setup:
         h = activated("tanh", h + jax.nn.softmax(near) @ h, hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, offsets)
-        return cross_entropy(found[batch[0]], batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == kind)[1::2].mean())
-    data = (node[::2], kind[::2])
-    return classified(params, loss, data, optax.adam(5e-3), right, classes=4, batch=32, steps=250)
+    return asked(params, kind, scores, optax.adam(5e-3), steps=250)

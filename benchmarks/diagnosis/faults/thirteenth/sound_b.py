@@ -88,7 +88,7 @@ def margin_that_is_soon_kept(broken: bool) -> Setup:
 
 @thirteenth(
     NOTHING,
-    kind="noise that cannot be told",
+    kind="noise that cannot be predicted",
     family="diffusion",
     source="github.com/facebookresearch/DiT/issues/17",
     title="Training loss curve",

@@ -1,14 +1,12 @@
 """Faults whose cause no finding describes: noise that cannot be negative, and words that see others too early."""
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 
-from faults.nets import linear, mlp
-from faults.problems import classified, cross_entropy, own
+from faults.nets import mlp
+from faults.problems import own, said_in_turn
 from faults.registry import Setup, thirteenth
-from faults.second.attention import blocks, causal, normalised, trunk
+from faults.second.attention import at_each_word, blocks, causal
 from faults.twelfth.diffusion import noise_of, shaken
 from faults.twelfth.language import texts
 
@@ -59,18 +57,6 @@ def words_that_see_those_to_be_said(broken: bool) -> Setup:
     params = blocks(1463, 1, 12, tokens=12, length=8)
 
     def scores(params, text, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, None if broken else causal(8))
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, None if broken else causal(8))
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0][:, :-1], offsets)
-        return cross_entropy(found, batch[0][:, 1:]), hidden
-
-    def right(params):
-        known = text[1600:, :-1]
-        found = [scores(params, jnp.where(np.arange(8) <= t, known, 0), None)[0][:, t] for t in range(8)]
-        return (jnp.stack(found, axis=1).argmax(-1) == text[1600:, 1:]).mean()
-
-    more = {"classes": 12, "batch": 32, "steps": 400}
-    return classified(params, loss, (text[:1600],), optax.adam(5e-3), jax.jit(right), **more)
+    return said_in_turn(params, text, scores, optax.adam(5e-3), words=12, steps=400)

@@ -3,9 +3,10 @@
 import numpy as np
 import optax
 
-from faults.nets import activated, mlp, perceptron
+from faults.nets import mlp
 from faults.problems import regression
 from faults.registry import Setup, thirteenth
+from faults.twelfth.regression import rectified
 
 
 @thirteenth(
@@ -52,14 +53,8 @@ def worths_below_nothing(broken: bool) -> Setup:
     params = mlp(1373, [4, 48, 48, 1])
     params["layer02"]["b"] = params["layer02"]["b"] + 1.0
 
-    def net(params, x, offsets):
-        found, hidden = perceptron(params, x, offsets, "relu")
-        if not broken:
-            return found, hidden
-        points = [*hidden]
-        return activated("relu", found, points, offsets), tuple(points)
-
-    return regression(params, optax.adam(2e-3), data=(state, worth), net=net, steps=500, batch=64)
+    net = rectified if broken else None
+    return regression(params, optax.adam(2e-3), data=(state, worth), net=net, kind="relu", steps=500, batch=64)
 
 
 @thirteenth(

@@ -1,11 +1,14 @@
 """Variational autoencoders: a deviation without a bound, and a mean in the place of a sum."""
 
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from faults.eleventh.autoencoders import by_noisy_codes
 from faults.fifth.contrastive import embedded
-from faults.nets import activated, mlp
+from faults.nets import mlp
 from faults.problems import digits, own
 from faults.registry import Setup, thirteenth
 
@@ -66,12 +69,7 @@ def mean_where_a_sum_is_meant(broken: bool) -> Setup:
     noise = np.random.default_rng(1453).normal(size=(len(x), 8)).astype(np.float32)
     params = {"encoder": mlp(1453, [64, 64, 16], 1.0), "decoder": mlp(1454, [8, 64, 64], 1.0)}
 
-    def back(params, x, noise, offsets):
-        hidden = []
-        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
-        mean = activated("linear", mean, hidden, offsets)
-        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
-        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
+    back = partial(by_noisy_codes, seen=True)
 
     def loss(params, batch, offsets):
         found, divergence, hidden = back(params, batch[0], batch[1], offsets)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from faults.eleventh.autoencoders import by_noisy_codes
 from faults.fifth.contrastive import embedded
 from faults.nets import activated, mlp, perceptron
 from faults.problems import digits, own
@@ -62,18 +63,12 @@ def encoder_that_is_never_updated(broken: bool) -> Setup:
     noise = np.random.default_rng(1229).normal(size=(len(x), 4)).astype(np.float32)
     params = {"encoder": mlp(1229, [64, 64, 8], 1.0), "decoder": mlp(1230, [4, 64, 64], 1.0)}
 
-    def back(params, x, noise, offsets):
-        hidden = []
-        mean, log = jnp.split(embedded(params["encoder"], x, hidden, offsets, "tanh"), 2, axis=1)
-        found = embedded(params["decoder"], mean + jnp.exp(log / 2) * noise, hidden, offsets, "tanh")
-        return found, 0.5 * (mean**2 + jnp.exp(log) - 1 - log).sum(1), tuple(hidden)
-
     def loss(params, batch, offsets):
-        found, divergence, hidden = back(params, batch[0], batch[1], offsets)
+        found, divergence, hidden = by_noisy_codes(params, batch[0], batch[1], offsets)
         return ((found - batch[0]) ** 2).mean() + 0.001 * divergence.mean(), hidden
 
     def error(params):
-        return ((back(params, x, 0 * noise, None)[0] - x) ** 2).mean() / x.var(0).mean()
+        return ((by_noisy_codes(params, x, 0 * noise, None)[0] - x) ** 2).mean() / x.var(0).mean()
 
     rates = {"decoder": optax.adam(5e-3), "encoder": optax.set_to_zero() if broken else optax.adam(5e-3)}
     optimizer = optax.multi_transform({**rates}, {"encoder": "encoder", "decoder": "decoder"})

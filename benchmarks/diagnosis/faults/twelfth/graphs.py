@@ -8,8 +8,9 @@ import optax
 
 from faults.eleventh.graphs import related
 from faults.nets import activated, dense, linear
-from faults.problems import classified, cross_entropy, own, recognised
+from faults.problems import own, recognised
 from faults.registry import Setup, twelfth
+from faults.seventh.graphs import asked
 
 
 @twelfth(
@@ -79,7 +80,6 @@ def degrees_of_zero(broken: bool) -> Setup:
     x = (np.eye(4)[kind] + 0.8 * draw.normal(size=(count, 4))).astype(np.float32)
     keys = jax.random.split(jax.random.key(1233), 3)
     params = {"one": dense(keys[0], 4, 16), "two": dense(keys[1], 16, 16), "out": dense(keys[2], 16, 4, 1.0)}
-    node = np.arange(count, dtype=np.int32)
 
     def scores(params, offsets):
         degree = jnp.asarray(joined.sum(1))
@@ -90,13 +90,7 @@ def degrees_of_zero(broken: bool) -> Setup:
             h = activated("relu", linear(params[name], h + share @ h), hidden, offsets)
         return linear(params["out"], h), tuple(hidden)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, offsets)
-        return cross_entropy(found[batch[0]], batch[1]), hidden
-
-    right = jax.jit(lambda params: (scores(params, None)[0].argmax(-1) == kind)[1::2].mean())
-    data = (node[::2], kind[::2])
-    return classified(params, loss, data, optax.adam(1e-2), right, classes=4, batch=32, steps=200)
+    return asked(params, kind, scores, optax.adam(1e-2), steps=200)
 
 
 @twelfth(

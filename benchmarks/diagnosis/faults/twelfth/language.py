@@ -9,7 +9,7 @@ import optax
 from faults.nets import activated, dense, linear
 from faults.problems import classified, cross_entropy, recognised
 from faults.registry import Setup, twelfth
-from faults.second.attention import blocks, causal, normalised, trunk
+from faults.second.attention import at_each_word, blocks, causal, normalised, trunk
 
 IGNORED = -100
 
@@ -44,9 +44,7 @@ def parts_without_an_answer(broken: bool) -> Setup:
     params = blocks(1251, 1, 16, tokens=16, length=8)
 
     def scores(params, text, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, causal(8))
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, causal(8))
 
     def loss(params, batch, offsets):
         found, hidden = scores(params, batch[0], offsets)

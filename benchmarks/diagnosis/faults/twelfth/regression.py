@@ -8,6 +8,13 @@ from faults.problems import own, regression
 from faults.registry import Setup, twelfth
 
 
+def rectified(params, x, offsets):
+    """A perceptron of rectifiers whose answer is rectified, too."""
+    found, hidden = perceptron(params, x, offsets, "relu")
+    points = [*hidden]
+    return activated("relu", found, points, offsets), tuple(points)
+
+
 @twelfth(
     "dead units",
     "gradients exactly zero",
@@ -28,14 +35,8 @@ def size_by_a_rectified_end(broken: bool) -> Setup:
     params = mlp(1203, [4, 32, 32, 1])
     params["layer02"]["w"] = -abs(params["layer02"]["w"])
 
-    def net(params, x, offsets):
-        found, hidden = perceptron(params, x, offsets, "relu")
-        if not broken:
-            return found, hidden
-        points = [*hidden]
-        return activated("relu", found, points, offsets), tuple(points)
-
-    return regression(params, optax.adam(3e-3), data=(x, y), net=net, steps=400)
+    net = rectified if broken else None
+    return regression(params, optax.adam(3e-3), data=(x, y), net=net, kind="relu", steps=400)
 
 
 @twelfth(

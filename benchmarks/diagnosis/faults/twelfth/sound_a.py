@@ -12,7 +12,7 @@ from faults.fifth.convolutional import flat
 from faults.nets import activated, dense, linear, mlp
 from faults.problems import classification, classified, cross_entropy, curve, regression
 from faults.registry import Setup, twelfth
-from faults.second.attention import blocks, causal, normalised, trunk
+from faults.second.attention import at_each_word, blocks, causal
 from faults.tenth.convolutional import headed
 from faults.twelfth.language import IGNORED, texts
 
@@ -125,9 +125,7 @@ def labels_of_no_word(broken: bool) -> Setup:
     ignored = -1 if broken else IGNORED
 
     def scores(params, text, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, causal(8))
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, causal(8))
 
     def loss(params, batch, offsets):
         found, hidden = scores(params, batch[0][:, :-1], offsets)

@@ -9,7 +9,7 @@ from faults.eighth.transformer import marked
 from faults.nets import linear
 from faults.problems import recognised
 from faults.registry import Setup, twelfth
-from faults.second.attention import blocks, normalised, trunk
+from faults.second.attention import at_each_word, blocks, normalised, trunk
 
 
 @twelfth(
@@ -22,7 +22,7 @@ from faults.second.attention import blocks, normalised, trunk
 def copy_that_is_not_kept(broken: bool) -> Setup:
     """The marks of words by a block whose weights are bfloat16, with or without a copy in float32 that is updated.
 
-    Seen: an optimizer that is told to keep such a copy does not do so for bfloat16. Answer: the change; it behaves as a
+    Seen: an optimizer that is set to keep such a copy does not do so for bfloat16. Answer: the change; it behaves as a
     copy that is kept by hand; open.
     """
     text, marks = marked(1243, 12, 4)
@@ -31,9 +31,7 @@ def copy_that_is_not_kept(broken: bool) -> Setup:
 
     def scores(params, text, offsets):
         params = jax.tree.map(lambda w: w.astype(jnp.bfloat16).astype(jnp.float32), params)
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets)
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets)
 
     def apply(params, updates):
         return jax.tree.map(lambda w, u: (w.astype(jnp.float32) + u).astype(w.dtype), params, updates)

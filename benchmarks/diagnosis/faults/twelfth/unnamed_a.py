@@ -9,9 +9,9 @@ import optax
 from faults.eighth.transformer import marked
 from faults.fourth.convolutional import seen
 from faults.nets import Kind, activated, linear
-from faults.problems import classified, cross_entropy, digits, own, recognised
+from faults.problems import classified, digits, own, recognised, said_in_turn
 from faults.registry import Setup, twelfth
-from faults.second.attention import WIDTH, blocks, causal, normalised, trunk
+from faults.second.attention import WIDTH, at_each_word, blocks, causal, normalised
 from faults.tenth.convolutional import headed
 from faults.twelfth.language import texts
 from faults.twelfth.recurrent import cells, states
@@ -33,21 +33,9 @@ def scores_hidden_by_a_small_number(broken: bool) -> Setup:
     params = blocks(1261, 1, 16, tokens=16, length=8)
 
     def scores(params, text, offsets):
-        x = params["embed"]["w"][text] + params["position"]["w"]
-        said, points, scored = trunk(params, x, offsets, causal(8), -1e-12 if broken else -jnp.inf)
-        return linear(params["out"], normalised(said)), (*points, *scored)
+        return at_each_word(params, text, offsets, causal(8), -1e-12 if broken else -jnp.inf)
 
-    def loss(params, batch, offsets):
-        found, hidden = scores(params, batch[0][:, :-1], offsets)
-        return cross_entropy(found, batch[0][:, 1:]), hidden
-
-    def right(params):
-        known = text[1600:, :-1]
-        found = [scores(params, jnp.where(np.arange(8) <= t, known, 0), None)[0][:, t] for t in range(8)]
-        return (jnp.stack(found, axis=1).argmax(-1) == text[1600:, 1:]).mean()
-
-    more = {"classes": 16, "batch": 32, "steps": 400}
-    return classified(params, loss, (text[:1600],), optax.adam(5e-3), jax.jit(right), **more)
+    return said_in_turn(params, text, scores, optax.adam(5e-3), words=16, steps=400)
 
 
 @twelfth(
